@@ -1,0 +1,87 @@
+/**
+ * What a connection to a machine looks like to the engine, whether it goes over SSH or stays on this machine,
+ * and the ways in which one can fail. Opening one is the business of `ssh.ts` and `local.ts`.
+ */
+import type { Readable } from 'node:stream'
+
+/** Where a machine is and how to log in. What is left out is taken from ssh_config, as `ssh -G` reads it. */
+export type Target = {
+  /** Name or IP address, as it would be given to ssh(1). */
+  address: string
+  port?: number
+  /** @default ssh_config, then 'root' */
+  user?: string
+  /** Pinned public host keys, `ssh-ed25519 AAAA…`. When given, known_hosts is not consulted. */
+  hostKey?: string | string[]
+  identityFile?: string
+  /** ProxyJump, `user@host:port[,…]`. */
+  jump?: string
+}
+
+/** Questions a connection may have to put to a person. Each is asked at most once per connection. */
+export type Ask = {
+  /** Passphrase of an encrypted key file. Undefined: nobody can be asked. */
+  passphrase?: (file: string) => Promise<string | undefined>
+  /** Password for sudo on the host. Undefined: nobody can be asked. */
+  sudoPassword?: (account: string) => Promise<string | undefined>
+}
+
+export type RunOptions = {
+  /** Bytes the program finds on its standard input. */
+  input?: Buffer | Readable
+  /** Wall time in milliseconds after which the run is given up with `TimedOut`. */
+  timeoutMs?: number
+  /** Called with each piece of stdout as it arrives; the pieces are then not kept. */
+  onStdout?: (chunk: Buffer) => void
+  /** Upper bound in bytes for kept stdout; beyond it the run fails with `TooMuchOutput`. @default 64 MiB */
+  maxOutput?: number
+  /** Gives the run up: the channel is closed and the promise rejects with the signal's reason. */
+  signal?: AbortSignal
+}
+
+/** A non-zero exit is a result, not an error. `stderr` keeps at most its last 256 kB. */
+export type RunResult = { exit: number; stdout: Buffer; stderr: string }
+
+export interface Connection {
+  /**
+   * Runs one POSIX sh program as root and waits for it to end.
+   *
+   * The program travels on stdin, never in argv. It starts with `LC_ALL=C`, umask 022, a standard PATH, the working
+   * directory `/` and no terminal, whatever the account's login shell or its start files say; what those print is
+   * cut off.
+   *
+   * @throws {Unreachable | WrongHostKey | LoginRefused | SudoRefused | ConnectionLost | TimedOut | TooMuchOutput}
+   */
+  run(program: string, options?: RunOptions): Promise<RunResult>
+  /** How often this connection has connected and run a program. */
+  readonly trips: { connections: number; execs: number }
+  /** Numeric address the machine sees this client come from, and the port it was reached on; unknown for a local one. */
+  readonly peer: { localAddress?: string; remotePort?: number }
+  close(): Promise<void>
+}
+
+/** Common shape: one sentence, what the other side said, what to do next. */
+export abstract class TransportError extends Error {
+  readonly said: string
+  readonly next: string
+
+  constructor(message: string, { said = '', next }: { said?: string; next: string }, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = new.target.name
+    this.said = said
+    this.next = next
+  }
+}
+
+/** No connection could be made: name, route, port, handshake. Exit 5. */
+export class Unreachable extends TransportError {}
+/** The host's key is unknown, changed or revoked; the message holds both fingerprints. Exit 5. */
+export class WrongHostKey extends TransportError {}
+/** The host answered and refused the login. Exit 5. */
+export class LoginRefused extends TransportError {}
+/** sudo wants a password nobody gave, or refused the one given, or refused the account. Exit 1. */
+export class SudoRefused extends TransportError {}
+/** The connection ended while a program ran; what it did on the host is not known from here. */
+export class ConnectionLost extends TransportError {}
+export class TimedOut extends TransportError {}
+export class TooMuchOutput extends TransportError {}
