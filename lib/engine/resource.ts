@@ -1,0 +1,149 @@
+/**
+ * The shape every resource type has. The engine knows this shape and never a particular type.
+ *
+ * All slots are pure: reading is command text and a parser, applying is command text. One `State` type crosses read,
+ * diff and apply; what is read and what is desired are both brought to one canonical form. `null` means "not there",
+ * a field left out (undefined) means "not managed". States are plain JSON.
+ */
+import type { PropsSchema } from './schema.ts'
+import type { Reveal } from './value.ts'
+
+/** `type:name`, such as `file:/etc/motd`. */
+export type Ref = string
+
+/** A state that cannot be read yet, and why: "postgresql is not installed". Shown to people after "unknown, because ". */
+export class Unknown {
+  readonly because: string
+
+  constructor(because: string) {
+    this.because = because
+  }
+}
+
+/** What one read command printed; `exit` is its exit status. */
+export type Output = { stdout: string; stderr: string; exit: number }
+
+/** A resource to be read: declared ones with their desired state, no longer declared ones with the state last applied. */
+export type Wanted<State> = { name: string; desired: State | null }
+
+/**
+ * Runs the read texts of several types in one process, such as one psql for all PostgreSQL types.
+ * `join` gives one shell command; after each text's output it must print a line made by `mark(exit)`.
+ */
+export type Interpreter = {
+  name: string
+  join(texts: readonly { text: string; mark: (exit: number) => string }[]): string
+}
+
+export type Reader<State> = {
+  /** @default POSIX sh */
+  via?: Interpreter
+  /**
+   * One text for all wanted resources, whose number of processes does not grow with them (see `forEach`). It must not
+   * write on the host, and print the same bytes while the host stays the same: the engine compares its output for one
+   * resource just before that resource's step runs.
+   */
+  command(wanted: readonly Wanted<State>[]): string
+  /**
+   * A name missing from the map is not there. `Unknown` for the whole type, or for one name.
+   * @throws {Error} On output it does not understand, with that output: a state is never guessed.
+   */
+  parse(output: Output, wanted: readonly Wanted<State>[]): ReadonlyMap<string, State | null | Unknown> | Unknown
+}
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+/** What applying a change does beyond the record, worst first. */
+export const CONSEQUENCES = ['lockout', 'destructive', 'disruptive', 'restart', 'reload', 'safe', 'record'] as const
+export type Consequence = (typeof CONSEQUENCES)[number]
+
+/** One difference. `secret`: values are not shown, before and after are left out. `text`: a unified diff is shown. */
+export type FieldChange = {
+  field: string
+  form: 'value' | 'text' | 'list' | 'mode' | 'secret'
+  /** Plain JSON. */
+  before?: unknown
+  after?: unknown
+  /** Set on a difference that is not one of state but of a service that has yet to load it. */
+  followUp?: { action: 'reload' | 'restart'; because: string }
+}
+
+export type Change<State> =
+  | { kind: 'create'; name: string; before: null | Unknown; after: State; fields: FieldChange[] }
+  | { kind: 'change'; name: string; before: State; after: State; fields: FieldChange[] }
+  | { kind: 'remove'; name: string; before: State | Unknown; after: null; fields: FieldChange[] }
+
+/** Given to the slots that may need a secret's value. What comes from `reveal` may only be compared or put in a payload. */
+export type Context = { reveal: Reveal }
+
+/**
+ * One shell program of a change, run as root with `set -eu`, stdin /dev/null, in the run's private folder on tmpfs.
+ * It must be safe to run again after it was cut off anywhere. Available to it, from prelude.ts:
+ * `replace_file DEST OWNER GROUP MODE SOURCE`, `fail MESSAGE…`, and `$P`, the folder that holds its payload.
+ */
+export type Step = {
+  /** Shown while it runs and in errors; holds no secret. */
+  title: string
+  run: string
+  /** Files the program finds as `$P/NAME`, readable by root only. The one place where secrets may go. */
+  payload?: { [name: string]: string | Uint8Array }
+  /** @default 600_000 */
+  timeoutMs?: number
+}
+
+/** A change elsewhere in the same plan, as far as another type may know of it. */
+export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove' }
+
+export type ResourceType<Props, State> = {
+  /** Kebab case: `ufw-rule`. People see it with spaces. */
+  type: string
+  schema: PropsSchema<Props>
+  /** Natural key. Two declarations with one name are one resource. */
+  name(props: Props): string
+  /** Mistakes a schema cannot say, one sentence each; secrets and conf`…` are still objects here. */
+  check?(props: Props): string[]
+  /** Canonical desired state; null for `ensure: 'absent'`. */
+  desired(props: Props): State | null
+  /** Refs by natural key this needs to exist first (a file's directory and owner). Bound only to what is declared. */
+  needs?(name: string, state: State): Ref[]
+  /** Things only one resource may have, such as `path:/etc/motd` or `server_name:example.com`. */
+  claims?(name: string, state: State): string[]
+  read: Reader<State>
+  /**
+   * Present text of the names given, for changes with a text field; run in a second trip. Parse gives text by name.
+   * The engine puts it in `before` of the field of form 'text'.
+   */
+  fetch?: { command(names: readonly string[]): string; parse(output: Output): ReadonlyMap<string, string> }
+  /** @default byField */
+  diff?(desired: State, observed: State, context: Context): FieldChange[]
+  /** What this resource will look like when other changes of the plan are done. */
+  simulate?(observed: State | null, desired: State | null, earlier: readonly PlannedChange[]): State | null
+  /** @default 'safe' */
+  consequence?(change: Change<State>): Consequence
+  /** Steps for one create or change. */
+  steps(change: Extract<Change<State>, { kind: 'create' | 'change' }>, context: Context): Step[]
+  /** Steps that take it away. */
+  remove(change: Extract<Change<State>, { kind: 'remove' }>, context: Context): Step[]
+  /** Steps for several changes at once, in order, where one transaction is better than many. Replaces steps and remove. */
+  batch?(changes: readonly Change<State>[], context: Context): Step[]
+  /** Why removing it loses data; such a resource is never removed only because it is no longer declared. */
+  holdsData?: string
+  /** True when applying it may alter what others read (packages): dependents are read again before they are applied. */
+  unsettles?: boolean
+  /** True when no other resource's step alters what its read prints: the engine then always compares before writing. */
+  steady?: boolean
+}
+
+/** A type whose props and state are not of interest where it is passed around. */
+// Methods are bivariant, so every ResourceType<P, S> is assignable; only the DSL and the engine's own calls pair them up.
+export type AnyType = ResourceType<Record<string, unknown>, Json>
+
+export function refOf(type: string, name: string): Ref {
+  return `${type}:${name}`
+}
+
+/** `ufw rule 22/tcp`: how people see a ref. */
+export function labelOf(ref: Ref): string {
+  const colon = ref.indexOf(':')
+  return `${ref.slice(0, colon).replaceAll('-', ' ')} ${ref.slice(colon + 1)}`
+}

@@ -1,0 +1,79 @@
+/**
+ * The shape of a type's JSON Schema, tied to its props at compile time, and the fragments many schemas share.
+ *
+ * A schema sees props in their JSON form: secrets as `{ $secret }`, conf`…` with a secret as `{ $text }`, handles as
+ * `{ $ref }`. It is checked by ajv at run time; unknown keys are always an error.
+ */
+
+export type JsonSchema = { readonly [keyword: string]: unknown }
+
+type RequiredKeys<Props> = { [K in keyof Props]-?: object extends Pick<Props, K> ? never : K }[keyof Props]
+
+type SchemaOf<Value> = [Value] extends [boolean]
+  ? { type: 'boolean' } | { enum: readonly boolean[] }
+  : [Value] extends [number]
+    ? { type: 'integer' | 'number'; minimum?: number; maximum?: number } | { enum: readonly number[] }
+    : [Value] extends [string]
+      ? ({ type: 'string' } & JsonSchema) | { enum: readonly Value[] }
+      : [Value] extends [readonly (infer Item)[]]
+        ? { type: 'array'; items: SchemaOf<Item>; minItems?: number; uniqueItems?: boolean; maxItems?: number }
+        : JsonSchema
+
+/** A strict schema with exactly the props' keys. Use as `… as const satisfies PropsSchema<Props>`. */
+export type PropsSchema<Props> = {
+  type: 'object'
+  additionalProperties: false
+  required: readonly RequiredKeys<Props>[]
+  properties: { readonly [K in keyof Required<Props>]: SchemaOf<NonNullable<Props[K]>> }
+  /** Rules between props, such as oneOf. */
+  allOf?: readonly JsonSchema[]
+}
+
+/** No control character but tab and newline. NUL is refused for every string before any schema is asked. */
+export const text = { type: 'string' } as const
+/** One line: no control character at all (C0, DEL, C1), no Unicode line separators. */
+export const oneLine = {
+  type: 'string',
+  minLength: 1,
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+} as const
+/** Absolute path without control characters, `.`/`..` segments, doubled or trailing slashes. */
+export const absolutePath = {
+  type: 'string',
+  maxLength: 4095,
+  pattern: '^/$|^(/(?!\\.{1,2}(/|$))[^/\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]{1,255})+$',
+} as const
+/** Login or group name as Debian's adduser and shadow accept it without force. */
+export const accountName = { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,30}[$]?$' } as const
+/** Octal permission text, `'0640'`; three or four digits. */
+export const fileMode = { type: 'string', pattern: '^[0-7]?[0-7]{3}$' } as const
+export const ensure = { enum: ['present', 'absent'] } as const
+/** TCP or UDP port. */
+export const port = { type: 'integer', minimum: 1, maximum: 65535 } as const
+/** A secret's JSON form. */
+export const secretToken = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['$secret'],
+  properties: { $secret: { type: 'string', pattern: '^[a-z0-9][a-z0-9._-]{0,99}$' } },
+} as const
+/** A prop of type `TextValue`: plain text, a secret, or text with secrets in it. */
+export const textValue = {
+  anyOf: [
+    { type: 'string' },
+    secretToken,
+    {
+      type: 'object',
+      additionalProperties: false,
+      required: ['$text'],
+      properties: { $text: { type: 'array', items: { anyOf: [{ type: 'string' }, secretToken] } } },
+    },
+  ],
+} as const
+/** A handle passed as a value. */
+export const handle = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['$ref'],
+  properties: { $ref: { type: 'string' } },
+} as const

@@ -1,0 +1,66 @@
+/**
+ * POSIX shell text that holds values literally.
+ *
+ * Quoting is by single quotes, the one form that every POSIX shell reads the same way and in which only `'` is
+ * special (POSIX.1-2017, 2.2.2). A NUL cannot be part of a shell word and is refused.
+ */
+
+/** A value that may stand in `sh`; an array becomes several words, none for an empty one. */
+export type Word = string | number | readonly (string | number)[] | ShellText
+
+/** Shell text that is already quoted and goes into `sh` as it is. */
+export class ShellText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/
+
+/** @throws {TypeError} On a NUL, which no shell word can hold. */
+export function quote(value: string | number): string {
+  const text = String(value)
+  if (text.includes('\0')) throw new TypeError('a shell word cannot hold a NUL character')
+  // A leading `=` is expanded by zsh and a `~` nowhere in PLAIN; both are quoted to stay plain text everywhere.
+  if (PLAIN.test(text) && !text.startsWith('=')) return text
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** Shell text with every value quoted: sh`rm -- ${path}`. Nest with `raw(…)`. */
+export function sh(parts: TemplateStringsArray, ...words: Word[]): string {
+  return parts.raw.reduce((text, part, index) => text + render(words[index - 1]!) + part)
+}
+
+/** Marks text as shell text, so that `sh` leaves it alone. */
+export function raw(text: string): ShellText {
+  return new ShellText(text)
+}
+
+function render(word: Word): string {
+  if (word instanceof ShellText) return word.text
+  if (typeof word === 'string' || typeof word === 'number') return quote(word)
+  return word.map(quote).join(' ')
+}
+
+/**
+ * Feeds a list of words, NUL-separated, to one command: number of processes does not grow with the list, and no
+ * argument limit applies because printf is a builtin. An empty list runs nothing.
+ *
+ * @param command Shell text that takes the words as its last arguments.
+ */
+export function forEach(values: readonly string[], command: string): string {
+  if (values.length === 0) return ':'
+  return `printf '%s\\0' ${values.map(quote).join(' ')} | xargs -0 -r ${command}`
+}
+
+/** Lines of a command's output, without the empty one after the last newline. */
+export function lines(output: string): string[] {
+  return output === '' ? [] : output.replace(/\n$/, '').split('\n')
+}
+
+/** NUL-terminated records of a command's output. */
+export function records(output: string): string[] {
+  return output === '' ? [] : output.replace(/\0$/, '').split('\0')
+}

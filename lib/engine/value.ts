@@ -1,0 +1,111 @@
+/**
+ * Values a recipe may pass that are more than plain JSON: secrets, and text with secrets in it.
+ *
+ * In props they are objects of these classes; in the catalog, in states and in the ledger they are their JSON forms
+ * `{ $secret }` and `{ $text }`. Only `Reveal`, which the engine hands to a type while it diffs or makes steps, turns
+ * them into what they stand for.
+ */
+import { inspect } from 'node:util'
+
+export type SecretToken = { $secret: string }
+export type TextToken = { $text: (string | SecretToken)[] }
+
+/** Text as a state holds it. */
+export type StateText = string | SecretToken | TextToken
+
+/** Gives the clear text. What it returns must only go into a step's payload, or be compared. */
+export type Reveal = (text: StateText) => string
+
+const leak = (name: string): never => {
+  throw new TypeError(
+    `secret ${JSON.stringify(name)} was turned into text; pass the secret itself, or write the text with conf\`…\``,
+  )
+}
+
+/** A value known by its name only. Any attempt to turn it into text throws. */
+export class Secret {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  toString(): string {
+    return leak(this.name)
+  }
+
+  [Symbol.toPrimitive](): string {
+    return leak(this.name)
+  }
+
+  toJSON(): SecretToken {
+    return { $secret: this.name }
+  }
+
+  [inspect.custom](): string {
+    return `secret(${JSON.stringify(this.name)})`
+  }
+}
+
+/** Text made by conf`…`: literal parts, secrets, and the handles it mentioned. */
+export class Text {
+  readonly parts: readonly (string | Secret)[]
+  /** Refs of the resources that were interpolated; whoever holds the text depends on them. */
+  readonly refs: readonly string[]
+
+  constructor(parts: readonly (string | Secret)[], refs: readonly string[]) {
+    this.parts = parts
+    this.refs = refs
+  }
+
+  get isSecret(): boolean {
+    return this.parts.some((part) => part instanceof Secret)
+  }
+
+  toString(): string {
+    return this.parts.map((part) => (part instanceof Secret ? leak(part.name) : part)).join('')
+  }
+
+  toJSON(): StateText {
+    return this.isSecret
+      ? { $text: this.parts.map((part) => (part instanceof Secret ? part.toJSON() : part)) }
+      : this.toString()
+  }
+}
+
+/** What a prop that takes text accepts. */
+export type TextValue = string | Text | Secret
+
+export function isSecretToken(value: unknown): value is SecretToken {
+  return typeof value === 'object' && value !== null && '$secret' in value && typeof value.$secret === 'string'
+}
+
+export function isTextToken(value: unknown): value is TextToken {
+  return typeof value === 'object' && value !== null && '$text' in value && Array.isArray(value.$text)
+}
+
+/** True when the text holds a secret, so that neither it nor what it replaces may be shown. */
+export function holdsSecret(text: StateText): boolean {
+  return isSecretToken(text) || isTextToken(text)
+}
+
+/** Names of the secrets a JSON value mentions, at any depth. */
+export function secretNames(value: unknown): string[] {
+  if (isSecretToken(value)) return [value.$secret]
+  if (typeof value !== 'object' || value === null) return []
+  return [...new Set(Object.values(value).flatMap(secretNames))]
+}
+
+/** The reveal for a set of known secrets. @throws {Error} For a name that is not among them. */
+export function revealFrom(secrets: ReadonlyMap<string, string>): Reveal {
+  const one = ({ $secret }: SecretToken): string => {
+    const value = secrets.get($secret)
+    if (value === undefined) throw new Error(`secret ${JSON.stringify($secret)} has no value`)
+    return value
+  }
+  return (text) => {
+    if (typeof text === 'string') return text
+    if (isSecretToken(text)) return one(text)
+    return text.$text.map((part) => (typeof part === 'string' ? part : one(part))).join('')
+  }
+}
