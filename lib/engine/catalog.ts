@@ -1,0 +1,62 @@
+/**
+ * The catalog: everything one host should have, as plain JSON. Same commit, same bytes.
+ */
+import { createHash } from 'node:crypto'
+import type { Json, Ref } from './resource.ts'
+
+/** A place in a recipe; lines and columns count from 1, the file is relative to the site's folder. */
+export type Source = { file: string; line: number; column: number }
+
+export type CatalogResource = {
+  ref: Ref
+  type: string
+  name: string
+  /** Canonical state, null for `ensure: 'absent'`. Secrets by name only. */
+  desired: Json
+  /**
+   * What must be in order first: handles passed as values and `after`, by ref; natural keys from the type's `needs`,
+   * which may also be `type:*` (every declared resource of that type) and `under:/path` (every one that claims a path
+   * there). What is not declared binds to nothing.
+   */
+  needs: Ref[]
+  /** Things only one resource of a host may have, from the type's `claims`. */
+  claims: string[]
+  tags: string[]
+  /** Never removed or replaced until the declaration says otherwise. */
+  protect: boolean
+  source: Source
+  /** Further places that declared the same with the same props. */
+  also: Source[]
+}
+
+/** What recipes were told of the host, and what the real one is checked against. */
+export type CatalogHost = {
+  name: string
+  address: string
+  os: 'debian-12' | 'debian-13'
+  /** Hetzner server type, 'CCX32'. */
+  server: string
+  cpus: number
+  memoryMiB: number
+}
+
+/** Resources stand in declaration order. */
+export type Catalog = { host: CatalogHost; resources: CatalogResource[] }
+
+export function formatSource({ file, line }: Source): string {
+  return `${file}:${line}`
+}
+
+/** JSON with sorted keys and no spaces: equal values give equal bytes. Undefined fields vanish. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+}
+
+/** SHA-256 of a value's canonical JSON, as hex. */
+export function digestOf(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+}

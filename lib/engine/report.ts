@@ -1,0 +1,127 @@
+/**
+ * What a plan and a converge say: plain JSON that every renderer and `--json` start from.
+ */
+import type { CatalogHost, Source } from './catalog.ts'
+import type { Consequence, FieldChange, Ref } from './resource.ts'
+
+/**
+ * - `follow-up`: a service has yet to load what changed; nothing else differs.
+ * - `adopt`: it is on the host as declared, and Keelson will remember it (record only).
+ * - `forget`: no longer declared, was there before Keelson or is not ours to remove: the record goes, it stays.
+ * - `recheck`: in order now, but an earlier change of this plan (a package) may alter it; it is looked at again then.
+ */
+export type ChangeKind = 'create' | 'change' | 'remove' | 'follow-up' | 'adopt' | 'forget' | 'recheck'
+
+/** intent: the code changed; drift: the host was changed by another hand; both. */
+export type Cause = 'intent' | 'drift' | 'both'
+
+/**
+ * - `exact`: read, and will be done as shown.
+ * - `predicted`: `because` says what an earlier change may still alter.
+ * - `unknown`: could not be read yet, `because` says why; it is read after what it needs is there.
+ * - `opaque`: a command without a check.
+ */
+export type Certainty = 'exact' | 'predicted' | 'unknown' | 'opaque'
+
+export type PlanChange = {
+  ref: Ref
+  /** `file /etc/motd` */
+  label: string
+  kind: ChangeKind
+  cause: Cause
+  consequence: Consequence
+  certainty: Certainty
+  because?: string
+  fields: FieldChange[]
+  /** Where it is declared; absent when it no longer is. */
+  source?: Source
+  /** Run that made or last changed it, when the ledger knows. */
+  run?: string
+}
+
+export type FollowUp = { action: 'reload' | 'restart'; unit: string; because: string }
+
+export type Summary = {
+  create: number
+  change: number
+  remove: number
+  adopt: number
+  forget: number
+  recheck: number
+  unchanged: number
+  failed: number
+  followUps: number
+}
+
+export type Plan = {
+  format: 1
+  host: CatalogHost
+  resources: number
+  /** In the order they would be applied. */
+  changes: PlanChange[]
+  followUps: FollowUp[]
+  summary: Summary
+  /** Only part of the catalog was looked at (`--only`). */
+  partial: boolean
+  /** True when nothing has ever been converged on this host. */
+  first: boolean
+  /** Sentences about the host that are not changes: memory differs from the inventory, a run did not finish. */
+  warnings: string[]
+  /** Of the normalised changes only: no time, order or run. */
+  digest: string
+}
+
+export type Outcome = 'changed' | 'unchanged' | 'failed' | 'skipped' | 'recorded'
+
+/** Why a change failed or was skipped. Host text is cleaned of secrets here, of control characters when shown. */
+export type Failure = {
+  phase: 'read' | 'apply' | 'verify'
+  /** Title of the step that ran. */
+  ran?: string
+  exit?: number
+  said: string
+  next: string
+}
+
+export type ReportChange = PlanChange & { outcome: Outcome; failure?: Failure }
+
+export type Trips = { connections: number; execs: number }
+
+export type HostReport = {
+  host: string
+  address: string
+  summary: Summary
+  changes: ReportChange[]
+  trips: Trips
+  seconds: number
+  /** Identifier of the run on the host; absent when nothing was applied. */
+  run?: string
+  /** Set when the host could not be planned or converged at all. */
+  error?: { name: string; message: string; said: string; next: string; exit: ExitName }
+}
+
+export const EXIT_CODES = {
+  ok: 0,
+  error: 1,
+  changes: 2,
+  stale: 3,
+  refused: 4,
+  unreachable: 5,
+  locked: 6,
+  partial: 7,
+  usage: 64,
+  interrupted: 130,
+} as const
+export type ExitName = keyof typeof EXIT_CODES
+
+/** What happens while hosts are planned and converged, for progress. */
+export type Progress = { host: string } & (
+  | { event: 'connecting' }
+  | { event: 'reading' }
+  | { event: 'planned'; plan: Plan }
+  | { event: 'applying'; run: string; unit: string; steps: number }
+  | { event: 'step'; ref: Ref; label: string; title: string; state: 'started' | 'ok' | 'failed' | 'skipped' }
+  | { event: 'reconnecting'; because: string; attempt: number }
+  | { event: 'verifying' }
+  | { event: 'done'; report: HostReport }
+)
