@@ -1,0 +1,109 @@
+/** Running programs as root over any connection: finds out once how the account becomes root, and remembers it. */
+import { isIP } from 'node:net'
+import { LoginRefused, SudoRefused } from './connection.ts'
+import type { Ask, Connection, RunOptions, RunResult } from './connection.ts'
+import { follow } from './run.ts'
+import type { Child, Followed, SudoPrompt } from './run.ts'
+import { INCOMPLETE, randomMark, startCommand } from './wrap.ts'
+import type { Privilege } from './wrap.ts'
+
+/** Starts a command line under the account's shell. */
+export type Start = (command: string) => Promise<Child>
+
+type NotStarted = Extract<Followed, { started: false }>
+
+export class Runner {
+  peer: Connection['peer'] = {}
+  execs = 0
+  readonly #start: Start
+  readonly #ask: Ask
+  readonly #account: string
+  /** Name of the account on its machine, for messages and questions: `deploy@web-1`. */
+  readonly #label: string
+  readonly #prompt = randomMark()
+  #privilege: Privilege
+  /** Whether `#privilege` has led to root before. */
+  #proven: boolean
+  #password: Promise<string | undefined> | undefined
+
+  constructor(start: Start, ask: Ask, { account, label }: { account: string; label: string }) {
+    this.#start = start
+    this.#ask = ask
+    this.#account = account
+    this.#label = label
+    this.#privilege = account === 'root' ? 'root' : 'sudo'
+    this.#proven = account === 'root'
+  }
+
+  /** @see Connection.run */
+  async run(program: string, options: RunOptions): Promise<RunResult> {
+    options.signal?.throwIfAborted()
+    const followed = await this.#try(program, options)
+    if (followed.started) return this.#accept(followed)
+    if (this.#privilege === 'sudo' && wantsPassword(followed.said)) {
+      this.#privilege = 'sudo-password'
+      return this.run(program, options)
+    }
+    throw this.#explain(followed)
+  }
+
+  async #try(program: string, options: RunOptions): Promise<Followed> {
+    const privilege = this.#privilege
+    const sudo = privilege === 'sudo-password' ? await this.#sudoPrompt() : undefined
+    this.execs += 1
+    const child = await this.#start(startCommand(privilege, this.#prompt))
+    return follow(child, program, options, { sudo, awaitStart: !this.#proven && !Buffer.isBuffer(options.input) })
+  }
+
+  #accept({ result, opening }: Extract<Followed, { started: true }>): RunResult {
+    this.#proven = true
+    this.peer = parsePeer(opening)
+    return result
+  }
+
+  async #sudoPrompt(): Promise<SudoPrompt> {
+    this.#password ??= this.#ask.sudoPassword?.(this.#label) ?? Promise.resolve(undefined)
+    const password = await this.#password
+    if (password !== undefined) return { prompt: this.#prompt, password }
+    throw new SudoRefused(`sudo on ${this.#label} wants a password, and nobody could be asked for it`, {
+      next: `Run this from a terminal, or allow the account without one: ${this.#account} ALL=(ALL) NOPASSWD: ALL`,
+    })
+  }
+
+  #explain({ exit, said, passwordRefused }: NotStarted): LoginRefused | SudoRefused {
+    if (passwordRefused) {
+      return new SudoRefused(`sudo on ${this.#label} did not accept the password`, {
+        said,
+        next: 'Run again and give the password of that account.',
+      })
+    }
+    if (exit === INCOMPLETE) {
+      return new LoginRefused(`the program did not reach ${this.#label} whole, and was not run`, {
+        said,
+        next: 'A start file of the account (.bashrc, .zshenv, .cshrc) reads standard input; have it stop.',
+      })
+    }
+    if (this.#privilege !== 'root') {
+      return new SudoRefused(`${this.#label} could not become root with sudo (exit ${exit})`, {
+        said,
+        next: `Install sudo and allow the account all commands: ${this.#account} ALL=(ALL) ALL`,
+      })
+    }
+    return new LoginRefused(`the account ${this.#label} ran something else than the program (exit ${exit})`, {
+      said,
+      next: 'Its login shell or a forced command (command= in authorized_keys, ForceCommand) must let sh run.',
+    })
+  }
+}
+
+/** sudo says "a password is required" (Debian 12, 13), sudo-rs "interactive authentication is required". */
+function wantsPassword(said: string): boolean {
+  return /(password|authentication) is required/.test(said)
+}
+
+/** SSH_CONNECTION, `client-address client-port server-address server-port`, as sshd(8) sets it. */
+function parsePeer(text: string): Connection['peer'] {
+  const [localAddress = '', , , remotePort = ''] = text.split(' ')
+  if (isIP(localAddress) === 0 || !/^\d{1,5}$/.test(remotePort)) return {}
+  return { localAddress, remotePort: Number(remotePort) }
+}
