@@ -52,7 +52,8 @@ export class Frame {
     }
     // A copy: the socket's buffer would otherwise stay alive for a few held bytes.
     this.#held = this.phase === 'after' ? Buffer.alloc(0) : Buffer.from(rest)
-    return output.length === 1 ? (output[0] as Buffer) : Buffer.concat(output)
+    const [whole] = output
+    return whole && output.length === 1 ? whole : Buffer.concat(output)
   }
 
   #take(bytes: Buffer, output: Buffer[]): void {

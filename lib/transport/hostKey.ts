@@ -42,9 +42,11 @@ export function fingerprint(blob: Buffer): string {
 }
 
 /** Host key algorithms to offer, those of known keys first: a host with several keys then shows the known one. */
-export function hostKeyAlgorithms(trust: Trust, supported: string[]): string[] {
-  const known = trust.keys.flatMap(({ type }) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type]))
-  return [...new Set([...known.filter((name) => supported.includes(name)), ...supported])]
+export function hostKeyAlgorithms<Name extends string>(trust: Trust, supported: Name[]): Name[] {
+  const known = new Set(
+    trust.keys.flatMap(({ type }) => (type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type])),
+  )
+  return [...supported.filter((name) => known.has(name)), ...supported.filter((name) => !known.has(name))]
 }
 
 /**

@@ -223,7 +223,7 @@ class Sudo {
   push(chunk: Buffer): { password: string } | 'refused' | 'ready' | undefined {
     if (this.#done) return undefined
     this.#seen += chunk.toString('latin1')
-    if (this.#seen.endsWith(READY) || this.#seen.includes(READY)) return this.#end('ready')
+    if (this.#seen.includes(READY)) return this.#end('ready')
     const prompts = this.#seen.split(this.prompt).length - 1
     if (prompts > 1) return this.#end('refused')
     if (prompts === 0 || this.#asked) return undefined

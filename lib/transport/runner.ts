@@ -25,6 +25,8 @@ export class Runner {
   /** Whether `#privilege` has led to root before. */
   #proven: boolean
   #password: Promise<string | undefined> | undefined
+  /** A started wrapper that waits for its program. */
+  #spare: Promise<Child | undefined> | undefined
 
   constructor(start: Start, ask: Ask, { account, label }: { account: string; label: string }) {
     this.#start = start
@@ -48,17 +50,43 @@ export class Runner {
   }
 
   async #try(program: string, options: RunOptions): Promise<Followed> {
-    const privilege = this.#privilege
-    const sudo = privilege === 'sudo-password' ? await this.#sudoPrompt() : undefined
+    const sudo = this.#privilege === 'sudo-password' ? await this.#sudoPrompt() : undefined
     this.execs += 1
-    const child = await this.#start(startCommand(privilege, this.#prompt))
-    return follow(child, program, options, { sudo, awaitStart: !this.#proven && !Buffer.isBuffer(options.input) })
+    const child = await this.#takeChild()
+    const followed = follow(child, program, options, {
+      sudo,
+      awaitStart: !this.#proven && !Buffer.isBuffer(options.input),
+    })
+    if (this.#proven) this.warmUp()
+    return followed
   }
 
   #accept({ result, opening }: Extract<Followed, { started: true }>): RunResult {
     this.#proven = true
     this.peer = parsePeer(opening)
     return result
+  }
+
+  /**
+   * Starts a wrapper ahead of the program it will run: when that comes, it costs one round trip in place of three, and
+   * the account's start files have been read. A spare that cannot be had is no error: the run will start its own.
+   */
+  warmUp(): void {
+    // A spare would sit at sudo's prompt until sudo gives up.
+    if (this.#spare || this.#privilege === 'sudo-password') return
+    const spare = this.#start(startCommand(this.#privilege, this.#prompt)).catch(() => undefined)
+    this.#spare = spare
+    // sshd may end an idle channel (ChannelTimeout).
+    void spare.then(async (child) => {
+      await child?.ended
+      if (this.#spare === spare) this.#spare = undefined
+    })
+  }
+
+  async #takeChild(): Promise<Child> {
+    const spare = this.#spare
+    this.#spare = undefined
+    return (await spare) ?? this.#start(startCommand(this.#privilege, this.#prompt))
   }
 
   async #sudoPrompt(): Promise<SudoPrompt> {

@@ -3,95 +3,69 @@
  * ssh2 knows no certificates, no FIDO keys and no post-quantum key exchange; errors say so where it matters.
  */
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { connect as connectSocket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import type { Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2'
-import { ConnectionLost, LoginRefused, Unreachable } from './connection.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Client, ClientChannel } from 'ssh2'
+import { ConnectionLost, Unreachable } from './connection.ts'
 import type { Ask, Connection, RunOptions, RunResult, Target } from './connection.ts'
-import { hostKeyAlgorithms, judgeHostKey, parsePinned } from './hostKey.ts'
-import type { Trust } from './hostKey.ts'
+import { findIdentities } from './keys.ts'
+import type { Ssh2 } from './keys.ts'
+import { HungUp, login } from './login.ts'
+import { findRoute, openStream } from './route.ts'
+import type { Route } from './route.ts'
 import type { Child, Ending } from './run.ts'
 import { Runner } from './runner.ts'
-import { readSshConfig } from './sshConfig.ts'
 
-const CONNECT_TIMEOUT_MS = 15_000
-const HANDSHAKE_TIMEOUT_MS = 20_000
+/** Pauses before a new attempt when the host hung up: sshd drops logins beyond MaxStartups (10:30:100) at random. */
+const RETRY_PAUSES_MS = [200, 800]
 
-const KEY_ALGORITHMS = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-]
+/** Pauses before a channel is asked for again: sshd frees a session of its MaxSessions late. */
+const CHANNEL_PAUSES_MS = [20, 80, 320]
 
 /**
- * Connects to a machine and logs in.
+ * Connects to a machine and logs in, through its jump hosts if it has any.
+ *
+ * Host keys must be pinned in the target or stand in known_hosts; an unknown one is refused.
  *
  * @throws {Unreachable | WrongHostKey | LoginRefused}
  */
 export async function connectSsh(target: Target, ask: Ask): Promise<Connection> {
-  const [{ default: ssh2 }, config] = await Promise.all([import('ssh2'), readSshConfig(target.address, target)])
-  const user = target.user ?? config.user ?? 'root'
-  const port = target.port ?? config.port
-  const trust = target.hostKey === undefined ? { keys: [], revoked: [], authorities: 0 } : parsePinned(target.hostKey)
-  const socket = await openSocket(config.hostName, port)
-  const privateKey = await readFile(target.identityFile ?? config.identityFiles[0] ?? '')
-  const client = new ssh2.Client()
-  await login(client, {
-    socket,
-    user,
-    trust,
-    privateKey,
-    name: port === 22 ? config.hostName : `[${config.hostName}]:${port}`,
+  // Loaded here, in the time that ssh_config and known_hosts take: most commands never connect.
+  const [{ default: ssh2 }, route] = await Promise.all([import('ssh2'), findRoute(target)])
+  const client = await reach(ssh2, route, ask)
+  return new SshConnection(client, ask, {
+    account: route.sources.user,
+    label: `${route.sources.user}@${target.address}`,
   })
-  return new SshConnection(client, ask, user, `${user}@${target.address}`)
 }
 
-async function openSocket(host: string, port: number): Promise<Duplex> {
-  // Without TCP_NODELAY a command takes 47-92 ms instead of 4, and ssh2 does not set it.
-  const socket = connectSocket({ host, port, noDelay: true })
+async function reach(ssh2: Ssh2, route: Route, ask: Ask): Promise<Client> {
+  const jump = route.through && (await reach(ssh2, route.through, ask))
   try {
-    await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) })
-    return socket
+    const client = await logIn(ssh2, route, jump, ask)
+    client.once('close', () => jump?.end())
+    return client
   } catch (error) {
-    socket.destroy()
-    throw new Unreachable(
-      `${host} port ${port} does not answer`,
-      { said: String(error), next: 'Check address, port and firewall.' },
-      error,
-    )
+    jump?.end()
+    throw error
   }
 }
 
-type Login = { socket: Duplex; user: string; trust: Trust; privateKey: Buffer; name: string }
-
-function login(client: Client, { socket, user, trust, privateKey, name }: Login): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let refused: Error | undefined
-    client.on('error', (error) =>
-      reject(
-        refused ??
-          new LoginRefused(`${name} refused the login`, { said: error.message, next: 'Check the key.' }, error),
-      ),
-    )
-    client.once('ready', () => resolve())
-    client.connect({
-      sock: socket,
-      username: user,
-      privateKey,
-      readyTimeout: HANDSHAKE_TIMEOUT_MS,
-      keepaliveInterval: 15_000,
-      keepaliveCountMax: 3,
-      algorithms: { serverHostKey: hostKeyAlgorithms(trust, KEY_ALGORITHMS) as ServerHostKeyAlgorithm[] },
-      hostVerifier: (shown: Buffer) => {
-        refused = judgeHostKey(shown, trust, name)
-        return refused === undefined
-      },
-    })
-  })
+/** Logs in to one host, again when it hung up: a few times, and as often as there are keys left that it did not let us try. */
+async function logIn(ssh2: Ssh2, route: Route, jump: Client | undefined, ask: Ask): Promise<Client> {
+  const identities = await findIdentities(ssh2, route.sources, ask)
+  const pauses = [...RETRY_PAUSES_MS]
+  for (;;) {
+    const left = identities.keys.length
+    const stream = await openStream(route, jump)
+    try {
+      return await login(ssh2, stream, route, identities)
+    } catch (error) {
+      if (!(error instanceof HungUp)) throw error
+      const pause = identities.keys.length < left ? 0 : pauses.shift()
+      if (pause === undefined) throw hungUp(route, error)
+      await delay(pause)
+    }
+  }
 }
 
 class SshConnection implements Connection {
@@ -99,11 +73,12 @@ class SshConnection implements Connection {
   readonly #runner: Runner
   #lost: string | undefined
 
-  constructor(client: Client, ask: Ask, account: string, label: string) {
+  constructor(client: Client, ask: Ask, names: { account: string; label: string }) {
     this.#client = client
-    this.#runner = new Runner((command) => this.#exec(command), ask, { account, label })
     client.on('error', (error) => (this.#lost ??= error.message))
     client.once('close', () => (this.#lost ??= 'the host closed the connection'))
+    this.#runner = new Runner((command) => this.#exec(command), ask, names)
+    this.#runner.warmUp()
   }
 
   get trips(): Connection['trips'] {
@@ -125,11 +100,30 @@ class SshConnection implements Connection {
     await closed
   }
 
-  #exec(command: string): Promise<Child> {
+  async #exec(command: string): Promise<Child> {
+    for (const pause of CHANNEL_PAUSES_MS) {
+      try {
+        return await this.#open(command)
+      } catch (error) {
+        if (this.#lost !== undefined) throw error
+        await delay(pause)
+      }
+    }
+    return this.#open(command)
+  }
+
+  #open(command: string): Promise<Child> {
     return new Promise((resolve, reject) => {
-      if (this.#lost !== undefined) return reject(notConnected(this.#lost))
+      if (this.#lost !== undefined) {
+        reject(notConnected(this.#lost))
+        return
+      }
+      // An exec that is under way when the connection goes is never called back.
+      const gone = (): void => reject(notConnected(this.#lost ?? 'the host closed the connection'))
+      this.#client.once('close', gone)
       this.#client.exec(command, (error, channel) => {
-        if (error) reject(notConnected(this.#lost ?? error.message))
+        this.#client.off('close', gone)
+        if (error) reject(notConnected(error.message))
         else resolve(childOf(channel, () => this.#lost))
       })
     })
@@ -144,7 +138,7 @@ function childOf(channel: ClientChannel, lost: () => string | undefined): Child 
     channel.once('exit', (code: number | null, signal?: string) =>
       resolve(code === null ? { signal: signal ?? '' } : { exit: code }),
     )
-    // A channel that closes without saying how the program ended: the connection is gone.
+    // A channel that closes without a word on how the program ended: the connection is gone.
     channel.once('close', () => resolve({ lost: lost() ?? 'the channel was closed without an exit status' }))
   })
   return {
@@ -153,13 +147,28 @@ function childOf(channel: ClientChannel, lost: () => string | undefined): Child 
     stderr: channel.stderr,
     ended,
     closed,
-    release(how) {
-      if (how === 'kill') channel.signal('TERM')
-      channel.resume()
-      channel.stderr.resume()
-      channel.close()
-    },
+    release: (how) => release(channel, how),
   }
+}
+
+function release(channel: ClientChannel, how: 'leave' | 'kill'): void {
+  // sshd hands the signal to the process group of the program's shell, unless that runs as another user (sudo).
+  if (how === 'kill') channel.signal('TERM')
+  // ssh2 emits 'close', and frees the channel, only when both are read to their end.
+  channel.resume()
+  channel.stderr.resume()
+  channel.close()
+}
+
+function hungUp({ name }: Route, error: HungUp): Unreachable {
+  return new Unreachable(
+    `${name} hung up before it spoke SSH`,
+    {
+      said: error.message,
+      next: 'Too many logins at once (MaxStartups), a ban (fail2ban), or a port that is not sshd.',
+    },
+    error,
+  )
 }
 
 function notConnected(said: string): ConnectionLost {

@@ -10,18 +10,18 @@ export type SshConfig = {
   hostName: string
   port: number
   /** Left out when ssh_config leaves it to the local account's name. */
-  user?: string
+  user: string | undefined
   identityFiles: string[]
   identitiesOnly: boolean
   /** Socket of the agent; left out when there is none or it is not to be used. */
-  agent?: string
+  agent: string | undefined
   /** Files with known host keys, those of the user first. */
   knownHostsFiles: string[]
   /** Name to look the host's key up under, in place of its address. */
-  hostKeyAlias?: string
+  hostKeyAlias: string | undefined
   /** `user@host:port[,…]` */
-  proxyJump?: string
-  proxyCommand?: string
+  proxyJump: string | undefined
+  proxyCommand: string | undefined
 }
 
 /**
@@ -78,11 +78,11 @@ export function parseSshConfig(text: string): SshConfig {
     identityFiles: (values.get('identityfile') ?? DEFAULT_IDENTITIES).map(expandHome),
     identitiesOnly: first('identitiesonly') === 'yes',
     knownHostsFiles: files.flatMap((list) => list.split(/\s+/)).map(expandHome),
-    ...defined('user', user === userInfo().username ? undefined : user),
-    ...defined('agent', agentSocket(text, first('identityagent'))),
-    ...defined('hostKeyAlias', first('hostkeyalias')),
-    ...defined('proxyJump', first('proxyjump')),
-    ...defined('proxyCommand', first('proxycommand')),
+    user: user === userInfo().username ? undefined : user,
+    agent: agentSocket(text, first('identityagent')),
+    hostKeyAlias: first('hostkeyalias'),
+    proxyJump: first('proxyjump'),
+    proxyCommand: first('proxycommand'),
   }
 }
 
@@ -96,10 +96,6 @@ function agentSocket(text: string, value: string | undefined): string | undefine
 export function expandHome(path: string): string {
   const home = homedir()
   return path.startsWith('~/') ? join(home, path.slice(2)) : path.replaceAll('%d', home)
-}
-
-function defined<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
-  return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: Value }
 }
 
 function isMissing(error: unknown): boolean {

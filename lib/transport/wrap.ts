@@ -47,19 +47,13 @@ const CLEAN = `env -i SSH_CONNECTION="$SSH_CONNECTION" LC_ALL=C PATH=${PATH} HOM
  * @param prompt What sudo shows when it wants the password; used with `sudo-password` only.
  */
 export function startCommand(privilege: Privilege, prompt: string): string {
-  return `exec sh -c 'exec ${becomeRoot(privilege, prompt)}${CLEAN} sh -c "$0"' '${WRAPPER}'`
-}
-
-function becomeRoot(privilege: Privilege, prompt: string): string {
-  switch (privilege) {
-    case 'root':
-      return ''
-    // sudo speaks the account's language unless told otherwise, and its refusals are read here.
-    case 'sudo':
-      return 'env LC_ALL=C sudo -n -- '
-    case 'sudo-password':
-      return `env LC_ALL=C sudo -S -p "${prompt}" -- `
+  // sudo speaks the account's language unless told otherwise, and its refusals are read here.
+  const becomeRoot: Record<Privilege, string> = {
+    root: '',
+    sudo: 'env LC_ALL=C sudo -n -- ',
+    'sudo-password': `env LC_ALL=C sudo -S -p "${prompt}" -- `,
   }
+  return `exec sh -c 'exec ${becomeRoot[privilege]}${CLEAN} sh -c "$0"' '${WRAPPER}'`
 }
 
 /** Random text of one run, for marks and prompts: hexadecimal, so it needs no quoting anywhere. */

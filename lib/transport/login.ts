@@ -1,0 +1,158 @@
+/** From a byte stream to a logged-in ssh2 client: host key, keys, and what the refusals mean. */
+import type { Duplex } from 'node:stream'
+import type { AnyAuthMethod, Client, ServerHostKeyAlgorithm } from 'ssh2'
+import { LoginRefused, Unreachable } from './connection.ts'
+import type { TransportError } from './connection.ts'
+import { hostKeyAlgorithms, judgeHostKey } from './hostKey.ts'
+import type { Identities, Ssh2 } from './keys.ts'
+import type { Route } from './route.ts'
+
+/** How long the host may take for one answer of the handshake or login. */
+const ANSWER_TIMEOUT_MS = 20_000
+
+/** A dead link is noticed after three unanswered ones. */
+const KEEPALIVE_MS = 15_000
+
+/** What ssh2 1.17.0 can verify. SHA-1 signatures (ssh-rsa) are left out. */
+const HOST_KEY_ALGORITHMS: ServerHostKeyAlgorithm[] = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+]
+
+/** The host hung up in a way that a new connection may not meet again. */
+export class HungUp extends Error {}
+
+/**
+ * Logs in over an open stream with the identities not tried yet; each is tried at most once in its life.
+ *
+ * @throws {WrongHostKey | LoginRefused | Unreachable} For good.
+ * @throws {HungUp} When the host closed the connection before the handshake, as sshd does beyond MaxStartups, or
+ *   because of too many keys while some are left to try.
+ */
+export function login(ssh2: Ssh2, stream: Duplex, route: Route, identities: Identities): Promise<Client> {
+  const attempt = new Attempt(new ssh2.Client(), route, identities)
+  return attempt.start(stream)
+}
+
+class Attempt {
+  readonly #client: Client
+  readonly #route: Route
+  readonly #identities: Identities
+  #wrongKey: TransportError | undefined
+  #handshaken = false
+  #methods = ''
+  #timer: NodeJS.Timeout | undefined
+  #fail: (error: Error) => void = () => {}
+
+  constructor(client: Client, route: Route, identities: Identities) {
+    this.#client = client
+    this.#route = route
+    this.#identities = identities
+  }
+
+  start(stream: Duplex): Promise<Client> {
+    return new Promise((resolve, reject) => {
+      this.#fail = (error) => {
+        clearTimeout(this.#timer)
+        reject(error)
+        stream.destroy()
+      }
+      // The listener stays: ssh2 emits errors until after 'close', and one without a listener ends the process.
+      this.#client.on('error', (error) => this.#fail(this.#explain(error)))
+      this.#client.once('close', () => this.#fail(this.#explain(new Error('the host closed the connection'))))
+      this.#client.once('handshake', () => (this.#handshaken = true))
+      this.#client.once('ready', () => {
+        clearTimeout(this.#timer)
+        resolve(this.#client)
+      })
+      this.#expectAnswer()
+      this.#connect(stream)
+    })
+  }
+
+  #connect(stream: Duplex): void {
+    const { trust, name, sources } = this.#route
+    this.#client.connect({
+      sock: stream,
+      username: sources.user,
+      // Own timer: a person may take long over a passphrase.
+      readyTimeout: 0,
+      keepaliveInterval: KEEPALIVE_MS,
+      algorithms: { serverHostKey: hostKeyAlgorithms(trust, HOST_KEY_ALGORITHMS) },
+      // Without a verifier ssh2 accepts any key.
+      hostVerifier: (shown: Buffer) => {
+        this.#wrongKey = judgeHostKey(shown, trust, name)
+        return this.#wrongKey === undefined
+      },
+      authHandler: (methods: string[] | null, _partial, next) => {
+        this.#methods = methods?.join(', ') ?? ''
+        void this.#nextKey().then((method) => {
+          this.#expectAnswer()
+          if (method) next(method)
+          else this.#fail(this.#loginError('every key was tried'))
+        }, this.#fail)
+      },
+    })
+  }
+
+  async #nextKey(): Promise<AnyAuthMethod | undefined> {
+    clearTimeout(this.#timer)
+    for (let key = this.#identities.keys.shift(); key; key = this.#identities.keys.shift()) {
+      const method = await key.open()
+      if (!method) continue
+      this.#identities.notes.push(`${key.label}: refused`)
+      return method
+    }
+    return undefined
+  }
+
+  #expectAnswer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#fail(this.#silent()), ANSWER_TIMEOUT_MS)
+  }
+
+  #silent(): Unreachable {
+    return new Unreachable(`${this.#route.name} takes connections but does not answer`, {
+      said: `nothing for ${ANSWER_TIMEOUT_MS / 1000} s`,
+      next: 'The machine may be overloaded, or the port may not be sshd.',
+    })
+  }
+
+  #explain(error: Error): Error {
+    if (this.#wrongKey) return this.#wrongKey
+    if (!this.#handshaken) return this.#handshakeError(error)
+    const tooMany = /too many authentication failures/i.test(error.message)
+    if (tooMany && this.#identities.keys.length > 0) return new HungUp(error.message)
+    return this.#loginError(error.message)
+  }
+
+  #handshakeError(error: Error): Error {
+    if (/before handshake|ECONNRESET|EPIPE|closed the connection/.test(error.message)) return new HungUp(error.message)
+    return new Unreachable(
+      `${this.#route.name} and this client do not agree on how to speak`,
+      {
+        said: error.message,
+        next: 'The host must offer one of curve25519-sha256 or ecdh-sha2-nistp256, and a plain host key (no certificate, no post-quantum-only exchange).',
+      },
+      error,
+    )
+  }
+
+  #loginError(said: string): LoginRefused {
+    const { user } = this.#route.sources
+    const { keys, notes } = this.#identities
+    const tried = [...notes, ...keys.map(({ label }) => `${label}: not tried`)].join('; ')
+    const wants = this.#methods === '' ? '' : ` (the host takes: ${this.#methods})`
+    return new LoginRefused(
+      `${this.#route.name} refused to log in ${user}: ${tried === '' ? 'there is no key to try' : tried}`,
+      {
+        said: said + wants,
+        next: `Put the public key into ~${user}/.ssh/authorized_keys on the host, or name the right identityFile in the inventory.`,
+      },
+    )
+  }
+}
