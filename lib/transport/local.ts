@@ -14,8 +14,8 @@ import { Runner } from './runner.ts'
  */
 export async function connectLocal(ask: Ask): Promise<Connection> {
   const account = userInfo().username
-  const children = new Set<Child>()
-  const runner = new Runner((command) => start(command, children), ask, { account, label: `${account}@${hostname()}` })
+  const hangUps = new Set<() => void>()
+  const runner = new Runner((command) => start(command, hangUps), ask, { account, label: `${account}@${hostname()}` })
   let closed = false
   return {
     run: async (program, options = {}) => {
@@ -28,45 +28,33 @@ export async function connectLocal(ask: Ask): Promise<Connection> {
     peer: {},
     close: async () => {
       closed = true
-      for (const child of children) child.release('kill')
+      await runner.settle()
+      for (const hangUp of hangUps) hangUp()
     },
   }
 }
 
-async function start(command: string, children: Set<Child>): Promise<Child> {
+/** @param hangUps Holds, while the child runs, what makes its run end as if a connection had been lost. */
+async function start(command: string, hangUps: Set<() => void>): Promise<Child> {
   // A group of its own: an interrupt typed at the terminal reaches this process, which then decides about the program.
   const started = spawn('/bin/sh', ['-c', command], { detached: true })
-  const child = childOf(started)
-  children.add(child)
-  void child.ended.then(() => children.delete(child))
-  return child
-}
-
-function childOf(started: ChildProcessWithoutNullStreams): Child {
   const { stdin, stdout, stderr } = started
   const closed = new Promise<void>((resolve) => {
     started.once('close', () => resolve())
   })
   const ended = new Promise<Ending>((resolve) => {
+    const hangUp = (): void => resolve({ lost: 'the connection was closed' })
+    hangUps.add(hangUp)
     started.once('exit', (code, signal) => resolve(code === null ? { signal: signal ?? '' } : { exit: code }))
     started.once('error', (error) => resolve({ lost: error.message }))
+    started.once('close', () => hangUps.delete(hangUp))
   })
-  return { stdin, stdout, stderr, ended, closed, release: (how) => release(started, how) }
+  return { stdin, stdout, stderr, ended, closed, release: () => release(started) }
 }
 
-function release(started: ChildProcessWithoutNullStreams, how: 'leave' | 'kill'): void {
-  if (how === 'kill') killGroup(started.pid)
+function release(started: ChildProcessWithoutNullStreams): void {
   for (const stream of [started.stdin, started.stdout, started.stderr]) stream.destroy()
   started.unref()
-}
-
-/** Ends the program and what it started; under sudo that is not ours to end, and goes on. */
-function killGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGTERM')
-  } catch {
-    // Ended meanwhile (ESRCH), or root's (EPERM).
-  }
 }
 
 function alreadyClosed(): ConnectionLost {

@@ -22,14 +22,22 @@ export type Child = {
   ended: Promise<Ending>
   /** Nothing more will come from stdout and stderr. */
   closed: Promise<void>
-  /** Lets go of the process; `kill` also asks it to end, as far as that reaches. */
-  release(how: 'leave' | 'kill'): void
+  /** Lets go of the process, which may go on. */
+  release(): void
 }
 
 /** What a program that ended left, or what was said instead of starting it. */
 export type Followed =
-  | { started: true; result: RunResult; opening: string }
+  | { started: true; result: RunResult; host: Surroundings }
   | { started: false; exit: number; said: string; passwordRefused: boolean }
+
+/** What the host says of a program as it starts. */
+export type Surroundings = {
+  /** Process group the program runs in. */
+  group: number
+  /** SSH_CONNECTION, as sshd(8) sets it; empty without SSH. */
+  connection: string
+}
 
 /** What sudo asks with, and what it is answered. */
 export type SudoPrompt = { prompt: string; password: string }
@@ -43,29 +51,36 @@ const KEPT_STDERR = 256 * 1024
 /** How long output may lag behind the end of a wrapper that was killed before it could write its closing marks. */
 const LAG_MS = 2000
 
+/** What following a program needs besides the program and its options. */
+export type FollowSettings = {
+  /** Given when sudo will ask: nothing of the program is sent before it has its answer. */
+  sudo?: SudoPrompt | undefined
+  /** Holds `options.input` back until the program runs, so that the same stream can serve a second try. */
+  awaitStart?: boolean
+  /** Told when a program is given up that may still run. */
+  onGivenUp?: (group: number) => void
+}
+
 /**
  * Sends a program to a child and waits for it to end.
  *
- * @param sudo Given when sudo will ask: nothing of the program is sent before it has its answer.
- * @param awaitStart Holds `options.input` back until the program runs, so that the same stream can serve a second try.
  * @throws {ConnectionLost | TimedOut | TooMuchOutput} or the reason of `options.signal`, or the error of `options.input`.
  */
 export async function follow(
   child: Child,
   program: string,
   options: RunOptions,
-  { sudo, awaitStart = false }: { sudo?: SudoPrompt | undefined; awaitStart?: boolean } = {},
+  settings: FollowSettings = {},
 ): Promise<Followed> {
-  const run = new Run(child, program, options, sudo, awaitStart)
+  const run = new Run(child, program, options, settings)
   try {
-    const followed = await run.settled
-    child.release('leave')
-    return followed
+    return await run.settled
   } catch (error) {
-    child.release('kill')
+    if (run.host && !(error instanceof ConnectionLost)) settings.onGivenUp?.(run.host.group)
     throw error
   } finally {
     run.stop()
+    child.release()
   }
 }
 
@@ -86,7 +101,7 @@ class Run {
   #fail: (error: unknown) => void = () => {}
   #timer: NodeJS.Timeout | undefined
 
-  constructor(child: Child, program: string, options: RunOptions, sudo: SudoPrompt | undefined, awaitStart: boolean) {
+  constructor(child: Child, program: string, options: RunOptions, { sudo, awaitStart = false }: FollowSettings) {
     const mark = randomMark()
     this.#child = child
     this.#options = options
@@ -101,6 +116,13 @@ class Run {
     if (sudo) this.#sudo = new Sudo(sudo)
     this.#listen()
     if (!sudo) this.#send()
+  }
+
+  /** Undefined until the program runs. */
+  get host(): Surroundings | undefined {
+    if (this.#stdout.phase === 'before') return undefined
+    const [group = '', ...connection] = this.#stdout.opening.split(' ')
+    return { group: Number(group), connection: connection.join(' ') }
   }
 
   stop(): void {
@@ -183,7 +205,8 @@ class Run {
 
   #finish(exit: number): void {
     const result = { exit, stdout: Buffer.concat(this.#kept), stderr: this.#keptErrors.toString() }
-    this.#settle({ started: true, result, opening: this.#stdout.opening })
+    const host = this.host ?? { group: 0, connection: '' }
+    this.#settle({ started: true, result, host })
   }
 
   /** The wrapper ended, as a rule after its marks; when it was killed, or never started, they will not come. */

@@ -10,6 +10,9 @@ import type { Privilege } from './wrap.ts'
 /** Starts a command line under the account's shell. */
 export type Start = (command: string) => Promise<Child>
 
+/** How long asking a program to end may take: the link may be what is stuck. */
+const ENDING_MS = 3000
+
 type NotStarted = Extract<Followed, { started: false }>
 
 export class Runner {
@@ -25,6 +28,7 @@ export class Runner {
   /** Whether `#privilege` has led to root before. */
   #proven: boolean
   #password: Promise<string | undefined> | undefined
+  readonly #endings = new Set<Promise<unknown>>()
   /** A started wrapper that waits for its program. */
   #spare: Promise<Child | undefined> | undefined
 
@@ -56,14 +60,15 @@ export class Runner {
     const followed = follow(child, program, options, {
       sudo,
       awaitStart: !this.#proven && !Buffer.isBuffer(options.input),
+      onGivenUp: (group) => this.#end(group),
     })
     if (this.#proven) this.warmUp()
     return followed
   }
 
-  #accept({ result, opening }: Extract<Followed, { started: true }>): RunResult {
+  #accept({ result, host }: Extract<Followed, { started: true }>): RunResult {
     this.#proven = true
-    this.peer = parsePeer(opening)
+    this.peer = parsePeer(host.connection)
     return result
   }
 
@@ -87,6 +92,20 @@ export class Runner {
     const spare = this.#spare
     this.#spare = undefined
     return (await spare) ?? this.#start(startCommand(this.#privilege, this.#prompt))
+  }
+
+  /** Asks a program that was given up to end. Closing its channel alone would let it run on for ever. */
+  #end(group: number): void {
+    const ended = this.#takeChild()
+      .then((child) => follow(child, `kill -TERM -- -${group}`, { timeoutMs: ENDING_MS }))
+      .catch(() => undefined)
+      .finally(() => this.#endings.delete(ended))
+    this.#endings.add(ended)
+  }
+
+  /** Resolves when programs that were given up have been asked to end. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#endings)
   }
 
   async #sudoPrompt(): Promise<SudoPrompt> {

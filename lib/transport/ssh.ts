@@ -18,6 +18,9 @@ import { Runner } from './runner.ts'
 /** Pauses before a new attempt when the host hung up: sshd drops logins beyond MaxStartups (10:30:100) at random. */
 const RETRY_PAUSES_MS = [200, 800]
 
+/** Programs at the same time; with the spare this stays well under sshd's MaxSessions, 10, which it frees late. */
+const MOST_AT_ONCE = 6
+
 /** Pauses before a channel is asked for again: sshd frees a session of its MaxSessions late. */
 const CHANNEL_PAUSES_MS = [20, 80, 320]
 
@@ -71,10 +74,13 @@ async function logIn(ssh2: Ssh2, route: Route, jump: Client | undefined, ask: As
 class SshConnection implements Connection {
   readonly #client: Client
   readonly #runner: Runner
+  readonly #running = new Set<Promise<unknown>>()
   #lost: string | undefined
 
   constructor(client: Client, ask: Ask, names: { account: string; label: string }) {
     this.#client = client
+    // One listener for each exec under way.
+    client.setMaxListeners(MOST_AT_ONCE + 10)
     client.on('error', (error) => (this.#lost ??= error.message))
     client.once('close', () => (this.#lost ??= 'the host closed the connection'))
     this.#runner = new Runner((command) => this.#exec(command), ask, names)
@@ -89,11 +95,16 @@ class SshConnection implements Connection {
     return this.#runner.peer
   }
 
-  run(program: string, options: RunOptions = {}): Promise<RunResult> {
-    return this.#runner.run(program, options)
+  async run(program: string, options: RunOptions = {}): Promise<RunResult> {
+    while (this.#running.size >= MOST_AT_ONCE) await Promise.race(this.#running)
+    const result = this.#runner.run(program, options)
+    const ended = result.then(ignore, ignore).finally(() => this.#running.delete(ended))
+    this.#running.add(ended)
+    return result
   }
 
   async close(): Promise<void> {
+    await this.#runner.settle()
     if (this.#lost !== undefined) return
     const closed = once(this.#client, 'close')
     this.#client.end()
@@ -147,13 +158,11 @@ function childOf(channel: ClientChannel, lost: () => string | undefined): Child 
     stderr: channel.stderr,
     ended,
     closed,
-    release: (how) => release(channel, how),
+    release: () => release(channel),
   }
 }
 
-function release(channel: ClientChannel, how: 'leave' | 'kill'): void {
-  // sshd hands the signal to the process group of the program's shell, unless that runs as another user (sudo).
-  if (how === 'kill') channel.signal('TERM')
+function release(channel: ClientChannel): void {
   // ssh2 emits 'close', and frees the channel, only when both are read to their end.
   channel.resume()
   channel.stderr.resume()
@@ -174,3 +183,5 @@ function hungUp({ name }: Route, error: HungUp): Unreachable {
 function notConnected(said: string): ConnectionLost {
   return new ConnectionLost('there is no connection to run the program on', { said, next: 'Connect again.' })
 }
+
+function ignore(): void {}

@@ -22,7 +22,8 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
  * Reads the program and runs it. Nothing of a program that arrives cut off, or shifted because a start file read from
  * stdin, is executed: its first bytes and its length are checked first. Positional parameters instead of variables
  * keep the program out of the environment of what it starts. The subshell lets a program `exit` or `exec` and still
- * be followed by the closing mark, which tells its output from that of background processes it left behind.
+ * be followed by the closing mark, which tells its output from that of background processes it left behind. The
+ * opening mark gives the process group, the fifth word of /proc/PID/stat, so that a program given up can be ended.
  */
 const WRAPPER = [
   'umask 022; cd /; unset OLDPWD',
@@ -31,7 +32,8 @@ const WRAPPER = [
   'set -- "$m" "$n" "$(head -c "$n")"; unset m n',
   'case $3 in ": $1; "*) ;; *) exit 125 ;; esac',
   '[ ${#3} -eq "$2" ] || exit 125',
-  'printf "\\036%s %s\\n" "$1" "$SSH_CONNECTION"; printf "\\036%s\\n" "$1" >&2',
+  'read -r p c s f g r </proc/$$/stat; printf "\\036%s %s %s\\n" "$1" "$g" "$SSH_CONNECTION"; printf "\\036%s\\n" "$1" >&2',
+  'unset p c s f g r',
   '(eval "set --; $3")',
   'set -- "$1" $?',
   'printf "\\036%s %s\\n" "$1" "$2"; printf "\\036%s\\n" "$1" >&2',
