@@ -1,0 +1,291 @@
+/**
+ * Carries a run out on a host: starts the worker, hands it stage after stage, follows its events, and comes back to it
+ * after the connection was lost.
+ */
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Connection, ConnectionLost, Unreachable } from '../transport/connection.ts'
+import { HostError, Locked, Stale } from './errors.ts'
+import { awaitEndText, followText, handOverText, launchText, type RunFile, unitOf, workerProgram } from './program.ts'
+import { type Answer, framedProgram, parseFrames, type Section } from './read.ts'
+
+/** How long the client tries to come back, in milliseconds between attempts; the worker waits longer than their sum. */
+const RETRY_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, 30_000]
+
+export type TaskEvent =
+  | { event: 'start'; task: number }
+  | { event: 'step'; task: number; step: number }
+  | { event: 'ok'; task: number }
+  | { event: 'failed'; task: number; exit: number; said: string }
+  | { event: 'stale'; task: number }
+  | { event: 'skipped'; task: number; because: number }
+
+export type RunOptions = {
+  /** Unique on the host and safe in a unit's name. */
+  id: string
+  /** One line of JSON about who runs this. */
+  who: string
+  /** Mark of the read programs, see read.ts. */
+  mark: string
+  /** Gives the connection to use now; after a loss it makes a new one. */
+  connection: (lost?: Connection) => Promise<Connection>
+  reconnecting: (because: string, attempt: number) => void
+  signal?: AbortSignal
+}
+
+export class Run {
+  readonly #options: RunOptions
+  #stage = 0
+  /** Event lines of the run seen so far. */
+  #seen = 0
+
+  constructor(options: RunOptions) {
+    this.#options = options
+  }
+
+  get unit(): string {
+    return unitOf(this.#options.id)
+  }
+
+  /** Number that the next stage's files must be made for. */
+  get nextStage(): number {
+    return this.#stage + 1
+  }
+
+  /**
+   * Runs one stage, starting the worker for the first, and reads the host again when it has ended: one trip.
+   *
+   * @returns The answers to `sections`.
+   * @throws {Locked | Stale | HostError} Nothing of this stage was applied.
+   */
+  async stage(
+    files: readonly RunFile[],
+    onEvent: (event: TaskEvent) => void,
+    sections: readonly Section[],
+  ): Promise<Map<string, Answer>> {
+    const { id, mark } = this.#options
+    const start = await this.#startText(files)
+    this.#stage += 1
+    const events = new Events(onEvent)
+    const tail = framedProgram(sections, mark)
+    const follow = (): string => followText(id, this.#stage, this.#seen + 1)
+    const output = await this.#attend(
+      `${start.text}set +e\n${follow()}${tail}`,
+      () => `${follow()}${tail}`,
+      start.input,
+      events,
+    )
+    this.#finishEvents(events)
+    return parseFrames(
+      output.rest,
+      output.stderr,
+      mark,
+      sections.map(({ name }) => name),
+    )
+  }
+
+  /** The last stage: the worker writes the ledger and ends. @throws {HostError} When the ledger is not as sent. */
+  async finish(files: readonly RunFile[], ledger: string): Promise<void> {
+    const start = await this.#startText(files)
+    this.#stage += 1
+    const connection = await this.#options.connection()
+    const text = `${start.text}set +e\n${awaitEndText(this.#options.id)}`
+    const { stdout, stderr } = await connection.run(text, { input: start.input })
+    const digest = createHash('sha256').update(ledger).digest('hex')
+    if (stdout.toString().startsWith(digest)) return
+    throw new HostError('the run was not recorded on the host', {
+      said: stderr,
+      next: 'what was applied stays; converge again to record it',
+    })
+  }
+
+  async #startText(files: readonly RunFile[]): Promise<{ text: string; input: Buffer }> {
+    const { id, who } = this.#options
+    const first = this.#stage === 0
+    const all = first ? [{ name: 'worker', data: workerProgram(id, who) }, ...files] : files
+    return { text: first ? launchText(id) : handOverText(id, this.nextStage), input: await archive(all) }
+  }
+
+  /** Runs a program that prints events and then a reading; after a lost connection goes on with `again`. */
+  async #attend(
+    program: string,
+    again: () => string,
+    input: Buffer | undefined,
+    events: Events,
+  ): Promise<{ rest: Buffer; stderr: string }> {
+    let connection = await this.#options.connection()
+    let next: { program: string; input?: Buffer } = { program, ...(input === undefined ? {} : { input }) }
+    for (;;) {
+      try {
+        events.restart()
+        const { signal } = this.#options
+        const result = await connection.run(next.program, {
+          ...(next.input === undefined ? {} : { input: next.input }),
+          ...(signal === undefined ? {} : { signal }),
+          onStdout: (chunk) => events.feed(chunk),
+        })
+        if (result.exit === 99)
+          throw new HostError('the run could not be started', {
+            said: result.stderr,
+            next: 'nothing was changed by it',
+          })
+        return { rest: events.rest(), stderr: result.stderr }
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error
+        this.#seen += events.count
+        connection = await this.#reconnect(connection, error)
+        next = { program: again() }
+      }
+    }
+  }
+
+  async #reconnect(lost: Connection, error: ConnectionLost): Promise<Connection> {
+    let because = error.message
+    for (const [attempt, wait] of RETRY_MS.entries()) {
+      this.#options.reconnecting(because, attempt + 1)
+      await delay(wait, undefined, this.#options.signal === undefined ? {} : { signal: this.#options.signal })
+      try {
+        return await this.#options.connection(lost)
+      } catch (failure) {
+        if (!(failure instanceof Unreachable || failure instanceof ConnectionLost)) throw failure
+        because = failure.message
+      }
+    }
+    throw new ConnectionLost(
+      `${because}; the run goes on as ${this.unit} without this client`,
+      {
+        next: 'converge again when the host can be reached: it starts from what is there then',
+      },
+      error,
+    )
+  }
+
+  #finishEvents(events: Events): void {
+    this.#seen += events.count
+    if (events.locked !== undefined) {
+      throw new Locked('another run holds this host', {
+        said: events.locked,
+        next: 'wait for it to end, then converge again',
+      })
+    }
+    if (events.moved) {
+      throw new Stale('another run has changed this host since the plan was made; nothing was written', {
+        next: 'plan again',
+      })
+    }
+    if (!events.ended) {
+      throw new HostError(`the run ended before its stage did (${this.unit})`, {
+        next: `journalctl -u ${this.unit} on the host may say why; converge again: it starts from what is there now`,
+      })
+    }
+  }
+}
+
+/** Splits a run's output into event lines and, after `over`, what follows. */
+class Events {
+  readonly #onEvent: (event: TaskEvent) => void
+  #text: Buffer = Buffer.alloc(0)
+  over = false
+  #rest: Buffer[] = []
+  readonly #said = new Map<number, string>()
+  /** Event lines since the last restart. */
+  count = 0
+  locked: string | undefined
+  moved = false
+  ended = false
+
+  constructor(onEvent: (event: TaskEvent) => void) {
+    this.#onEvent = onEvent
+  }
+
+  /** Forgets an output that broke off. */
+  restart(): void {
+    this.#text = Buffer.alloc(0)
+    this.over = false
+    this.#rest = []
+    this.count = 0
+  }
+
+  feed(chunk: Buffer): void {
+    if (this.over) {
+      this.#rest.push(chunk)
+      return
+    }
+    this.#text = Buffer.concat([this.#text, chunk])
+    for (let end = this.#text.indexOf(10); end !== -1 && !this.over; end = this.#text.indexOf(10)) {
+      const line = this.#text.subarray(0, end).toString()
+      this.#text = this.#text.subarray(end + 1)
+      this.#line(line)
+    }
+    if (this.over) this.#rest.push(this.#text)
+  }
+
+  rest(): Buffer {
+    return Buffer.concat(this.#rest)
+  }
+
+  #line(line: string): void {
+    if (line === 'over' || line === 'gone') {
+      this.over = line === 'over'
+      return
+    }
+    this.count += 1
+    const [word, first, second] = line.split(' ')
+    const task = Number(first)
+    switch (word) {
+      case 'locked':
+        this.locked = line.slice('locked '.length)
+        break
+      case 'moved':
+        this.moved = true
+        break
+      case 'end':
+        this.ended = true
+        break
+      case 'said':
+        this.#said.set(task, Buffer.from(second ?? '', 'base64').toString())
+        break
+      case 'start':
+        this.#onEvent({ event: 'start', task })
+        break
+      case 'step':
+        this.#onEvent({ event: 'step', task, step: Number(second) })
+        break
+      case 'ok':
+        this.#onEvent({ event: 'ok', task })
+        break
+      case 'failed':
+        this.#onEvent({ event: 'failed', task, exit: Number(second), said: this.#said.get(task) ?? '' })
+        break
+      case 'stale':
+        this.#onEvent({ event: 'stale', task })
+        break
+      case 'skipped':
+        this.#onEvent({ event: 'skipped', task, because: Number(second) })
+        break
+      default:
+        throw new HostError('an event of the run was not understood', {
+          said: line,
+          next: 'this is a mistake in Keelson',
+        })
+    }
+  }
+}
+
+/** A tar archive of the files, each readable by root only. */
+async function archive(files: readonly RunFile[]): Promise<Buffer> {
+  const { createTar } = await import('nanotar')
+  const folders = new Set(files.flatMap(({ name }) => parents(name)))
+  const attrs = { uid: 0, gid: 0, user: 'root', group: 'root', mtime: 0 }
+  return Buffer.from(
+    createTar([
+      ...[...folders].map((name) => ({ name: `${name}/`, attrs: { ...attrs, mode: '700' } })),
+      ...files.map(({ name, data }) => ({ name, data, attrs: { ...attrs, mode: '600' } })),
+    ]),
+  )
+}
+
+function parents(name: string): string[] {
+  const parts = name.split('/').slice(0, -1)
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+}

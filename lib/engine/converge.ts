@@ -1,0 +1,438 @@
+/**
+ * One host from reading to report: read → diff → order → plan → apply → verify.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import type { Connection } from '../transport/connection.ts'
+import { Run, type TaskEvent } from './apply.ts'
+import { canonicalJson } from './catalog.ts'
+import { Refused } from './errors.ts'
+import { emptyLedger, entryFor, type Ledger, ledgerDigest } from './ledger.ts'
+import { type Item, remainingDifference, summaryOf } from './plan.ts'
+import { finishFiles, type RunFile, stageFiles, type TaskProgram } from './program.ts'
+import { parseReadings, stateIn, type TypeReading } from './read.ts'
+import type { Failure, HostReport, Outcome, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
+import { type Ref, type Step, Unknown } from './resource.ts'
+import { stepsOf, type Task } from './stage.ts'
+import { againSections, compareTextOf, resurvey, type Survey, surveyHost, type SurveyOptions } from './survey.ts'
+
+export type HostRun = Omit<SurveyOptions, 'mark'> & {
+  connect: () => Promise<Connection>
+  progress: (progress: Progress) => void
+  /** Number of removals the operator agreed to; needed beyond the budget. */
+  allowRemove?: number
+  /** Who is at work, for the lock and the record. */
+  who: { user: string; host: string; commit?: string; dirty?: boolean }
+  signal?: AbortSignal
+}
+
+export type ConvergeRun = HostRun & {
+  /** Asked once, before anything is written, and only when there is something to do. */
+  confirm: (plan: Plan) => Promise<boolean>
+}
+
+/** Reads the host and says what differs; writes nothing. */
+export async function planHost(options: HostRun): Promise<{ plan: Plan; report: HostReport }> {
+  const session = new Session(options)
+  try {
+    const { plan } = await session.survey()
+    return { plan, report: session.report(plan, (change) => ({ ...change, outcome: 'unchanged' })) }
+  } finally {
+    await session.close()
+  }
+}
+
+/** Plans, asks, applies and verifies. Failures of single changes are in the report; everything else throws. */
+export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
+  const session = new Session(options)
+  try {
+    const survey = await session.survey()
+    if (survey.items.every(({ plan }) => plan.kind === 'recheck')) {
+      return session.report(survey.plan, (change) => ({ ...change, outcome: 'unchanged' }))
+    }
+    refuseRemovals(survey, options.allowRemove)
+    if (!(await options.confirm(survey.plan))) {
+      return session.report(survey.plan, (change) => ({ ...change, outcome: 'skipped' }))
+    }
+    const done = await session.apply(survey)
+    return session.report(survey.plan, (change) => ({
+      ...change,
+      ...(done.get(change.ref) ?? { outcome: 'unchanged' }),
+    }))
+  } finally {
+    await session.close()
+  }
+}
+
+/** More than max(5, 20 %) of what is owned, or anything because nothing is declared, goes only when the count is given. */
+function refuseRemovals({ items, planning }: Survey, allowRemove: number | undefined): void {
+  const removals = items.filter(({ change, resource }) => change?.kind === 'remove' && resource === undefined)
+  const owned = Object.keys(planning.ledger?.entries ?? {}).length
+  const budget = planning.catalog.resources.length === 0 ? 0 : Math.max(5, Math.floor(owned * 0.2))
+  if (removals.length <= budget || removals.length === allowRemove) return
+  throw new Refused(
+    `${removals.length} resources would be removed, more than ${budget} of the ${owned} that Keelson owns here`,
+    {
+      said: removals.map(({ plan }) => plan.label).join('\n'),
+      next: `if all of them should go: --allow-remove ${removals.length}`,
+    },
+  )
+}
+
+type Done = { outcome: Outcome; failure?: Failure }
+
+/** One host while it is being worked on. */
+class Session {
+  readonly #options: HostRun
+  readonly #survey: SurveyOptions
+  readonly #started = performance.now()
+  readonly #trips: Trips = { connections: 0, execs: 0 }
+  #connection: Connection | undefined
+  #run: string | undefined
+
+  constructor(options: HostRun) {
+    this.#options = options
+    this.#survey = { ...options, mark: `keelson-${randomBytes(16).toString('hex')}` }
+  }
+
+  async survey(): Promise<Survey> {
+    this.#progress({ event: 'connecting' })
+    const connection = await this.#connected()
+    this.#progress({ event: 'reading' })
+    const survey = await surveyHost(connection, this.#survey)
+    this.#progress({ event: 'planned', plan: survey.plan })
+    return survey
+  }
+
+  report(plan: Plan, outcome: (change: PlanChange) => ReportChange): HostReport {
+    const changes = plan.changes.map(outcome)
+    const failed = changes.filter((change) => change.outcome === 'failed' || change.outcome === 'skipped').length
+    const report = {
+      host: plan.host.name,
+      address: plan.host.address,
+      summary: { ...summaryOf(changes, plan.resources), failed },
+      changes,
+      trips: this.#currentTrips(),
+      seconds: Math.round(performance.now() - this.#started) / 1000,
+      ...(this.#run === undefined ? {} : { run: this.#run }),
+    }
+    this.#progress({ event: 'done', report })
+    return report
+  }
+
+  /** Stage after stage until nothing is left, then the confirmed ledger. */
+  async apply(first: Survey): Promise<Map<Ref, Done>> {
+    const { serial } = first.planning.ledger ?? emptyLedger()
+    const number = String(serial + 1)
+    const id = `${number}-${randomBytes(3).toString('hex')}`
+    const record = new Record(number, id, first, this.#options.who)
+    const run = this.#startRun(id, record)
+    this.#run = number
+    this.#progress({
+      event: 'applying',
+      run: number,
+      unit: run.unit,
+      steps: first.items.filter(({ change }) => change !== undefined).length,
+    })
+
+    const done = new Map<Ref, Done>()
+    const ledger = new Bookkeeping(first, number)
+    let survey = first
+    while (survey.stage.tasks.length > 0) {
+      const { tasks, later } = survey.stage
+      skipDependents(survey.items, done)
+      const readings = await this.#stage(run, survey, tasks, ledger, record, done)
+      const left = later.filter(({ plan }) => !done.has(plan.ref))
+      skipDependents(left, done)
+      const scope = new Set(left.map(({ plan }) => plan.ref).filter((ref) => !done.has(ref)))
+      if (scope.size === 0) break
+      const next = await resurvey(await this.#connected(), survey, this.#survey, {
+        readings,
+        scope,
+        ...ledger.written(),
+      })
+      // What an earlier change brought in order by itself needs nothing any more.
+      const open = new Set(next.items.map(({ plan }) => plan.ref))
+      for (const ref of scope) if (!open.has(ref)) done.set(ref, { outcome: 'unchanged' })
+      survey = next
+    }
+    this.#progress({ event: 'verifying' })
+    const final = ledger.confirmed(done)
+    await run.finish(finishFiles(run.nextStage, final, record.file(done)), final)
+    return done
+  }
+
+  /** Applies one stage and verifies it by reading again. */
+  async #stage(
+    run: Run,
+    survey: Survey,
+    tasks: readonly Task[],
+    ledger: Bookkeeping,
+    record: Record,
+    done: Map<Ref, Done>,
+  ): Promise<ReadonlyMap<string, TypeReading>> {
+    const prepared = prepare(tasks, survey, done)
+    const programs = prepared.map((one) => this.#program(one, survey, prepared))
+    const files = stageFiles(run.nextStage, programs, {
+      was: ledger.digest,
+      next: ledger.begin(prepared.flatMap(({ items }) => items)),
+      run: record.file(done),
+    })
+    const again = againSections(survey, this.#survey)
+    const follow = (event: TaskEvent): void => this.#follow(event, prepared, done)
+    const answers = await run.stage(files, follow, again.sections)
+    const readings = parseReadings(answers, again.requests)
+    for (const { items } of prepared) verify(items, readings, survey, done)
+    for (const item of tasks.flatMap(({ items }) => items)) {
+      if (!done.has(item.plan.ref))
+        done.set(item.plan.ref, { outcome: item.plan.kind === 'recheck' ? 'unchanged' : 'recorded' })
+    }
+    return readings
+  }
+
+  #program({ task, items, steps }: Prepared, survey: Survey, prepared: readonly Prepared[]): TaskProgram {
+    // Where an item fell out, the fingerprint of the whole task says nothing of the rest.
+    const digest = items.length === task.items.length ? survey.fingerprints.get(task) : undefined
+    const needs = new Set(task.after.map((index) => survey.stage.tasks[index]!))
+    return {
+      steps,
+      after: prepared.flatMap((other, position) => (needs.has(other.task) ? [position] : [])),
+      ...(digest === undefined
+        ? {}
+        : { unmoved: { text: compareTextOf(survey.planning, task, this.#survey.mark), digest } }),
+    }
+  }
+
+  #follow(event: TaskEvent, prepared: readonly Prepared[], done: Map<Ref, Done>): void {
+    const { items, steps } = prepared[event.task]!
+    const about = { ref: items[0]!.plan.ref, label: labelOfTask(items), title: steps[0]?.title ?? '' }
+    switch (event.event) {
+      case 'start':
+        return this.#progress({ event: 'step', ...about, state: 'started' })
+      case 'step':
+        return this.#progress({ event: 'step', ...about, title: steps[event.step]!.title, state: 'started' })
+      case 'ok':
+        for (const { plan } of items) done.set(plan.ref, { outcome: 'changed' })
+        return this.#progress({ event: 'step', ...about, state: 'ok' })
+      case 'failed':
+        for (const { plan } of items)
+          done.set(plan.ref, { outcome: 'failed', failure: applyFailure(about.title, event) })
+        return this.#progress({ event: 'step', ...about, state: 'failed' })
+      case 'stale':
+        for (const { plan } of items) done.set(plan.ref, { outcome: 'failed', failure: STALE })
+        return this.#progress({ event: 'step', ...about, state: 'failed' })
+      case 'skipped': {
+        const because = labelOfTask(prepared[event.because]!.items)
+        for (const { plan } of items) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(because) })
+        return this.#progress({ event: 'step', ...about, state: 'skipped' })
+      }
+    }
+  }
+
+  #startRun(id: string, record: Record): Run {
+    const { signal } = this.#options
+    return new Run({
+      id,
+      who: record.who(),
+      mark: this.#survey.mark,
+      connection: (lost) => this.#connected(lost),
+      reconnecting: (because, attempt) => this.#progress({ event: 'reconnecting', because, attempt }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+  }
+
+  async #connected(lost?: Connection): Promise<Connection> {
+    if (this.#connection !== undefined && this.#connection !== lost) return this.#connection
+    await this.close()
+    this.#connection = await this.#options.connect()
+    return this.#connection
+  }
+
+  async close(): Promise<void> {
+    const connection = this.#connection
+    if (connection === undefined) return
+    this.#connection = undefined
+    this.#trips.connections += connection.trips.connections
+    this.#trips.execs += connection.trips.execs
+    await connection.close()
+  }
+
+  #currentTrips(): Trips {
+    const { connections = 0, execs = 0 } = this.#connection?.trips ?? {}
+    return { connections: this.#trips.connections + connections, execs: this.#trips.execs + execs }
+  }
+
+  #progress(progress: DistributiveOmit<Progress, 'host'>): void {
+    this.#options.progress({ host: this.#options.catalog.host.name, ...progress })
+  }
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+
+/** A task with the items of it that can be done, and their steps. */
+type Prepared = { task: Task; items: Item[]; steps: Step[] }
+
+/** The tasks that have something to run; what cannot be known even now fails here. */
+function prepare(tasks: readonly Task[], { planning }: Survey, done: Map<Ref, Done>): Prepared[] {
+  return tasks.flatMap((task): Prepared[] => {
+    for (const { change, plan } of task.items) {
+      if (done.has(plan.ref) || !(change?.before instanceof Unknown)) continue
+      done.set(plan.ref, { outcome: 'failed', failure: unknownFailure(change.before) })
+    }
+    const items = task.items.filter(({ plan, change }) => change !== undefined && !done.has(plan.ref))
+    return items.length === 0 ? [] : [{ task, items, steps: stepsOf(items, planning.context) }]
+  })
+}
+
+/** What needs something that failed or was skipped is skipped. */
+function skipDependents(items: readonly Item[], done: Map<Ref, Done>): void {
+  for (const { plan, after } of items) {
+    if (done.has(plan.ref)) continue
+    const failed = [...after].find((ref) => ['failed', 'skipped'].includes(done.get(ref)?.outcome ?? ''))
+    if (failed !== undefined) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(failed) })
+  }
+}
+
+/** The reading decides: changed but still different is a failure. */
+function verify(
+  items: readonly Item[],
+  readings: ReadonlyMap<string, TypeReading>,
+  { planning }: Survey,
+  done: Map<Ref, Done>,
+): void {
+  for (const { type, name, desired, plan } of items) {
+    if (done.get(plan.ref)?.outcome !== 'changed') continue
+    const difference = remainingDifference(type, name, desired, stateIn(readings, type.type, name), planning.context)
+    if (difference === undefined) continue
+    const failure: Failure = {
+      phase: 'verify',
+      said: `applied without an error, but ${difference}`,
+      next: 'see what else manages this on the host, then converge again',
+    }
+    done.set(plan.ref, { outcome: 'failed', failure })
+  }
+}
+
+/** The ledger as it goes from what was read, by what is begun, to what is confirmed. */
+class Bookkeeping {
+  readonly #survey: Survey
+  readonly #run: string
+  readonly #ledger: Ledger
+  readonly #begun: Item[] = []
+  digest: string
+
+  constructor(survey: Survey, run: string) {
+    this.#survey = survey
+    this.#run = run
+    this.#ledger = structuredClone(survey.planning.ledger ?? emptyLedger())
+    this.#ledger.serial += 1
+    this.digest = survey.ledgerDigest
+  }
+
+  /** Ledger text with the items pending; from here on that is what the host has. */
+  begin(items: readonly Item[]): string {
+    for (const item of items) {
+      this.#begun.push(item)
+      const entry = this.#entry(item)
+      if (entry !== undefined) this.#ledger.entries[item.plan.ref] = { ...entry, pending: true }
+    }
+    return this.#text()
+  }
+
+  /** Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten. */
+  confirmed(done: ReadonlyMap<Ref, Done>): string {
+    for (const item of this.#survey.items) {
+      const { ref } = item.plan
+      const outcome = done.get(ref)?.outcome
+      if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
+      if (item.desired === null) delete this.#ledger.entries[ref]
+      else {
+        const { pending: _, ...entry } = this.#ledger.entries[ref] ?? this.#entry(item)!
+        this.#ledger.entries[ref] = entry
+      }
+    }
+    return this.#text()
+  }
+
+  written(): { ledger: Ledger; ledgerDigest: string } {
+    return { ledger: this.#ledger, ledgerDigest: this.digest }
+  }
+
+  #entry({ resource, change, plan, desired }: Item): Ledger['entries'][string] | undefined {
+    if (resource === undefined || desired === null) return undefined
+    const known = this.#survey.planning.ledger?.entries[plan.ref]
+    const made = known?.made ?? (change?.kind === 'create' && change.before === null)
+    const digest = ledgerDigest(this.#ledger.key, desired, this.#survey.planning.secrets)
+    const needs = [...(this.#survey.planning.needsOf.get(plan.ref) ?? [])]
+    return entryFor(resource, { made, digest, needs, run: this.#run })
+  }
+
+  #text(): string {
+    const text = `${canonicalJson(this.#ledger)}\n`
+    this.digest = createHash('sha256').update(text).digest('hex')
+    return text
+  }
+}
+
+/** The record of a run, as /var/lib/keelson/runs keeps it. */
+class Record {
+  readonly #about: { run: string; unit: string; startedAt: string; plan: string; who: HostRun['who'] }
+  readonly #plan: Plan
+
+  constructor(run: string, id: string, { plan }: Survey, who: HostRun['who']) {
+    this.#about = { run, unit: `keelson-${id}`, startedAt: new Date().toISOString(), plan: plan.digest, who }
+    this.#plan = plan
+  }
+
+  /** One line, for whoever finds the host locked. */
+  who(): string {
+    return JSON.stringify(this.#about)
+  }
+
+  file(done: ReadonlyMap<Ref, Done>): RunFile {
+    const changes = this.#plan.changes.map(({ ref, kind, cause }) => ({
+      ref,
+      kind,
+      cause,
+      outcome: done.get(ref)?.outcome ?? 'unfinished',
+    }))
+    const outcome = changes.some((change) => change.outcome === 'unfinished')
+      ? 'unfinished'
+      : changes.some((change) => change.outcome === 'failed')
+        ? 'failed'
+        : 'ok'
+    return { name: `${this.#about.run}.json`, data: `${JSON.stringify({ ...this.#about, outcome, changes })}\n` }
+  }
+}
+
+function labelOfTask(items: readonly Item[]): string {
+  const [first, ...others] = items
+  return others.length === 0 ? first!.plan.label : `${first!.plan.label} and ${others.length} more`
+}
+
+const STALE: Failure = {
+  phase: 'apply',
+  said: 'the host is no longer as the plan saw it; nothing was written for this',
+  next: 'converge again: it plans from what is there now',
+}
+
+function applyFailure(title: string, { exit, said }: { exit: number; said: string }): Failure {
+  return {
+    phase: 'apply',
+    ran: title,
+    exit,
+    said: said.trimEnd(),
+    next: 'correct what the host complains of and converge again',
+  }
+}
+
+function skipFailure(because: string): Failure {
+  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'it is done when that succeeds' }
+}
+
+function unknownFailure({ because }: Unknown): Failure {
+  return {
+    phase: 'read',
+    said: `it cannot be read: ${because}`,
+    next: 'nothing in this site brings that about; declare what it needs',
+  }
+}

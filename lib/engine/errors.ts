@@ -1,0 +1,37 @@
+/**
+ * The ways in which planning or converging a host can end early. Each says what the host said and what to do next.
+ */
+import type { ExitName } from './report.ts'
+
+abstract class EngineError extends Error {
+  readonly said: string
+  readonly next: string
+  abstract readonly exit: ExitName
+
+  constructor(message: string, { said = '', next }: { said?: string; next: string }) {
+    super(message)
+    this.name = new.target.name
+    this.said = said
+    this.next = next
+  }
+}
+
+/** Another run holds the host's lock. */
+export class Locked extends EngineError {
+  readonly exit = 'locked'
+}
+
+/** The host moved since the plan was made; nothing was written. */
+export class Stale extends EngineError {
+  readonly exit = 'stale'
+}
+
+/** Protection, removal budget or guard. Nothing was written. */
+export class Refused extends EngineError {
+  readonly exit = 'refused'
+}
+
+/** The host is not what the inventory says, or answered what cannot be understood. Nothing was written by this step. */
+export class HostError extends EngineError {
+  readonly exit = 'error'
+}

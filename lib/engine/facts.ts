@@ -1,0 +1,73 @@
+/**
+ * What every read asks of a host besides its resources: which machine it is, what Keelson left there, who is at work.
+ */
+import type { CatalogHost } from './catalog.ts'
+import { HostError } from './errors.ts'
+import { parseLedger, type Ledger } from './ledger.ts'
+import type { Answer, Section } from './read.ts'
+import { lines } from './shell.ts'
+
+export const LEDGER_PATH = '/var/lib/keelson/ledger.json'
+
+export type Facts = {
+  /** `debian-12` */
+  os: string
+  machineId: string
+  cpus: number
+  memoryMiB: number
+}
+
+export const FACT_SECTIONS: readonly Section[] = [
+  {
+    name: 'keelson-facts',
+    text: `sed -n 's/^\\(ID\\|VERSION_ID\\)=/\\1=/p' /etc/os-release
+sed 's/^/MACHINE=/' /etc/machine-id
+sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/MEMORY=\\1/p' /proc/meminfo
+printf 'CPUS='; nproc`,
+  },
+  { name: 'keelson-ledger', text: `[ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}` },
+]
+
+/** @throws {HostError} When the host does not say what it is. */
+export function parseFacts(answers: ReadonlyMap<string, Answer>): { facts: Facts; ledger: Ledger | undefined } {
+  const answer = answers.get('keelson-facts')!
+  const values = new Map(lines(answer.stdout).map((line) => splitOnce(line)))
+  const facts = {
+    os: `${values.get('ID') ?? '?'}-${values.get('VERSION_ID') ?? '?'}`,
+    machineId: values.get('MACHINE') ?? '',
+    cpus: Number(values.get('CPUS')),
+    memoryMiB: Math.round(Number(values.get('MEMORY')) / 1024),
+  }
+  if (!Number.isFinite(facts.cpus) || !Number.isFinite(facts.memoryMiB)) {
+    throw new HostError('the host does not say what it is', {
+      said: answer.stderr || answer.stdout,
+      next: 'Keelson needs Debian 12 or 13',
+    })
+  }
+  return { facts, ledger: parseLedger(answers.get('keelson-ledger')!) }
+}
+
+function splitOnce(line: string): [string, string] {
+  const at = line.indexOf('=')
+  return [line.slice(0, at), line.slice(at + 1).replaceAll('"', '')]
+}
+
+/** Compares the machine with what recipes were told of it: another OS is an error, another size a warning. */
+export function checkHost(host: CatalogHost, facts: Facts): string[] {
+  if (facts.os !== host.os) {
+    throw new HostError(`${host.name} runs ${facts.os}, the inventory says ${host.os}`, {
+      next: `set os: '${facts.os}' in the inventory if this is the right machine`,
+    })
+  }
+  const warnings: string[] = []
+  // The kernel keeps a few per cent of the memory that a provider sells.
+  if (facts.memoryMiB < host.memoryMiB * 0.85 || facts.memoryMiB > host.memoryMiB * 1.1) {
+    warnings.push(
+      `it has ${facts.memoryMiB} MiB of memory; the inventory says ${host.server} with ${host.memoryMiB} MiB`,
+    )
+  }
+  if (facts.cpus !== host.cpus) {
+    warnings.push(`it has ${facts.cpus} CPUs; the inventory says ${host.server} with ${host.cpus}`)
+  }
+  return warnings
+}

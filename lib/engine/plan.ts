@@ -1,0 +1,360 @@
+/**
+ * The plan: what differs between what is declared, what was read and what the ledger knows, in the order in which it
+ * would be applied. Pure.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { type Catalog, type CatalogResource, digestOf, formatSource } from './catalog.ts'
+import { byField } from './diff.ts'
+import { type Ledger, ledgerDigest } from './ledger.ts'
+import {
+  type AnyType,
+  type Change,
+  CONSEQUENCES,
+  type Consequence,
+  type Context,
+  type FieldChange,
+  type Json,
+  labelOf,
+  type PlannedChange,
+  type Ref,
+  Unknown,
+} from './resource.ts'
+import type { Cause, Certainty, FollowUp, Plan, PlanChange, Summary } from './report.ts'
+import { stateIn, type TypeReading } from './read.ts'
+
+/** A change of the plan with what the engine needs to carry it out. */
+export type Item = {
+  plan: PlanChange
+  type: AnyType
+  name: string
+  desired: Json | null
+  /** Absent for what is only recorded or only looked at again. */
+  change?: Change<Json>
+  /** Refs this comes after, all of them, near and far. */
+  after: ReadonlySet<Ref>
+  /** The declaration; absent when it is no longer declared. */
+  resource?: CatalogResource
+}
+
+export type Planning = {
+  catalog: Catalog
+  /** Resources in the order in which they are to be in order, and what each needs, declared ones only. */
+  ordered: readonly CatalogResource[]
+  needsOf: ReadonlyMap<Ref, readonly Ref[]>
+  types: ReadonlyMap<string, AnyType>
+  readings: ReadonlyMap<string, TypeReading>
+  ledger: Ledger | undefined
+  secrets: ReadonlyMap<string, string>
+  context: Context
+  /** Refs looked at; all when absent. */
+  scope?: ReadonlySet<Ref>
+  /** Whether what is owned and no longer declared is taken away. */
+  prune: boolean
+  warnings: readonly string[]
+}
+
+/** Everything that differs, removals of what is no longer declared last, each before what it needed. */
+export function planItems(planning: Planning): Item[] {
+  const items = new Map<Ref, Item>()
+  const closures = closuresOf(planning)
+  for (const resource of planning.ordered) {
+    if (!inScope(planning, resource.ref)) continue
+    const item = planResource(planning, resource, items, closures.get(resource.ref)!)
+    if (item !== undefined) items.set(resource.ref, item)
+  }
+  const removals = planning.prune ? planUndeclared(planning) : []
+  return [...items.values(), ...removals]
+}
+
+function inScope({ scope }: Planning, ref: Ref): boolean {
+  return scope === undefined || scope.has(ref)
+}
+
+/** For each ref all refs it needs, near and far. */
+function closuresOf({ ordered, needsOf }: Planning): Map<Ref, Set<Ref>> {
+  const closures = new Map<Ref, Set<Ref>>()
+  for (const { ref } of ordered) {
+    const closure = new Set<Ref>()
+    for (const need of needsOf.get(ref) ?? []) {
+      closure.add(need)
+      for (const far of closures.get(need) ?? []) closure.add(far)
+    }
+    closures.set(ref, closure)
+  }
+  return closures
+}
+
+function planResource(
+  planning: Planning,
+  resource: CatalogResource,
+  items: ReadonlyMap<Ref, Item>,
+  after: ReadonlySet<Ref>,
+): Item | undefined {
+  const { type: typeName, name, ref, desired } = resource
+  const type = planning.types.get(typeName)!
+  const near = (planning.needsOf.get(ref) ?? []).flatMap((need) => plannedChange(items.get(need)))
+  const unsettling = [...after]
+    .map((need) => items.get(need))
+    .find((item) => item?.change !== undefined && item.type.unsettles)
+  const read = stateIn(planning.readings, typeName, name)
+  const observed = read instanceof Unknown ? read : (type.simulate?.(read, desired, near) ?? read)
+  const change = changeBetween(type, name, desired, observed, planning.context)
+  const base = { type, name, desired, after, resource }
+  const about = { ref, label: labelOf(ref), source: resource.source, ...runOf(planning, ref) }
+
+  if (change !== undefined) {
+    const certainty = certaintyOf(change, unsettling)
+    const plan: PlanChange = {
+      ...about,
+      kind: isFollowUp(change) ? 'follow-up' : change.kind,
+      cause: causeOf(planning, resource, change),
+      consequence: consequenceOf(type, change),
+      ...certainty,
+      fields: change.fields,
+    }
+    return { ...base, plan, change }
+  }
+  if (unsettling !== undefined || observed instanceof Unknown) {
+    const because = observed instanceof Unknown ? observed.because : `${unsettling!.plan.label} comes first`
+    return {
+      ...base,
+      plan: {
+        ...about,
+        kind: 'recheck',
+        cause: 'intent',
+        consequence: 'record',
+        certainty: 'unknown',
+        because,
+        fields: [],
+      },
+    }
+  }
+  return adoption(planning, resource, base, about)
+}
+
+/** Something in order that the ledger does not know yet, or knows with another declaration or an unconfirmed one. */
+function adoption(
+  planning: Planning,
+  resource: CatalogResource,
+  base: Omit<Item, 'plan'>,
+  about: Pick<PlanChange, 'ref' | 'label' | 'source'>,
+): Item | undefined {
+  if (resource.desired === null) return undefined
+  const entry = planning.ledger?.entries[resource.ref]
+  const known =
+    entry !== undefined &&
+    !entry.pending &&
+    entry.protect === resource.protect &&
+    entry.digest === ledgerDigest(planning.ledger!.key, resource.desired, planning.secrets)
+  if (known) return undefined
+  const because =
+    entry === undefined
+      ? 'already as declared'
+      : entry.pending
+        ? `applied by run ${entry.run}, which did not finish`
+        : 'already as declared now'
+  return {
+    ...base,
+    plan: { ...about, kind: 'adopt', cause: 'intent', consequence: 'record', certainty: 'exact', because, fields: [] },
+  }
+}
+
+function changeBetween(
+  type: AnyType,
+  name: string,
+  desired: Json | null,
+  observed: Json | null | Unknown,
+  context: Context,
+): Change<Json> | undefined {
+  if (desired === null) {
+    if (observed === null || observed instanceof Unknown) return undefined
+    return { kind: 'remove', name, before: observed, after: null, fields: [] }
+  }
+  if (observed === null || observed instanceof Unknown) {
+    return { kind: 'create', name, before: observed, after: desired, fields: byField(desired, {}) }
+  }
+  const fields = type.diff === undefined ? byField(desired, observed) : type.diff(desired, observed, context)
+  return fields.length === 0 ? undefined : { kind: 'change', name, before: observed, after: desired, fields }
+}
+
+/** What is still wrong with a resource that was read again; undefined when it is as desired. */
+export function remainingDifference(
+  type: AnyType,
+  name: string,
+  desired: Json | null,
+  observed: Json | null | Unknown,
+  context: Context,
+): string | undefined {
+  if (observed instanceof Unknown) return `it cannot be read: ${observed.because}`
+  const change = changeBetween(type, name, desired, observed, context)
+  if (change === undefined) return undefined
+  if (change.kind === 'create') return 'it is not there'
+  if (change.kind === 'remove') return 'it is still there'
+  return `it still differs: ${change.fields.map(differenceText).join('; ')}`
+}
+
+function differenceText({ field, form, before, after, followUp }: FieldChange): string {
+  if (followUp !== undefined) return `${followUp.action} needed because ${followUp.because}`
+  if (form === 'secret' || form === 'text') return `${field} differs`
+  return `${field} is ${JSON.stringify(before) ?? 'not set'}, not ${JSON.stringify(after)}`
+}
+
+function isFollowUp(change: Change<Json>): boolean {
+  return change.kind === 'change' && change.fields.every(({ followUp }) => followUp !== undefined)
+}
+
+function certaintyOf(change: Change<Json>, unsettling: Item | undefined): { certainty: Certainty; because?: string } {
+  if (change.before instanceof Unknown) return { certainty: 'unknown', because: change.before.because }
+  if (unsettling !== undefined) return { certainty: 'predicted', because: `${unsettling.plan.label} comes first` }
+  return { certainty: 'exact' }
+}
+
+function consequenceOf(type: AnyType, change: Change<Json>): Consequence {
+  const own = type.consequence?.(change) ?? 'safe'
+  const followUps = change.fields.flatMap(({ followUp }) => (followUp === undefined ? [] : [followUp.action]))
+  return (
+    CONSEQUENCES.find((consequence) => consequence === own || followUps.some((action) => action === consequence)) ?? own
+  )
+}
+
+/**
+ * Intent when the declaration is not what was last applied; drift when it is and the host has something else; both
+ * when neither agrees with the ledger. What an unfinished run left is intent.
+ */
+function causeOf(planning: Planning, resource: CatalogResource, change: Change<Json>): Cause {
+  const entry = planning.ledger?.entries[resource.ref]
+  if (entry === undefined || entry.pending || change.before instanceof Unknown || isFollowUp(change)) return 'intent'
+  if (entry.digest === ledgerDigest(planning.ledger!.key, resource.desired, planning.secrets)) {
+    return 'drift'
+  }
+  const type = planning.types.get(resource.type)!
+  const moved = changeBetween(type, resource.name, entry.desired, change.before, planning.context) !== undefined
+  return moved ? 'both' : 'intent'
+}
+
+function runOf({ ledger }: Planning, ref: Ref): { run?: string } {
+  const run = ledger?.entries[ref]?.run
+  return run === undefined ? {} : { run }
+}
+
+/** What the ledger owns and nobody declares: removed when Keelson made it, otherwise only forgotten. */
+function planUndeclared(planning: Planning): Item[] {
+  const declared = new Set(planning.catalog.resources.map(({ ref }) => ref))
+  const entries = Object.entries(planning.ledger?.entries ?? {}).filter(
+    ([ref, entry]) => !declared.has(ref) && !entry.protect,
+  )
+  const gone = new Set(entries.map(([ref]) => ref))
+  const items = entries.flatMap(([ref, entry]): Item[] => {
+    const type = planning.types.get(entry.type)
+    if (type === undefined) return []
+    const observed = stateIn(planning.readings, entry.type, entry.name)
+    const about = {
+      ref,
+      label: labelOf(ref),
+      cause: 'intent' as const,
+      certainty: 'exact' as const,
+      run: entry.run,
+      fields: [],
+    }
+    const base = { type, name: entry.name, desired: null }
+    const because = !entry.made ? 'was there before Keelson' : observed === null ? 'is gone already' : type.holdsData
+    if (because !== undefined || observed === null) {
+      return [
+        {
+          ...base,
+          after: new Set(),
+          plan: { ...about, kind: 'forget', consequence: 'record', because: because ?? 'is gone already' },
+        },
+      ]
+    }
+    const change: Change<Json> = { kind: 'remove', name: entry.name, before: observed, after: null, fields: [] }
+    // Taken away in the opposite order: after everything that needed it.
+    const after = new Set([...gone].filter((other) => planning.ledger!.entries[other]!.needs.includes(ref)))
+    const plan: PlanChange = { ...about, kind: 'remove', consequence: consequenceOf(type, change) }
+    return [{ ...base, after, change, plan }]
+  })
+  return dependentsFirst(items)
+}
+
+function dependentsFirst(items: readonly Item[]): Item[] {
+  const left = new Map(items.map((item) => [item.plan.ref, item]))
+  const sorted: Item[] = []
+  while (left.size > 0) {
+    const free = [...left.values()].filter(({ after }) => ![...after].some((ref) => left.has(ref)))
+    // Needs recorded over several runs may form a circle; then any order is as good as another.
+    for (const item of free.length > 0 ? free : [...left.values()]) {
+      sorted.push(item)
+      left.delete(item.plan.ref)
+    }
+  }
+  return sorted
+}
+
+function plannedChange(item: Item | undefined): PlannedChange[] {
+  if (item?.change === undefined) return []
+  return [{ ref: item.plan.ref, label: item.plan.label, kind: item.change.kind }]
+}
+
+/** The plan people see. */
+export function summarize(planning: Planning, items: readonly Item[]): Plan {
+  const changes = items.map(({ plan }) => plan)
+  const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref))
+  return {
+    format: 1,
+    host: planning.catalog.host,
+    resources: looked.length,
+    changes,
+    followUps: followUpsOf(changes),
+    summary: summaryOf(changes, looked.length),
+    partial: planning.scope !== undefined,
+    first: planning.ledger === undefined,
+    warnings: [...planning.warnings, ...protectedWarnings(planning)],
+    digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
+  }
+}
+
+function protectedWarnings({ catalog, ledger, prune }: Planning): string[] {
+  if (!prune) return []
+  const declared = new Set(catalog.resources.map(({ ref }) => ref))
+  return Object.entries(ledger?.entries ?? {})
+    .filter(([ref, entry]) => entry.protect && !declared.has(ref))
+    .map(
+      ([ref]) =>
+        `${labelOf(ref)} is protected and no longer declared: it stays; declare it with protect: false first to let it go`,
+    )
+}
+
+export function followUpsOf(changes: readonly PlanChange[]): FollowUp[] {
+  return changes.flatMap(({ ref, fields }) =>
+    fields.flatMap(({ followUp }) =>
+      followUp === undefined ? [] : [{ ...followUp, unit: ref.slice(ref.indexOf(':') + 1) }],
+    ),
+  )
+}
+
+/** Counts add up: every looked-at resource is in `unchanged` or in one of the other kinds, follow-ups apart. */
+export function summaryOf(changes: readonly PlanChange[], resources: number): Summary {
+  const count = (kind: PlanChange['kind']): number => changes.filter((change) => change.kind === kind).length
+  const declared = changes.filter(({ source }) => source !== undefined).length
+  return {
+    create: count('create'),
+    change: count('change'),
+    remove: count('remove'),
+    adopt: count('adopt'),
+    forget: count('forget'),
+    recheck: count('recheck'),
+    unchanged: resources - declared,
+    failed: 0,
+    followUps: followUpsOf(changes).length,
+  }
+}
+
+/** True when two readings of one resource say the same. */
+export function sameState(a: Json | Unknown, b: Json | Unknown): boolean {
+  return isDeepStrictEqual(a, b)
+}
+
+/** `recipes/web.ts:12`, or what is said of something no longer declared. */
+export function whereOf({ source }: PlanChange): string {
+  return source === undefined ? 'no longer declared' : formatSource(source)
+}

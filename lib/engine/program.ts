@@ -1,0 +1,230 @@
+/**
+ * The shell programs of a run: the worker that lives on the host, a stage's tasks, and what the client sends to start,
+ * feed, follow and end it. Text only; apply.ts sends it.
+ *
+ * A run lives in /run/keelson/<id>/ (root, 0700, tmpfs). The worker is a transient systemd unit: it holds the lock,
+ * runs the stage it was handed, appends events to a file, and then waits for the next stage on a fifo. It does not
+ * need the client; when none comes back it ends by itself.
+ *
+ * Events, one a line: `locked WHO` · `moved ledger` · `start T` · `step T S` · `ok T` · `failed T EXIT` ·
+ * `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `end STAGE`. T counts tasks of the stage from 0.
+ */
+import { LEDGER_PATH } from './facts.ts'
+import { PRELUDE } from './prelude.ts'
+import type { Step } from './resource.ts'
+import { quote, sh } from './shell.ts'
+
+export const RUN_ROOT = '/run/keelson'
+/** Seconds the worker waits for a client that went away after a stage. */
+export const PATIENCE_S = 120
+const STEP_TIMEOUT_MS = 600_000
+/** What a failed step said, at most: bytes kept of its end. */
+const SAID_BYTES = 16_384
+/** Exit status by which a task says that the host is not as planned. */
+const STALE = 86
+
+export type RunFile = { name: string; data: string | Uint8Array }
+
+/** A task ready to be written: its steps, and how to see that the host still is as planned. */
+export type TaskProgram = {
+  steps: readonly Step[]
+  after: readonly number[]
+  /** Shell text and the SHA-256 its output must have. */
+  unmoved?: { text: string; digest: string }
+}
+
+export function unitOf(id: string): string {
+  return `keelson-${id}`
+}
+
+/** The worker's own program. `who` is one line of JSON that tells a second client who holds the lock. */
+export function workerProgram(id: string, who: string): string {
+  return `set -u
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+umask 022
+cd ${RUN_ROOT}/${id}
+ev() { printf '%s\\n' "$*" >> events; }
+exec 9>> ${RUN_ROOT}/lock
+if ! flock -n 9; then
+  : > turned-away
+  ev locked "$(cat ${RUN_ROOT}/owner 2>/dev/null)"
+  exit 0
+fi
+printf '%s\\n' ${quote(who)} > ${RUN_ROOT}/owner
+trap 'rm -rf ${RUN_ROOT}/owner ${RUN_ROOT}/${id}' EXIT
+# What runs that were killed left behind: older than a minute, so that none is taken that is only just starting.
+for left in $(find ${RUN_ROOT} -mindepth 1 -maxdepth 1 -type d -mmin +1 ! -name loaded ! -name ${quote(id)} -printf '%f '); do
+  systemctl is-active --quiet "keelson-$left" || rm -rf "${RUN_ROOT}/$left"
+done
+commit() {
+  mkdir -p -m 0700 /var/lib/keelson "\${2%/*}"
+  (umask 077; cat -- "$1" > "$2.new")
+  sync -- "$2.new"
+  mv -f -- "$2.new" "$2"
+  sync -- "\${2%/*}"
+}
+task() {
+  t=$1
+  shift
+  for need; do
+    if eval "[ \\"\\$task_$need\\" != ok ]"; then
+      eval "task_$t=skipped"
+      ev skipped "$t" "$need"
+      return 0
+    fi
+  done
+  ev start "$t"
+  if sh "$stage/$t/run" "$stage/$t" > "$stage/$t/said" 2>&1 < /dev/null 9>&-; then
+    eval "task_$t=ok"
+    ev ok "$t"
+    return 0
+  else
+    code=$?
+  fi
+  eval "task_$t=failed"
+  ev said "$t" "$(tail -c ${SAID_BYTES} "$stage/$t/said" | base64 -w0)"
+  if [ "$code" = ${STALE} ]; then ev stale "$t"; else ev failed "$t" "$code"; fi
+}
+n=1
+while :; do
+  stage=$n
+  . "./$n/stage"
+  ev end "$n"
+  rm -rf "./$n"
+  [ "\${finished:-no}" = no ] || exit 0
+  next=$(timeout ${PATIENCE_S} cat next) || exit 0
+  n=$next
+done
+`
+}
+
+/**
+ * A stage's files, below the folder named by its number. The stage refuses to start when the ledger is not the one the
+ * plan was made with, and writes the new ledger (with this stage's entries pending) before its first task.
+ *
+ * @param ledgerWas SHA-256 of the ledger the plan knew, or of nothing.
+ */
+export function stageFiles(
+  number: number,
+  tasks: readonly TaskProgram[],
+  ledger: { was: string; next: string; run: RunFile },
+): RunFile[] {
+  const calls = tasks.map(({ after }, index) => sh`task ${index} ${[...after]}`)
+  const stage = [
+    `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
+    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; else`,
+    `commit ./${number}/ledger ${LEDGER_PATH}`,
+    sh`commit ${`./${number}/record`} ${`/var/lib/keelson/runs/${ledger.run.name}`}`,
+    ...calls,
+    'fi',
+    '',
+  ].join('\n')
+  return [
+    { name: `${number}/stage`, data: stage },
+    { name: `${number}/ledger`, data: ledger.next },
+    { name: `${number}/record`, data: ledger.run.data },
+    ...tasks.flatMap((task, index) => taskFiles(`${number}/${index}`, task)),
+  ]
+}
+
+/** The last thing a worker does: the confirmed ledger and the run's record, then it ends. */
+export function finishFiles(number: number, ledger: string, run: RunFile): RunFile[] {
+  const stage = [
+    `commit ./${number}/ledger ${LEDGER_PATH}`,
+    sh`commit ${`./${number}/record`} ${`/var/lib/keelson/runs/${run.name}`}`,
+    'finished=yes',
+    '',
+  ].join('\n')
+  return [
+    { name: `${number}/stage`, data: stage },
+    { name: `${number}/ledger`, data: ledger },
+    { name: `${number}/record`, data: run.data },
+  ]
+}
+
+function taskFiles(folder: string, { steps, unmoved }: TaskProgram): RunFile[] {
+  const index = folder.slice(folder.indexOf('/') + 1)
+  const run = [
+    'set -eu',
+    ...(unmoved === undefined ? [] : [compareText(unmoved)]),
+    ...steps.map((step, number) => {
+      const seconds = Math.ceil((step.timeoutMs ?? STEP_TIMEOUT_MS) / 1000)
+      return `printf '%s\\n' 'step ${index} ${number}' >> events
+timeout --kill-after=10 ${seconds} sh "$1/${number}/program" || { code=$?; [ "$code" != 124 ] || echo 'no end within ${seconds} s; it was killed' >&2; exit "$code"; }`
+    }),
+    '',
+  ].join('\n')
+  return [
+    { name: `${folder}/run`, data: run },
+    ...steps.flatMap((step, number) => stepFiles(`${folder}/${number}`, step)),
+  ]
+}
+
+function compareText({ text, digest }: { text: string; digest: string }): string {
+  return `seen=$({ ${text}; } | sha256sum)
+if [ "\${seen%% *}" != ${digest} ]; then
+  echo 'the host is no longer as the plan saw it; nothing was written for this' >&2
+  exit ${STALE}
+fi`
+}
+
+function stepFiles(folder: string, step: Step): RunFile[] {
+  // P is set by the step's own path: the worker's folder is the working directory of every step.
+  const program = `set -eu\nP=$PWD/${folder}\n${PRELUDE}\n${step.run}\n`
+  return [
+    { name: `${folder}/program`, data: program },
+    ...Object.entries(step.payload ?? {}).map(([name, data]) => ({ name: `${folder}/${name}`, data })),
+  ]
+}
+
+/** Starts a run: its files come as a tar archive on stdin. */
+export function launchText(id: string): string {
+  const unit = unitOf(id)
+  return `set -eu
+umask 077
+mkdir -p -m 0700 ${RUN_ROOT}
+mkdir -m 0700 ${RUN_ROOT}/${id}
+cd ${RUN_ROOT}/${id}
+tar -xf - --no-same-owner
+mkfifo next
+: > events
+systemd-run --quiet --collect --unit=${unit} --description='Keelson run ${id}' --property=Type=exec -- /bin/sh ${RUN_ROOT}/${id}/worker
+`
+}
+
+/** Hands the next stage to a waiting worker: its files come as a tar archive on stdin. */
+export function handOverText(id: string, stage: number): string {
+  return `set -eu
+umask 077
+cd ${RUN_ROOT}/${id} || { echo 'the run is over: its client stayed away too long' >&2; exit 1; }
+tar -xf - --no-same-owner
+timeout ${PATIENCE_S} sh -c 'echo ${stage} > next'
+`
+}
+
+/**
+ * Prints the run's events from line `from` on (counting from 1) until the stage ends or the worker does, then `over`.
+ * The first line is `gone` when there is no such run.
+ */
+export function followText(id: string, stage: number, from: number): string {
+  return `if cd ${RUN_ROOT}/${id} 2>/dev/null; then
+  pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)
+  # No such process, so that tail prints what is there and ends.
+  [ "\${pid:-0}" != 0 ] || pid=2147483647
+  tail -q -n +${from} -f --pid="$pid" events | sed -u '/^end ${stage}$/q'
+  [ ! -e turned-away ] || rm -rf ${RUN_ROOT}/${id}
+  cd /
+else
+  echo gone
+fi
+echo over
+`
+}
+
+/** Waits until the worker has ended, then prints the SHA-256 of the ledger it left. */
+export function awaitEndText(id: string): string {
+  return `pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)
+[ "\${pid:-0}" = 0 ] || tail -f --pid="$pid" /dev/null
+sha256sum < ${LEDGER_PATH}
+`
+}

@@ -1,0 +1,155 @@
+/**
+ * One read program for everything on a host, and its framed answer.
+ *
+ * Each type turns all its resources into one text; the texts are joined into one POSIX sh program that is sent once.
+ * After each section a line with a random mark closes it, on stdout and on stderr, so that no host output can be taken
+ * for another section's.
+ */
+import { createHash } from 'node:crypto'
+import { HostError } from './errors.ts'
+import { groupBy } from './group.ts'
+import { type AnyType, type Json, type Output, Unknown, type Wanted } from './resource.ts'
+import { quote } from './shell.ts'
+
+/** One type's part of a read program. */
+export type Request = { type: AnyType; wanted: Wanted<Json>[] }
+
+/** A section of a program: shell text under a name without spaces. */
+export type Section = { name: string; text: string }
+
+/** What the host answered for one section, with the exact bytes of stdout for a digest. */
+export type Answer = Output & { bytes: Buffer }
+
+/** Reading of one type: by name, or unknown as a whole. */
+export type TypeReading = ReadonlyMap<string, Json | Unknown> | Unknown
+
+/** Sections for the requests: one for each type that reads with sh, one for each interpreter. */
+export function readSections(requests: readonly Request[], mark: string): Section[] {
+  const groups = groupBy(
+    requests.filter(({ wanted }) => wanted.length > 0),
+    ({ type }) => type.read.via?.name ?? type.type,
+  )
+  return [...groups].map(([name, members]) => ({ name, text: sectionText(members, mark) }))
+}
+
+function sectionText(members: readonly Request[], mark: string): string {
+  const via = members[0]!.type.read.via
+  if (via === undefined) return members.map(({ type, wanted }) => type.read.command(wanted)).join('\n')
+  return via.join(
+    members.map(({ type, wanted }) => ({
+      text: type.read.command(wanted),
+      mark: (exit) => `${mark} ${type.type} ${exit}`,
+    })),
+  )
+}
+
+/** One program that runs the sections one after the other, each in a subshell, and closes each with its mark. */
+export function framedProgram(sections: readonly Section[], mark: string): string {
+  const close = `k_close() { printf '\\n%s %s %s\\n' ${quote(mark)} "$2" "$1"; printf '\\n%s %s 0\\n' ${quote(mark)} "$2" >&2; }`
+  return [close, ...sections.map(({ name, text }) => `(\n${text}\n) </dev/null\nk_close "$?" ${quote(name)}`), ''].join(
+    '\n',
+  )
+}
+
+/**
+ * The answers of a framed program by section name; a type read through an interpreter has an answer of its own name.
+ *
+ * @throws {HostError} When a section was never closed: the program was cut off.
+ */
+export function parseFrames(
+  stdout: Buffer,
+  stderr: string,
+  mark: string,
+  expected: readonly string[],
+): Map<string, Answer> {
+  const said = frames(stderr, mark)
+  // latin1 maps each byte to one character and back, so cutting text cuts bytes.
+  const answers = new Map(
+    [...frames(stdout.toString('latin1'), mark)].map(([name, { text, exit }]): [string, Answer] => {
+      const bytes = Buffer.from(text, 'latin1')
+      return [name, { bytes, stdout: bytes.toString('utf8'), stderr: said.get(name)?.text ?? '', exit }]
+    }),
+  )
+  const missing = expected.filter((name) => !answers.has(name))
+  if (missing.length === 0) return answers
+  throw new HostError(`the host's answer is not complete: nothing for ${missing.join(', ')}`, {
+    said: [...said.values()].map(({ text }) => text).join('') || stderr.slice(-2000),
+    next: 'see what the host said; a full disk, a missing tool or a killed shell can cut an answer off',
+  })
+}
+
+function frames(text: string, mark: string): Map<string, { text: string; exit: number }> {
+  const result = new Map<string, { text: string; exit: number }>()
+  let start = 0
+  for (;;) {
+    const at = text.indexOf(`${mark} `, start)
+    if (at === -1) return result
+    const end = text.indexOf('\n', at)
+    if (end === -1) return result
+    const [, name, exit] = text.slice(at, end).split(' ')
+    result.set(name!, { text: text.slice(start, Math.max(start, at - 1)), exit: Number(exit) })
+    start = end + 1
+  }
+}
+
+/** Turns answers into readings, each type with its own parser. @throws {HostError} With the text that was not understood. */
+export function parseReadings(
+  answers: ReadonlyMap<string, Answer>,
+  requests: readonly Request[],
+): Map<string, TypeReading> {
+  return new Map(
+    requests
+      .filter(({ wanted }) => wanted.length > 0)
+      .map(({ type, wanted }) => [type.type, parseReading(type, answerOf(answers, type), wanted)]),
+  )
+}
+
+function answerOf(answers: ReadonlyMap<string, Answer>, type: AnyType): Answer {
+  const own = answers.get(type.type)!
+  const via = type.read.via
+  return via === undefined ? own : { ...own, stderr: answers.get(via.name)?.stderr ?? '' }
+}
+
+export function parseReading(type: AnyType, output: Output, wanted: readonly Wanted<Json>[]): TypeReading {
+  try {
+    return type.read.parse(output, wanted)
+  } catch (error) {
+    throw new HostError(`the host's answer for ${type.type} was not understood: ${messageOf(error)}`, {
+      said: (output.stderr || output.stdout).slice(-2000),
+      next: 'nothing was changed; if the host is in order, this is a mistake in Keelson',
+    })
+  }
+}
+
+/** The state of one resource in a reading; null when it is not there. */
+export function stateIn(readings: ReadonlyMap<string, TypeReading>, type: string, name: string): Json | Unknown {
+  const reading = readings.get(type)
+  if (reading === undefined) throw new Error(`type ${type} was not read`)
+  return reading instanceof Unknown ? reading : (reading.get(name) ?? null)
+}
+
+/**
+ * Shell text whose output's SHA-256 stands for what the host has of some resources of one type. Run by the client when
+ * a plan is made and by the worker just before it writes: equal digests mean nothing moved in between.
+ */
+export function fingerprintText(type: AnyType, wanted: readonly Wanted<Json>[], mark: string): string {
+  return `(\n${sectionText([{ type, wanted: [...wanted] }], mark)}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
+}
+
+export function fingerprintOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The output in a fingerprint's bytes, for the type's parser. */
+export function fingerprintOutput(bytes: Buffer, type: AnyType, mark: string): Output {
+  const text = bytes.toString('utf8')
+  const at = text.lastIndexOf('\n')
+  const whole: Output = { stdout: text.slice(0, at), stderr: '', exit: Number(text.slice(at + 1)) }
+  if (type.read.via === undefined) return whole
+  const own = frames(`${whole.stdout}\n`, mark).get(type.type)
+  return own === undefined ? whole : { stdout: own.text, stderr: '', exit: own.exit }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,290 @@
+/**
+ * Looks at a host: one trip reads everything, a second fetches the text that differs and fingerprints what is about to
+ * be written. Nothing is written.
+ */
+import type { Connection } from '../transport/connection.ts'
+import type { Catalog, CatalogResource } from './catalog.ts'
+import { Stale } from './errors.ts'
+import { checkHost, FACT_SECTIONS, parseFacts } from './facts.ts'
+import { groupBy } from './group.ts'
+import type { Ledger } from './ledger.ts'
+import { order } from './order.ts'
+import { type Item, type Planning, planItems, summarize } from './plan.ts'
+import {
+  type Answer,
+  fingerprintOf,
+  fingerprintText,
+  framedProgram,
+  parseFrames,
+  parseReadings,
+  readSections,
+  type Request,
+  type Section,
+  type TypeReading,
+} from './read.ts'
+import type { Plan } from './report.ts'
+import { type AnyType, type Context, type Json, type Ref, Unknown, type Wanted } from './resource.ts'
+import { nextStage, type Stage, type Task } from './stage.ts'
+import { revealFrom } from './value.ts'
+
+export type SurveyOptions = {
+  catalog: Catalog
+  types: ReadonlyMap<string, AnyType>
+  secrets: ReadonlyMap<string, string>
+  only?: (resource: CatalogResource) => boolean
+  /** Random word that closes the sections of this client's read programs. */
+  mark: string
+}
+
+export type Survey = {
+  plan: Plan
+  planning: Planning
+  items: Item[]
+  stage: Stage
+  /** By the stage's comparable tasks, what their resources' reading hashes to now. */
+  fingerprints: ReadonlyMap<Task, string>
+  /** SHA-256 of the ledger's bytes, or of nothing. */
+  ledgerDigest: string
+}
+
+/** How often a host that moves while it is read is read again before giving up. */
+const ATTEMPTS = 3
+
+/** @throws {HostError | Stale} */
+export async function surveyHost(connection: Connection, options: SurveyOptions): Promise<Survey> {
+  const base = planningBase(options)
+  const requests = declaredRequests(options.catalog, options.types)
+  const sections = [...FACT_SECTIONS, ...readSections(requests, options.mark)]
+  const expected = [...FACT_SECTIONS.map(({ name }) => name), ...requests.map(({ type }) => type.type)]
+  const read = (more: readonly Section[]) => runSections(connection, [...sections, ...more], options.mark, expected)
+
+  let answers = await read([])
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const { facts, ledger } = parseFacts(answers)
+    const undeclared = await readUndeclared(connection, options, ledger)
+    const planning: Planning = {
+      ...base,
+      ledger,
+      warnings: checkHost(options.catalog.host, facts),
+      readings: joinReadings(parseReadings(answers, requests), undeclared),
+    }
+    const items = planItems(planning)
+    const detail = detailOf(planning, items, options.mark)
+    const again = detail.sections.length === 0 ? answers : await read(detail.sections)
+    if (sameAnswers(answers, again, expected)) {
+      return {
+        plan: summarize(planning, detail.showTexts(again)),
+        planning,
+        items,
+        stage: detail.stage,
+        fingerprints: detail.fingerprints(again),
+        ledgerDigest: fingerprintOf(answers.get('keelson-ledger')!.bytes),
+      }
+    }
+    answers = again
+  }
+  throw new Stale('the host keeps changing while it is read', {
+    next: 'see what else is at work there, then plan again',
+  })
+}
+
+/** Sections that read again all that some items' types have declared, for `resurvey`. */
+export function againSections(survey: Survey, options: SurveyOptions): { sections: Section[]; requests: Request[] } {
+  const types = new Set(survey.items.map(({ type }) => type.type))
+  const requests = mergeRequests(
+    declaredRequests(options.catalog, options.types).filter(({ type }) => types.has(type.type)),
+    undeclaredRequests(options, survey.planning.ledger).filter(({ type }) => types.has(type.type)),
+  )
+  return { sections: readSections(requests, options.mark), requests }
+}
+
+/** Plans what a stage left for later, from what was read after it. */
+export async function resurvey(
+  connection: Connection,
+  survey: Survey,
+  options: SurveyOptions,
+  after: { readings: ReadonlyMap<string, TypeReading>; ledger: Ledger; ledgerDigest: string; scope: ReadonlySet<Ref> },
+): Promise<Survey> {
+  const readings = new Map([...survey.planning.readings, ...after.readings])
+  const planning: Planning = { ...survey.planning, readings, ledger: after.ledger, scope: after.scope }
+  const items = planItems(planning).filter(({ change }) => change !== undefined)
+  const detail = detailOf(planning, items, options.mark)
+  const names = detail.sections.map(({ name }) => name)
+  const answers =
+    names.length === 0 ? new Map<string, Answer>() : await runSections(connection, detail.sections, options.mark, names)
+  return {
+    ...survey,
+    planning,
+    items,
+    stage: detail.stage,
+    fingerprints: detail.fingerprints(answers),
+    ledgerDigest: after.ledgerDigest,
+  }
+}
+
+function planningBase({
+  catalog,
+  types,
+  secrets,
+  only,
+}: SurveyOptions): Omit<Planning, 'ledger' | 'warnings' | 'readings'> {
+  const { ordered, needsOf } = order(catalog.resources)
+  const scope = only === undefined ? undefined : withNeeds(catalog.resources.filter(only), needsOf)
+  const context: Context = { reveal: revealFrom(secrets) }
+  return {
+    catalog,
+    ordered,
+    needsOf,
+    types,
+    secrets,
+    context,
+    prune: scope === undefined,
+    ...(scope === undefined ? {} : { scope }),
+  }
+}
+
+function withNeeds(chosen: readonly CatalogResource[], needsOf: ReadonlyMap<Ref, readonly Ref[]>): Set<Ref> {
+  const scope = new Set<Ref>()
+  const open = chosen.map(({ ref }) => ref)
+  for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
+    if (scope.has(ref)) continue
+    scope.add(ref)
+    open.push(...(needsOf.get(ref) ?? []))
+  }
+  return scope
+}
+
+function declaredRequests(catalog: Catalog, types: ReadonlyMap<string, AnyType>): Request[] {
+  const byType = groupBy(catalog.resources, ({ type }) => type)
+  return [...byType].map(([type, resources]) => ({
+    type: types.get(type)!,
+    wanted: resources.map(({ name, desired }) => ({ name, desired })),
+  }))
+}
+
+function undeclaredRequests({ catalog, types, only }: SurveyOptions, ledger: Ledger | undefined): Request[] {
+  if (only !== undefined) return []
+  const declared = new Set(catalog.resources.map(({ ref }) => ref))
+  const wanted = new Map<AnyType, Wanted<Json>[]>()
+  for (const [ref, entry] of Object.entries(ledger?.entries ?? {})) {
+    const type = types.get(entry.type)
+    if (type === undefined || declared.has(ref)) continue
+    wanted.set(type, [...(wanted.get(type) ?? []), { name: entry.name, desired: entry.desired }])
+  }
+  return [...wanted].map(([type, entries]) => ({ type, wanted: entries }))
+}
+
+function mergeRequests(a: readonly Request[], b: readonly Request[]): Request[] {
+  const merged = new Map(a.map(({ type, wanted }) => [type, [...wanted]]))
+  for (const { type, wanted } of b) merged.set(type, [...(merged.get(type) ?? []), ...wanted])
+  return [...merged].map(([type, wanted]) => ({ type, wanted }))
+}
+
+/** Only the ledger tells what is owned and no longer declared; when there is any, it costs a trip of its own. */
+async function readUndeclared(
+  connection: Connection,
+  options: SurveyOptions,
+  ledger: Ledger | undefined,
+): Promise<Map<string, TypeReading>> {
+  const requests = undeclaredRequests(options, ledger)
+  if (requests.length === 0) return new Map()
+  const expected = requests.map(({ type }) => type.type)
+  return parseReadings(
+    await runSections(connection, readSections(requests, options.mark), options.mark, expected),
+    requests,
+  )
+}
+
+function joinReadings(
+  a: ReadonlyMap<string, TypeReading>,
+  b: ReadonlyMap<string, TypeReading>,
+): Map<string, TypeReading> {
+  const joined = new Map(a)
+  for (const [type, reading] of b) {
+    const other = joined.get(type)
+    if (other === undefined || other instanceof Unknown || reading instanceof Unknown)
+      joined.set(type, other ?? reading)
+    else joined.set(type, new Map([...reading, ...other]))
+  }
+  return joined
+}
+
+export async function runSections(
+  connection: Connection,
+  sections: readonly Section[],
+  mark: string,
+  expected: readonly string[],
+): Promise<Map<string, Answer>> {
+  const { stdout, stderr } = await connection.run(framedProgram(sections, mark))
+  return parseFrames(stdout, stderr, mark, expected)
+}
+
+function sameAnswers(
+  a: ReadonlyMap<string, Answer>,
+  b: ReadonlyMap<string, Answer>,
+  names: readonly string[],
+): boolean {
+  return names.every((name) => a.get(name)!.bytes.equals(b.get(name)!.bytes))
+}
+
+type Detail = {
+  sections: Section[]
+  stage: Stage
+  /** The items with the host's text in the `before` of their text fields. */
+  showTexts(answers: ReadonlyMap<string, Answer>): Item[]
+  fingerprints(answers: ReadonlyMap<string, Answer>): Map<Task, string>
+}
+
+function detailOf(planning: Planning, items: readonly Item[], mark: string): Detail {
+  const stage = nextStage(items)
+  const compared = stage.tasks.filter(isCompared)
+  const texts = groupBy(items.filter(hasText), ({ type }) => type)
+  return {
+    stage,
+    sections: [
+      ...[...texts].map(([type, ofType]) => ({
+        name: textName(type),
+        text: type.fetch!.command(ofType.map(({ name }) => name)),
+      })),
+      ...compared.map((task, index) => ({ name: `seen-${index}`, text: compareTextOf(planning, task, mark) })),
+    ],
+    showTexts(answers) {
+      const before = new Map([...texts.keys()].map((type) => [type, type.fetch!.parse(answers.get(textName(type))!)]))
+      return items.map((item) => (hasText(item) ? withText(item, before.get(item.type)!.get(item.name)) : item))
+    },
+    fingerprints: (answers) =>
+      new Map(compared.map((task, index) => [task, fingerprintOf(answers.get(`seen-${index}`)!.bytes)])),
+  }
+}
+
+function isCompared({ comparable, items }: Task): boolean {
+  return (
+    comparable &&
+    items.some(({ change }) => change !== undefined) &&
+    !items.some(({ change }) => change?.before instanceof Unknown)
+  )
+}
+
+/** Shell text by which a task's resources are fingerprinted, here and by the worker. */
+export function compareTextOf(planning: Planning, { items }: Task, mark: string): string {
+  const wanted = items.map(({ name, plan, desired }) => ({
+    name,
+    desired: desired ?? planning.ledger?.entries[plan.ref]?.desired ?? null,
+  }))
+  return fingerprintText(items[0]!.type, wanted, mark)
+}
+
+function textName(type: AnyType): string {
+  return `text-${type.type}`
+}
+
+function hasText({ type, change }: Item): boolean {
+  return type.fetch !== undefined && change?.kind === 'change' && change.fields.some(({ form }) => form === 'text')
+}
+
+function withText(item: Item, before: string | undefined): Item {
+  const fields = item.plan.fields.map((field) =>
+    field.form === 'text' && before !== undefined ? { ...field, before } : field,
+  )
+  return { ...item, plan: { ...item.plan, fields } }
+}
