@@ -28,7 +28,7 @@ export function quote(value: string | number): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** Shell text with every value quoted: sh`rm -- ${path}`. Nest with `raw(…)`. */
+/** Shell text with every value quoted: sh`rm -- ${path}`. Backslashes stand as written. Nest with `raw(…)`. */
 export function sh(parts: TemplateStringsArray, ...words: Word[]): string {
   return parts.raw.reduce((text, part, index) => text + render(words[index - 1]!) + part)
 }

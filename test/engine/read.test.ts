@@ -1,0 +1,122 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { HostError } from '../../lib/engine/errors.ts'
+import { fingerprintOf, fingerprintText, framedProgram, parseFrames, readSections } from '../../lib/engine/read.ts'
+import type { AnyType } from '../../lib/engine/resource.ts'
+import { quote } from '../../lib/engine/shell.ts'
+
+const test = suite('read')
+const MARK = 'keelson-5d1f'
+
+function echoType(type: string, via?: AnyType['read']['via']): AnyType {
+  return {
+    type,
+    schema: { type: 'object', additionalProperties: false, required: [], properties: {} },
+    name: () => '',
+    desired: () => null,
+    read: {
+      ...(via === undefined ? {} : { via }),
+      command: (wanted) => `echo ${wanted.map(({ name }) => quote(name)).join(' ')}`,
+      parse: () => new Map(),
+    },
+    steps: () => [],
+    remove: () => [],
+  }
+}
+
+function run(program: string): { stdout: Buffer; stderr: string } {
+  const { stdout, stderr } = spawnSync('sh', ['-s'], { input: program })
+  return { stdout, stderr: stderr.toString() }
+}
+
+test('each section comes back with its own bytes, words on stderr and exit status', () => {
+  const sections = [
+    { name: 'a', text: `printf 'one\\n\\n'; echo oops >&2; exit 3` },
+    { name: 'b', text: `printf '\\0\\377'` },
+    { name: 'c', text: ':' },
+  ]
+  const { stdout, stderr } = run(framedProgram(sections, MARK))
+  const answers = parseFrames(stdout, stderr, MARK, ['a', 'b', 'c'])
+  assert.is(answers.get('a')?.stdout, 'one\n\n')
+  assert.is(answers.get('a')?.exit, 3)
+  assert.match(answers.get('a')?.stderr ?? '', 'oops')
+  assert.equal([...answers.get('b')!.bytes], [0, 255])
+  assert.is(answers.get('c')?.stdout, '')
+  assert.is(answers.get('c')?.stderr, '')
+})
+
+test('a section that was cut off is an error that says what the host said', () => {
+  const { stdout, stderr } = run(
+    framedProgram(
+      [
+        { name: 'a', text: 'echo no space >&2; kill -9 $$' },
+        { name: 'b', text: ':' },
+      ],
+      MARK,
+    ),
+  )
+  assert.throws(
+    () => parseFrames(stdout, stderr, MARK, ['a', 'b']),
+    (error: HostError) => error instanceof HostError && /a, b/.test(error.message) && /no space/.test(error.said),
+  )
+})
+
+test('a section cannot eat the program that follows it', () => {
+  const { stdout, stderr } = run(
+    framedProgram(
+      [
+        { name: 'a', text: 'cat' },
+        { name: 'b', text: 'echo here' },
+      ],
+      MARK,
+    ),
+  )
+  assert.is(parseFrames(stdout, stderr, MARK, ['a', 'b']).get('b')?.stdout, 'here\n')
+})
+
+test('types of one interpreter share a process and still have answers of their own', () => {
+  const via = {
+    name: 'both',
+    join: (texts: readonly { text: string; mark: (exit: number) => string }[]) =>
+      texts.map(({ text, mark }) => `${text}; echo ${mark(0)}`).join('\n'),
+  }
+  const requests = ['x', 'y'].map((type) => ({
+    type: echoType(type, via),
+    wanted: [{ name: `of ${type}`, desired: null }],
+  }))
+  const sections = readSections(requests, MARK)
+  assert.equal(
+    sections.map(({ name }) => name),
+    ['both'],
+  )
+  const { stdout, stderr } = run(framedProgram(sections, MARK))
+  const answers = parseFrames(stdout, stderr, MARK, ['x', 'y'])
+  assert.is(answers.get('x')?.stdout, 'of x')
+  assert.is(answers.get('y')?.stdout, 'of y')
+})
+
+test('the number of sections is that of types, for one resource as for a thousand', () => {
+  const many = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `n${index}`, desired: null }))
+  for (const count of [1, 1000]) {
+    assert.is(
+      readSections(
+        [
+          { type: echoType('x'), wanted: many(count) },
+          { type: echoType('y'), wanted: many(count) },
+        ],
+        MARK,
+      ).length,
+      2,
+    )
+  }
+})
+
+test('client and worker get the same fingerprint from the same host', () => {
+  const text = fingerprintText(echoType('x'), [{ name: `a 'b'`, desired: null }], MARK)
+  const { stdout, stderr } = run(framedProgram([{ name: 'seen', text }], MARK))
+  const worker = execFileSync('sh', ['-s'], { input: `{ ${text}; } | sha256sum`, encoding: 'utf8' }).split(' ')[0]
+  assert.is(fingerprintOf(parseFrames(stdout, stderr, MARK, ['seen']).get('seen')!.bytes), worker)
+})
+
+test.run()
