@@ -1,0 +1,39 @@
+/**
+ * Text that came from a host or a recipe, made safe to show: whatever could steer a terminal, reorder a line or start
+ * a new one becomes visible instead.
+ */
+
+/**
+ * C0 but newline and tab, DEL, C1; the bidi controls and marks (Unicode UAX #9), line and paragraph separators,
+ * zero-width space and no-break space, tag characters, and halves of surrogate pairs.
+ */
+const UNSAFE =
+  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
+  /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu
+
+/** Several lines: newlines and tabs stay. */
+export function cleanText(text: string): string {
+  return text.replace(UNSAFE, visible)
+}
+
+/** One line: newlines and tabs become visible too. */
+export function cleanLine(text: string): string {
+  return cleanText(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
+}
+
+/** JSON text with every unsafe character as an escape; all of them can only stand inside strings. */
+export function cleanJson(value: unknown): string {
+  return JSON.stringify(value).replace(UNSAFE, escapes)
+}
+
+function visible(char: string): string {
+  return char === '\r' ? '\\r' : escapes(char)
+}
+
+/** `\u001b`; two of them for a character beyond U+FFFF. */
+function escapes(char: string): string {
+  return char
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
+}

@@ -1,0 +1,158 @@
+/**
+ * Keeps secrets out of text: every known value is masked in whatever form tools commonly print it.
+ *
+ * It is the last net, not the first: plans hold secrets by name only. What it cannot see is a value that was cut in
+ * pieces or transformed in a way not listed in `formsOf`.
+ */
+
+/** What stands where a secret was; its length tells nothing. */
+export const MASK = '(secret)'
+
+/** Shorter values would mask ordinary words. */
+const SHORTEST = 4
+/** Lines of a longer secret, such as a private key, are masked one by one when they have this many characters. */
+const SHORTEST_LINE = 8
+
+export type Redactor = {
+  /** Masks a complete text. */
+  redact: (text: string) => string
+  /** Masks a text that arrives in pieces, wherever it is cut. */
+  stream: () => RedactStream
+}
+
+export type RedactStream = {
+  /** @returns What may be shown so far: what could be the start of a secret is kept back. */
+  write(chunk: string): string
+  /** @returns The rest. */
+  end(): string
+}
+
+/** @param secrets Clear values. Those with fewer than 4 characters are left alone. */
+export function redactor(secrets: Iterable<string>): Redactor {
+  const forms = [...new Set([...secrets].flatMap(formsOf))].sort((a, b) => b.length - a.length)
+  return {
+    redact: (text) => mask(text, spansIn(text, forms)),
+    stream: () => redactStream(forms),
+  }
+}
+
+function redactStream(forms: readonly string[]): RedactStream {
+  let held = ''
+  return {
+    write(chunk) {
+      const text = held + chunk
+      const spans = spansIn(text, forms)
+      const cut = safeLength(text, spans, forms)
+      held = text.slice(cut)
+      return mask(
+        text.slice(0, cut),
+        spans.filter(({ end }) => end <= cut),
+      )
+    },
+    end() {
+      const rest = mask(held, spansIn(held, forms))
+      held = ''
+      return rest
+    },
+  }
+}
+
+/** A piece of text that is to be masked; `end` is exclusive. */
+type Span = { start: number; end: number }
+
+/** All occurrences; those that overlap are one span, so that no rest of a secret shows beside another. */
+function spansIn(text: string, forms: readonly string[]): Span[] {
+  const found = forms.flatMap((form) => occurrences(text, form)).sort((a, b) => a.start - b.start)
+  const spans: Span[] = []
+  for (const { start, end } of found) {
+    const last = spans.at(-1)
+    if (last !== undefined && start < last.end) last.end = Math.max(last.end, end)
+    else spans.push({ start, end })
+  }
+  return spans
+}
+
+function occurrences(text: string, form: string): Span[] {
+  const found: Span[] = []
+  for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1)) {
+    found.push({ start: at, end: at + form.length })
+  }
+  return found
+}
+
+function mask(text: string, spans: readonly Span[]): string {
+  let shown = ''
+  let from = 0
+  for (const { start, end } of spans) {
+    shown += text.slice(from, start) + MASK
+    from = end
+  }
+  return shown + text.slice(from)
+}
+
+/** Length of what no later piece can change: up to the first place where some form may have begun. */
+function safeLength(text: string, spans: readonly Span[], forms: readonly string[]): number {
+  const open = Math.min(text.length, ...forms.map((form) => openStart(text, form)))
+  return spans.find(({ start, end }) => start < open && open < end)?.start ?? open
+}
+
+/** Where the end of the text is the beginning of the form; the text's length when it is not. */
+function openStart(text: string, form: string): number {
+  for (let at = Math.max(0, text.length - form.length + 1); at < text.length; at += 1) {
+    if (form.startsWith(text.slice(at))) return at
+  }
+  return text.length
+}
+
+/** Every way of writing a secret that tools on the way to the screen may use. */
+function formsOf(secret: string): string[] {
+  if (secret.length < SHORTEST) return []
+  const bytes = Buffer.from(secret)
+  const pieces = secret.includes('\n') ? secret.split('\n').filter((line) => line.length >= SHORTEST_LINE) : []
+  return [
+    secret,
+    ...pieces,
+    ...[0, 1, 2].flatMap((offset) => base64At(bytes, offset)),
+    bytes.toString('hex'),
+    bytes.toString('hex').toUpperCase(),
+    ...urlForms(secret),
+    ...jsonForms(secret),
+    ...shellForms(secret),
+  ]
+}
+
+/**
+ * The base64 characters that only the secret decides when it begins `offset` bytes into a group of three, in both
+ * alphabets (RFC 4648, 4 and 5).
+ */
+function base64At(bytes: Buffer, offset: number): string[] {
+  const all = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64')
+  const own = all.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6))
+  return [own, own.replaceAll('+', '-').replaceAll('/', '_')]
+}
+
+function urlForms(secret: string): string[] {
+  // A lone surrogate cannot be encoded; toWellFormed does to it what UTF-8 output does.
+  const strict = encodeURIComponent(Buffer.from(secret).toString())
+  const rfc3986 = strict.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  const each = [strict, rfc3986, strict.replaceAll('%20', '+'), rfc3986.replaceAll('%20', '+')]
+  return [...each, ...each.map((form) => form.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()))]
+}
+
+/** As JSON writes it, also with every character that is not ASCII or not printable as `\uXXXX`. */
+function jsonForms(secret: string): string[] {
+  const plain = JSON.stringify(secret).slice(1, -1)
+  const escaped = (text: string): string =>
+    text.replace(/[^\x20-\x7e\n\t]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return [plain, plain.replaceAll('/', '\\/'), escaped(plain), escaped(secret)]
+}
+
+/** Inside single quotes, inside double quotes, and with backslashes as `printf %q` and `set -x` may write it. */
+function shellForms(secret: string): string[] {
+  return [
+    secret.replaceAll("'", `'\\''`),
+    secret.replaceAll("'", `'"'"'`),
+    secret.replace(/["$`\\]/g, '\\$&'),
+    secret.replace(/[^A-Za-z0-9_@%+=:,./\n-]/g, '\\$&'),
+  ]
+}

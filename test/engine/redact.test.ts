@@ -1,0 +1,102 @@
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { MASK, redactor } from '../../lib/engine/redact.ts'
+
+const test = suite('redact')
+
+const SECRET = `pa"ss w'rd/é$1`
+
+/** What common tools make of a value. */
+const FORMS: { [how: string]: (secret: string) => string } = {
+  raw: (secret) => secret,
+  base64: (secret) => Buffer.from(secret).toString('base64'),
+  'base64 one byte into a group': (secret) => Buffer.from(`u${secret}`).toString('base64'),
+  'base64 two bytes into a group': (secret) => Buffer.from(`us${secret}`).toString('base64'),
+  base64url: (secret) => Buffer.from(secret).toString('base64url'),
+  hex: (secret) => Buffer.from(secret).toString('hex'),
+  'upper-case hex': (secret) => Buffer.from(secret).toString('hex').toUpperCase(),
+  URL: encodeURIComponent,
+  'URL query': (secret) => new URLSearchParams({ p: secret }).toString().slice(2),
+  JSON: (secret) => JSON.stringify(secret),
+  'single-quoted shell': (secret) => `'${secret.replaceAll("'", `'\\''`)}'`,
+}
+
+/** The longest part of the shown text that also stands in the form; MASK itself does not count. */
+function leaked(shown: string, form: string): number {
+  const rest = shown.replaceAll(MASK, '\0')
+  for (let length = form.length; length > 0; length -= 1) {
+    for (let at = 0; at + length <= form.length; at += 1) {
+      if (rest.includes(form.slice(at, at + length))) return length
+    }
+  }
+  return 0
+}
+
+for (const [how, form] of Object.entries(FORMS)) {
+  test(`a secret is masked as ${how}`, () => {
+    const shown = redactor([SECRET]).redact(`<<${form(SECRET)}>>`)
+    assert.ok(shown.includes(MASK), shown)
+    // base64 shares its first and last characters with what stands before and after.
+    assert.ok(leaked(shown, form(SECRET)) <= 3, shown)
+  })
+}
+
+test('each line of a private key is masked by itself', () => {
+  const key = '-----BEGIN KEY-----\nMHcCAQEEIIvX2mFz\nzTq9cnQ0VmFsdWU\n-----END KEY-----\n'
+  assert.is(redactor([key]).redact('  +zTq9cnQ0VmFsdWU'), `  +${MASK}`)
+})
+
+test('secrets that overlap leave nothing of either', () => {
+  assert.is(redactor(['abcd', 'cdefgh']).redact('xabcdefghx'), `x${MASK}x`)
+})
+
+test('a value of three characters is left alone, because it would mask ordinary words', () => {
+  assert.is(redactor(['the']).redact('then'), 'then')
+})
+
+test('without secrets a text stays as it is', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => redactor([]).redact(text) === text))
+})
+
+const aSecret = fc.string({ unit: 'binary', minLength: 4, maxLength: 20 })
+
+test('no secret survives, whatever stands around it', () => {
+  fc.assert(
+    fc.property(fc.array(aSecret, { minLength: 1, maxLength: 4 }), fc.string(), fc.string(), (secrets, a, b) => {
+      const shown = redactor(secrets).redact(a + secrets.join(b) + b)
+      // The mask's own characters may make up a secret such as "(sec"; nothing else may.
+      return secrets.every((secret) => !shown.split(MASK).join('\u{10ffff}').includes(secret))
+    }),
+  )
+})
+
+/** Few letters, so that secrets begin, break off and overlap all the time. */
+const letters = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 60 })
+const tightSecret = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 4, maxLength: 7 })
+
+test('text in pieces of any size is masked like the whole text', () => {
+  fc.assert(
+    fc.property(fc.array(tightSecret, { maxLength: 3 }), fc.array(letters, { maxLength: 12 }), (secrets, chunks) => {
+      const { redact, stream } = redactor(secrets)
+      const out = stream()
+      const shown = chunks.map((chunk) => out.write(chunk)).join('') + out.end()
+      assert.is(shown, redact(chunks.join('')))
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('a stream keeps back no more than what may be the start of a secret', () => {
+  const out = redactor(['hunter22']).stream()
+  assert.is(out.write('password: hunt'), 'password: ')
+  assert.is(out.write('ing\n'), 'hunting\n')
+})
+
+test('what a stream kept back comes at its end', () => {
+  const out = redactor(['hunter22']).stream()
+  out.write('hunter')
+  assert.is(out.end(), 'hunter')
+})
+
+test.run()
