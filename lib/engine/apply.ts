@@ -6,7 +6,16 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Connection, ConnectionLost, Unreachable } from '../transport/connection.ts'
 import { HostError, Locked, Stale } from './errors.ts'
-import { awaitEndText, followText, handOverText, launchText, type RunFile, unitOf, workerProgram } from './program.ts'
+import {
+  awaitEndText,
+  dismissText,
+  followText,
+  handOverText,
+  launchText,
+  type RunFile,
+  unitOf,
+  workerProgram,
+} from './program.ts'
 import { type Answer, framedProgram, parseFrames, type Section } from './read.ts'
 
 /** How long the client tries to come back, in milliseconds between attempts; the worker waits longer than their sum. */
@@ -97,6 +106,13 @@ export class Run {
       said: stderr,
       next: 'what was applied stays; converge again to record it',
     })
+  }
+
+  /** Lets the worker go after a stage, when the client cannot go on. What was applied stays; nothing is confirmed. */
+  async dismiss(): Promise<void> {
+    if (this.#stage === 0) return
+    const connection = await this.#options.connection()
+    await connection.run(dismissText(this.#options.id), { timeoutMs: 10_000 })
   }
 
   async #startText(files: readonly RunFile[]): Promise<{ text: string; input: Buffer }> {

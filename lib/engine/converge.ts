@@ -134,8 +134,17 @@ class Session {
       steps: first.items.filter(({ change }) => change !== undefined).length,
     })
 
+    try {
+      return await this.#stages(first, run, record, new Bookkeeping(first, number))
+    } catch (error) {
+      // The worker ends by itself when nobody comes; that it cannot be told so now must not hide why.
+      await run.dismiss().catch(() => undefined)
+      throw error
+    }
+  }
+
+  async #stages(first: Survey, run: Run, record: Record, ledger: Bookkeeping): Promise<Map<Ref, Done>> {
     const done = new Map<Ref, Done>()
-    const ledger = new Bookkeeping(first, number)
     let survey = first
     while (survey.stage.tasks.length > 0) {
       const { tasks, later } = survey.stage

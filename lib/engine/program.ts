@@ -17,6 +17,8 @@ import { quote, sh } from './shell.ts'
 export const RUN_ROOT = '/run/keelson'
 /** Seconds the worker waits for a client that went away after a stage. */
 export const PATIENCE_S = 120
+/** Seconds after which a client that has not come back may be replaced by another; between stages it needs one or two. */
+const AWAY_S = 5
 const STEP_TIMEOUT_MS = 600_000
 /** What a failed step said, at most: bytes kept of its end. */
 const SAID_BYTES = 16_384
@@ -45,7 +47,15 @@ umask 022
 cd ${RUN_ROOT}/${id}
 ev() { printf '%s\\n' "$*" >> events; }
 exec 9>> ${RUN_ROOT}/lock
-if ! flock -n 9; then
+# A holder that has nothing to do but wait for its client, and for some time, is let go.
+take_over() {
+  for wait in $(find ${RUN_ROOT} -mindepth 2 -maxdepth 2 -name waiting ! -newermt '${AWAY_S} seconds ago'); do
+    timeout 5 sh -c 'echo none > "$1"' sh "\${wait%waiting}next" || :
+    flock -w 5 9 && return 0
+  done
+  return 1
+}
+if ! flock -n 9 && ! take_over; then
   : > turned-away
   ev locked "$(cat ${RUN_ROOT}/owner 2>/dev/null)"
   exit 0
@@ -92,8 +102,10 @@ while :; do
   ev end "$n"
   rm -rf "./$n"
   [ "\${finished:-no}" = no ] || exit 0
-  next=$(timeout ${PATIENCE_S} cat next) || exit 0
-  n=$next
+  : > waiting
+  n=$(timeout ${PATIENCE_S} cat next) || exit 0
+  rm -f waiting
+  [ -d "./$n" ] || exit 0
 done
 `
 }
@@ -112,7 +124,7 @@ export function stageFiles(
   const calls = tasks.map(({ after }, index) => sh`task ${index} ${[...after]}`)
   const stage = [
     `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
-    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; else`,
+    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; finished=yes; else`,
     `commit ./${number}/ledger ${LEDGER_PATH}`,
     sh`commit ${`./${number}/record`} ${`/var/lib/keelson/runs/${ledger.run.name}`}`,
     ...calls,
@@ -202,6 +214,13 @@ timeout ${PATIENCE_S} sh -c 'echo ${stage} > next'
 `
 }
 
+/** Tells a waiting worker that no stage follows. */
+export function dismissText(id: string): string {
+  return `cd ${RUN_ROOT}/${id} 2>/dev/null || exit 0
+timeout 5 sh -c 'echo none > next'
+`
+}
+
 /**
  * Prints the run's events from line `from` on (counting from 1) until the stage ends or the worker does, then `over`.
  * The first line is `gone` when there is no such run.
@@ -224,7 +243,7 @@ echo over
 /** Waits until the worker has ended, then prints the SHA-256 of the ledger it left. */
 export function awaitEndText(id: string): string {
   return `pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)
-[ "\${pid:-0}" = 0 ] || tail -f --pid="$pid" /dev/null
+[ "\${pid:-0}" = 0 ] || tail -f -s 0.05 --pid="$pid" /dev/null
 sha256sum < ${LEDGER_PATH}
 `
 }

@@ -133,7 +133,8 @@ export function stateIn(readings: ReadonlyMap<string, TypeReading>, type: string
  * a plan is made and by the worker just before it writes: equal digests mean nothing moved in between.
  */
 export function fingerprintText(type: AnyType, wanted: readonly Wanted<Json>[], mark: string): string {
-  return `(\n${sectionText([{ type, wanted: [...wanted] }], mark)}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
+  // The worker's steps run under `set -eu`, the client's read does not.
+  return `set +eu; (\n${sectionText([{ type, wanted: [...wanted] }], mark)}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
 }
 
 export function fingerprintOf(bytes: Buffer): string {

@@ -28,9 +28,19 @@ export function quote(value: string | number): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** Shell text with every value quoted: sh`rm -- ${path}`. Backslashes stand as written. Nest with `raw(…)`. */
+/**
+ * Shell text with every value quoted: sh`rm -- ${path}`. Nest with `raw(…)`.
+ * Backslashes stand as written, so `\n` and `\(` reach the shell, but for the one before `${` and before a backtick.
+ */
 export function sh(parts: TemplateStringsArray, ...words: Word[]): string {
-  return parts.raw.reduce((text, part, index) => text + render(words[index - 1]!) + part)
+  return parts.raw.reduce(
+    (text, part, index) => text + (index === 0 ? '' : render(words[index - 1]!)) + literal(part),
+    '',
+  )
+}
+
+function literal(part: string): string {
+  return part.replaceAll('\\${', '${').replaceAll('\\`', '`')
 }
 
 /** Marks text as shell text, so that `sh` leaves it alone. */

@@ -113,9 +113,15 @@ test('the number of sections is that of types, for one resource as for a thousan
 })
 
 test('client and worker get the same fingerprint from the same host', () => {
-  const text = fingerprintText(echoType('x'), [{ name: `a 'b'`, desired: null }], MARK)
+  const failing = {
+    ...echoType('x'),
+    read: { command: () => 'echo a; false; echo "$unset"; exit 3', parse: () => new Map() },
+  }
+  const text = fingerprintText(failing, [{ name: 'a', desired: null }], MARK)
   const { stdout, stderr } = run(framedProgram([{ name: 'seen', text }], MARK))
-  const worker = execFileSync('sh', ['-s'], { input: `{ ${text}; } | sha256sum`, encoding: 'utf8' }).split(' ')[0]
+  const worker = execFileSync('sh', ['-s'], { input: `set -eu; { ${text}; } | sha256sum`, encoding: 'utf8' }).split(
+    ' ',
+  )[0]
   assert.is(fingerprintOf(parseFrames(stdout, stderr, MARK, ['seen']).get('seen')!.bytes), worker)
 })
 

@@ -68,6 +68,11 @@ test('text marked as shell text goes in as it is', () => {
   assert.is(sh`a ${raw('$P')} ${['x y', 1]}`, `a $P 'x y' 1`)
 })
 
+test('backslashes stand as written, but for those that the template itself needs', () => {
+  const name = 'x'
+  assert.is(sh`printf '\n' "\${HOME}" \`id\` ${name}`, 'printf \'\\n\' "${HOME}" `id` x')
+})
+
 test('output splits into lines and records without an empty last one', () => {
   assert.equal(lines('a\nb\n'), ['a', 'b'])
   assert.equal(lines('\n'), [''])
