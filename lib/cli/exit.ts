@@ -1,0 +1,47 @@
+/**
+ * Exit codes: what one host's report comes to, and several hosts' together. Pure.
+ */
+import { EXIT_CODES, type ExitName, type HostReport } from '../engine/report.ts'
+
+/** The worst first, for hosts that ended differently and where nothing was applied. */
+const WORST_FIRST: readonly ExitName[] = [
+  'interrupted',
+  'usage',
+  'error',
+  'partial',
+  'refused',
+  'unreachable',
+  'locked',
+  'stale',
+  'changes',
+  'ok',
+]
+
+export type Exit = { code: number; name: ExitName }
+
+export function exitNamed(name: ExitName): Exit {
+  return { code: EXIT_CODES[name], name }
+}
+
+/** A host on which some changes failed is applied in part when others were applied, else an error. */
+export function exitOfHost(report: HostReport): ExitName {
+  if (report.error !== undefined) return report.error.exit
+  const failed = report.changes.some(({ outcome, failure }) => outcome === 'failed' || failure !== undefined)
+  if (!failed) return 'ok'
+  return wasApplied(report) ? 'partial' : 'error'
+}
+
+/**
+ * All hosts the same: that. Some failed after something was applied anywhere: applied in part. Otherwise the worst.
+ */
+export function exitOfFleet(reports: readonly HostReport[]): ExitName {
+  const exits = reports.map(exitOfHost)
+  const [first = 'ok'] = exits
+  if (exits.every((exit) => exit === first)) return first
+  const worst = WORST_FIRST.find((name) => exits.includes(name)) ?? 'error'
+  return worst !== 'interrupted' && reports.some(wasApplied) ? 'partial' : worst
+}
+
+function wasApplied({ changes }: HostReport): boolean {
+  return changes.some(({ outcome }) => outcome === 'changed' || outcome === 'recorded')
+}

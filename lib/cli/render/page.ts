@@ -1,0 +1,66 @@
+/**
+ * What a renderer must know of the place its text is shown in, and how texts are laid out there.
+ */
+import type { createColors } from 'picocolors'
+import stringWidth from 'string-width'
+
+export type Colors = ReturnType<typeof createColors>
+
+export type Page = {
+  colors: Colors
+  /** Columns of the terminal; absent when there is none, and then nothing is shortened. */
+  width?: number
+  /** Everything in full length. */
+  verbose: boolean
+}
+
+/** Fills up with blanks to so many columns. */
+export function pad(text: string, columns: number): string {
+  return text + ' '.repeat(Math.max(0, columns - stringWidth(text)))
+}
+
+export function widest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map((text) => stringWidth(text)))
+}
+
+/** Cuts the end off a text without colours that is wider than so many columns. */
+export function shorten(text: string, columns: number): string {
+  if (stringWidth(text) <= columns) return text
+  let shown = ''
+  let used = 0
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    const next = stringWidth(segment)
+    if (used + next > columns - 1) break
+    shown += segment
+    used += next
+  }
+  return `${shown}…`
+}
+
+/** Shortens for a terminal only; `taken` columns of the line are used by something else. */
+export function fit(text: string, page: Page, taken: number): string {
+  return page.width === undefined || page.verbose ? text : shorten(text, Math.max(20, page.width - taken))
+}
+
+/** Joins items with a separator into lines no wider than so many columns, where items allow. */
+export function wrap(items: readonly string[], separator: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const item of items) {
+    const joined = lines.length === 0 ? item : `${lines.at(-1)!}${separator}${item}`
+    if (lines.length > 0 && stringWidth(joined) <= columns) lines[lines.length - 1] = joined
+    else lines.push(item)
+  }
+  return lines
+}
+
+/** `1 file`, `2 files`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** `0.8 s`, `12 s`, `2 min 5 s`. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
+}

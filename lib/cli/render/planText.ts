@@ -1,0 +1,191 @@
+/**
+ * A plan as people read it on a terminal. Pure.
+ *
+ * Marks come from the plan's data and stand where nothing of a host's or recipe's text ever does, so that no text can
+ * pass for a change.
+ */
+import { formatSource } from '../../engine/catalog.ts'
+import { groupBy } from '../../engine/group.ts'
+import type { ChangeKind, FollowUp, Plan, PlanChange, Summary } from '../../engine/report.ts'
+import { cleanLine } from './clean.ts'
+import { fieldLines, INDENT } from './fields.ts'
+import { counted, pad, type Page, shorten, widest, wrap } from './page.ts'
+
+/** Labels up to this wide share a column with those of the other lines. */
+const LABEL_COLUMNS = 44
+
+const SIGNS = {
+  create: ['+', 'green'],
+  change: ['~', 'yellow'],
+  remove: ['-', 'red'],
+  'follow-up': ['↻', 'cyan'],
+  adopt: ['←', 'blue'],
+  forget: ['.', 'dim'],
+  recheck: ['?', 'dim'],
+} as const satisfies { [kind in ChangeKind]: [sign: string, colour: keyof Page['colors']] }
+
+type Row = { mark: string; label: string; where: string; note: string; body: string[] }
+
+/** @param sentence Closes the last line, such as "Nothing was changed." */
+export function renderPlan(plan: Plan, page: Page, sentence = ''): string {
+  const rows = [
+    ...plan.changes.filter(hasOwnRow).map((change) => rowOf(change, page)),
+    ...recheckRows(plan.changes, page),
+    ...adoptRows(plan.changes, page),
+  ]
+  const blocks = [
+    headLines(plan, page),
+    layOut(rows, page),
+    followUpLines(plan.followUps, page),
+    [[closingLine(plan), sentence].filter(Boolean).join(' ')],
+  ]
+  return `${blocks
+    .filter((block) => block.length > 0)
+    .map((block) => block.join('\n'))
+    .join('\n\n')}\n`
+}
+
+/** Those of the other kinds are gathered: follow-ups by unit, the rest by reason. */
+function hasOwnRow({ kind }: PlanChange): boolean {
+  return kind !== 'follow-up' && kind !== 'adopt' && kind !== 'recheck'
+}
+
+function headLines({ host, resources, summary, changes, warnings, partial, first }: Plan, page: Page): string[] {
+  const { colors } = page
+  const inSync = summary.unchanged + summary.adopt
+  const pending = changes.filter(({ kind }) => kind !== 'adopt' && kind !== 'forget').length
+  const state = pending === 0 ? 'all in sync' : `${inSync} in sync, ${pending} to change`
+  const names = [colors.bold(cleanLine(host.name)), cleanLine(host.address), host.os]
+  return [
+    [...names, `${counted(resources, 'resource')}: ${state}`].join('  '),
+    ...(partial ? [`  ${colors.bold('PARTIAL')}  only what was asked for, and what that needs`] : []),
+    ...(first ? [`  ${colors.dim('nothing was ever converged here')}`] : []),
+    ...warnings.map((warning) => `  ${colors.yellow('warning')}  ${cleanLine(warning)}`),
+  ]
+}
+
+function rowOf(change: PlanChange, page: Page): Row {
+  return {
+    mark: markOf(change, page),
+    label: cleanLine(change.label),
+    where: change.source === undefined ? undeclared(change) : cleanLine(formatSource(change.source)),
+    note: notesOf(change, page).join('; '),
+    body: fieldLines(change, page),
+  }
+}
+
+/** A sign and its colour; the sign alone is enough. */
+export function markOf({ kind, consequence, certainty }: PlanChange, { colors }: Page): string {
+  if (consequence === 'lockout' || consequence === 'destructive') return colors.bold(colors.red('!'))
+  if (certainty === 'opaque') return colors.yellow('?')
+  const [sign, colour] = SIGNS[kind]
+  return colors[colour](sign)
+}
+
+function undeclared({ kind, run }: PlanChange): string {
+  return `no longer declared${run === undefined || kind === 'forget' ? '' : `; made by run ${cleanLine(run)}`}`
+}
+
+function notesOf(change: PlanChange, { colors }: Page): string[] {
+  const { kind, cause, certainty, run, source } = change
+  const because = change.because === undefined ? '' : cleanLine(change.because)
+  const after = run === undefined ? '' : ` after run ${cleanLine(run)}`
+  return [
+    ...consequenceNotes(change, colors),
+    ...(kind === 'remove' && source !== undefined ? ['removed, as declared'] : []),
+    ...(kind === 'forget' ? [`only forgotten, it stays: ${because}`] : []),
+    ...(cause === 'drift' ? [colors.magenta(`drift: edited on the host${after}`)] : []),
+    ...(cause === 'both' ? [colors.magenta(`declared otherwise, and edited on the host${after}`)] : []),
+    ...(certainty === 'unknown' ? [`not known yet: ${because}`] : []),
+    ...(certainty === 'predicted' ? [`as far as can be told now: ${because}`] : []),
+    ...(certainty === 'opaque' ? ['cannot be checked: runs each time'] : []),
+  ]
+}
+
+function consequenceNotes({ kind, consequence }: PlanChange, colors: Page['colors']): string[] {
+  const verb = kind === 'remove' ? 'remove; ' : kind === 'create' ? 'create; ' : ''
+  switch (consequence) {
+    case 'lockout':
+      return [colors.red(`${verb}guarded: reverts by itself unless a new login works`)]
+    case 'destructive':
+      return [colors.red(`${verb}destroys data`)]
+    case 'disruptive':
+      return [colors.yellow('interrupts the service')]
+    default:
+      return []
+  }
+}
+
+/** What is looked at again later, gathered by reason. */
+function recheckRows(changes: readonly PlanChange[], page: Page): Row[] {
+  const groups = groupBy(
+    changes.filter(({ kind }) => kind === 'recheck'),
+    ({ because }) => because ?? '',
+  )
+  return [...groups].map(([because, group]) => ({
+    mark: page.colors.dim('?'),
+    label: `${counted(group.length, 'resource')} looked at again, because ${cleanLine(because)}`,
+    where: '',
+    note: '',
+    body: gathered(group, page),
+  }))
+}
+
+/** What is already as declared, gathered in one row. */
+function adoptRows(changes: readonly PlanChange[], page: Page): Row[] {
+  const group = changes.filter(({ kind }) => kind === 'adopt')
+  if (group.length === 0) return []
+  const label = `adopt ${counted(group.length, 'resource')}, already as declared; only recorded`
+  return [{ mark: page.colors.blue('←'), label, where: '', note: '', body: gathered(group, page) }]
+}
+
+function gathered(group: readonly PlanChange[], page: Page): string[] {
+  const labels = group.map(({ label }) => cleanLine(label))
+  const columns = (page.width ?? 110) - INDENT
+  if (page.verbose) return wrap(labels, ', ', columns)
+  const line = labels.join(', ')
+  return [page.colors.dim(shorten(line, columns))]
+}
+
+function layOut(rows: readonly Row[], page: Page): string[] {
+  const own = rows.filter(({ where }) => where !== '')
+  const labels = Math.min(LABEL_COLUMNS, widest(own.map(({ label }) => label)))
+  const places = widest(own.filter(({ note }) => note !== '').map(({ where }) => where))
+  return rows.flatMap((row) => rowLines(row, { labels, places }, page))
+}
+
+function rowLines(row: Row, { labels, places }: { labels: number; places: number }, page: Page): string[] {
+  const { mark, label, where, note, body } = row
+  const start = `  ${mark} ${where === '' ? label : `${pad(label, labels)}  ${page.colors.dim(where)}`}`
+  const indented = body.map((line) => `${' '.repeat(INDENT)}${line}`)
+  if (note === '') return [start, ...indented]
+  const line = `  ${mark} ${pad(label, labels)}  ${pad(page.colors.dim(where), places)}   ${note}`
+  const fits = page.width === undefined || widest([line]) <= page.width
+  return fits ? [line, ...indented] : [start, `${' '.repeat(INDENT)}${note}`, ...indented]
+}
+
+function followUpLines(followUps: readonly FollowUp[], { colors }: Page): string[] {
+  const what = followUps.map(({ action, unit }) => `${action} ${cleanLine(unit)}`)
+  const column = widest(what)
+  return followUps.map(
+    ({ because }, index) =>
+      `  ${colors.cyan('↻')} ${pad(what[index]!, column)}  ${colors.dim('because')} ${cleanLine(because)}`,
+  )
+}
+
+/** `Plan: 1 create, 3 change · 1 reload · 57 unchanged.` */
+export function closingLine({ summary, followUps, partial }: Plan): string {
+  const todo = terms(summary, ['create', 'change', 'remove', 'adopt', 'forget'])
+  const later = summary.recheck === 0 ? [] : [`${summary.recheck} to look at again`]
+  const actions = (['reload', 'restart'] as const).flatMap((action) => {
+    const count = followUps.filter((followUp) => followUp.action === action).length
+    return count === 0 ? [] : [`${count} ${action}`]
+  })
+  const parts = [[...todo, ...later].join(', '), actions.join(', ')].filter(Boolean)
+  const said = parts.length === 0 ? ['nothing to do'] : parts
+  return `${partial ? 'PARTIAL plan' : 'Plan'}: ${[...said, `${summary.unchanged} unchanged`].join(' · ')}.`
+}
+
+function terms(summary: Summary, names: readonly (keyof Summary)[]): string[] {
+  return names.flatMap((name) => (summary[name] === 0 ? [] : [`${summary[name]} ${name}`]))
+}

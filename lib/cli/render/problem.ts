@@ -1,0 +1,65 @@
+/**
+ * What went wrong, in one shape: where and what, what ran, what the host said in its own words, what to do. Pure.
+ */
+import { formatSource } from '../../engine/catalog.ts'
+import type { HostReport, ReportChange } from '../../engine/report.ts'
+import { cleanLine, cleanText } from './clean.ts'
+import { pad, type Page } from './page.ts'
+
+export type Problem = {
+  /** `recipes/shop.ts:14`, first on the line so that editors open it. */
+  where?: string
+  what: string
+  ran?: string
+  exit?: number
+  said?: string
+  next?: string
+}
+
+/** Lines of what a host said, counted from its end, that are shown unless everything is asked for. */
+const MOST_SAID = 15
+const COLUMN = 11
+
+export function renderProblem({ where, what, ran, exit, said, next }: Problem, page: Page): string {
+  const { colors } = page
+  const place = where === undefined ? '' : `${colors.bold(cleanLine(where))}: `
+  const lines = [
+    `${place}${colors.red(cleanLine(what))}`,
+    ...entry('ran', ran, page),
+    ...entry('exit', exit === undefined ? undefined : String(exit), page),
+    ...entry('host said', said === undefined ? undefined : tail(said, page), page),
+    ...entry('next', next, page),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function entry(name: string, text: string | undefined, { colors }: Page): string[] {
+  if (text === undefined || text.trim() === '') return []
+  const [first = '', ...rest] = cleanText(text).trimEnd().split('\n')
+  return [`  ${colors.dim(pad(name, COLUMN))}${first}`, ...rest.map((line) => `  ${' '.repeat(COLUMN)}${line}`)]
+}
+
+function tail(said: string, { verbose }: Page): string {
+  const lines = said.trimEnd().split('\n')
+  if (verbose || lines.length <= MOST_SAID) return said
+  return [`… ${lines.length - MOST_SAID} lines before this: --verbose`, ...lines.slice(-MOST_SAID)].join('\n')
+}
+
+/** A change that failed or was skipped; undefined for any other. */
+export function problemOf({ failure, label, source, outcome }: ReportChange, host: string): Problem | undefined {
+  if (failure === undefined) return undefined
+  const { phase, ran, exit, said, next } = failure
+  return {
+    ...(source === undefined ? {} : { where: formatSource(source) }),
+    what: `${label} on ${host}: ${outcome === 'skipped' ? 'skipped' : `${phase} failed`}`,
+    ...(ran === undefined ? {} : { ran }),
+    ...(exit === undefined ? {} : { exit }),
+    said,
+    next,
+  }
+}
+
+/** Why a host could not be planned or converged at all; undefined when it could. */
+export function hostProblem({ host, error }: HostReport): Problem | undefined {
+  return error === undefined ? undefined : { what: `${host}: ${error.message}`, said: error.said, next: error.next }
+}
