@@ -6,6 +6,8 @@
  */
 import { join } from 'node:path'
 import { readdir, rm } from 'node:fs/promises'
+import { readChanges } from './changes.ts'
+import type { Entry } from './changes.ts'
 import { cgroupOf, killCgroup, thaw } from './cgroup.ts'
 import { changeIdentity, ensureIdentity, identityFile, writeIdentity } from './identity.ts'
 import { clearBuilds, ensureImage } from './image.ts'
@@ -191,6 +193,22 @@ export async function restore(name: string, label: string): Promise<SandboxHost>
     await writeMachine(state, restored)
     return bootIfDown(state, restored)
   })
+}
+
+/**
+ * Every path that differs between a host's disk and its image, sorted; two calls tell what changed between them.
+ *
+ * @param options.ignore Directories or files to leave out, beyond what a host left alone writes by itself.
+ * @throws When there is no such host.
+ */
+export async function changedFiles(
+  name: string,
+  { ignore = [] }: { ignore?: readonly string[] } = {},
+): Promise<Map<string, Entry>> {
+  const state = await openState()
+  const machine = await knownMachine(state, name)
+  await withMachine(state, name, () => mountDisk(state, machine))
+  return readChanges(state, machine, ignore)
 }
 
 /** Gives a new machine its address and its record. */
