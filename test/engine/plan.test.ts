@@ -1,0 +1,216 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { emptyLedger, type Ledger, ledgerDigest } from '../../lib/engine/ledger.ts'
+import { planItems, remainingDifference, summarize } from '../../lib/engine/plan.ts'
+import { type Json, Unknown } from '../../lib/engine/resource.ts'
+import { planningOf, resource, toyType } from './fixture.ts'
+
+const test = suite('plan')
+const file = toyType('file')
+const pkg = toyType('package', { unsettles: true })
+const service = toyType('service', {
+  simulate: (observed, _desired, earlier) =>
+    earlier.length === 0 ? observed : { load: `restart because ${earlier[0]!.label}` },
+  diff: (_desired, observed) =>
+    JSON.stringify(observed).includes('restart')
+      ? [{ field: 'load', form: 'value', followUp: { action: 'restart', because: 'file /a' } }]
+      : [],
+})
+
+function ledgerWith(entries: {
+  [ref: string]: { desired: Json; made?: boolean; pending?: true; protect?: boolean }
+}): Ledger {
+  const ledger = emptyLedger()
+  for (const [ref, { desired, made = true, pending, protect = false }] of Object.entries(entries)) {
+    const [type = '', name = ''] = ref.split(':')
+    const digest = ledgerDigest(ledger.key, desired, new Map())
+    ledger.entries[ref] = {
+      type,
+      name,
+      desired,
+      made,
+      digest,
+      needs: [],
+      protect,
+      run: '7',
+      ...(pending === undefined ? {} : { pending }),
+    }
+  }
+  return ledger
+}
+
+function kinds(planning: Parameters<typeof planItems>[0]): [string, string, string][] {
+  return planItems(planning).map(({ plan }) => [plan.ref, plan.kind, plan.cause])
+}
+
+test('what is not there is created, what differs is changed, what is as declared is adopted', () => {
+  const planning = planningOf(
+    [resource('file:/a', { x: 1 }), resource('file:/b', { x: 1 }), resource('file:/c', { x: 1 })],
+    [file],
+    {
+      file: new Map([
+        ['/b', { x: 2 }],
+        ['/c', { x: 1, y: 'not managed' }],
+      ]),
+    },
+  )
+  assert.equal(kinds(planning), [
+    ['file:/a', 'create', 'intent'],
+    ['file:/b', 'change', 'intent'],
+    ['file:/c', 'adopt', 'intent'],
+  ])
+})
+
+test('what the ledger knows and the host has is no change at all', () => {
+  const planning = planningOf(
+    [resource('file:/a', { x: 1 })],
+    [file],
+    { file: new Map([['/a', { x: 1 }]]) },
+    { ledger: ledgerWith({ 'file:/a': { desired: { x: 1 } } }) },
+  )
+  assert.equal(kinds(planning), [])
+  assert.is(summarize(planning, []).summary.unchanged, 1)
+})
+
+test('drift, intent and both are told apart by the ledger', () => {
+  const ledger = ledgerWith({
+    'file:/drift': { desired: { x: 1 } },
+    'file:/intent': { desired: { x: 0 } },
+    'file:/both': { desired: { x: 0 } },
+    'file:/cut': { desired: { x: 1 }, pending: true },
+  })
+  const planning = planningOf(
+    ['/drift', '/intent', '/both', '/cut'].map((name) => resource(`file:${name}`, { x: 1 })),
+    [file],
+    {
+      file: new Map([
+        ['/drift', { x: 5 }],
+        ['/intent', { x: 0 }],
+        ['/both', { x: 5 }],
+        ['/cut', { x: 5 }],
+      ]),
+    },
+    { ledger },
+  )
+  assert.equal(
+    kinds(planning).map(([, , cause]) => cause),
+    ['drift', 'intent', 'both', 'intent'],
+  )
+})
+
+test('no longer declared: what Keelson made goes, what was there before or protected stays', () => {
+  const ledger = ledgerWith({
+    'file:/made': { desired: { x: 1 } },
+    'file:/before': { desired: { x: 1 }, made: false },
+    'file:/kept': { desired: { x: 1 }, protect: true },
+  })
+  const there = new Map([
+    ['/made', { x: 1 }],
+    ['/before', { x: 1 }],
+    ['/kept', { x: 1 }],
+  ])
+  const planning = planningOf([], [file], { file: there }, { ledger })
+  assert.equal(kinds(planning), [
+    ['file:/made', 'remove', 'intent'],
+    ['file:/before', 'forget', 'intent'],
+  ])
+  assert.match(summarize(planning, []).warnings.join(), 'file /kept is protected')
+})
+
+test('what holds data is only forgotten, unless absent is declared', () => {
+  const database = toyType('database', { holdsData: 'a database holds data' })
+  const readings = { database: new Map([['crm', { x: 1 }]]) }
+  assert.equal(
+    kinds(planningOf([], [database], readings, { ledger: ledgerWith({ 'database:crm': { desired: { x: 1 } } }) })),
+    [['database:crm', 'forget', 'intent']],
+  )
+  assert.equal(kinds(planningOf([resource('database:crm', null)], [database], readings)), [
+    ['database:crm', 'remove', 'intent'],
+  ])
+})
+
+test('what is removed goes before what it needed', () => {
+  const ledger = ledgerWith({ 'file:/dir': { desired: {} }, 'file:/dir/a': { desired: {} } })
+  ledger.entries['file:/dir/a']!.needs = ['file:/dir']
+  const planning = planningOf(
+    [],
+    [file],
+    {
+      file: new Map([
+        ['/dir', {}],
+        ['/dir/a', {}],
+      ]),
+    },
+    { ledger },
+  )
+  assert.equal(
+    kinds(planning).map(([ref]) => ref),
+    ['file:/dir/a', 'file:/dir'],
+  )
+})
+
+test('behind a package all is predicted, and what is in order is looked at again', () => {
+  const planning = planningOf(
+    [
+      resource('package:p', {}),
+      resource('file:/new', { x: 1 }, ['package:p']),
+      resource('file:/gone', null, ['package:p']),
+    ],
+    [file, pkg],
+    {},
+  )
+  const [, created, gone] = planItems(planning).map(({ plan }) => plan)
+  assert.equal([created?.kind, created?.certainty, created?.because], ['create', 'predicted', 'package p comes first'])
+  assert.equal([gone?.kind, gone?.certainty], ['recheck', 'unknown'])
+})
+
+test('what cannot be read yet says why', () => {
+  const planning = planningOf([resource('file:/a', { x: 1 })], [file], { file: new Unknown('it is not installed') })
+  const [item] = planItems(planning)
+  assert.equal(
+    [item?.plan.kind, item?.plan.certainty, item?.plan.because],
+    ['create', 'unknown', 'it is not installed'],
+  )
+})
+
+test('a service that will have to restart because of an earlier change is a follow-up', () => {
+  const resources = [resource('file:/a', { x: 1 }), resource('service:s', {}, ['file:/a'])]
+  const planning = planningOf(resources, [file, service], { service: new Map([['s', { load: 'current' }]]) })
+  const plan = summarize(planning, planItems(planning))
+  assert.equal(
+    plan.changes.map(({ kind, consequence }) => [kind, consequence]),
+    [
+      ['create', 'safe'],
+      ['follow-up', 'restart'],
+    ],
+  )
+  assert.equal(plan.followUps, [{ action: 'restart', unit: 's', because: 'file /a' }])
+  assert.equal([plan.summary.create, plan.summary.change, plan.summary.unchanged], [1, 0, 0])
+})
+
+test('a scope leaves the rest alone, what is no longer declared included', () => {
+  const planning = planningOf(
+    [resource('file:/a', {}), resource('file:/b', {})],
+    [file],
+    {},
+    {
+      scope: new Set(['file:/a']),
+      prune: false,
+      ledger: ledgerWith({ 'file:/old': { desired: {} } }),
+    },
+  )
+  assert.equal(
+    kinds(planning).map(([ref]) => ref),
+    ['file:/a'],
+  )
+})
+
+test('what is still wrong after applying is said in words', () => {
+  const context = planningOf([], [], {}).context
+  assert.is(remainingDifference(file, '/a', { x: 1 }, { x: 1 }, context), undefined)
+  assert.match(remainingDifference(file, '/a', { x: 1 }, { x: 2 }, context) ?? '', 'x is 2, not 1')
+  assert.match(remainingDifference(file, '/a', { x: 1 }, null, context) ?? '', 'not there')
+  assert.match(remainingDifference(file, '/a', null, { x: 1 }, context) ?? '', 'still there')
+})
+
+test.run()

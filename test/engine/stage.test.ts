@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { planItems } from '../../lib/engine/plan.ts'
+import type { AnyType, Ref } from '../../lib/engine/resource.ts'
+import { nextStage, type Stage } from '../../lib/engine/stage.ts'
+import { planningOf, resource, toyType } from './fixture.ts'
+
+const test = suite('stage')
+const file = toyType('file', { steady: true })
+const unit = toyType('unit')
+const pkg = toyType('package', {
+  unsettles: true,
+  batch: (changes) => [{ title: `install ${changes.length}`, run: ':' }],
+})
+
+function stageOf(declared: { [ref: Ref]: Ref[] }, types: AnyType[] = [file, unit, pkg]): Stage {
+  const resources = Object.entries(declared).map(([ref, needs]) => resource(ref, { x: 1 }, needs))
+  return nextStage(planItems(planningOf(resources, types, {})))
+}
+
+function shape({ tasks, later }: Stage): { tasks: Ref[][]; later: Ref[] } {
+  return {
+    tasks: tasks.map(({ items }) => items.map(({ plan }) => plan.ref)),
+    later: later.map(({ plan }) => plan.ref),
+  }
+}
+
+test('packages are one task, and what comes after them waits to be read again', () => {
+  const stage = stageOf({
+    'package:a': [],
+    'file:/before': [],
+    'package:b': [],
+    'file:/x': ['package:a'],
+    'unit:u': ['file:/x'],
+  })
+  assert.equal(shape(stage), { tasks: [['package:a', 'package:b'], ['file:/before']], later: ['file:/x', 'unit:u'] })
+})
+
+test('a package that comes after a file is in a transaction of its own when one transaction would be a circle', () => {
+  const stage = stageOf({ 'package:a': [], 'unit:source': [], 'package:b': ['unit:source'], 'package:c': [] })
+  assert.equal(shape(stage).tasks, [['unit:source'], ['package:a', 'package:b', 'package:c']])
+})
+
+test('only what nothing before it may alter is compared, unless its reading is steady', () => {
+  const { tasks } = stageOf({ 'unit:a': [], 'unit:b': ['unit:a'], 'file:/c': ['unit:a'] })
+  assert.equal(
+    tasks.map(({ comparable, after }) => [comparable, after]),
+    [
+      [true, []],
+      [false, [0]],
+      [true, [0]],
+    ],
+  )
+})
+
+test('whatever needs what, every task comes after all it needs, and everything is somewhere once', () => {
+  const graph = fc.array(fc.tuple(fc.constantFrom('file', 'unit', 'package'), fc.array(fc.nat(), { maxLength: 4 })), {
+    maxLength: 25,
+  })
+  fc.assert(
+    fc.property(graph, (nodes) => {
+      const refs = nodes.map(([type], index) => `${type}:${index}`)
+      const declared = Object.fromEntries(
+        nodes.map(([, needs], index) => [refs[index]!, index === 0 ? [] : needs.map((need) => refs[need % index]!)]),
+      )
+      const stage = stageOf(declared)
+      const { tasks, later } = shape(stage)
+      assert.equal([...tasks.flat(), ...later].sort(), [...refs].sort())
+      const place = new Map(tasks.flatMap((task, index) => task.map((ref) => [ref, index])))
+      for (const [ref, needs] of Object.entries(declared)) {
+        if (!place.has(ref)) continue
+        for (const need of needs) assert.ok(place.get(need)! <= place.get(ref)!, `${need} before ${ref}`)
+      }
+    }),
+  )
+})
+
+test.run()
