@@ -1,0 +1,150 @@
+/**
+ * The inventory: every machine, where it is, what it is, which roles it carries.
+ */
+import deepmerge from 'deepmerge'
+import type { JsonSchema } from '../engine/schema.ts'
+import { type Server, SERVER_NAMES, serverNamed, type ServerName } from './servers.ts'
+
+export type Os = 'debian-12' | 'debian-13'
+
+/** What a host has, and what defaults and roles may give it. */
+export type HostEntry<Data extends object> = {
+  /** Name or IP address as ssh would take it. */
+  address: string
+  port?: number
+  user?: string
+  identityFile?: string
+  /** Pinned public host keys, `ssh-ed25519 AAAA…`; without them known_hosts decides. */
+  hostKey?: string | readonly string[]
+  /** ProxyJump, `user@host:port[,…]`. */
+  jump?: string
+  os: Os
+  /** Hetzner server type; Postgres, workers and caches follow from it. */
+  server: ServerName
+  roles: readonly string[]
+  tags?: readonly string[]
+  /** Whatever recipes want to know of this host: plain JSON. */
+  data?: Data
+}
+
+type Given<Data extends object> = Partial<Omit<HostEntry<Data>, 'data'>> & { data?: Partial<Data> }
+
+export type InventoryProps<Data extends object> = {
+  /** For every host; what a role or the host says wins. */
+  defaults?: Given<Data>
+  /** For every host with the role; the host wins. */
+  roles?: { readonly [role: string]: Given<Data> }
+  hosts: { readonly [name: string]: Given<Data> }
+}
+
+export type InventoryHost<Data extends object = object> = HostEntry<Data> & { name: string; data: Data }
+
+export type Inventory<Data extends object = object> = { readonly hosts: readonly InventoryHost<Data>[] }
+
+/** What a role function is told of its host. Frozen: recipes read it, nothing else. */
+export type Host<Data extends object = object> = {
+  readonly name: string
+  readonly address: string
+  readonly os: Os
+  readonly codename: 'bookworm' | 'trixie'
+  readonly server: Server
+  readonly roles: readonly string[]
+  readonly data: Data
+}
+
+const ENTRY = {
+  address: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9.:_-]*$' },
+  port: { type: 'integer', minimum: 1, maximum: 65535 },
+  user: { type: 'string', pattern: '^[a-z_][a-z0-9_-]*$' },
+  identityFile: { type: 'string', minLength: 1 },
+  hostKey: {
+    anyOf: [
+      { type: 'string', pattern: '^[a-z0-9@.-]+ [A-Za-z0-9+/=]+' },
+      { type: 'array', items: { type: 'string', pattern: '^[a-z0-9@.-]+ [A-Za-z0-9+/=]+' } },
+    ],
+  },
+  jump: { type: 'string', minLength: 1 },
+  os: { enum: ['debian-12', 'debian-13'] },
+  server: { enum: SERVER_NAMES },
+  roles: { type: 'array', items: { type: 'string' } },
+  tags: { type: 'array', items: { type: 'string' } },
+  data: { type: 'object' },
+} as const
+
+const given = { type: 'object', additionalProperties: false, properties: ENTRY } as const
+
+/** Checked by evaluate, so that reading a site costs no schema library. */
+export const INVENTORY_SCHEMA: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['hosts'],
+  properties: {
+    defaults: given,
+    roles: { type: 'object', additionalProperties: given },
+    hosts: { type: 'object', additionalProperties: given, propertyNames: { pattern: '^[a-z0-9][a-z0-9.-]*$' } },
+  },
+}
+
+/** After merging, this must be there. */
+export const HOST_SCHEMA: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['name', 'address', 'os', 'server', 'roles'],
+  properties: { ...ENTRY, name: { type: 'string' } },
+}
+
+/** The props a merged inventory was made of, for checking. */
+const props = new WeakMap<object, unknown>()
+
+export function inventoryProps(inventory: Inventory): unknown {
+  return props.get(inventory)
+}
+
+/** Merges defaults, then the host's roles in their order, then the host itself. Lists are replaced, objects merged. */
+export function inventory<Data extends object = object>(all: InventoryProps<Data>): Inventory<Data> {
+  const hosts = Object.entries(all.hosts).map(([name, own]) => mergeHost(name, own, all))
+  const merged: Inventory<Data> = { hosts }
+  props.set(merged, all)
+  return merged
+}
+
+function mergeHost<Data extends object>(
+  name: string,
+  own: Given<Data>,
+  { defaults = {}, roles = {} }: InventoryProps<Data>,
+): InventoryHost<Data> {
+  const ofRoles = (own.roles ?? defaults.roles ?? []).map((role) => roles[role] ?? {})
+  const layers: object[] = [{ data: {} }, defaults, ...ofRoles, own, { name }]
+  const merged: object = deepmerge.all(layers, {
+    isMergeableObject: isPlainObject,
+    arrayMerge: (_, list: unknown[]) => list,
+  })
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- HOST_SCHEMA is checked before a host is used
+  return merged as InventoryHost<Data>
+}
+
+function isPlainObject(value: object): boolean {
+  return Object.getPrototypeOf(value) === Object.prototype
+}
+
+/** What recipes see of a host, with the machine's own size where it stands in for the real one. */
+export function hostOf<Data extends object>(
+  entry: InventoryHost<Data>,
+  size?: { cpus: number; memoryMiB: number },
+): Host<Data> {
+  const host = {
+    name: entry.name,
+    address: entry.address,
+    os: entry.os,
+    codename: entry.os === 'debian-12' ? ('bookworm' as const) : ('trixie' as const),
+    server: { ...serverNamed(entry.server), ...size },
+    roles: entry.roles,
+    data: entry.data,
+  }
+  return deepFreeze(structuredClone(host))
+}
+
+function deepFreeze<Value extends object>(value: Value): Value {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) deepFreeze(inner)
+  return Object.freeze(value)
+}

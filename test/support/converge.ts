@@ -1,0 +1,81 @@
+/**
+ * Plans and converges declarations on a real host, the way the command line does, without a site around them.
+ */
+import { collect, types } from '../../lib/dsl/declare.ts'
+import { validateProps } from '../../lib/dsl/validate.ts'
+import type { Catalog, CatalogHost } from '../../lib/engine/catalog.ts'
+import { convergeHost, type HostRun, planHost } from '../../lib/engine/converge.ts'
+import { buildCatalog } from '../../lib/engine/evaluate.ts'
+import type { HostReport, Plan, ReportChange } from '../../lib/engine/report.ts'
+import type { Ref } from '../../lib/engine/resource.ts'
+import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
+import { connectSsh } from '../../lib/transport/ssh.ts'
+
+export type Options = { secrets?: { [name: string]: string }; allowRemove?: number; only?: HostRun['only'] }
+
+/** The catalog of what `declare` declares, for a host of that OS. Sizes are made up; hosts only warn about them. */
+export function catalogOf(host: Pick<SandboxHost, 'name' | 'address' | 'os'>, declare: () => void): Catalog {
+  const about: CatalogHost = {
+    name: host.name,
+    address: host.address,
+    os: host.os,
+    server: 'CX22',
+    cpus: 2,
+    memoryMiB: 4096,
+  }
+  return buildCatalog(collect(process.cwd(), declare), about, validateProps)
+}
+
+export async function planOn(host: SandboxHost, declare: () => void, options: Options = {}): Promise<Plan> {
+  return (await planHost(runOn(host, declare, options))).plan
+}
+
+export async function convergeOn(host: SandboxHost, declare: () => void, options: Options = {}): Promise<HostReport> {
+  return convergeHost({ ...runOn(host, declare, options), confirm: () => Promise.resolve(true) })
+}
+
+export type Story = { plan: Plan; report: HostReport; after: Plan }
+
+/**
+ * Plans, converges and plans again. Fails unless every change came out as planned and the second plan is empty: what
+ * was planned is what was done, and nothing is left.
+ */
+export async function convergeAsPlanned(host: SandboxHost, declare: () => void, options: Options = {}): Promise<Story> {
+  const plan = await planOn(host, declare, options)
+  const report = await convergeOn(host, declare, options)
+  const after = await planOn(host, declare, options)
+  const bad = report.changes.filter(({ outcome }) => outcome === 'failed' || outcome === 'skipped')
+  if (bad.length > 0) throw new Error(`converge failed:\n${bad.map(describe).join('\n')}`)
+  if (after.changes.length > 0)
+    throw new Error(`a plan after converge is not empty: ${JSON.stringify(after.changes, null, 1)}`)
+  const planned = plan.changes.map(({ ref, kind }) => `${kind} ${ref}`).join('\n')
+  const done = report.changes.map(({ ref, kind }) => `${kind} ${ref}`).join('\n')
+  if (planned !== done) throw new Error(`planned:\n${planned}\ndone:\n${done}`)
+  return { plan, report, after }
+}
+
+function describe({ ref, failure }: ReportChange): string {
+  return `${ref}: ${failure?.said ?? ''} (ran: ${failure?.ran ?? '-'}, exit ${failure?.exit ?? '-'})`
+}
+
+/** The change of one resource in a plan or report. */
+export function changeOf<Change extends { ref: Ref }>({ changes }: { changes: Change[] }, ref: Ref): Change {
+  const change = changes.find((each) => each.ref === ref)
+  if (change === undefined)
+    throw new Error(`no change of ${ref} among ${changes.map((each) => each.ref).join(', ') || 'none'}`)
+  return change
+}
+
+function runOn(host: SandboxHost, declare: () => void, { secrets = {}, allowRemove, only }: Options): HostRun {
+  const { address, port, user, identityFile, hostKey } = host
+  return {
+    catalog: catalogOf(host, declare),
+    types,
+    secrets: new Map(Object.entries(secrets)),
+    connect: () => connectSsh({ address, port, user, identityFile, hostKey }, {}),
+    progress: () => {},
+    who: { user: 'test', host: 'test' },
+    ...(allowRemove === undefined ? {} : { allowRemove }),
+    ...(only === undefined ? {} : { only }),
+  }
+}
