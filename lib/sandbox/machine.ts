@@ -122,11 +122,15 @@ export async function startMachine(state: State, machine: Machine): Promise<void
   await Promise.race([ended, waitUntilUp(machine, network, cgroup)])
 }
 
+/** With --keep-unit nspawn leaves it to its starter to boot a host again that reboots, and ends with exit 133 (seen on 252). */
+const WHILE_REBOOTING = 'while :; do systemd-nspawn "$@"; code=$?; [ "$code" -eq 133 ] || exit "$code"; done'
+
 /** @returns A promise that only ever rejects: when the container ends. In an object, or awaiting would wait for it. */
 async function startContainer(state: State, machine: Machine, cgroup: Cgroup): Promise<{ ended: Promise<never> }> {
   const file = join(machineDir(state, machine.name), 'console.log')
   const log = openSync(file, 'a')
-  const child = await spawnIn(cgroup, 'systemd-nspawn', nspawnArguments(state, machine), ['ignore', log, log])
+  const argv = ['-c', WHILE_REBOOTING, 'sh', ...nspawnArguments(state, machine)]
+  const child = await spawnIn(cgroup, 'sh', argv, ['ignore', log, log])
   closeSync(log)
   child.unref()
   const ended = new Promise<never>((_, reject) => {
