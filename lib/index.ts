@@ -2,10 +2,10 @@
  * The front door: every name a recipe imports.
  */
 import { resource } from './dsl/declare.ts'
-import { dropInType } from './resources/dropIn.ts'
-import { serviceType } from './resources/service.ts'
-import { timerType } from './resources/timer.ts'
-import { unitType } from './resources/unit.ts'
+import { dropIn as dropInType } from './resources/dropIn.ts'
+import { service as serviceType } from './resources/service.ts'
+import { timer as timerType } from './resources/timer.ts'
+import { unit as unitType } from './resources/unit.ts'
 
 export { conf } from './dsl/conf.ts'
 export { inventory } from './dsl/inventory.ts'

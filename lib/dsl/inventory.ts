@@ -96,8 +96,8 @@ export const HOST_SCHEMA: JsonSchema = {
 /** The props a merged inventory was made of, for checking. */
 const props = new WeakMap<object, unknown>()
 
-export function inventoryProps(inventory: Inventory): unknown {
-  return props.get(inventory)
+export function inventoryProps(merged: Inventory): unknown {
+  return props.get(merged)
 }
 
 /** Merges defaults, then the host's roles in their order, then the host itself. Lists are replaced, objects merged. */
