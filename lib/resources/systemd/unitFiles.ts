@@ -1,0 +1,219 @@
+/**
+ * Files below /etc/systemd/system: reading them with what systemd has loaded of them, and replacing several at once.
+ * Shared by `unit`, `drop-in` and `timer`.
+ */
+import { byField } from '../../engine/diff.ts'
+import { payload } from '../../engine/prelude.ts'
+import type { FieldChange, Output, Ref, Step } from '../../engine/resource.ts'
+import { lines, quote, raw, sh, type ShellText } from '../../engine/shell.ts'
+import { parseSmallFiles, readSmallFiles, type SmallFile } from '../smallFiles.ts'
+
+const ROOT = '/etc/systemd/system'
+
+export type UnitFileState = {
+  content: string
+  mode: string
+  /** `user:group` */
+  owner: string
+  /** False while systemd still runs with an older version of this unit's files. */
+  loaded: boolean
+}
+
+/** Where a resource's file lies and which unit it belongs to. */
+export type UnitFile = { unit: string; path: string }
+
+export const unitPath = (unit: string): string => `${ROOT}/${unit}`
+export const dropInPath = (unit: string, name: string): string => `${ROOT}/${unit}.d/${name}.conf`
+
+export function desiredFile(content: string): UnitFileState {
+  return { content, mode: '0644', owner: 'root:root', loaded: true }
+}
+
+/**
+ * One listing, one cat, one `systemctl show`. Only answers that stay the same while the host does: no ids, no times.
+ */
+export function readUnitFiles(files: readonly UnitFile[], properties: readonly string[] = []): string {
+  const shown = ['Id', 'Names', 'NeedDaemonReload', ...properties].join(',')
+  const patterns = [...new Set(files.map(({ unit }) => showPattern(unit)))]
+  return `${readSmallFiles(files.map(({ path }) => path))}
+printf '\\0'
+${sh`systemctl show -p ${shown} -- ${patterns}`}`
+}
+
+/** A template has no state of its own; its loaded instances do. */
+function showPattern(unit: string): string {
+  const escaped = unit.replaceAll('\\', '\\\\')
+  return unit.includes('@.') ? escaped.replace('@.', '@*.') : escaped
+}
+
+/** What `systemctl show` said of one unit, by property. */
+export type Shown = { [property: string]: string }
+
+export type ReadUnitFiles = { files: Map<string, SmallFile>; shown: Shown[] }
+
+/** @throws {Error} When systemctl did not answer. */
+export function parseUnitFiles({ stdout, stderr, exit }: Output): ReadUnitFiles {
+  const end = stdout.lastIndexOf('\0')
+  if (end < 0 || exit !== 0) throw new Error(`systemctl show: exit ${exit}, said ${JSON.stringify(stderr || stdout)}`)
+  const shown = stdout
+    .slice(end + 1)
+    .split('\n\n')
+    .filter((block) => block.trim() !== '')
+    .map(parseShown)
+  return { files: parseSmallFiles({ stdout: stdout.slice(0, end) }), shown }
+}
+
+/** `Property=value` lines. */
+export function parseShown(block: string): Shown {
+  return Object.fromEntries(
+    lines(block.trim()).map((line) => {
+      const equals = line.indexOf('=')
+      if (equals < 1) throw new Error(`systemctl show: expected Property=value, got ${JSON.stringify(line)}`)
+      return [line.slice(0, equals), line.slice(equals + 1)]
+    }),
+  )
+}
+
+/** State of one file; null when nothing is there. A link or directory in its place is shown as what it is. */
+export function fileState({ unit, path }: UnitFile, read: ReadUnitFiles): UnitFileState | null {
+  const file = read.files.get(path)
+  if (file === undefined) return null
+  const loaded = !read.shown.some((one) => isOf(unit, one) && one['NeedDaemonReload'] === 'yes')
+  if (file.kind === 'file') return { content: file.bytes.toString('utf8'), mode: file.mode, owner: file.owner, loaded }
+  const stands = file.kind === 'link' ? `(a link to ${file.target})` : '(not a file)'
+  return { content: stands, mode: '', owner: '', loaded }
+}
+
+export function isOf(unit: string, shown: Shown): boolean {
+  const names = `${shown['Id'] ?? ''} ${shown['Names'] ?? ''}`.split(' ')
+  if (!unit.includes('@.')) return names.includes(unit)
+  const [prefix = '', suffix = ''] = unit.split('@.')
+  return names.some((name) => name.startsWith(`${prefix}@`) && name.endsWith(`.${suffix}`))
+}
+
+export function diffUnitFile(desired: UnitFileState, observed: UnitFileState): FieldChange[] {
+  return byField(desired, observed).map((change) => (change.field === 'content' ? { ...change, form: 'text' } : change))
+}
+
+/** Users, groups and environment files a unit's text names. */
+export function refsIn(content: string): Ref[] {
+  const refs: Ref[] = []
+  for (const line of content.split('\n')) {
+    const [, key, value = ''] = /^(User|Group|EnvironmentFile|WorkingDirectory)=-?(.+)$/.exec(line) ?? []
+    if (key === 'User') refs.push(`user:${value}`, `group:${value}`)
+    if (key === 'Group') refs.push(`group:${value}`)
+    if (key === 'EnvironmentFile') refs.push(`file:${value}`)
+    if (key === 'WorkingDirectory') refs.push(`directory:${value}`)
+  }
+  return refs
+}
+
+/** A file to be written (content) or taken away (null). */
+export type UnitFileWork = UnitFile & { content: string | null }
+
+/**
+ * One step: every candidate is checked by systemd before any is put in place, then all are replaced, systemd reloads its
+ * units once, and is asked whether it now runs with these files.
+ *
+ * @param extra Shell text run after that, such as starting a timer.
+ */
+export function replaceUnitFiles(work: readonly UnitFileWork[], extra: string[] = []): Step {
+  const writes = work.filter(({ content }) => content !== null)
+  const removals = work.filter(({ content }) => content === null)
+  const program = [
+    ...(writes.length > 0 ? [checkCandidates(writes)] : []),
+    ...removals.map(takeAway),
+    ...writes.map(put),
+    'systemctl daemon-reload',
+    ...writes.map(({ unit }) => observeLoaded(unit)),
+    ...extra,
+  ]
+  return {
+    title: title(work),
+    run: program.join('\n'),
+    payload: Object.fromEntries(writes.map(({ content }, index) => [`unit${index}`, content ?? ''])),
+  }
+}
+
+function title(work: readonly UnitFileWork[]): string {
+  const names = work.map(({ path }) => path.slice(ROOT.length + 1))
+  const shown = names.length > 4 ? `${names.slice(0, 4).join(', ')} and ${names.length - 4} more` : names.join(', ')
+  return `${work.every(({ content }) => content === null) ? 'remove' : 'write'} ${shown}; systemctl daemon-reload`
+}
+
+/**
+ * Puts the candidates in a private folder and has systemd-analyze read them from there.
+ *
+ * Unknown keys and bad values are printed with exit 0 by some releases (seen on systemd 252), so what is printed decides.
+ * Left out are complaints that time may mend: a unit or program that is yet to come, and other units' faults.
+ */
+function checkCandidates(writes: readonly UnitFileWork[]): string {
+  const placed = writes.map(({ path }, index) => {
+    const place = inCheck(path.slice(ROOT.length + 1))
+    return sh`mkdir -p -- "$(dirname -- ${place})"; cat -- ${payload(`unit${index}`)} > ${place}`
+  })
+  const units = [...new Set(writes.map(({ unit }) => unit))]
+  return [
+    'check=$P/check; rm -rf -- "$check"; mkdir -m 0700 -- "$check"',
+    ...placed,
+    'set --',
+    ...units.map(addToCheck),
+    CHECK,
+  ].join('\n')
+}
+
+function inCheck(name: string): ShellText {
+  return raw(`"$check"/${quote(name)}`)
+}
+
+/** The unit's own file: the candidate, or for a drop-in the one the host has. A unit not there yet is not checked. */
+function addToCheck(unit: string): string {
+  const place = inCheck(unit)
+  return sh`if [ -f ${place} ]; then set -- "$@" ${place}; else
+  fragment=$(systemctl show -p FragmentPath --value -- ${unit} 2>/dev/null) || fragment=
+  if [ -f "$fragment" ]; then set -- "$@" "$fragment"; fi
+fi`
+}
+
+const CHECK = `if [ $# -gt 0 ]; then
+  said=$(SYSTEMD_UNIT_PATH="$check:" SYSTEMD_LOG_LEVEL=info SYSTEMD_LOG_TARGET=console systemd-analyze verify --man=no -- "$@" 2>&1) || :
+  wrong=
+  while IFS= read -r line; do
+    case $line in
+      *' not found.' | *'is not executable: No such file or directory' | *'Cannot add dependency job'*) ;;
+      "$check/"*) wrong="$wrong
+\${line#"$check/"}" ;;
+      *) for file in "$@"; do case $line in "\${file##*/}: "* | "Unit \${file##*/} "*) wrong="$wrong
+$line" ;; esac; done ;;
+    esac
+  done <<END_OF_CHECK
+$said
+END_OF_CHECK
+  [ -z "$wrong" ] || fail "systemd refuses these unit files; nothing was replaced:$wrong"
+fi`
+
+function put({ path }: UnitFileWork, index: number): string {
+  const dir = path.slice(0, path.lastIndexOf('/'))
+  const makeDir = dir === ROOT ? '' : `${sh`[ -d ${dir} ] || mkdir -m 0755 -- ${dir}`}\n`
+  return `${makeDir}${sh`replace_file ${path} root root 0644 ${payload(`unit${index}`)}`}`
+}
+
+/** Removing a unit ends it first: without its file nothing could stop it later. */
+function takeAway({ unit, path }: UnitFileWork): string {
+  if (path !== unitPath(unit)) {
+    const dir = path.slice(0, path.lastIndexOf('/'))
+    return sh`rm -f -- ${path}; rmdir -- ${dir} 2>/dev/null || :`
+  }
+  // disable exits 1 for a unit whose file went away in a run that was cut off; the links are what must be gone.
+  return unit.includes('@.')
+    ? sh`systemctl --quiet disable -- ${unit} || [ ! -e ${path} ]; rm -f -- ${path}`
+    : sh`if [ -e ${path} ]; then systemctl --quiet disable --now -- ${unit}; fi; rm -f -- ${path}; systemctl reset-failed -- ${unit} 2>/dev/null || :`
+}
+
+function observeLoaded(unit: string): string {
+  if (unit.includes('@.')) return ':'
+  return sh`case $(systemctl show -p LoadState,NeedDaemonReload -- ${unit}) in
+  *NeedDaemonReload=yes*) fail ${`${unit}: systemd still runs with the old file after daemon-reload`} ;;
+  *LoadState=bad-setting* | *LoadState=error*) fail ${`${unit}: systemd cannot load this unit; see: systemctl status ${unit}`} ;;
+esac`
+}

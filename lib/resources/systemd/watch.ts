@@ -1,0 +1,169 @@
+/**
+ * What a service has loaded, and whether that is still what lies on disk.
+ *
+ * After each start, restart or reload of ours a record is left in /run, which a boot empties: the invocation, and a listing
+ * of the watched files taken before the action began. While that invocation runs, the listing decides; without a record
+ * the files' change times are held against the time the service started.
+ */
+import type { PlannedChange, Ref } from '../../engine/resource.ts'
+import { quote } from '../../engine/shell.ts'
+
+/** A handle as a recipe passes it. */
+export type Handle = { readonly ref: Ref }
+
+/** Something whose change a service must load: a resource, or a file or directory tree by path. */
+export type Watched = Handle | string
+
+/** `paths` are looked at on the host, `refs` in the plan. */
+export type Watch = { paths: string[]; refs: Ref[] }
+
+export type Load = 'current' | 'reload' | 'restart'
+
+export const RECORDS = '/run/keelson/loaded'
+
+/** Where the resources of a type leave their files, when their names are no paths. */
+const PLACES: { readonly [type: string]: (name: string) => string[] } = {
+  'nginx-vhost': (name) => [`/etc/nginx/sites-available/${name}`, `/etc/nginx/sites-enabled/${name}`],
+  'nginx-snippet': (name) => [`/etc/nginx/${name}`],
+  certificate: (name) => [`/etc/letsencrypt/live/${name}`],
+  unit: (name) => [`/etc/systemd/system/${name}`],
+  timer: (name) => [`/etc/systemd/system/${name}.timer`],
+}
+
+/** A handle of something that lies at a path is watched at that path. */
+export function watchOf(watched: readonly Watched[]): Watch {
+  const refs = watched.flatMap((one) => (typeof one === 'string' ? [] : [one.ref]))
+  const paths = watched.flatMap((one) => (typeof one === 'string' ? [one] : pathsOf(one.ref)))
+  return { paths: [...new Set(paths)].sort(), refs: [...new Set(refs)].sort() }
+}
+
+function pathsOf(ref: Ref): string[] {
+  const name = nameOf(ref)
+  return name.startsWith('/') ? [name] : (PLACES[typeOf(ref)]?.(name) ?? [])
+}
+
+const typeOf = (ref: Ref): string => ref.slice(0, ref.indexOf(':'))
+const nameOf = (ref: Ref): string => ref.slice(ref.indexOf(':') + 1)
+
+/** The unit's own files, which only a restart brings in; for `app@x.service` its template's too. */
+export function unitFilesOf(unit: string): string[] {
+  const template = unit.replace(/@[^.]+\./, '@.')
+  return [...new Set([unit, template])].flatMap((one) => [`/etc/systemd/system/${one}`, `/etc/systemd/system/${one}.d`])
+}
+
+export function isUnder(path: string, root: string): boolean {
+  return path === root || root === '/' || path.startsWith(`${root}/`)
+}
+
+/**
+ * What the planned changes will make the service need.
+ * @returns Labels of the changes that call for it, in plan order.
+ */
+export function loadAfter(
+  unit: string,
+  watch: { restart: Watch; reload: Watch },
+  earlier: readonly PlannedChange[],
+): { load: Load; because: string[] } {
+  const restart = earlier.filter(({ ref }) => isOwnUnit(unit, ref) || isWatched(watch.restart, ref))
+  if (restart.length > 0) return { load: 'restart', because: restart.map(({ label }) => label) }
+  const reload = earlier.filter(({ ref }) => isWatched(watch.reload, ref))
+  return { load: reload.length > 0 ? 'reload' : 'current', because: reload.map(({ label }) => label) }
+}
+
+function isOwnUnit(unit: string, ref: Ref): boolean {
+  const own = [unit, unit.replace(/@[^.]+\./, '@.')]
+  return own.some(
+    (one) => ref === `unit:${one}` || ref.startsWith(`drop-in:${one}/`) || `${ref}.timer` === `timer:${one}`,
+  )
+}
+
+/** Packages and accounts named in a watch only put it in order: they leave nothing a service could load late. */
+function isWatched({ paths, refs }: Watch, ref: Ref): boolean {
+  const type = typeOf(ref)
+  if (['package', 'user', 'group'].includes(type)) return false
+  if (refs.includes(ref)) return true
+  return pathsOf(ref).some((place) => paths.some((path) => isUnder(place, path)))
+}
+
+/** A file or directory as find(1) listed it. `changed` is its ctime in seconds, to nanoseconds, as text. */
+export type Listed = { path: string; changed: string; entry: string }
+
+/** What find prints for each, NUL-terminated: kind, ctime, size, mode, owner, path. Also used by the program. */
+export const LISTING = '%y %C@ %s %m %U:%G %p\\0'
+
+/** One find over all watched trees; `-H` follows a watched path that is itself a link. */
+export function listWatched(paths: readonly string[]): string {
+  if (paths.length === 0) return ':'
+  return `{ find -H ${paths.map(quote).join(' ')} -printf '${LISTING}' 2>/dev/null || :; }`
+}
+
+/** @throws {Error} On a record of another form. */
+export function parseListed(record: string): Listed {
+  const [, kind, changed, size, rest, path] = /^(\S) (\d+\.\d+) (\d+) (\d+ \d+:\d+) (\/.*)$/s.exec(record) ?? []
+  if (kind === undefined || changed === undefined || path === undefined)
+    throw new Error(`find: unexpected listing ${JSON.stringify(record)}`)
+  return { path, changed, entry: recordEntry(kind, changed, size ?? '', rest ?? '', path) }
+}
+
+/**
+ * How a record keeps it. A directory's time and size say only that a name came or went, perhaps a temporary one; what
+ * names are there now, the listing says itself.
+ */
+function recordEntry(kind: string, changed: string, size: string, rest: string, path: string): string {
+  return kind === 'd' ? `d - - ${rest} ${path}` : `${kind} ${changed} ${size} ${rest} ${path}`
+}
+
+/** What was loaded by which invocation of a unit. */
+export type LoadedRecord = { invocation: string; restart: string[]; reload: string[] }
+
+/** Records of several units in one text: `unit NAME INVOCATION`, then `restart ENTRY` and `reload ENTRY`, NUL-terminated. */
+export function parseRecords(fields: readonly string[]): Map<string, LoadedRecord> {
+  const found = new Map<string, LoadedRecord>()
+  let current: LoadedRecord | undefined
+  for (const field of fields) {
+    const [word = '', ...rest] = field.split(' ')
+    if (word === 'unit') {
+      current = { invocation: rest[1] ?? '', restart: [], reload: [] }
+      found.set(rest[0] ?? '', current)
+    } else if (current && (word === 'restart' || word === 'reload')) current[word].push(rest.join(' '))
+    else throw new Error(`${RECORDS}: unexpected entry ${JSON.stringify(field)}`)
+  }
+  return found
+}
+
+/** Paths below the roots that differ between what lies there and what was loaded. */
+export function changedSinceRecord(
+  listed: readonly Listed[],
+  roots: readonly string[],
+  loaded: readonly string[],
+): string[] {
+  const now = listed.filter(({ path }) => roots.some((root) => isUnder(path, root)))
+  const then = new Set(loaded)
+  const entries = new Set(now.map(({ entry }) => entry))
+  const gone = loaded.filter((entry) => !entries.has(entry)).map(pathOfEntry)
+  return [...new Set([...now.filter(({ entry }) => !then.has(entry)).map(({ path }) => path), ...gone])]
+}
+
+const pathOfEntry = (entry: string): string => entry.slice(entry.indexOf(' /') + 1)
+
+/** Paths below the roots whose change time is after `since`, given in seconds as text. */
+export function changedAfter(listed: readonly Listed[], roots: readonly string[], since: string): string[] {
+  return listed
+    .filter(({ path, changed }) => roots.some((root) => isUnder(path, root)) && isLater(changed, since))
+    .map(({ path }) => path)
+}
+
+/** Compares seconds with nanoseconds as text: a double cannot hold both. */
+function isLater(a: string, b: string): boolean {
+  const [aSeconds = '0', aRest = ''] = a.split('.')
+  const [bSeconds = '0', bRest = ''] = b.split('.')
+  if (aSeconds !== bSeconds) return Number(aSeconds) > Number(bSeconds)
+  return aRest.padEnd(10, '0') > bRest.padEnd(10, '0')
+}
+
+/** `Mon 2026-11-23 16:13:16.123456 UTC` as seconds with a fraction; undefined for a unit that never started. */
+export function parseTimestamp(text: string): string | undefined {
+  const [, date, time, fraction = '0'] = /^\w{3} (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))? UTC$/.exec(text) ?? []
+  if (date === undefined || time === undefined) return undefined
+  return `${Date.parse(`${date}T${time}Z`) / 1000}.${fraction}`
+}

@@ -1,0 +1,61 @@
+/**
+ * A systemd unit file of our own in /etc/systemd/system. Whether the unit is enabled and running is for `service`.
+ * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
+ */
+import type { Change, ResourceType } from '../engine/resource.ts'
+import { ensure } from '../engine/schema.ts'
+import {
+  desiredFile,
+  diffUnitFile,
+  fileState,
+  parseUnitFiles,
+  readUnitFiles,
+  refsIn,
+  replaceUnitFiles,
+  unitPath,
+  type UnitFileState,
+  type UnitFileWork,
+} from './systemd/unitFiles.ts'
+import { checkContent, contentProperties, renderContent, unitName, type UnitContent } from './systemd/unitText.ts'
+
+export type Unit = UnitContent & {
+  /** With its ending: `api.service`, `backup@.service`. */
+  name: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export const unit: ResourceType<Unit, UnitFileState> = {
+  type: 'unit',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: { ...contentProperties, name: unitName, ensure },
+  },
+  name: (props) => props.name,
+  check: (props) => (props.ensure === 'absent' ? [] : checkContent(props)),
+  desired: (props) => (props.ensure === 'absent' ? null : desiredFile(renderContent(props))),
+  needs: (_name, { content }) => refsIn(content),
+  claims: (name) => [`path:${unitPath(name)}`],
+  read: {
+    command: (wanted) => readUnitFiles(wanted.map(({ name }) => fileOf(name))),
+    parse(output, wanted) {
+      const read = parseUnitFiles(output)
+      return new Map(wanted.map(({ name }) => [name, fileState(fileOf(name), read)]))
+    },
+  },
+  diff: diffUnitFile,
+  consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
+  steps: (change) => [replaceUnitFiles([workOf(change)])],
+  remove: (change) => [replaceUnitFiles([workOf(change)])],
+  batch: (changes) => [replaceUnitFiles(changes.map(workOf))],
+}
+
+function fileOf(name: string): { unit: string; path: string } {
+  return { unit: name, path: unitPath(name) }
+}
+
+function workOf({ name, after }: Change<UnitFileState>): UnitFileWork {
+  return { ...fileOf(name), content: after === null ? null : after.content }
+}
