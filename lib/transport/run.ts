@@ -221,10 +221,11 @@ class Run {
     else this.#settle({ started: false, exit, said: this.#said(), passwordRefused: this.#sudo?.refused ?? false })
   }
 
+  /** What was said in place of running the program, without what was ours. */
   #said(): string {
-    const { prompt = '' } = this.#sudo ?? {}
-    const errors = this.#stderr.noise.replaceAll(READY, '')
-    return [prompt === '' ? errors : errors.replaceAll(prompt, ''), this.#stdout.noise].join('\n').trim()
+    const prompt = this.#sudo?.prompt ?? READY
+    const errors = this.#stderr.noise.replaceAll(READY, '').replaceAll(prompt, '')
+    return `${errors}\n${this.#stdout.noise}`.replaceAll(/\n+/g, '\n').trim()
   }
 }
 

@@ -97,7 +97,7 @@ export class Runner {
   /** Asks a program that was given up to end. Closing its channel alone would let it run on for ever. */
   #end(group: number): void {
     const ended = this.#takeChild()
-      .then((child) => follow(child, `kill -TERM -- -${group}`, { timeoutMs: ENDING_MS }))
+      .then((child) => follow(child, `kill -s TERM -- -${group}`, { timeoutMs: ENDING_MS }))
       .catch(() => undefined)
       .finally(() => this.#endings.delete(ended))
     this.#endings.add(ended)
@@ -130,7 +130,7 @@ export class Runner {
         next: 'A start file of the account (.bashrc, .zshenv, .cshrc) reads standard input; have it stop.',
       })
     }
-    if (this.#privilege !== 'root') {
+    if (this.#privilege !== 'root' && /sudo|not allowed/.test(said)) {
       return new SudoRefused(`${this.#label} could not become root with sudo (exit ${exit})`, {
         said,
         next: `Install sudo and allow the account all commands: ${this.#account} ALL=(ALL) ALL`,
