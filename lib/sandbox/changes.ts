@@ -2,11 +2,9 @@
  * What a host's disk holds that its image does not: the list two of which show what happened between them.
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import type { Stats } from 'node:fs'
-import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { imageDir } from './image.ts'
 import { layerDir } from './machine.ts'
 import type { Machine } from './machine.ts'
@@ -42,13 +40,9 @@ const OWN_DOINGS: ReadonlyArray<{ path: RegExp; because: string }> = [
  * A file that was merely opened for writing is copied up by overlayfs without a change, and is not in the list.
  *
  * @param ignore More paths to leave out, with all below them, such as a database that vacuums by itself.
- * The disk must be mounted.
+ * The disk must be mounted. Calls are synchronous: 8000 paths take about a second that way, and six with promises.
  */
-export async function readChanges(
-  state: State,
-  machine: Machine,
-  ignore: readonly string[],
-): Promise<Map<string, Entry>> {
+export function readChanges(state: State, machine: Machine, ignore: readonly string[]): Map<string, Entry> {
   const disk: Disk = {
     image: imageDir(state, machine.image),
     merged: machineRoot(state, machine.name),
@@ -58,7 +52,7 @@ export async function readChanges(
       ignore.some((dir) => path === dir || path.startsWith(`${dir}/`)),
   }
   const found = new Map<string, Entry>()
-  await compareDirectory(disk, '', found)
+  compareDirectory(disk, '', found)
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
@@ -72,37 +66,35 @@ type Disk = {
 }
 
 /** `path` is a directory some layer holds: from there down, names in the layers and names gone from the image. */
-async function compareDirectory(disk: Disk, path: string, found: Map<string, Entry>): Promise<void> {
-  const [image, merged, ...layers] = await Promise.all(
-    [disk.image, disk.merged, ...disk.layers].map((root) => namesIn(join(root, path))),
-  )
+function compareDirectory(disk: Disk, path: string, found: Map<string, Entry>): void {
+  const [image, merged, ...layers] = [disk.image, disk.merged, ...disk.layers].map((root) => namesIn(join(root, path)))
   const gone = [...(image ?? [])].filter((name) => !merged?.has(name))
   for (const name of new Set([...gone, ...layers.flatMap((names) => [...names])])) {
     const below = `${path}/${name}`
-    if (!disk.isIgnored(below)) await comparePath(disk, below, found)
+    if (!disk.isIgnored(below)) comparePath(disk, below, found)
   }
 }
 
-async function comparePath(disk: Disk, path: string, found: Map<string, Entry>): Promise<void> {
-  const [before, now] = await Promise.all([readStats(join(disk.image, path)), readStats(join(disk.merged, path))])
+function comparePath(disk: Disk, path: string, found: Map<string, Entry>): void {
+  const [before, now] = [readStats(join(disk.image, path)), readStats(join(disk.merged, path))]
   if (!now) {
     if (before) found.set(path, 'deleted')
     return
   }
-  const entry = await readEntry(join(disk.merged, path), now)
-  if (!before || !(await isSame(entry, now, join(disk.image, path), before))) found.set(path, entry)
-  if (now.isDirectory()) await compareDirectory(disk, path, found)
+  const entry = readEntry(join(disk.merged, path), now)
+  if (!before || !isSame(entry, now, join(disk.image, path), before)) found.set(path, entry)
+  if (now.isDirectory()) compareDirectory(disk, path, found)
 }
 
 /** Reads the image's file only when everything cheaper is alike. */
-async function isSame(entry: Entry, now: Stats, path: string, before: Stats): Promise<boolean> {
+function isSame(entry: Entry, now: Stats, path: string, before: Stats): boolean {
   const alike = now.mode === before.mode && now.uid === before.uid && now.gid === before.gid
   if (!alike || (now.isFile() && now.size !== before.size)) return false
-  return entry !== 'deleted' && entry.content === (await readContent(path, before))
+  return entry !== 'deleted' && entry.content === readContent(path, before)
 }
 
-async function readEntry(path: string, stats: Stats): Promise<Entry> {
-  const content = await readContent(path, stats)
+function readEntry(path: string, stats: Stats): Entry {
+  const content = readContent(path, stats)
   return {
     kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'link' : 'other',
     mode: (stats.mode & 0o7777).toString(8).padStart(4, '0'),
@@ -112,27 +104,25 @@ async function readEntry(path: string, stats: Stats): Promise<Entry> {
   }
 }
 
-async function readContent(path: string, stats: Stats): Promise<string | undefined> {
-  if (stats.isSymbolicLink()) return readlink(path)
+function readContent(path: string, stats: Stats): string | undefined {
+  if (stats.isSymbolicLink()) return readlinkSync(path)
   if (!stats.isFile()) return undefined
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return hash.digest('hex')
+  return createHash('sha256').update(readFileSync(path)).digest('hex')
 }
 
 /** Names in a directory; none when it is not there or is something else. */
-async function namesIn(dir: string): Promise<Set<string>> {
+function namesIn(dir: string): Set<string> {
   try {
-    return new Set(await readdir(dir))
+    return new Set(readdirSync(dir))
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return new Set()
     throw error
   }
 }
 
-async function readStats(path: string): Promise<Stats | undefined> {
+function readStats(path: string): Stats | undefined {
   try {
-    return await lstat(path)
+    return lstatSync(path)
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error

@@ -11,6 +11,7 @@ import { lastLines, run } from './commands.ts'
 import { withLock } from './lock.ts'
 import { unmountBelow } from './mounts.ts'
 import type { State } from './state.ts'
+import { removeTree } from './system.ts'
 
 export const sandboxOses = ['debian-12', 'debian-13'] as const
 
@@ -124,7 +125,7 @@ async function clearBuild(state: State, os: SandboxOs): Promise<void> {
     if (!name.startsWith(`.building-${os}-`)) continue
     const tree = join(state.dir, 'images', name)
     await unmountBelow(tree)
-    await run('rm', ['-rf', '--one-file-system', '--', tree])
+    await removeTree(tree)
   }
 }
 

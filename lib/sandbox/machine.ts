@@ -2,7 +2,7 @@
  * One machine: its record, its disk (an overlay over an image) and its running container.
  */
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { cgroupOf, killCgroup, processesIn, spawnIn } from './cgroup.ts'
@@ -18,7 +18,7 @@ import { archivesDir, fillArchives, keepArchives } from './packages.ts'
 import { readRecord, writeRecord } from './records.ts'
 import { lockFile, machineDir, machineRoot } from './state.ts'
 import type { State } from './state.ts'
-import { waitFor } from './system.ts'
+import { removeTree, waitFor } from './system.ts'
 
 /** What is kept of a machine in `machines/NAME/machine.json`. */
 export type Machine = {
@@ -97,11 +97,16 @@ export async function mountDisk(state: State, machine: Machine): Promise<void> {
   await run('mount', ['-t', 'overlay', 'overlay', '-o', `${layers},${features}`, root])
 }
 
-/** Empties the machine's own layer of its disk. It must not run. */
-export async function wipeDisk(state: State, name: string): Promise<void> {
+/**
+ * Empties the machine's own layer of its disk. It must not run.
+ * @returns Directory with what was in it, for the caller to remove; it goes with the machine at the latest.
+ */
+export async function setDiskAside(state: State, name: string): Promise<string> {
   await unmountBelow(machineRoot(state, name))
   const dir = machineDir(state, name)
-  await run('rm', ['-rf', '--one-file-system', '--', join(dir, 'upper'), join(dir, 'work')])
+  const aside = await mkdtemp(join(dir, 'old-'))
+  for (const part of ['upper', 'work']) await rename(join(dir, part), join(aside, part))
+  return aside
 }
 
 export function layerDir(state: State, layer: string): string {
@@ -218,5 +223,5 @@ export async function removeMachine(state: State, name: string): Promise<void> {
   await unmountBelow(dir)
   const machine = await findMachine(state, name)
   if (machine) await keepArchives(state, name, machine.os)
-  await run('rm', ['-rf', '--one-file-system', '--', dir])
+  await removeTree(dir)
 }

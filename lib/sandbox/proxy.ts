@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { once } from 'node:events'
 
-export type Direction = 'toHost' | 'toClient'
+type Direction = 'toHost' | 'toClient'
 
 export type Line = {
   /** Round-trip time in milliseconds: half of it per direction, one and a half until the host sees a connection. */

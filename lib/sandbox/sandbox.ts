@@ -22,8 +22,8 @@ import {
   listMachines,
   mountDisk,
   removeMachine,
+  setDiskAside,
   startMachine,
-  wipeDisk,
   withMachine,
   withNetwork,
   writeMachine,
@@ -33,6 +33,7 @@ import { ensureRequirements } from './requirements.ts'
 import { collectSnapshots, findSnapshot, takeSnapshot } from './snapshot.ts'
 import { machineRoot, openState } from './state.ts'
 import type { State } from './state.ts'
+import { removeTree } from './system.ts'
 
 /** How to reach a throw-away host. Its key is known before it boots, so nothing has to be trusted on first use. */
 export type SandboxHost = {
@@ -188,10 +189,11 @@ export async function restore(name: string, label: string): Promise<SandboxHost>
     const machine = await knownMachine(state, name)
     const { image, layers } = await findSnapshot(state, name, label)
     await killMachine(state, name)
-    await wipeDisk(state, name)
+    const old = await setDiskAside(state, name)
     const restored = { ...machine, image, layers }
     await writeMachine(state, restored)
-    return bootIfDown(state, restored)
+    const [host] = await Promise.all([bootIfDown(state, restored), removeTree(old)])
+    return host
   })
 }
 

@@ -11,6 +11,7 @@ import type { Machine } from './machine.ts'
 import { readRecord, writeRecord } from './records.ts'
 import { machineDir } from './state.ts'
 import type { State } from './state.ts'
+import { removeTree } from './system.ts'
 
 /** What is kept of a snapshot in `snapshots/NAME@LABEL/snapshot.json`. */
 export type Snapshot = Pick<Machine, 'os' | 'image' | 'hostKey'> & {
@@ -30,7 +31,7 @@ export async function takeSnapshot(state: State, machine: Machine, label: string
   const layer = layerOf(machine.name, label)
   if (await readSnapshot(state, layer)) throw new Error(`${machine.name} has a snapshot called ${label} already.`)
   const dir = join(state.dir, 'snapshots', layer)
-  await removeDir(dir)
+  await removeTree(dir)
   await mkdir(dir, { recursive: true })
   await whileFrozen(state, machine.name, () =>
     // -a keeps owners, times, links, devices and extended attributes, which is what overlayfs marks deletions with.
@@ -64,7 +65,7 @@ export async function collectSnapshots(state: State): Promise<void> {
   const kept = layers.filter((layer) => names.has(layer.split('@')[0] ?? ''))
   const below = await Promise.all(kept.map((layer) => readSnapshot(state, layer)))
   const used = new Set([...kept, ...[...machines, ...below].flatMap((user) => user?.layers ?? [])])
-  for (const layer of layers) if (!used.has(layer)) await removeDir(join(state.dir, 'snapshots', layer))
+  for (const layer of layers) if (!used.has(layer)) await removeTree(join(state.dir, 'snapshots', layer))
 }
 
 function layerOf(name: string, label: string): string {
@@ -82,8 +83,4 @@ function readSnapshot(state: State, layer: string): Promise<Snapshot | undefined
 
 function recordFile(state: State, layer: string): string {
   return join(state.dir, 'snapshots', layer, 'snapshot.json')
-}
-
-async function removeDir(dir: string): Promise<void> {
-  await run('rm', ['-rf', '--one-file-system', '--', dir])
 }
