@@ -75,7 +75,7 @@ function rowOf(change: PlanChange, page: Page): Row {
 }
 
 /** A sign and its colour; the sign alone is enough. */
-export function markOf({ kind, consequence, certainty }: PlanChange, { colors }: Page): string {
+function markOf({ kind, consequence, certainty }: PlanChange, { colors }: Page): string {
   if (consequence === 'lockout' || consequence === 'destructive') return colors.bold(colors.red('!'))
   if (certainty === 'opaque') return colors.yellow('?')
   const [sign, colour] = SIGNS[kind]
@@ -174,7 +174,7 @@ function followUpLines(followUps: readonly FollowUp[], { colors }: Page): string
 }
 
 /** `Plan: 1 create, 3 change · 1 reload · 57 unchanged.` */
-export function closingLine({ summary, followUps, partial }: Plan): string {
+function closingLine({ summary, followUps, partial }: Plan): string {
   const todo = terms(summary, ['create', 'change', 'remove', 'adopt', 'forget'])
   const later = summary.recheck === 0 ? [] : [`${summary.recheck} to look at again`]
   const actions = (['reload', 'restart'] as const).flatMap((action) => {
@@ -183,7 +183,8 @@ export function closingLine({ summary, followUps, partial }: Plan): string {
   })
   const parts = [[...todo, ...later].join(', '), actions.join(', ')].filter(Boolean)
   const said = parts.length === 0 ? ['nothing to do'] : parts
-  return `${partial ? 'PARTIAL plan' : 'Plan'}: ${[...said, `${summary.unchanged} unchanged`].join(' · ')}.`
+  const unchanged = summary.unchanged === 0 ? [] : [`${summary.unchanged} unchanged`]
+  return `${partial ? 'PARTIAL plan' : 'Plan'}: ${[...said, ...unchanged].join(' · ')}.`
 }
 
 function terms(summary: Summary, names: readonly (keyof Summary)[]): string[] {

@@ -2,34 +2,46 @@
  * How a converge went, as people read it. Pure.
  */
 import { formatSource } from '../../engine/catalog.ts'
+import { groupBy } from '../../engine/group.ts'
 import type { HostReport, Outcome, ReportChange } from '../../engine/report.ts'
 import { exitOfHost } from '../exit.ts'
 import { cleanLine } from './clean.ts'
 import { counted, duration, pad, type Page, widest } from './page.ts'
-import { markOf } from './planText.ts'
-import { hostProblem, problemOf, renderProblem } from './problem.ts'
+import { hostProblem, type Problem, problemOf, renderProblem } from './problem.ts'
 
-/** What was done on one host, what failed and why, and one closing line. */
+/** What the plan could not tell, what failed and why, and one closing line. What went as planned is only counted. */
 export function renderResult(report: HostReport, page: Page): string {
-  const { changes, host } = report
-  const problems = [hostProblem(report), ...changes.map((change) => problemOf(change, host))]
-  const blocks = [
-    doneLines(changes, page),
-    ...problems.flatMap((problem) => (problem === undefined ? [] : [renderProblem(problem, page).trimEnd()])),
-    closing(report, page),
-  ]
+  const problems = problemsOf(report).map((problem) => renderProblem(problem, page).trimEnd())
+  const blocks = [surprises(report.changes, page), ...problems, closing(report, page)]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
 }
 
-function doneLines(changes: readonly ReportChange[], page: Page): string {
-  const done = changes.filter(({ outcome }) => outcome === 'changed')
-  const column = Math.min(50, widest(done.map(({ label }) => cleanLine(label))))
+/** Everything that went wrong on a host; what was skipped for one reason is one problem. */
+export function problemsOf(report: HostReport): Problem[] {
+  const { changes, host } = report
+  const failed = changes.flatMap((change) => (change.outcome === 'skipped' ? [] : (problemOf(change, host) ?? [])))
+  const skipped = groupBy(
+    changes.filter(({ outcome, failure }) => outcome === 'skipped' && failure !== undefined),
+    ({ failure }) => failure!.said,
+  )
+  const left = [...skipped].map(([said, group]) => ({
+    what: `${counted(group.length, 'resource')} on ${host} skipped: ${group.map(({ label }) => label).join(', ')}`,
+    said,
+    next: group[0]!.failure!.next,
+  }))
+  return [hostProblem(report) ?? [], failed, left].flat()
+}
+
+/** What was looked at again after an earlier change, and then changed. */
+function surprises(changes: readonly ReportChange[], page: Page): string {
+  const done = changes.filter(({ kind, outcome }) => kind === 'recheck' && outcome === 'changed')
+  const column = Math.min(44, widest(done.map(({ label }) => cleanLine(label))))
   return done.map((change) => doneLine(change, column, page)).join('\n')
 }
 
-function doneLine(change: ReportChange, column: number, page: Page): string {
-  const where = change.source === undefined ? '' : cleanLine(formatSource(change.source))
-  return `  ${markOf(change, page)} ${pad(cleanLine(change.label), column)}  ${page.colors.dim(where)}`.trimEnd()
+function doneLine({ label, source }: ReportChange, column: number, { colors }: Page): string {
+  const where = source === undefined ? '' : cleanLine(formatSource(source))
+  return `  ${colors.yellow('~')} ${pad(cleanLine(label), column)}  ${colors.dim(where)}`.trimEnd()
 }
 
 /** `Converged takeclient-1: 5 changed, 57 unchanged in 3.2 s.` */

@@ -37,11 +37,19 @@ const unreachable = reportOf([], {
   error: { name: 'Unreachable', message: 'no route to web-2', said: 'EHOSTUNREACH', next: 'see…', exit: 'unreachable' },
 })
 
-test('what was done is listed, and counted in the closing line', () => {
+test('what went as planned is only counted', () => {
   assert.is(
-    `\n${renderResult(reportOf([done, recorded]), paper)}`,
+    renderResult(reportOf([done, recorded]), paper),
+    'Converged takeclient-1: 1 changed, 1 recorded, 57 unchanged in 3.2 s.\n',
+  )
+})
+
+test('what was looked at again and then changed is listed', () => {
+  const again: ReportChange = { ...done, kind: 'recheck' }
+  assert.is(
+    `\n${renderResult(reportOf([again, recorded]), paper)}`,
     `
-  + file /etc/motd  recipes/base.ts:7
+  ~ file /etc/motd  recipes/base.ts:7
 
 Converged takeclient-1: 1 changed, 1 recorded, 57 unchanged in 3.2 s.
 `,
@@ -52,8 +60,6 @@ test('a failed change tells where, what ran, what the host said and what to do',
   assert.is(
     `\n${renderResult(reportOf([done, failed]), paper)}`,
     `
-  + file /etc/motd  recipes/base.ts:7
-
 recipes/shop.ts:14: nginx vhost shop on takeclient-1: apply failed
   ran        nginx -t
   exit       1
@@ -62,6 +68,21 @@ recipes/shop.ts:14: nginx vhost shop on takeclient-1: apply failed
   next       correct the directive and converge again; the old vhost is still being served
 
 Applied in part takeclient-1: 1 changed, 1 failed, 57 unchanged in 3.2 s.
+`,
+  )
+})
+
+test('what was skipped for one reason is told once', () => {
+  const failure = { phase: 'apply' as const, said: 'not tried, because package nginx failed', next: 'wait' }
+  const skipped = (ref: string): ReportChange => ({ ...change(ref, {}), outcome: 'skipped', failure })
+  assert.is(
+    `\n${renderResult(reportOf([skipped('file:/a'), skipped('file:/b')]), paper)}`,
+    `
+2 resources on takeclient-1 skipped: file /a, file /b
+  host said  not tried, because package nginx failed
+  next       wait
+
+Failed takeclient-1: 2 skipped, 57 unchanged in 3.2 s.
 `,
   )
 })

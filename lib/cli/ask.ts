@@ -1,0 +1,58 @@
+/**
+ * Questions to the person at the terminal, on stderr so that stdout stays what was asked for.
+ */
+import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { isatty } from 'node:tty'
+import { Interrupted } from './errors.ts'
+import type { Ask } from '../transport/connection.ts'
+
+/** Whether there is a person to ask. */
+export function isInteractive(): boolean {
+  return isatty(0) && isatty(2)
+}
+
+/** Only `y` and `yes` are yes. @throws {Interrupted} On Ctrl-C or the end of input. */
+export async function askYes(question: string): Promise<boolean> {
+  const answer = await askLine(`${question} [y/N] `, process.stderr)
+  return /^y(es)?$/i.test(answer.trim())
+}
+
+/** Asks for a value that is not shown while it is typed. @throws {Interrupted} On Ctrl-C or the end of input. */
+export async function askHidden(prompt: string): Promise<string> {
+  process.stderr.write(prompt)
+  // readline echoes what is typed to its output; this one swallows it.
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const answer = await askLine('', silent)
+  process.stderr.write('\n')
+  return answer
+}
+
+/** All of stdin, without the newline that `echo` puts at its end. */
+export async function readStdin(): Promise<string> {
+  return (await text(process.stdin)).replace(/\r?\n$/, '')
+}
+
+/** What a connection may ask of a person; nothing when there is none. */
+export function askForLogin(): Ask {
+  if (!isInteractive()) return {}
+  return {
+    passphrase: (file) => askHidden(`Passphrase of ${file}: `),
+    sudoPassword: (account) => askHidden(`Password of ${account}, for sudo: `),
+  }
+}
+
+async function askLine(prompt: string, output: Writable): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output, terminal: true })
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const stop = (): void => reject(new Interrupted('interrupted; nothing was changed'))
+      lines.once('SIGINT', stop)
+      lines.once('close', stop)
+      lines.question(prompt).then(resolve, reject)
+    })
+  } finally {
+    lines.close()
+  }
+}

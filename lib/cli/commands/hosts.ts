@@ -1,0 +1,144 @@
+/**
+ * plan and converge: one way to the hosts, and one way to tell how it went.
+ */
+import { hostname, userInfo } from 'node:os'
+import { dirname } from 'node:path'
+import { types } from '../../dsl/declare.ts'
+import type { HostRun } from '../../engine/converge.ts'
+import type { ExitName, HostReport, Plan } from '../../engine/report.ts'
+import { askYes, isInteractive } from '../ask.ts'
+import { UsageError } from '../errors.ts'
+import { exitOfFleet } from '../exit.ts'
+import { oneAtATime, onEach, prepare } from '../fleet.ts'
+import { catchInterrupts, type Interrupts } from '../interrupt.ts'
+import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
+import { openProgress, type ProgressView } from '../progress.ts'
+import { type Reported, renderJson } from '../render/json.ts'
+import { renderPlan } from '../render/planText.ts'
+import { renderProblem } from '../render/problem.ts'
+import { problemsOf, renderFleet, renderResult } from '../render/resultText.ts'
+import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
+import type { Setting } from '../setting.ts'
+import { whoIsAtWork } from '../who.ts'
+
+export type PlanFlags = HostFlags & MachineFlags & { detailedExitcode?: boolean }
+export type ConvergeFlags = HostFlags & MachineFlags & { yes?: boolean; allowRemove?: string }
+
+type HostWork = (run: HostRun, view: ProgressView) => Promise<Reported>
+
+/** Shows what would change; the hosts are not touched. */
+export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName> {
+  const { planHost } = await import('../../engine/converge.ts')
+  const { out } = setting.output
+  const work: HostWork = async (run, view) => {
+    const planned = await planHost(run)
+    if (!setting.json) view.print(out, renderPlan(planned.plan, out.page, 'Nothing was changed.'))
+    return planned
+  }
+  const reports = await overHosts(setting, flags, work, ({ report }, view) => showProblems(setting, report, view))
+  const failed = exitOfFleet(reports.map(({ report }) => report))
+  const isPending = reports.some(({ report }) => report.changes.length > 0)
+  const exit = failed === 'ok' && isPending && flags.detailedExitcode === true ? 'changes' : failed
+  return finish(setting, 'plan', reports, exit)
+}
+
+/** Plans, asks, applies and verifies. */
+export async function converge(setting: Setting, flags: ConvergeFlags): Promise<ExitName> {
+  if (flags.yes !== true && !isInteractive()) {
+    throw new UsageError(
+      'converge asks before it changes anything, and there is no terminal to ask on',
+      'look at the plan, then run converge --yes',
+    )
+  }
+  const more = flags.allowRemove === undefined ? {} : { allowRemove: parseCount('--allow-remove', flags.allowRemove) }
+  const [{ convergeHost }, who] = await Promise.all([
+    import('../../engine/converge.ts'),
+    whoIsAtWork(dirname(setting.site.file)),
+  ])
+  const turn = oneAtATime()
+  const work: HostWork = async (run, view) => {
+    let shown: Plan | undefined
+    const confirm = (made: Plan): Promise<boolean> => {
+      shown = made
+      return turn(() => view.aside(() => confirmPlan(setting, made, flags.yes === true)))
+    }
+    const report = await convergeHost({ ...run, ...more, who, confirm })
+    return { report, ...(shown === undefined ? {} : { plan: shown }) }
+  }
+  const reports = await overHosts(setting, flags, work, ({ report }, view) => showResult(setting, report, view))
+  return finish(setting, 'converge', reports, exitOfFleet(reports.map(({ report }) => report)))
+}
+
+async function confirmPlan({ output, json }: Setting, made: Plan, yes: boolean): Promise<boolean> {
+  // Whoever reads stdout by program still has a person at the terminal who wants to see what is asked.
+  const sink = json ? output.err : output.out
+  if (!json || !yes) sink.write(`${renderPlan(made, sink.page)}\n`)
+  output.flush()
+  return yes || askYes(`Apply this to ${made.host.name}?`)
+}
+
+/** Runs a command's work on every host asked for. Nothing is connected to before all recipes were evaluated. */
+async function overHosts(
+  setting: Setting,
+  flags: HostFlags & MachineFlags,
+  work: HostWork,
+  tell: (reported: Reported, view: ProgressView) => void,
+): Promise<Reported[]> {
+  const { site, output, verbose } = setting
+  const chosen = selectHosts(site.hosts, flags.host)
+  const where = whereFrom(flags, chosen.length)
+  const forks = parseCount('--forks', flags.forks)
+  const hosts = await Promise.all(chosen.map(async (one) => ({ chosen: one, catalog: await site.evaluate(one.name) })))
+  checkOnly(
+    flags.only,
+    hosts.flatMap(({ catalog }) => catalog.resources),
+  )
+  const view = openProgress(output.err)
+  const interrupts = catchInterrupts((text) => view.print(output.err, text))
+  try {
+    return await onEach(hosts, { forks, verbose, tell: (reported) => tell(reported, view) }, async (host) => {
+      const prepared = await prepare(site, host, where, view.note)
+      output.hide(prepared.secrets.values())
+      return work(hostRun({ ...prepared, only: flags.only }, view, interrupts), view)
+    })
+  } finally {
+    view.close()
+    interrupts.stop()
+  }
+}
+
+function hostRun(
+  { only, ...prepared }: Awaited<ReturnType<typeof prepare>> & { only: readonly string[] },
+  view: ProgressView,
+  interrupts: Interrupts,
+): HostRun {
+  return {
+    ...prepared,
+    types,
+    progress: (progress) => {
+      interrupts.watch(progress)
+      view.show(progress)
+    },
+    ...(only.length === 0 ? {} : { only: (resource) => isAskedFor(resource, only) }),
+    who: { user: userInfo().username, host: hostname() },
+    signal: interrupts.signal,
+  }
+}
+
+function showProblems({ output: { err } }: Setting, report: HostReport, view: ProgressView): void {
+  for (const problem of problemsOf(report)) view.print(err, renderProblem(problem, err.page))
+}
+
+function showResult(setting: Setting, report: HostReport, view: ProgressView): void {
+  const { out } = setting.output
+  if (setting.json) showProblems(setting, report, view)
+  else view.print(out, renderResult(report, out.page))
+}
+
+function finish(setting: Setting, command: string, hosts: readonly Reported[], exit: ExitName): ExitName {
+  const { out } = setting.output
+  const reports = hosts.map(({ report }) => report)
+  if (!setting.json && reports.length > 1) out.write(`\n${renderFleet(reports, out.page)}`)
+  if (setting.json) out.write(renderJson(command, hosts, exit))
+  return exit
+}

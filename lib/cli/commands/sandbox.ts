@@ -1,0 +1,96 @@
+/**
+ * sandbox: throw-away hosts on this machine.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { constants } from 'node:os'
+import type { ExitName } from '../../engine/report.ts'
+import type { SandboxHost } from '../../sandbox/sandbox.ts'
+import { UsageError } from '../errors.ts'
+import { cleanJson } from '../render/clean.ts'
+import { pad, widest } from '../render/page.ts'
+import { hint } from '../select.ts'
+import type { Setting } from '../setting.ts'
+
+const SYSTEMS = ['debian-12', 'debian-13'] as const
+
+export async function sandboxUp({ output, json }: Setting, name: string, { os }: { os: string }): Promise<ExitName> {
+  const system = SYSTEMS.find((known) => known === os)
+  if (system === undefined) throw new UsageError(`--os takes ${SYSTEMS.join(' or ')}, not ${JSON.stringify(os)}`)
+  const { up } = await import('../../sandbox/sandbox.ts')
+  const host = await up(name, { os: system }, (text) => output.err.write(`${text}\n`))
+  output.out.write(json ? `${cleanJson(host)}\n` : `${host.name}  ${host.address}  ${host.os}\n`)
+  if (!json) output.err.write(`log in with: sandbox ssh ${host.name}\n`)
+  return 'ok'
+}
+
+export async function sandboxList({ output, json }: Setting): Promise<ExitName> {
+  const { list } = await import('../../sandbox/sandbox.ts')
+  const hosts = await list()
+  if (json) {
+    output.out.write(`${cleanJson(hosts)}\n`)
+    return 'ok'
+  }
+  const column = widest(hosts.map(({ name }) => name))
+  for (const { name, address, os } of hosts) output.out.write(`${pad(name, column)}  ${pad(address, 15)}  ${os}\n`)
+  if (hosts.length === 0) output.err.write('no sandbox hosts; sandbox up NAME boots one\n')
+  return 'ok'
+}
+
+export async function sandboxDown(
+  { output }: Setting,
+  name: string | undefined,
+  { all }: { all?: boolean },
+): Promise<ExitName> {
+  if ((name === undefined) === (all !== true)) throw new UsageError('sandbox down takes a name, or --all')
+  const { down, downAll } = await import('../../sandbox/sandbox.ts')
+  if (name === undefined) await downAll()
+  else {
+    await knownHost(name)
+    await down(name)
+  }
+  output.err.write(`${name ?? 'all sandbox hosts'} gone\n`)
+  return 'ok'
+}
+
+/**
+ * Hands the terminal to ssh(1).
+ * @returns The exit status of what ran there, as ssh gives it.
+ */
+export async function sandboxSsh(name: string, command: readonly string[]): Promise<number> {
+  const host = await knownHost(name)
+  const child = spawn('ssh', [...sshOptions(host), `${host.user}@${host.address}`, ...command], { stdio: 'inherit' })
+  // Ctrl-C is for what runs there.
+  const ignore = (): void => undefined
+  process.on('SIGINT', ignore)
+  const ended: unknown[] = await once(child, 'exit')
+  process.off('SIGINT', ignore)
+  const [code, signal] = ended
+  if (typeof code === 'number') return code
+  return 128 + (Object.entries(constants.signals).find(([known]) => known === signal)?.[1] ?? 0)
+}
+
+/** The host's key is known; no file of known hosts is read or written. */
+function sshOptions({ port, identityFile, hostKey }: SandboxHost): string[] {
+  const options = [
+    `KnownHostsCommand=/bin/echo %H ${hostKey}`,
+    'UserKnownHostsFile=/dev/null',
+    'GlobalKnownHostsFile=/dev/null',
+    'StrictHostKeyChecking=yes',
+    'IdentitiesOnly=yes',
+    'LogLevel=ERROR',
+  ]
+  return ['-F', 'none', '-p', String(port), '-i', identityFile, ...options.flatMap((option) => ['-o', option])]
+}
+
+async function knownHost(name: string): Promise<SandboxHost> {
+  const { list } = await import('../../sandbox/sandbox.ts')
+  const hosts = await list()
+  const host = hosts.find((one) => one.name === name)
+  if (host !== undefined) return host
+  const names = hosts.map((one) => one.name)
+  throw new UsageError(
+    `there is no sandbox host ${JSON.stringify(name)}${hint(name, names)}`,
+    names.length === 0 ? 'sandbox up NAME boots one' : `there are: ${names.join(', ')}`,
+  )
+}

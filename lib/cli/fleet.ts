@@ -1,0 +1,98 @@
+/**
+ * One piece of work on several hosts at once; a host that fails never stops another.
+ */
+import type { InventoryHost } from '../dsl/inventory.ts'
+import type { Site } from '../dsl/site.ts'
+import type { Catalog } from '../engine/catalog.ts'
+import type { HostReport, Summary } from '../engine/report.ts'
+import { secretNames } from '../engine/value.ts'
+import { describeError } from './errors.ts'
+import { findMachine, type Machine, type Where } from './machine.ts'
+import type { Reported } from './render/json.ts'
+
+/** A host ready to be planned or converged. */
+export type Prepared = {
+  catalog: Catalog
+  connect: Machine['connect']
+  secrets: ReadonlyMap<string, string>
+}
+
+/** A host, and its catalog for the machine the inventory describes. */
+export type Evaluated = { chosen: InventoryHost; catalog: Catalog }
+
+/**
+ * Finds the machine a catalog is for, and the secrets it needs.
+ * @throws When a secret has no value, or a throw-away host does not boot.
+ */
+export async function prepare(
+  site: Site,
+  { chosen, catalog: declared }: Evaluated,
+  where: Where,
+  note: (text: string) => void,
+): Promise<Prepared> {
+  const machine = await findMachine(site, chosen, where, note)
+  const catalog = machine.standIn === undefined ? declared : await site.evaluate(chosen.name, machine.standIn)
+  const secrets = await machine.secrets(secretNames(catalog.resources.map(({ desired }) => desired)))
+  return { catalog, connect: machine.connect, secrets }
+}
+
+/**
+ * Runs `work` on all hosts, at most `forks` at a time. What it throws becomes that host's report.
+ * @param options.tell Called for each host as soon as it is done.
+ */
+export async function onEach(
+  hosts: readonly Evaluated[],
+  { forks, verbose, tell }: { forks: number; verbose: boolean; tell: (reported: Reported) => void },
+  work: (host: Evaluated) => Promise<Reported>,
+): Promise<Reported[]> {
+  const reports: Reported[] = []
+  const waiting = [...hosts.entries()]
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [position, host] = next
+      const started = performance.now()
+      try {
+        reports[position] = await work(host)
+      } catch (error) {
+        reports[position] = { report: failedReport(host.chosen, error, performance.now() - started, verbose) }
+      }
+      tell(reports[position])
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(forks, hosts.length) }, worker))
+  return reports
+}
+
+function failedReport({ name, address }: InventoryHost, error: unknown, tookMs: number, verbose: boolean): HostReport {
+  return {
+    host: name,
+    address,
+    summary: NOTHING,
+    changes: [],
+    trips: { connections: 0, execs: 0 },
+    seconds: Math.round(tookMs) / 1000,
+    error: describeError(error, verbose),
+  }
+}
+
+const NOTHING: Summary = {
+  create: 0,
+  change: 0,
+  remove: 0,
+  adopt: 0,
+  forget: 0,
+  recheck: 0,
+  unchanged: 0,
+  failed: 0,
+  followUps: 0,
+}
+
+/** Lets one caller at a time in, in the order in which they came: for questions to the one person there is. */
+export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const turn = last.then(work)
+    last = turn.catch(() => undefined)
+    return turn
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Which machine a host's catalog is run against: its own, a throw-away one, or any other.
+ */
+import { createHmac } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import type { InventoryHost } from '../dsl/inventory.ts'
+import type { Override, Site } from '../dsl/site.ts'
+import type { Connection, Target } from '../transport/connection.ts'
+import { askForLogin } from './ask.ts'
+import { UsageError } from './errors.ts'
+import { secretValues } from './secretValues.ts'
+
+export type Where =
+  | { kind: 'own' }
+  /** A throw-away host; called like the host when it has no name of its own. */
+  | { kind: 'sandbox'; name?: string }
+  | { kind: 'other'; target: Target }
+
+export type Machine = {
+  connect: () => Promise<Connection>
+  /** Set when it is another machine than the inventory describes. */
+  standIn?: Override
+  secrets: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>
+}
+
+/** @param note Told of what takes longer than a moment, such as building an image. */
+export async function findMachine(
+  site: Site,
+  host: InventoryHost,
+  where: Where,
+  note: (text: string) => void,
+): Promise<Machine> {
+  if (where.kind === 'sandbox') return sandboxMachine(where.name ?? host.name, host.os, note)
+  const secrets: Machine['secrets'] = (names) => secretValues(site, names)
+  if (where.kind === 'own') return { connect: () => connect(targetOf(host)), secrets }
+  const { address } = where.target
+  return { connect: () => connect(where.target), standIn: { address }, secrets }
+}
+
+async function sandboxMachine(name: string, os: InventoryHost['os'], note: (text: string) => void): Promise<Machine> {
+  const sandbox = await import('../sandbox/sandbox.ts')
+  const { address, port, user, identityFile, hostKey } = await sandbox.up(name, { os }, note)
+  // A container sees the processors and the memory of the machine it runs on.
+  const standIn = { address, cpus: availableParallelism(), memoryMiB: Math.round(totalmem() / 2 ** 20) }
+  return {
+    connect: () => connect({ address, port, user, identityFile, hostKey }),
+    standIn,
+    secrets: async (names) => generatedSecrets(await readFile(identityFile), name, names),
+  }
+}
+
+/** Values that are nobody's real ones, the same at each run: derived from the key that opens the throw-away host. */
+function generatedSecrets(key: Buffer, host: string, names: readonly string[]): Map<string, string> {
+  const valueOf = (name: string): string =>
+    createHmac('sha256', key).update(`${host}\0${name}`).digest('base64url').slice(0, 32)
+  return new Map(names.map((name) => [name, valueOf(name)]))
+}
+
+/** How the inventory says to log in; what it leaves out is left to ssh_config. */
+export function targetOf({ address, port, user, identityFile, hostKey, jump }: InventoryHost): Target {
+  return {
+    address,
+    ...(port === undefined ? {} : { port }),
+    ...(user === undefined ? {} : { user }),
+    ...(identityFile === undefined ? {} : { identityFile }),
+    ...(hostKey === undefined ? {} : { hostKey: [hostKey].flat() }),
+    ...(jump === undefined ? {} : { jump }),
+  }
+}
+
+async function connect(target: Target): Promise<Connection> {
+  const { connectSsh } = await import('../transport/ssh.ts')
+  return connectSsh(target, askForLogin())
+}
+
+/**
+ * `--at USER@ADDRESS[:PORT]`; an IPv6 address with a port stands in brackets.
+ * @throws {UsageError}
+ */
+export function parseAt(at: string, more: { identity?: string; hostKey?: string }): Target {
+  const found = /^(?:([^@\s]+)@)?(?:\[([0-9a-fA-F:.]+)\]|([^\s@:[\]]+)|([0-9a-fA-F:]+))(?::(\d{1,5}))?$/.exec(at)
+  const [, user, bracketed, plain, ipv6, port] = found ?? []
+  const address = bracketed ?? plain ?? ipv6
+  if (address === undefined || address.startsWith('-') || user?.startsWith('-') === true) {
+    throw new UsageError(`--at takes USER@ADDRESS[:PORT], not ${JSON.stringify(at)}`)
+  }
+  return {
+    address,
+    ...(user === undefined ? {} : { user }),
+    ...(port === undefined ? {} : { port: Number(port) }),
+    ...(more.identity === undefined ? {} : { identityFile: more.identity }),
+    ...(more.hostKey === undefined ? {} : { hostKey: more.hostKey }),
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The command line: which commands there are, what they take, and how they end.
+ *
+ * Each command's code is loaded when it is called, so that `--help` costs only what stands here.
+ */
+import { Command, CommanderError } from 'commander'
+import type { Site } from '../dsl/site.ts'
+import { EXIT_CODES, type ExitName } from '../engine/report.ts'
+import { describeError, problemFrom } from './errors.ts'
+import { addGlobals, addHosts, addMachine, type HostFlags, several } from './options.ts'
+import { openOutput } from './output.ts'
+import { renderJson } from './render/json.ts'
+import { renderProblem } from './render/problem.ts'
+import type { Setting } from './setting.ts'
+import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
+
+/** Sets the exit code that main returns. */
+type Run = (work: () => Promise<ExitName | number>) => Promise<void>
+
+/**
+ * Runs one command line.
+ *
+ * @param argv Without node and the file.
+ * @returns The exit code.
+ */
+export async function main(site: Site, argv: readonly string[]): Promise<number> {
+  const setting = settingFor(site, argv)
+  let code: number = EXIT_CODES.ok
+  const run: Run = async (work) => {
+    const exit = await work()
+    code = typeof exit === 'number' ? exit : EXIT_CODES[exit]
+  }
+  try {
+    await programFor(setting, run).parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    code = endWith(error, setting, argv)
+  }
+  setting.output.flush()
+  return code
+}
+
+/** Known before the command line is understood, because mistakes in it are shown too. */
+function settingFor(site: Site, argv: readonly string[]): Setting {
+  const end = argv.indexOf('--')
+  const own = end === -1 ? argv : argv.slice(0, end)
+  const verbose = own.includes('--verbose')
+  return {
+    site,
+    json: own.includes('--json'),
+    verbose,
+    output: openOutput({ colour: !own.includes('--no-color'), verbose }),
+  }
+}
+
+function endWith(error: unknown, { output, json, verbose }: Setting, argv: readonly string[]): number {
+  if (error instanceof CommanderError) {
+    // Help and version are shown by commander itself, and so is what it does not understand.
+    const exit = error.exitCode === 0 ? 'ok' : 'usage'
+    if (json && exit !== 'ok') output.out.write(renderJson(argv[0] ?? '', [], exit))
+    return EXIT_CODES[exit]
+  }
+  const described = describeError(error, verbose)
+  output.err.write(renderProblem(problemFrom(described), output.err.page))
+  if (json) output.out.write(renderJson(argv[0] ?? '', [], described.exit))
+  return EXIT_CODES[described.exit]
+}
+
+function programFor(setting: Setting, run: Run): Command {
+  const program = new Command('npx tsx site.ts')
+    .description('Declares what servers should be, shows what differs, and brings them there.')
+    .helpOption('-h, --help', 'how to use it')
+    .helpCommand(false)
+    .showHelpAfterError('(--help says what there is)')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => setting.output.out.write(text),
+      writeErr: (text) => setting.output.err.write(text),
+    })
+  addPlan(program, setting, run)
+  addConverge(program, setting, run)
+  addGraph(program, setting, run)
+  addSandbox(program, setting, run)
+  addUp(program, setting, run)
+  return program.addHelpText('after', examples('plan', 'converge --host "web-*"', 'converge --sandbox try'))
+}
+
+function addPlan(program: Command, setting: Setting, run: Run): void {
+  const command = program.command('plan').description('show what would change, and why; the hosts are not touched')
+  addGlobals(addMachine(addHosts(command)))
+    .option('--detailed-exitcode', 'exit 2 when something would change')
+    .addHelpText(
+      'after',
+      examples('plan', 'plan --only file:/etc/motd', 'plan --sandbox', 'plan --json --detailed-exitcode'),
+    )
+    .action((flags: PlanFlags) => run(async () => (await import('./commands/hosts.ts')).plan(setting, flags)))
+}
+
+function addConverge(program: Command, setting: Setting, run: Run): void {
+  const command = program.command('converge').description('plan, ask, apply, verify')
+  addGlobals(addMachine(addHosts(command)))
+    .option('--yes', 'do not ask; unknown host keys and guards stay refused')
+    .option('--allow-remove <n>', 'agree to the removal of exactly so many resources')
+    .addHelpText('after', examples('converge', 'converge --yes --sandbox try', 'converge --yes --json --host "web-*"'))
+    .action((flags: ConvergeFlags) => run(async () => (await import('./commands/hosts.ts')).converge(setting, flags)))
+}
+
+function addGraph(program: Command, setting: Setting, run: Run): void {
+  const command = program
+    .command('graph')
+    .description('show what is declared, and what needs what; no host is contacted')
+  addGlobals(command)
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+    .option('--format <format>', 'tree, or dot for Graphviz', 'tree')
+    .addHelpText('after', examples('graph', 'graph --format dot | dot -Tsvg > site.svg'))
+    .action((flags: Pick<HostFlags, 'host'> & { format: string }) =>
+      run(async () => (await import('./commands/graph.ts')).graph(setting, flags)),
+    )
+}
+
+function addSandbox(program: Command, setting: Setting, run: Run): void {
+  const load = () => import('./commands/sandbox.ts')
+  const sandbox = program
+    .command('sandbox')
+    .description('throw-away hosts on this machine')
+    .addHelpText('after', examples('sandbox up try', 'sandbox ssh try -- systemctl --failed', 'sandbox down --all'))
+  addGlobals(sandbox.command('up <name>').description('boot a fresh host, or name the one that is there'))
+    .option('--os <system>', 'debian-12 or debian-13', 'debian-13')
+    .action((name: string, flags: { os: string }) => run(async () => (await load()).sandboxUp(setting, name, flags)))
+  addGlobals(sandbox.command('list').description('all hosts')).action(() =>
+    run(async () => (await load()).sandboxList(setting)),
+  )
+  addGlobals(sandbox.command('ssh <name> [command...]').description('log in, or run a command there'))
+    .passThroughOptions()
+    .action((name: string, command: string[]) => run(async () => (await load()).sandboxSsh(name, command)))
+  addGlobals(sandbox.command('down [name]').description('take a host away for good'))
+    .option('--all', 'all of them, and whatever crashed clients left')
+    .action((name: string | undefined, flags: { all?: boolean }) =>
+      run(async () => (await load()).sandboxDown(setting, name, flags)),
+    )
+}
+
+function addUp(program: Command, setting: Setting, run: Run): void {
+  addGlobals(
+    program
+      .command('up', { hidden: true })
+      .description('boot a throw-away host, converge the first host on it, and try it'),
+  )
+    .addHelpText('after', examples('up'))
+    .action(() => run(async () => (await import('./up.ts')).up(setting)))
+}
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  npx tsx site.ts ${line}`).join('\n')}\n`
+}

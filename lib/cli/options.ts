@@ -1,0 +1,68 @@
+/**
+ * Options that several commands share, from commander's strings to values.
+ */
+import { type Command, Option } from 'commander'
+import { UsageError } from './errors.ts'
+import { parseAt, type Where } from './machine.ts'
+
+/** As commander leaves them. */
+export type GlobalFlags = { json?: boolean; verbose?: boolean; color: boolean }
+export type HostFlags = { host: string[]; only: string[]; forks: string }
+export type MachineFlags = { sandbox?: string | true; at?: string; identity?: string; hostKey?: string }
+
+/** @param command Gets `--json`, `--verbose` and `--no-color`. */
+export function addGlobals(command: Command): Command {
+  return command
+    .option('--json', 'the last line of stdout is the report')
+    .option('--verbose', 'show everything in full length')
+    .option('--no-color', 'no colours; NO_COLOR and FORCE_COLOR are heeded too')
+}
+
+export function addHosts(command: Command): Command {
+  return command
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+    .addOption(several('--only <what>', 'a ref, type or tag, with what it needs', 'everything'))
+}
+
+/** An option that may be given several times. */
+export function several(flags: string, description: string, otherwise: string): Option {
+  return new Option(flags, `${description} (repeatable)`)
+    .default([], otherwise)
+    .argParser((value: string, before: string[]) => [...before, value])
+}
+
+export function addMachine(command: Command): Command {
+  return command
+    .option('--sandbox [name]', 'run against a throw-away host of the same system, booted if need be')
+    .option('--at <user@address[:port]>', 'run against any other machine')
+    .option('--identity <file>', 'with --at: the private key to log in with')
+    .option('--host-key <key>', 'with --at: the public host key, "ssh-ed25519 AAAA…"')
+    .option('--forks <n>', 'hosts at a time', '10')
+}
+
+/** @throws {UsageError} When options exclude each other. */
+export function whereFrom({ sandbox, at, identity, hostKey }: MachineFlags, hosts: number): Where {
+  if (sandbox !== undefined && at !== undefined) throw new UsageError('--sandbox and --at exclude each other')
+  if (at === undefined && (identity ?? hostKey) !== undefined) {
+    throw new UsageError(
+      '--identity and --host-key go with --at',
+      'for the hosts of the site they stand in the inventory',
+    )
+  }
+  const isOneMachine = at !== undefined || typeof sandbox === 'string'
+  if (isOneMachine && hosts !== 1) {
+    throw new UsageError(`one machine cannot stand in for ${hosts} hosts`, 'choose one with --host NAME')
+  }
+  if (at !== undefined) {
+    const more = { ...(identity === undefined ? {} : { identity }), ...(hostKey === undefined ? {} : { hostKey }) }
+    return { kind: 'other', target: parseAt(at, more) }
+  }
+  if (sandbox === undefined) return { kind: 'own' }
+  return { kind: 'sandbox', ...(sandbox === true ? {} : { name: sandbox }) }
+}
+
+/** A whole number. @throws {UsageError} */
+export function parseCount(option: string, text: string, least = 1): number {
+  if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text)
+  throw new UsageError(`${option} takes a whole number from ${least} on, not ${JSON.stringify(text)}`)
+}

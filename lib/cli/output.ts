@@ -1,0 +1,91 @@
+/**
+ * The two ways out: stdout for what was asked for, stderr for what happens meanwhile. All text passes the redactor.
+ */
+import { isatty } from 'node:tty'
+import picocolors from 'picocolors'
+import { redactor, type Redactor, type RedactStream } from '../engine/redact.ts'
+import type { Page } from './render/page.ts'
+
+/** One of stdout and stderr. */
+export type Sink = {
+  write: (text: string) => void
+  page: Page
+  isTerminal: boolean
+}
+
+export type Output = {
+  out: Sink
+  err: Sink
+  /** From here on these values are masked. */
+  hide: (secrets: Iterable<string>) => void
+  /** Shows what was kept back because it might have been the start of a secret. */
+  flush: () => void
+}
+
+export type OutputOptions = { colour: boolean; verbose: boolean }
+
+/** @param options.colour False for --no-color, which outdoes the environment. */
+export function openOutput(options: OutputOptions): Output {
+  const hidden = new Set<string>()
+  let redactors: Redactor = redactor([])
+  const out = new RedactedStream(process.stdout, redactors)
+  const err = new RedactedStream(process.stderr, redactors)
+  const flush = (): void => [out, err].forEach((stream) => stream.flush())
+  return {
+    out: sinkOf(out, process.stdout, options),
+    err: sinkOf(err, process.stderr, options),
+    hide: (secrets) => {
+      for (const secret of secrets) hidden.add(secret)
+      redactors = redactor(hidden)
+      for (const stream of [out, err]) stream.use(redactors)
+    },
+    flush,
+  }
+}
+
+class RedactedStream {
+  readonly #to: NodeJS.WriteStream
+  #text: RedactStream
+
+  constructor(to: NodeJS.WriteStream, { stream }: Redactor) {
+    this.#to = to
+    this.#text = stream()
+    // A reader that has seen enough (`| head`) is no error.
+    to.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+
+  write(text: string): void {
+    this.#to.write(this.#text.write(text))
+  }
+
+  flush(): void {
+    this.#to.write(this.#text.end())
+  }
+
+  use({ stream }: Redactor): void {
+    this.flush()
+    this.#text = stream()
+  }
+}
+
+function sinkOf(
+  stream: RedactedStream,
+  to: NodeJS.WriteStream & { fd: number },
+  { colour, verbose }: OutputOptions,
+): Sink {
+  const isTerminal = isatty(to.fd) && process.env['TERM'] !== 'dumb'
+  const colors = picocolors.createColors(colour && wantsColour(process.env, isTerminal))
+  const page: Page = { colors, verbose, ...(isTerminal ? { width: to.columns } : {}) }
+  if (isTerminal) to.on('resize', () => (page.width = to.columns))
+  return { write: (text) => stream.write(text), page, isTerminal }
+}
+
+/** NO_COLOR (no-color.org) outdoes FORCE_COLOR; without either, a terminal has colours, in CI or not. */
+export function wantsColour(env: { [name: string]: string | undefined }, isTerminal: boolean): boolean {
+  if (env['NO_COLOR']) return false
+  const force = env['FORCE_COLOR']
+  if (force !== undefined) return force !== '0' && force !== 'false'
+  return isTerminal
+}

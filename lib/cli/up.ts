@@ -1,0 +1,77 @@
+/**
+ * up: from a fresh machine to a running site to look at. Boots a throw-away host, converges the site's first host on
+ * it, asks each of its domains for a page, and says how to open them in a browser.
+ */
+import { get } from 'node:https'
+import type { Catalog } from '../engine/catalog.ts'
+import type { ExitName } from '../engine/report.ts'
+import { converge } from './commands/hosts.ts'
+import { UsageError } from './errors.ts'
+import { cleanLine } from './render/clean.ts'
+import { pad, widest } from './render/page.ts'
+import type { Setting } from './setting.ts'
+
+export const UP_HOST = 'takeclient'
+const CLAIM = 'server_name:'
+const ANSWER_WITHIN_MS = 5000
+
+export async function up(setting: Setting): Promise<ExitName> {
+  const [host] = setting.site.hosts
+  if (host === undefined) throw new UsageError('the inventory has no hosts')
+  const [{ ensureRequirements, missingPackages }, sandbox] = await Promise.all([
+    import('../sandbox/requirements.ts'),
+    import('../sandbox/sandbox.ts'),
+  ])
+  const missing = await missingPackages()
+  if (missing.length > 0) setting.output.err.write(`installing ${missing.join(', ')}\n`)
+  await ensureRequirements({ install: true })
+  const { address } = await sandbox.up(UP_HOST, { os: host.os }, (text) => setting.output.err.write(`${text}\n`))
+  const flags = { host: [host.name], only: [], forks: '1', sandbox: UP_HOST, yes: true }
+  const exit = await converge({ ...setting, json: false }, flags)
+  if (exit !== 'ok') return exit
+  return showSite(setting, address, domainsOf(await setting.site.evaluate(host.name)))
+}
+
+/** Names that web servers of this catalog answer to, without wildcards and catch-alls. */
+export function domainsOf({ resources }: Catalog): string[] {
+  const names = resources
+    .flatMap(({ claims }) => claims)
+    .filter((claim) => claim.startsWith(CLAIM))
+    .map((claim) => claim.slice(CLAIM.length))
+  return [...new Set(names)].filter((name) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name))
+}
+
+async function showSite({ output }: Setting, address: string, domains: readonly string[]): Promise<ExitName> {
+  const { colors } = output.out.page
+  const answers = await Promise.all(domains.map((domain) => ask(address, domain)))
+  const column = widest(domains.map((domain) => `https://${domain}/`))
+  const lines = domains.map((domain, index) => {
+    const { ok, said } = answers[index]!
+    return `  ${ok ? colors.green('✓') : colors.red('✗')} ${pad(`https://${domain}/`, column)}  ${cleanLine(said)}`
+  })
+  const hint =
+    domains.length === 0
+      ? []
+      : ['', 'To open them in a browser, add to /etc/hosts:', `  ${address} ${domains.join(' ')}`]
+  output.out.write(`\n${[`${UP_HOST} is up at ${address}`, ...lines, ...hint].join('\n')}\n`)
+  return answers.every(({ ok }) => ok) ? 'ok' : 'error'
+}
+
+/** One GET over TLS to the address, as if its name were the domain. Any certificate will do: it is a stand-in. */
+function ask(address: string, domain: string): Promise<{ ok: boolean; said: string }> {
+  const options = {
+    host: address,
+    servername: domain,
+    headers: { host: domain },
+    rejectUnauthorized: false,
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+  }
+  return new Promise((resolve) => {
+    const sent = get(options, (answer) => {
+      const { statusCode = 0, statusMessage = '' } = answer
+      answer.destroy()
+      resolve({ ok: statusCode > 0 && statusCode < 500, said: `${statusCode} ${statusMessage}` })
+    })
+    sent.once('error', (error) => resolve({ ok: false, said: error.message }))
+  })
+}

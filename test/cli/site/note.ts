@@ -1,0 +1,56 @@
+/** A small resource type, so that the command line is tried without depending on any of the real ones. */
+import { resource } from '../../../lib/dsl/declare.ts'
+import type { ResourceType } from '../../../lib/engine/resource.ts'
+import type { PropsSchema } from '../../../lib/engine/schema.ts'
+import { forEach, sh } from '../../../lib/engine/shell.ts'
+
+export type Note = {
+  /** File name below /etc/notes. */
+  title: string
+  text: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+export type NoteState = { text: string }
+
+const noteType: ResourceType<Note, NoteState> = {
+  type: 'note',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['title', 'text'],
+    properties: {
+      title: { type: 'string', pattern: '^[a-z0-9-]+$' },
+      text: { type: 'string' },
+      ensure: { enum: ['present', 'absent'] },
+    },
+  } as const satisfies PropsSchema<Note>,
+  name: ({ title }) => title,
+  desired: ({ text, ensure = 'present' }) => (ensure === 'present' ? { text } : null),
+  read: {
+    command: (wanted) =>
+      forEach(
+        wanted.map(({ name }) => `/etc/notes/${name}`),
+        `sh -c 'for note do [ -e "$note" ] || continue; printf "%s\\0" "\${note##*/}"; cat -- "$note"; printf "\\0"; done' sh`,
+      ),
+    parse: ({ stdout }) => {
+      const parts = stdout.split('\0')
+      return new Map(
+        parts.flatMap((part, index) => (index % 2 === 0 && part !== '' ? [[part, { text: parts[index + 1]! }]] : [])),
+      )
+    },
+  },
+  steps: ({ name, after }) => [
+    {
+      title: `write ${name}`,
+      run: sh`${after.text === 'fail' ? 'false' : 'true'}
+mkdir -p /etc/notes
+cp -- "$P/note" ${`/etc/notes/${name}`}`,
+      payload: { note: after.text },
+    },
+  ],
+  remove: ({ name }) => [{ title: `remove ${name}`, run: sh`rm -f -- ${`/etc/notes/${name}`}` }],
+  steady: true,
+}
+
+export const note = resource(noteType)
