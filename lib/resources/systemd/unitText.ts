@@ -51,7 +51,7 @@ const HEADINGS = {
   install: 'Install',
 } as const satisfies { [K in keyof Required<UnitSections>]: string }
 
-const SECTION_NAMES = Object.keys(HEADINGS) as (keyof UnitSections)[]
+const SECTION_NAMES = ['unit', 'service', 'socket', 'timer', 'path', 'mount', 'slice', 'install'] as const
 
 /** @throws {TypeError} On a value that would not stay on its line. */
 export function renderUnit(sections: UnitSections): string {

@@ -148,9 +148,15 @@ const pathOfEntry = (entry: string): string => entry.slice(entry.indexOf(' /') +
 
 /** Paths below the roots whose change time is after `since`, given in seconds as text. */
 export function changedAfter(listed: readonly Listed[], roots: readonly string[], since: string): string[] {
-  return listed
+  return filesFirst(listed)
     .filter(({ path, changed }) => roots.some((root) => isUnder(path, root)) && isLater(changed, since))
     .map(({ path }) => path)
+}
+
+/** A changed file says more than the directory it lies in. */
+function filesFirst(listed: readonly Listed[]): Listed[] {
+  const isDirectory = ({ entry }: Listed): boolean => entry.startsWith('d')
+  return [...listed.filter((one) => !isDirectory(one)), ...listed.filter(isDirectory)]
 }
 
 /** Compares seconds with nanoseconds as text: a double cannot hold both. */

@@ -1,0 +1,169 @@
+/**
+ * Files below /etc/nginx: their state, and replacing several at once after nginx has tested the tree they will form.
+ */
+import { createHash } from 'node:crypto'
+import { byField } from '../../engine/diff.ts'
+import { payload } from '../../engine/prelude.ts'
+import type { Context, FieldChange, Step } from '../../engine/resource.ts'
+import { quote, raw, sh, type ShellText } from '../../engine/shell.ts'
+import { holdsSecret, type StateText } from '../../engine/value.ts'
+import type { SmallFile } from '../smallFiles.ts'
+
+export const NGINX = '/etc/nginx'
+
+export type NginxFileState = {
+  /** Of a file read for a desired state with secrets in it, only `sha256:…`. */
+  content: StateText
+  mode: string
+  /** `user:group` */
+  owner: string
+}
+
+/** Text with secrets is for root alone; nginx reads its configuration as root. */
+export function desiredNginxFile(content: StateText): NginxFileState {
+  return { content, mode: holdsSecret(content) ? '0600' : '0644', owner: 'root:root' }
+}
+
+export function observedNginxFile(file: SmallFile, desired: NginxFileState | null): NginxFileState {
+  if (file.kind === 'link') return { content: `(a link to ${file.target})`, mode: '', owner: '' }
+  if (file.kind === 'other') return { content: '(not a file)', mode: '', owner: '' }
+  const { bytes, mode, owner } = file
+  const hidden = desired !== null && holdsSecret(desired.content)
+  return { content: hidden ? digest(bytes) : bytes.toString('utf8'), mode, owner }
+}
+
+function digest(bytes: Uint8Array | string): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+}
+
+export function diffNginxFile<State extends NginxFileState>(
+  desired: State,
+  observed: State,
+  { reveal }: Context,
+): FieldChange[] {
+  const { content, ...rest } = desired
+  const fields = byField(rest, observed)
+  if (holdsSecret(content))
+    return digest(reveal(content)) === observed.content ? fields : [{ field: 'content', form: 'secret' }, ...fields]
+  if (content === observed.content) return fields
+  return [{ field: 'content', form: 'text', before: observed.content, after: content }, ...fields]
+}
+
+/** A file and its link to be brought about; content null takes the file away, link target null the link. */
+export type NginxWork = {
+  path: string
+  content: StateText | null
+  mode: string
+  link?: { path: string; target: string | null }
+}
+
+/**
+ * One step for all: the tree as it will be is tested in a private place, and only then the live files are replaced, each
+ * atomically. Links go first and come last, so that no half-made vhost is ever enabled. nginx is not reloaded here.
+ */
+export function replaceNginxFiles(work: readonly NginxWork[], { reveal }: Context): Step {
+  const files = work.map((one, index) => ({ ...one, source: `file${index}` }))
+  const writes = files.filter(({ content }) => content !== null)
+  return {
+    title: titleOf(work),
+    run: [
+      CHECK_INSTALLED,
+      'tree=$P/tree; rm -rf -- "$tree" "$P/before"; cp -a -- /etc/nginx "$tree"',
+      ...files.flatMap(placeInCandidate),
+      TEST_CANDIDATE,
+      ...files.flatMap(dropLink),
+      ...files.filter(({ content }) => content === null).map(({ path }) => sh`rm -f -- ${path}`),
+      ...writes.map(putFile),
+      ...writes.flatMap(putLink),
+      ...directoriesOf(work).map((dir) => sh`if [ -d ${dir} ]; then sync -- ${dir}; fi`),
+    ].join('\n'),
+    payload: Object.fromEntries(writes.map(({ source, content }) => [source, reveal(content ?? '')])),
+  }
+}
+
+function titleOf(work: readonly NginxWork[]): string {
+  const names = work.map(({ path }) => path.slice(NGINX.length + 1))
+  const shown = names.length > 4 ? `${names.slice(0, 4).join(', ')} and ${names.length - 4} more` : names.join(', ')
+  return `nginx -t with ${shown}, then put in place`
+}
+
+type Sourced = NginxWork & { source: string }
+
+const CHECK_INSTALLED = `if [ ! -d /etc/nginx ] || ! command -v nginx >/dev/null; then
+  fail 'nginx is not installed on this host: declare its package before its configuration'
+fi`
+
+function inTree(path: string): ShellText {
+  return raw(`"$tree"${quote(path.slice(NGINX.length))}`)
+}
+
+function placeInCandidate({ path, content, link, source }: Sourced): string[] {
+  const place = inTree(path)
+  const text =
+    content === null
+      ? sh`rm -f -- ${place}`
+      : sh`mkdir -p -- "$(dirname -- ${place})"; rm -f -- ${place}; cat -- ${payload(source)} > ${place}`
+  if (link === undefined) return [text]
+  const at = inTree(link.path)
+  return [text, link.target === null ? sh`rm -f -- ${at}` : sh`rm -f -- ${at}; ln -s -- ${link.target} ${at}`]
+}
+
+/**
+ * `nginx -t` opens logs, makes its pid file and temporary directories (seen on Debian 12 and 13 with nginx stopped), so it
+ * gets a mount namespace in which the candidate is /etc/nginx, and log and state directories are empty copies.
+ * A warning is no reason for nginx to fail (its lines differ by time and process id, which are cut off), but a second vhost of the same name is one; so warnings count, except those
+ * that the present tree gives too.
+ */
+const TEST_CANDIDATE = `test_tree() {
+  unshare --mount sh -c '
+    set -eu
+    rm -rf -- "$2"; mkdir -m 0700 -- "$2"
+    (cd /var/log && find . -type d -print0) | (cd "$2" && xargs -0 mkdir -p --)
+    mount --bind -- "$1" /etc/nginx
+    mount --bind -- "$2" /var/log
+    if [ -d /var/lib/nginx ]; then mount -t tmpfs -o mode=0755 tmpfs /var/lib/nginx; fi
+    exec nginx -t
+  ' sh "$1" "$P/logs" 2>&1
+}
+had_pid=no; [ ! -e /run/nginx.pid ] || had_pid=yes
+verdict=ok
+said=$(test_tree "$tree") || verdict=refused
+warnings() { grep -F '[warn]' | sed 's/^.*\\[warn\\] *\\([0-9#]*: \\)\\{0,1\\}//; s/:[0-9]*$//' | sort -u || :; }
+if [ "$verdict" = ok ]; then
+  printf '%s\\n' "$said" | warnings > "$P/warnings"
+  if [ -s "$P/warnings" ]; then
+    cp -a -- /etc/nginx "$P/before"
+    { test_tree "$P/before" || :; } | warnings > "$P/known"
+    [ -z "$(comm -23 -- "$P/warnings" "$P/known")" ] || verdict=warned
+  fi
+fi
+if [ "$had_pid" = no ] && [ -e /run/nginx.pid ] && [ ! -s /run/nginx.pid ]; then rm -f -- /run/nginx.pid; fi
+case $verdict in
+  refused) printf '%s\\n' "$said" >&2; fail 'nginx refuses this configuration; nothing was replaced' ;;
+  warned) printf '%s\\n' "$said" >&2; fail 'nginx warns of this configuration, which means a part of it is ignored; nothing was replaced' ;;
+esac`
+
+/** Takes the link away when it is to go. One to the wrong place is replaced later, at once. */
+function dropLink({ link, content }: Sourced): string[] {
+  return link !== undefined && (link.target === null || content === null) ? [sh`rm -f -- ${link.path}`] : []
+}
+
+function putFile({ path, mode, source }: Sourced): string {
+  return sh`mkdir -p -m 0755 -- ${path.slice(0, path.lastIndexOf('/'))}
+replace_file ${path} root root ${mode} ${payload(source)}`
+}
+
+function putLink({ link }: Sourced): string[] {
+  if (link === undefined || link.target === null) return []
+  const slash = link.path.lastIndexOf('/')
+  const dir = link.path.slice(0, slash)
+  const temporary = `${dir}/.keelson.${link.path.slice(slash + 1)}`
+  return [
+    sh`mkdir -p -m 0755 -- ${dir}; rm -f -- ${temporary}; ln -s -- ${link.target} ${temporary}; mv -fT -- ${temporary} ${link.path}`,
+  ]
+}
+
+function directoriesOf(work: readonly NginxWork[]): string[] {
+  const paths = work.flatMap(({ path, link }) => [path, ...(link ? [link.path] : [])])
+  return [...new Set(paths.map((path) => path.slice(0, path.lastIndexOf('/'))))]
+}

@@ -1,0 +1,131 @@
+/**
+ * An nginx site: its file in sites-available and the link to it in sites-enabled.
+ * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced. That
+ * nginx loads it is for the `service` that watches /etc/nginx.
+ */
+import type { Change, Context, ResourceType, Wanted } from '../engine/resource.ts'
+import { ensure } from '../engine/schema.ts'
+import {
+  desiredNginxFile,
+  diffNginxFile,
+  NGINX,
+  observedNginxFile,
+  replaceNginxFiles,
+  type NginxFileState,
+  type NginxWork,
+} from './nginx/tree.ts'
+import { vhostProperties } from './nginx/vhostSchema.ts'
+import { renderVhost, servesOf, type VhostContent } from './nginx/vhostText.ts'
+import { parseSmallFiles, readSmallFiles } from './smallFiles.ts'
+
+export type NginxVhost = VhostContent & {
+  /** Name of its file. One called `default` takes the place of the site that Debian's package ships. */
+  name: string
+  /** Linked in sites-enabled. @default true */
+  enabled?: boolean
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type NginxVhostState = NginxFileState & {
+  /** Target of the link in sites-enabled; null for none. */
+  link: string | null
+  /** `name@address` for each name it answers to; on the desired side only. */
+  serves?: string[] | undefined
+  /** Certificate and key files; on the desired side only. */
+  reads?: string[] | undefined
+}
+
+export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
+  type: 'nginx-vhost',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      ...vhostProperties,
+      name: { type: 'string', pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$' },
+      enabled: { type: 'boolean' },
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: (props) => (props.ensure === 'absent' ? [] : checkVhost(props)),
+  desired(props) {
+    if (props.ensure === 'absent') return null
+    return {
+      ...desiredNginxFile(renderVhost(props.name, props)),
+      link: props.enabled === false ? null : linkTarget(props.name),
+      serves: props.enabled === false ? [] : servesOf(props),
+      reads: props.tls ? [props.tls.certificate, props.tls.key] : [],
+    }
+  },
+  needs: (_name, { reads = [] }) => [
+    'package:nginx',
+    'nginx-snippet:*',
+    ...reads.flatMap((path) => [`file:${path}`, `under:${path.slice(0, path.lastIndexOf('/'))}`]),
+  ],
+  claims: (name, { serves = [] }) => [
+    `path:${available(name)}`,
+    `path:${linkPath(name)}`,
+    ...serves.map((one) => `server_name:${one}`),
+  ],
+  read: {
+    command: (wanted) => readSmallFiles(wanted.flatMap(({ name }) => [available(name), linkPath(name)])),
+    parse(output, wanted) {
+      const files = parseSmallFiles(output)
+      return new Map(wanted.map((one) => [one.name, stateOf(one, files)]))
+    },
+  },
+  diff({ serves: _serves, reads: _reads, ...desired }, observed, context) {
+    return diffNginxFile<NginxVhostState>(desired, observed, context)
+  },
+  steps: (change, context) => [step([change], context)],
+  remove: (change, context) => [step([change], context)],
+  batch: (changes, context) => [step(changes, context)],
+  steady: true,
+}
+
+const available = (name: string): string => `${NGINX}/sites-available/${name}`
+const linkPath = (name: string): string => `${NGINX}/sites-enabled/${name}`
+const linkTarget = (name: string): string => `../sites-available/${name}`
+
+function checkVhost(vhost: NginxVhost): string[] {
+  const { serverNames, defaultServer, refuse, tls, redirectToHttps, locations = [], rateLimits = [] } = vhost
+  const mistakes: string[] = []
+  if (!serverNames && defaultServer !== true) mistakes.push('give serverNames, or make it the defaultServer')
+  if (refuse === true && (tls || locations.length > 0))
+    mistakes.push('a vhost that refuses has neither tls nor locations')
+  if (redirectToHttps === true && !tls) mistakes.push('redirectToHttps needs tls')
+  for (const { path, match = 'prefix' } of locations) {
+    const fits = match === 'named' ? /^@[A-Za-z0-9_-]+$/ : match.startsWith('regex') ? /./ : /^\//
+    if (!fits.test(path)) mistakes.push(`location ${JSON.stringify(path)} is no path for match ${match}`)
+    if (match !== 'regex' && match !== 'regex-any-case' && path.includes('$'))
+      mistakes.push(`location ${JSON.stringify(path)} holds a $, which nginx would read as a variable`)
+  }
+  for (const { rateLimit } of locations)
+    if (rateLimit && rateLimits.length > 0 && !rateLimits.some(({ name }) => name === rateLimit.zone))
+      mistakes.push(`rateLimit zone ${rateLimit.zone} is not among the vhost's rateLimits`)
+  return mistakes
+}
+
+type Files = ReturnType<typeof parseSmallFiles>
+
+/** Null when neither file nor link is there; a link without its file is a site that stops nginx from loading. */
+function stateOf({ name, desired }: Wanted<NginxVhostState>, files: Files): NginxVhostState | null {
+  const file = files.get(available(name))
+  const link = files.get(linkPath(name))
+  if (!file && !link) return null
+  const state = file ? observedNginxFile(file, desired) : { content: '', mode: '', owner: '' }
+  return { ...state, link: link === undefined ? null : link.kind === 'link' ? link.target : '(not a link)' }
+}
+
+function step(changes: readonly Change<NginxVhostState>[], context: Context): ReturnType<typeof replaceNginxFiles> {
+  return replaceNginxFiles(changes.map(workOf), context)
+}
+
+function workOf({ name, after }: Change<NginxVhostState>): NginxWork {
+  const path = available(name)
+  if (after === null) return { path, content: null, mode: '', link: { path: linkPath(name), target: null } }
+  return { path, content: after.content, mode: after.mode, link: { path: linkPath(name), target: after.link } }
+}
