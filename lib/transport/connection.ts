@@ -9,7 +9,7 @@ export type Target = {
   /** Name or IP address, as it would be given to ssh(1). */
   address: string
   port?: number
-  /** @default ssh_config, then 'root' */
+  /** @default ssh_config, where it names another account than the local one, then 'root' */
   user?: string
   /** Pinned public host keys, `ssh-ed25519 AAAA…`. When given, known_hosts is not consulted. */
   hostKey?: string | string[]
@@ -27,9 +27,12 @@ export type Ask = {
 }
 
 export type RunOptions = {
-  /** Bytes the program finds on its standard input. */
+  /**
+   * Bytes the program finds on its standard input. A stream that fails fails the run, but what the program has read by
+   * then ends like a whole one: where that matters, let it check a length or digest.
+   */
   input?: Buffer | Readable
-  /** Wall time in milliseconds after which the run is given up with `TimedOut`. */
+  /** Wall time in milliseconds after which the run is given up with `TimedOut`, and the program asked to end. */
   timeoutMs?: number
   /** Called with each piece of stdout as it arrives; the pieces are then not kept. */
   onStdout?: (chunk: Buffer) => void
@@ -55,7 +58,10 @@ export interface Connection {
   run(program: string, options?: RunOptions): Promise<RunResult>
   /** How often this connection has connected and run a program. */
   readonly trips: { connections: number; execs: number }
-  /** Numeric address the machine sees this client come from, and the port it was reached on; unknown for a local one. */
+  /**
+   * Numeric address the machine sees this client come from, behind NAT and jump hosts too, and the port it was reached
+   * on. Known once a program has run; never for a local connection.
+   */
   readonly peer: { localAddress?: string; remotePort?: number }
   close(): Promise<void>
 }
