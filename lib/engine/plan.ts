@@ -257,7 +257,11 @@ function planUndeclared(planning: Planning): Item[] {
       fields: [],
     }
     const base = { type, name: entry.name, desired: null }
-    const because = !entry.made ? 'was there before Keelson' : observed === null ? 'is gone already' : type.holdsData
+    const because = !entry.made
+      ? 'was there before Keelson'
+      : observed === null
+        ? 'is gone already'
+        : dataIn(type, observed)
     if (because !== undefined || observed === null) {
       return [
         {
@@ -274,6 +278,10 @@ function planUndeclared(planning: Planning): Item[] {
     return [{ ...base, after, change, plan }]
   })
   return dependentsFirst(items)
+}
+
+function dataIn({ holdsData }: AnyType, observed: Json | Unknown): string | undefined {
+  return typeof holdsData === 'function' ? holdsData(observed) : holdsData
 }
 
 function dependentsFirst(items: readonly Item[]): Item[] {
@@ -327,7 +335,7 @@ function protectedWarnings({ catalog, ledger, prune }: Planning): string[] {
 export function followUpsOf(changes: readonly PlanChange[]): FollowUp[] {
   return changes.flatMap(({ ref, fields }) =>
     fields.flatMap(({ followUp }) =>
-      followUp === undefined ? [] : [{ ...followUp, unit: ref.slice(ref.indexOf(':') + 1) }],
+      followUp === undefined ? [] : [{ unit: ref.slice(ref.indexOf(':') + 1), ...followUp }],
     ),
   )
 }

@@ -65,7 +65,12 @@ export type FieldChange = {
   before?: unknown
   after?: unknown
   /** Set on a difference that is not one of state but of a service that has yet to load it. */
-  followUp?: { action: 'reload' | 'restart'; because: string }
+  followUp?: {
+    action: 'reload' | 'restart'
+    because: string
+    /** @default the resource's name */
+    unit?: string
+  }
 }
 
 export type Change<State> =
@@ -126,8 +131,11 @@ export type ResourceType<Props, State> = {
   remove(change: Extract<Change<State>, { kind: 'remove' }>, context: Context): Step[]
   /** Steps for several changes at once, in order, where one transaction is better than many. Replaces steps and remove. */
   batch?(changes: readonly Change<State>[], context: Context): Step[]
-  /** Why removing it loses data; such a resource is never removed only because it is no longer declared. */
-  holdsData?: string
+  /**
+   * Why removing it loses data, always or as observed; such a resource is never removed only because it is no longer
+   * declared.
+   */
+  holdsData?: string | ((observed: State | Unknown) => string | undefined)
   /** True when applying it may alter what others read (packages): dependents are read again before they are applied. */
   unsettles?: boolean
   /** True when no other resource's step alters what its read prints: the engine then always compares before writing. */
