@@ -239,7 +239,7 @@ function parseServices(
   )
 }
 
-type Changed = { restart: string[]; reload: string[] }
+type Changed = { restart: string[]; reload: string[]; pending?: 'reload' | 'restart' | undefined }
 
 /** Watched paths the running service has not loaded in their present form. */
 function changedFiles(
@@ -250,14 +250,16 @@ function changedFiles(
   desired: ServiceState | null,
 ): Changed {
   const roots = { restart: restartRoots(name, desired), reload: reloadRoots(desired) }
-  if (record && record.invocation === shown['InvocationID'])
+  if (record && record.pending === undefined && record.invocation === shown['InvocationID'])
     return {
       restart: changedSinceRecord(listed, roots.restart, record.restart),
       reload: changedSinceRecord(listed, roots.reload, record.reload),
     }
   const started = parseTimestamp(shown['InactiveExitTimestamp'] ?? '')
-  if (started === undefined) return { restart: [], reload: [] }
+  const pending = record?.pending
+  if (started === undefined) return { restart: [], reload: [], pending }
   return {
+    pending,
     restart: changedAfter(listed, roots.restart, started),
     reload: changedAfter(listed, roots.reload, started),
   }
@@ -274,14 +276,15 @@ function stateOf(shown: Shown, changed: Changed): ServiceState | null {
     masked: shown['LoadState'] === 'masked',
   }
   if (!running) return { ...state, load: 'current' }
-  const files = changed.restart.length > 0 ? changed.restart : changed.reload
-  if (files.length === 0) return { ...state, load: 'current' }
-  const reload = changed.restart.length === 0 && shown['CanReload'] === 'yes'
-  return { ...state, load: reload ? 'reload' : 'restart', because: describe(files) }
+  const need = changed.pending === 'restart' || changed.restart.length > 0 ? 'restart' : 'reload'
+  const files = changed[need].length > 0 ? changed[need] : changed.reload
+  if (files.length === 0 && changed.pending === undefined) return { ...state, load: 'current' }
+  return { ...state, load: shown['CanReload'] === 'yes' ? need : 'restart', because: describe(files) }
 }
 
 function describe(files: readonly string[]): string {
-  const [first = '', ...more] = files
+  const [first, ...more] = files
+  if (first === undefined) return 'the last attempt was not seen to succeed'
   return `${first}${more.length > 0 ? ` and ${more.length} more` : ''} changed since it was loaded`
 }
 

@@ -2,7 +2,7 @@
  * The program that brings a service to what is wanted and sees that it stays there.
  *
  * It finds out again, on the host, whether the service has yet to load something: a package's own scripts may have
- * restarted it since the plan was made. What it has seen succeed it records; after a failure the need is still there.
+ * restarted it since the plan was made. What it has seen succeed it records; until then the record says that it is pending.
  */
 import { quote } from '../../engine/shell.ts'
 import { LISTING, RECORDS, type Load } from './watch.ts'
@@ -84,8 +84,10 @@ same_part() { part "$1" "$record" > "$P/then"; part "$1" "$P/listing" > "$P/now"
 find_newer() { [ $# -eq 1 ] || { since=$1; shift; find -H "$@" -newerct "$since" -print -quit 2>/dev/null; }; }
 # Prints current, reload or restart.
 needed() {
-  invocation=$(show InvocationID)
-  if [ -f "$record" ] && [ "$(head -zn 1 -- "$record" | tr -d '\\0')" = "unit $unit $invocation" ]; then
+  invocation=$(show InvocationID) pending=
+  if [ -f "$record" ]; then pending=$(grep -az '^pending ' -- "$record" | tr -d '\\0') || :; fi
+  if [ "$pending" = 'pending restart' ]; then printf restart; return; fi
+  if [ -z "$pending" ] && [ -f "$record" ] && [ "$(head -zn 1 -- "$record" | tr -d '\\0')" = "unit $unit $invocation" ]; then
     if ! same_part restart; then printf restart
     elif ! same_part reload; then printf reload
     else printf current; fi
@@ -93,14 +95,16 @@ needed() {
   fi
   started=$(show InactiveExitTimestamp); started=\${started#* }
   if [ -n "$(restart_paths find_newer "$started")" ]; then printf restart
-  elif [ -n "$(reload_paths find_newer "$started")" ]; then printf reload
+  elif [ -n "$pending" ] || [ -n "$(reload_paths find_newer "$started")" ]; then printf reload
   else printf current; fi
 }
-write_record() {
+# put_record COMMAND…, which prints what is known to be loaded.
+put_record() {
   mkdir -p -m 0700 -- "$records"
-  { printf 'unit %s %s\\0' "$unit" "$(show InvocationID)"; part restart "$P/listing"; part reload "$P/listing"; } > "$record.new"
+  { printf 'unit %s %s\\0' "$unit" "$(show InvocationID)"; "$@"; } > "$record.new"
   mv -f -- "$record.new" "$record"
 }
+write_record() { put_record cat -- "$P/listing"; }
 
 # A unit that dies at once has been "active" too: it must stay the same one for a while.
 settle() {
@@ -151,6 +155,8 @@ workers_replaced() {
 
 act() {
   action=$1
+  # Until it is seen to succeed, whatever cuts it off.
+  case $action in reload) put_record printf 'pending reload\\0' ;; *) put_record printf 'pending restart\\0' ;; esac
   [ "$action" = reload ] || systemctl reset-failed -- "$unit" 2>/dev/null || :
   if [ "$action" = reload ] && [ "$replaces_workers" = yes ]; then workers > "$P/old-workers"; fi
   systemctl "$action" -- "$unit" || give_up "systemctl $action failed; above is what it said"

@@ -3,7 +3,8 @@
  *
  * After each start, restart or reload of ours a record is left in /run, which a boot empties: the invocation, and a listing
  * of the watched files taken before the action began. While that invocation runs, the listing decides; without a record
- * the files' change times are held against the time the service started.
+ * the files' change times are held against the time the service started. Before the action the record says only that it is
+ * pending: after a failure or a cut the need is still there.
  */
 import type { PlannedChange, Ref } from '../../engine/resource.ts'
 import { quote } from '../../engine/shell.ts'
@@ -114,9 +115,18 @@ function recordEntry(kind: string, changed: string, size: string, rest: string, 
 }
 
 /** What was loaded by which invocation of a unit. */
-export type LoadedRecord = { invocation: string; restart: string[]; reload: string[] }
+export type LoadedRecord = {
+  invocation: string
+  restart: string[]
+  reload: string[]
+  /** What was begun and not seen to succeed, in which case nothing else is in the record. */
+  pending?: 'reload' | 'restart'
+}
 
-/** Records of several units in one text: `unit NAME INVOCATION`, then `restart ENTRY` and `reload ENTRY`, NUL-terminated. */
+/**
+ * Records of several units in one text, its entries NUL-terminated: `unit NAME INVOCATION`, then either `pending ACTION`
+ * or `restart ENTRY` and `reload ENTRY` for what was loaded.
+ */
 export function parseRecords(fields: readonly string[]): Map<string, LoadedRecord> {
   const found = new Map<string, LoadedRecord>()
   let current: LoadedRecord | undefined
@@ -125,7 +135,9 @@ export function parseRecords(fields: readonly string[]): Map<string, LoadedRecor
     if (word === 'unit') {
       current = { invocation: rest[1] ?? '', restart: [], reload: [] }
       found.set(rest[0] ?? '', current)
-    } else if (current && (word === 'restart' || word === 'reload')) current[word].push(rest.join(' '))
+    } else if (current && (field === 'pending reload' || field === 'pending restart'))
+      current.pending = field === 'pending reload' ? 'reload' : 'restart'
+    else if (current && (word === 'restart' || word === 'reload')) current[word].push(rest.join(' '))
     else throw new Error(`${RECORDS}: unexpected entry ${JSON.stringify(field)}`)
   }
   return found
