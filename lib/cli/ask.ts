@@ -47,9 +47,12 @@ async function askLine(prompt: string, output: Writable): Promise<string> {
   const lines = createInterface({ input: process.stdin, output, terminal: true })
   try {
     return await new Promise<string>((resolve, reject) => {
-      const stop = (): void => reject(new Interrupted('interrupted; nothing was changed'))
-      lines.once('SIGINT', stop)
-      lines.once('close', stop)
+      lines.once('close', () => reject(new Interrupted('nobody answered; nothing was changed')))
+      lines.once('SIGINT', () => {
+        lines.close()
+        // readline took the key; what Ctrl-C means is decided in one place, for all hosts.
+        process.kill(process.pid, 'SIGINT')
+      })
       lines.question(prompt).then(resolve, reject)
     })
   } finally {

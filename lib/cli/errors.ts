@@ -2,7 +2,7 @@
  * From whatever was thrown to a problem that can be shown and an exit code.
  */
 import { type ExitName, EXIT_CODES, type HostReport } from '../engine/report.ts'
-import type { Problem } from './render/problem.ts'
+import { isMistake } from './render/problem.ts'
 
 /** The command line asks for something that does not exist or cannot be done as asked. Exit 64. */
 export class UsageError extends Error {
@@ -40,19 +40,9 @@ export function describeError(error: unknown, verbose = false): HostError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), said: '', next: '', exit: 'error' }
   const { name, message } = error
   const said = textIn(error, 'said')
-  const isBug = BUGS.some((kind) => error instanceof kind)
-  return {
-    name,
-    message: message || name,
-    said: said === '' && (verbose || isBug) ? (error.stack ?? '') : said,
-    next:
-      textIn(error, 'next') || (isBug ? 'this is a mistake in Keelson or in a recipe: the lines above say where' : ''),
-    exit: exitOf(error),
-  }
+  const stack = isMistake(name) || verbose ? (error.stack ?? '') : ''
+  return { name, message: message || name, said: said || stack, next: textIn(error, 'next'), exit: exitOf(error) }
 }
-
-/** What JavaScript itself throws: nobody wrote a sentence for it. */
-const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError]
 
 function exitOf(error: Error): ExitName {
   const own = 'exit' in error ? error.exit : undefined
@@ -68,8 +58,4 @@ function isExitName(name: string): name is ExitName {
 function textIn(error: Error, key: 'said' | 'next'): string {
   const value: unknown = Reflect.get(error, key)
   return typeof value === 'string' ? value : ''
-}
-
-export function problemFrom({ message, said, next }: HostError): Problem {
-  return { what: message, said, next }
 }

@@ -41,7 +41,7 @@ export function catchInterrupts(say: (text: string) => void): Interrupts {
 /** What goes on where. */
 function leaveText(running: ReadonlyMap<string, string>): string {
   const lines = [...running].flatMap(([host, unit]) => [
-    `${cleanLine(host)}: the step under way is finished on the host, by ${cleanLine(unit)}`,
+    `${cleanLine(host)}: what was handed over is finished on the host, by ${cleanLine(unit)}`,
     `  run converge again to go on from there, or follow it there: journalctl -u ${cleanLine(unit)}`,
   ])
   return `${lines.join('\n')}\nCtrl-C again leaves at once.\n`

@@ -6,11 +6,11 @@
 import { Command, CommanderError } from 'commander'
 import type { Site } from '../dsl/site.ts'
 import { EXIT_CODES, type ExitName } from '../engine/report.ts'
-import { describeError, problemFrom } from './errors.ts'
+import { describeError } from './errors.ts'
 import { addGlobals, addHosts, addMachine, type HostFlags, several } from './options.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from './render/json.ts'
-import { renderProblem } from './render/problem.ts'
+import { errorProblem, renderProblem } from './render/problem.ts'
 import type { Setting } from './setting.ts'
 import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
 
@@ -60,7 +60,7 @@ function endWith(error: unknown, { output, json, verbose }: Setting, argv: reado
     return EXIT_CODES[exit]
   }
   const described = describeError(error, verbose)
-  output.err.write(renderProblem(problemFrom(described), output.err.page))
+  output.err.write(renderProblem(errorProblem(described), output.err.page))
   if (json) output.out.write(renderJson(argv[0] ?? '', [], described.exit))
   return EXIT_CODES[described.exit]
 }

@@ -61,6 +61,8 @@ class LiveView implements ProgressView {
   #timer: NodeJS.Timeout | undefined
   #hosts = 0
   #asides = 0
+  /** What came while someone else used the terminal. */
+  readonly #waiting: [to: Sink, text: string][] = []
 
   constructor(sink: Sink) {
     this.#sink = sink
@@ -104,6 +106,10 @@ class LiveView implements ProgressView {
   }
 
   print = (to: Sink, text: string): void => {
+    if (this.#asides > 0) {
+      this.#waiting.push([to, text])
+      return
+    }
     this.#clear()
     to.write(text)
     this.#draw()
@@ -116,6 +122,7 @@ class LiveView implements ProgressView {
       return await work()
     } finally {
       this.#asides -= 1
+      for (const [to, text] of this.#asides === 0 ? this.#waiting.splice(0) : []) this.print(to, text)
       this.#draw()
     }
   }

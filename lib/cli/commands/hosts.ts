@@ -5,12 +5,12 @@ import { hostname, userInfo } from 'node:os'
 import { dirname } from 'node:path'
 import { types } from '../../dsl/declare.ts'
 import type { HostRun } from '../../engine/converge.ts'
-import type { ExitName, HostReport, Plan } from '../../engine/report.ts'
+import type { ExitName, HostReport, Plan, Progress } from '../../engine/report.ts'
 import { askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { exitOfFleet } from '../exit.ts'
 import { oneAtATime, onEach, prepare } from '../fleet.ts'
-import { catchInterrupts, type Interrupts } from '../interrupt.ts'
+import { catchInterrupts } from '../interrupt.ts'
 import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../render/json.ts'
@@ -65,7 +65,7 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
     const report = await convergeHost({ ...run, ...more, who, confirm })
     return { report, ...(shown === undefined ? {} : { plan: shown }) }
   }
-  const reports = await overHosts(setting, flags, work, ({ report }, view) => showResult(setting, report, view))
+  const reports = await overHosts(setting, flags, work, (reported, view) => showResult(setting, reported, view))
   return finish(setting, 'converge', reports, exitOfFleet(reports.map(({ report }) => report)))
 }
 
@@ -95,11 +95,21 @@ async function overHosts(
   )
   const view = openProgress(output.err)
   const interrupts = catchInterrupts((text) => view.print(output.err, text))
+  const show = (progress: Progress): void => {
+    interrupts.watch(progress)
+    view.show(progress)
+  }
+  const ended = (reported: Reported): void => {
+    const { report } = reported
+    // The engine says so itself only when it comes to the end.
+    show({ host: report.host, event: 'done', report })
+    tell(reported, view)
+  }
   try {
-    return await onEach(hosts, { forks, verbose, tell: (reported) => tell(reported, view) }, async (host) => {
+    return await onEach(hosts, { forks, verbose, tell: ended }, async (host) => {
       const prepared = await prepare(site, host, where, view.note)
       output.hide(prepared.secrets.values())
-      return work(hostRun({ ...prepared, only: flags.only }, view, interrupts), view)
+      return work(hostRun({ ...prepared, only: flags.only }, show, interrupts.signal), view)
     })
   } finally {
     view.close()
@@ -109,19 +119,16 @@ async function overHosts(
 
 function hostRun(
   { only, ...prepared }: Awaited<ReturnType<typeof prepare>> & { only: readonly string[] },
-  view: ProgressView,
-  interrupts: Interrupts,
+  progress: HostRun['progress'],
+  signal: AbortSignal,
 ): HostRun {
   return {
     ...prepared,
     types,
-    progress: (progress) => {
-      interrupts.watch(progress)
-      view.show(progress)
-    },
+    progress,
     ...(only.length === 0 ? {} : { only: (resource) => isAskedFor(resource, only) }),
     who: { user: userInfo().username, host: hostname() },
-    signal: interrupts.signal,
+    signal,
   }
 }
 
@@ -129,10 +136,12 @@ function showProblems({ output: { err } }: Setting, report: HostReport, view: Pr
   for (const problem of problemsOf(report)) view.print(err, renderProblem(problem, err.page))
 }
 
-function showResult(setting: Setting, report: HostReport, view: ProgressView): void {
+function showResult(setting: Setting, { report, plan: shown }: Reported, view: ProgressView): void {
   const { out } = setting.output
-  if (setting.json) showProblems(setting, report, view)
-  else view.print(out, renderResult(report, out.page))
+  if (setting.json) return showProblems(setting, report, view)
+  // Finished steps stand between the plan and this on a terminal.
+  const gap = shown !== undefined && out.isTerminal ? '\n' : ''
+  view.print(out, `${gap}${renderResult(report, out.page)}`)
 }
 
 function finish(setting: Setting, command: string, hosts: readonly Reported[], exit: ExitName): ExitName {

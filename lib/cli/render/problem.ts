@@ -10,24 +10,37 @@ export type Problem = {
   /** `recipes/shop.ts:14`, first on the line so that editors open it. */
   where?: string
   what: string
+  /** In Keelson's words, where nothing ran that could have said something. */
+  why?: string
   ran?: string
   exit?: number
   said?: string
+  /** Where in Keelson or in a recipe it came from, for mistakes that nobody wrote a sentence for. */
+  stack?: string
   next?: string
+}
+
+const MISTAKES = ['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']
+
+/** Whether an error of this name is one that JavaScript itself throws: a mistake in Keelson or in a recipe. */
+export function isMistake(name: string): boolean {
+  return MISTAKES.includes(name)
 }
 
 /** Lines of what a host said, counted from its end, that are shown unless everything is asked for. */
 const MOST_SAID = 15
 const COLUMN = 11
 
-export function renderProblem({ where, what, ran, exit, said, next }: Problem, page: Page): string {
+export function renderProblem({ where, what, why, ran, exit, said, stack, next }: Problem, page: Page): string {
   const { colors } = page
   const place = where === undefined ? '' : `${colors.bold(cleanLine(where))}: `
   const lines = [
     `${place}${colors.red(cleanLine(what))}`,
+    ...entry('why', why, page),
     ...entry('ran', ran, page),
     ...entry('exit', exit === undefined ? undefined : String(exit), page),
     ...entry('host said', said === undefined ? undefined : tail(said, page), page),
+    ...entry('stack', stack, page),
     ...entry('next', next, page),
   ]
   return `${lines.join('\n')}\n`
@@ -52,14 +65,20 @@ export function problemOf({ failure, label, source, outcome }: ReportChange, hos
   return {
     ...(source === undefined ? {} : { where: formatSource(source) }),
     what: `${label} on ${host}: ${outcome === 'skipped' ? 'skipped' : `${phase} failed`}`,
-    ...(ran === undefined ? {} : { ran }),
+    ...(ran === undefined ? { why: said } : { ran, said }),
     ...(exit === undefined ? {} : { exit }),
-    said,
     next,
   }
 }
 
 /** Why a host could not be planned or converged at all; undefined when it could. */
 export function hostProblem({ host, error }: HostReport): Problem | undefined {
-  return error === undefined ? undefined : { what: `${host}: ${error.message}`, said: error.said, next: error.next }
+  if (error === undefined) return undefined
+  const problem = errorProblem(error)
+  return { ...problem, what: `${host}: ${problem.what}` }
+}
+
+export function errorProblem({ name, message, said, next }: NonNullable<HostReport['error']>): Problem {
+  if (!isMistake(name)) return { what: message, said, next }
+  return { what: message, stack: said, next: 'this is a mistake in Keelson or in a recipe; the lines above say where' }
 }

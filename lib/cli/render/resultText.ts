@@ -26,7 +26,7 @@ export function problemsOf(report: HostReport): Problem[] {
   )
   const left = [...skipped].map(([said, group]) => ({
     what: `${counted(group.length, 'resource')} on ${host} skipped: ${group.map(({ label }) => label).join(', ')}`,
-    said,
+    why: said,
     next: group[0]!.failure!.next,
   }))
   return [hostProblem(report) ?? [], failed, left].flat()
@@ -44,29 +44,30 @@ function doneLine({ label, source }: ReportChange, column: number, { colors }: P
   return `  ${colors.yellow('~')} ${pad(cleanLine(label), column)}  ${colors.dim(where)}`.trimEnd()
 }
 
-/** `Converged takeclient-1: 5 changed, 57 unchanged in 3.2 s.` */
+/** `takeclient-1 converged: 5 changed, 57 unchanged in 3.2 s.` */
 function closing(report: HostReport, { colors }: Page): string {
   const verdict = verdictOf(report)
-  const good = exitOfHost(report) === 'ok'
-  return `${good ? colors.green(verdict) : colors.red(verdict)} ${cleanLine(report.host)}: ${standing(report)} in ${duration(report.seconds)}.`
+  const colour = exitOfHost(report) === 'ok' ? colors.green : colors.red
+  const start = `${cleanLine(report.host)} ${colour(verdict)}`
+  const took = duration(report.seconds)
+  return report.error === undefined ? `${start}: ${standing(report)} in ${took}.` : `${start} after ${took}.`
 }
 
 function verdictOf(report: HostReport): string {
   switch (exitOfHost(report)) {
     case 'ok':
-      return report.changes.some(({ outcome }) => outcome === 'skipped') ? 'Left as it is' : 'Converged'
+      return report.changes.some(({ outcome }) => outcome === 'skipped') ? 'left as it is' : 'converged'
     case 'partial':
-      return 'Applied in part'
+      return 'applied in part'
     case 'interrupted':
-      return 'Interrupted'
+      return 'interrupted'
     default:
-      return 'Failed'
+      return 'failed'
   }
 }
 
-/** `5 changed, 1 failed, 57 unchanged`; what failed altogether says only that. */
-export function standing({ changes, summary, error }: HostReport): string {
-  if (error !== undefined) return error.name
+/** `5 changed, 1 failed, 57 unchanged`. */
+function standing({ changes, summary }: HostReport): string {
   const count = (outcome: Outcome): number => changes.filter((change) => change.outcome === outcome).length
   const unchanged = summary.unchanged + count('unchanged')
   const parts = [

@@ -40,7 +40,7 @@ const unreachable = reportOf([], {
 test('what went as planned is only counted', () => {
   assert.is(
     renderResult(reportOf([done, recorded]), paper),
-    'Converged takeclient-1: 1 changed, 1 recorded, 57 unchanged in 3.2 s.\n',
+    'takeclient-1 converged: 1 changed, 1 recorded, 57 unchanged in 3.2 s.\n',
   )
 })
 
@@ -51,7 +51,7 @@ test('what was looked at again and then changed is listed', () => {
     `
   ~ file /etc/motd  recipes/base.ts:7
 
-Converged takeclient-1: 1 changed, 1 recorded, 57 unchanged in 3.2 s.
+takeclient-1 converged: 1 changed, 1 recorded, 57 unchanged in 3.2 s.
 `,
   )
 })
@@ -67,7 +67,7 @@ recipes/shop.ts:14: nginx vhost shop on takeclient-1: apply failed
              in /etc/nginx/sites-enabled/shop:7
   next       correct the directive and converge again; the old vhost is still being served
 
-Applied in part takeclient-1: 1 changed, 1 failed, 57 unchanged in 3.2 s.
+takeclient-1 applied in part: 1 changed, 1 failed, 57 unchanged in 3.2 s.
 `,
   )
 })
@@ -79,10 +79,10 @@ test('what was skipped for one reason is told once', () => {
     `\n${renderResult(reportOf([skipped('file:/a'), skipped('file:/b')]), paper)}`,
     `
 2 resources on takeclient-1 skipped: file /a, file /b
-  host said  not tried, because package nginx failed
+  why        not tried, because package nginx failed
   next       wait
 
-Failed takeclient-1: 2 skipped, 57 unchanged in 3.2 s.
+takeclient-1 failed: 2 skipped, 57 unchanged in 3.2 s.
 `,
   )
 })
@@ -95,7 +95,7 @@ web-2: no route to web-2
   host said  EHOSTUNREACH
   next       see…
 
-Failed web-2: Unreachable in 20 s.
+web-2 failed after 20 s.
 `,
   )
 })
