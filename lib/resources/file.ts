@@ -1,0 +1,228 @@
+/**
+ * A file that is owned whole: content, owner, group, mode.
+ * Read with find(1) and sha256sum(1); text that differs is fetched for the plan. Replaced by rename, never in place.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { byField } from '../engine/diff.ts'
+import { payload } from '../engine/prelude.ts'
+import type { Context, FieldChange, Output, ResourceType, Step } from '../engine/resource.ts'
+import { absolutePath, accountName, ensure, fileMode, textValue } from '../engine/schema.ts'
+import { quote, sh } from '../engine/shell.ts'
+import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
+import { fieldsOf, fullMode, parsePaths, pathNeeds, readPaths } from './paths.ts'
+
+export type File = {
+  path: string
+  /** The whole text. Without it and without `source` only owner, group and mode are managed. */
+  content?: TextValue
+  /** A local file with the content, text or not: `new URL('./page.html', import.meta.url)`, or a path from the working directory. */
+  source?: string | URL
+  /** @default 'root' */
+  owner?: string
+  /** @default the owner's name */
+  group?: string
+  /** @default '0644'; '0600' when the content holds a secret */
+  mode?: string
+  /** Shell command that judges the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. */
+  validate?: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type FileState = {
+  kind: 'file' | 'directory' | 'link' | 'other'
+  owner: string
+  group: string
+  mode: string
+  /** SHA-256 of the content, hex: observed, and desired of a source that is not small text. */
+  sha256?: string | undefined
+  /** On the desired side. */
+  content?: StateText | undefined
+  /** Local path of a source that is not small text, on the desired side. */
+  source?: string | undefined
+  /** On the desired side. */
+  validate?: string | undefined
+}
+
+/** Sources up to this size, in bytes, that are UTF-8 text stand in the catalog as text. */
+const INLINE = 262_144
+/** Bytes of a file that a plan shows at most. */
+const SHOWN = 1_048_576
+
+export const file: ResourceType<File, FileState> = {
+  type: 'file',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['path'],
+    properties: {
+      path: absolutePath,
+      content: textValue,
+      source: { type: 'string', minLength: 1 },
+      owner: accountName,
+      group: accountName,
+      mode: fileMode,
+      validate: { type: 'string', minLength: 1, pattern: '%' },
+      ensure,
+    },
+  },
+  name: ({ path }) => path,
+  check({ content, source, ensure: presence }) {
+    if (content !== undefined && source !== undefined) return ['give content or source, not both']
+    if (presence === 'absent' || source === undefined) return []
+    return unreadable(source)
+  },
+  desired: ({ ensure: presence, ...props }) => (presence === 'absent' ? null : desiredFile(props)),
+  needs: (path, state) => pathNeeds(path, state),
+  claims: (path) => [`path:${path}`],
+  read: {
+    command: (wanted) => readFiles(wanted.map(({ name }) => name)),
+    parse: (output) => parseFiles(output),
+  },
+  fetch: {
+    command: (names) =>
+      `for f in ${names.map(quote).join(' ')}; do printf '%s\\0' "$f"; head -c ${SHOWN} -- "$f" | base64 -w0; printf '\\0'; done`,
+    parse: parseFetched,
+  },
+  diff: diffFile,
+  steps(change, { reveal }) {
+    const { name, after } = change
+    if (change.kind === 'change' && change.fields.every(({ field }) => field !== 'content' && field !== 'kind')) {
+      return [changeRights(name, change.before, after)]
+    }
+    return [replace(name, after, reveal)]
+  },
+  remove: ({ name }) => [
+    {
+      title: `remove ${name}`,
+      run: `${sh`if [ -d ${name} ] && [ ! -L ${name} ]; then fail ${`${name} is a directory; only a file would be removed`}; fi`}
+${sh`rm -f -- ${name}`}`,
+    },
+  ],
+  steady: true,
+}
+
+function localPath(source: string | URL): string {
+  return source instanceof URL ? fileURLToPath(source) : source
+}
+
+function unreadable(source: string | URL): string[] {
+  try {
+    readFileSync(localPath(source))
+    return []
+  } catch (error) {
+    return [`source cannot be read: ${error instanceof Error ? error.message : String(error)}`]
+  }
+}
+
+function desiredFile({
+  path: _,
+  content,
+  source,
+  owner = 'root',
+  group = owner,
+  mode,
+  validate,
+}: Omit<File, 'ensure'>): FileState {
+  const text = typeof content === 'string' || content === undefined ? content : content.toJSON()
+  const found = source === undefined ? { content: text } : sourceState(localPath(source))
+  const secret = found.content !== undefined && holdsSecret(found.content)
+  return { kind: 'file', owner, group, mode: fullMode(mode ?? (secret ? '0600' : '0644')), ...found, validate }
+}
+
+function sourceState(path: string): Pick<FileState, 'content' | 'sha256' | 'source'> {
+  const bytes = readFileSync(path)
+  const text = bytes.toString('utf8')
+  if (bytes.length <= INLINE && Buffer.from(text).equals(bytes) && !text.includes('\0')) return { content: text }
+  return { sha256: sha256(bytes), source: path }
+}
+
+function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function readFiles(paths: readonly string[]): string {
+  // Names cannot hold a newline (absolutePath), so sha256sum's lines are whole; --zero keeps it from escaping.
+  return `${readPaths(paths)}
+set --
+for f in ${paths.map(quote).join(' ')}; do if [ -f "$f" ] && [ ! -L "$f" ]; then set -- "$@" "$f"; fi; done
+printf '\\0'
+if [ $# -gt 0 ]; then sha256sum --zero -- "$@"; fi`
+}
+
+function parseFiles(output: Output): Map<string, FileState> {
+  const fields = fieldsOf(output)
+  // An empty path cannot be: it parts the listing from the digests. Link targets, the only fields that may be empty,
+  // are the last of their seven.
+  const end = separatorIn(fields)
+  const digests = new Map(fields.slice(end + 1).map((entry) => [entry.slice(66), entry.slice(0, 64)]))
+  return new Map(
+    [...parsePaths(fields.slice(0, end))].map(([path, { kind, owner, group, mode }]) => [
+      path,
+      { kind, owner, group, mode, ...(kind === 'file' ? { sha256: digests.get(path) } : {}) },
+    ]),
+  )
+}
+
+function separatorIn(fields: readonly string[]): number {
+  for (let at = 0; at < fields.length; at += 7) if (fields[at] === '') return at
+  throw new Error(`files: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
+}
+
+function parseFetched(output: Output): Map<string, string> {
+  const fields = fieldsOf(output)
+  const texts = new Map<string, string>()
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const bytes = Buffer.from(fields[at + 1]!, 'base64')
+    const text = bytes.toString('utf8')
+    texts.set(
+      fields[at]!,
+      Buffer.from(text).equals(bytes) && !text.includes('\0') ? text : `(not text, ${bytes.length} bytes)`,
+    )
+  }
+  return texts
+}
+
+function diffFile(desired: FileState, observed: FileState, { reveal }: Context): FieldChange[] {
+  const { content, source, sha256: digest, validate: _, ...rest } = desired
+  const changes = byField(rest, observed)
+  const wanted = content === undefined ? digest : sha256(reveal(content))
+  if (wanted === undefined || wanted === observed.sha256) return changes
+  if (content === undefined)
+    return [...changes, { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${source})` }]
+  const secret = holdsSecret(content)
+  return [
+    ...changes,
+    secret ? { field: 'content', form: 'secret' } : { field: 'content', form: 'text', after: content },
+  ]
+}
+
+function replace(
+  path: string,
+  { owner, group, mode, content, source, sha256: digest, validate }: FileState,
+  reveal: Context['reveal'],
+): Step {
+  const bytes = source === undefined ? reveal(content ?? '') : readFileSync(source)
+  if (digest !== undefined && sha256(bytes) !== digest)
+    throw new Error(`${source} has changed since the plan was made; plan again`)
+  // %% is a per cent sign; a single one stands for the candidate.
+  const judge = validate?.replaceAll(/%%|%/g, (found) => (found === '%%' ? '%' : '"$1"'))
+  return {
+    title: `write ${path}`,
+    run: `${judge === undefined ? '' : `judge() { ${judge}\n}\n`}${sh`replace_file ${path} ${owner} ${group} ${mode} ${payload('content')} ${judge === undefined ? [] : ['judge']}`}`,
+    payload: { content: bytes },
+  }
+}
+
+/** In an order in which the file is never wider than before or after. */
+function changeRights(path: string, before: FileState, { owner, group, mode }: FileState): Step {
+  const narrow = (Number.parseInt(before.mode, 8) & Number.parseInt(mode, 8)).toString(8).padStart(4, '0')
+  return {
+    title: `set owner and mode of ${path}`,
+    run: sh`chmod -- ${narrow} ${path}
+chown -- ${`${owner}:${group}`} ${path}
+chmod -- ${mode} ${path}`,
+  }
+}

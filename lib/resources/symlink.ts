@@ -1,0 +1,72 @@
+/**
+ * A symbolic link. Read with find(1); replaced by rename, so that it points somewhere at every instant.
+ */
+import type { ResourceType, Step } from '../engine/resource.ts'
+import { absolutePath, ensure, oneLine } from '../engine/schema.ts'
+import { sh } from '../engine/shell.ts'
+import { fieldsOf, parsePaths, pathNeeds, readPaths } from './paths.ts'
+
+export type Symlink = {
+  path: string
+  /** As it will stand in the link: absolute, or relative to the link's folder. Not needed for `ensure: 'absent'`. */
+  target?: string
+  /** Replaces a file that stands there; never a directory. @default false */
+  force?: boolean
+  /** 'absent' removes a link, and nothing else. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type SymlinkState = {
+  kind: 'file' | 'directory' | 'link' | 'other'
+  target: string
+  /** On the desired side. */
+  force?: boolean | undefined
+}
+
+export const symlink: ResourceType<Symlink, SymlinkState> = {
+  type: 'symlink',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['path'],
+    properties: { path: absolutePath, target: { ...oneLine, maxLength: 4095 }, force: { type: 'boolean' }, ensure },
+  },
+  name: ({ path }) => path,
+  check: ({ target, ensure: presence }) => (target === undefined && presence !== 'absent' ? ['target is missing'] : []),
+  desired: ({ target = '', force, ensure: presence }) =>
+    presence === 'absent' ? null : { kind: 'link', target, force },
+  needs: (path) => pathNeeds(path),
+  claims: (path) => [`path:${path}`],
+  read: {
+    command: (wanted) => readPaths(wanted.map(({ name }) => name)),
+    parse: (output) =>
+      new Map([...parsePaths(fieldsOf(output))].map(([path, { kind, target }]) => [path, { kind, target }])),
+  },
+  diff: ({ kind, target }, observed) => [
+    ...(kind === observed.kind ? [] : [{ field: 'kind', form: 'value' as const, before: observed.kind, after: kind }]),
+    ...(target === observed.target
+      ? []
+      : [{ field: 'target', form: 'value' as const, before: observed.target, after: target }]),
+  ],
+  steps: ({ name, after }) => [point(name, after)],
+  remove: ({ name }) => [
+    {
+      title: `remove ${name}`,
+      run: sh`[ -L ${name} ] || [ ! -e ${name} ] || fail ${`${name} is not a link; only a link would be removed`}
+rm -f -- ${name}`,
+    },
+  ],
+  steady: true,
+}
+
+function point(path: string, { target, force }: SymlinkState): Step {
+  const slash = path.lastIndexOf('/')
+  const temp = `${path.slice(0, slash)}/.keelson.${path.slice(slash + 1)}`
+  const allowed = force === true ? sh`[ ! -d ${path} ] || [ -L ${path} ]` : sh`[ ! -e ${path} ] || [ -L ${path} ]`
+  return {
+    title: `link ${path}`,
+    run: `${allowed} || ${sh`fail ${`something other than a link stands at ${path}; remove it${force === true ? '' : ', or say force: true for a file'}`}`}
+${sh`ln -sfn -- ${target} ${temp}`}
+${sh`mv -fT -- ${temp} ${path}`}`,
+  }
+}
