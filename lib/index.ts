@@ -6,6 +6,7 @@ import { aptPackage as aptPackageType } from './resources/aptPackage.ts'
 import { command as commandType } from './resources/command.ts'
 import { directory as directoryType } from './resources/directory.ts'
 import { dropIn as dropInType } from './resources/dropIn.ts'
+import { edit as editType } from './resources/edit.ts'
 import { file as fileType } from './resources/file.ts'
 import { service as serviceType } from './resources/service.ts'
 import { symlink as symlinkType } from './resources/symlink.ts'
@@ -22,6 +23,7 @@ export const aptPackage = resource(aptPackageType)
 export const command = resource(commandType)
 export const directory = resource(directoryType)
 export const dropIn = resource(dropInType)
+export const edit = resource(editType)
 export const file = resource(fileType)
 export const service = resource(serviceType)
 export const symlink = resource(symlinkType)
