@@ -1,0 +1,276 @@
+/**
+ * The keys that may log in as a user: ~/.ssh/authorized_keys (sshd(8)).
+ *
+ * The user owns that place and may plant links there, so nothing is written as root: the file is made by the user
+ * itself, by way of setpriv(1), and links are refused.
+ */
+import { byField } from '../engine/diff.ts'
+import type { ResourceType, Step, Wanted } from '../engine/resource.ts'
+import { accountName, ensure } from '../engine/schema.ts'
+import { forEach, lines, quote, sh } from '../engine/shell.ts'
+
+export type AuthorizedKeys = {
+  user: string
+  /** Lines as `ssh-keygen` writes them to a .pub file, or with options before the key: `'ssh-ed25519 AAAA… ada@laptop'`. */
+  keys: readonly (string | AuthorizedKey)[]
+  /** False: keys that are not listed stay. @default true */
+  exclusive?: boolean
+  /** Absent removes the whole file. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type AuthorizedKey = {
+  /** `'ssh-ed25519 AAAA… ada@laptop'` */
+  key: string
+  /** As sshd(8) writes them: `'restrict'`, `'from="10.0.0.0/8"'`, `'command="/usr/bin/borg serve"'`. */
+  options?: readonly string[]
+}
+
+export type AuthorizedKeysState = {
+  /** Whole lines, sorted; their order means nothing to sshd. */
+  keys: string[]
+  /** Set when only the listed keys are looked at. */
+  exclusive?: false
+  /** `mode owner`, or what stands there instead of a file. */
+  file: string
+  directory: string
+}
+
+const KEY_TYPES =
+  '(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256|ecdsa-sha2-nistp384|ecdsa-sha2-nistp521|sk-ssh-ed25519@openssh\\.com|sk-ecdsa-sha2-nistp256@openssh\\.com)'
+const key = {
+  type: 'string',
+  maxLength: 8000,
+  pattern: `^${KEY_TYPES} [A-Za-z0-9+/]+={0,2}( [^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+)?$`,
+} as const
+
+export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState> = {
+  type: 'authorized-keys',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['user', 'keys'],
+    properties: {
+      user: accountName,
+      keys: {
+        type: 'array',
+        items: {
+          anyOf: [
+            key,
+            {
+              type: 'object',
+              additionalProperties: false,
+              required: ['key'],
+              properties: {
+                key,
+                options: {
+                  type: 'array',
+                  uniqueItems: true,
+                  items: {
+                    type: 'string',
+                    pattern: '^[A-Za-z0-9-]+(="([^"\\\\\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]|\\\\")*")?$',
+                  },
+                },
+              },
+            },
+          ],
+        },
+      },
+      exclusive: { type: 'boolean' },
+      ensure,
+    },
+  },
+  name: (props) => props.user,
+  check: ({ keys, ensure: presence, exclusive }) =>
+    presence === 'absent' && exclusive === false
+      ? ['to take single keys away, leave them out of an exclusive list']
+      : keyMistakes(keys.map(lineOf)),
+  desired: ({ keys, exclusive = true, ensure: presence }) =>
+    presence === 'absent'
+      ? null
+      : {
+          keys: keys.map(lineOf).toSorted(),
+          ...(exclusive ? {} : { exclusive }),
+          file: '0600 user',
+          directory: '0700 user',
+        },
+  needs: (name) => [`user:${name}`],
+  read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
+  diff: byField,
+  consequence: ({ before, after }) => {
+    const had = before !== null && 'keys' in before ? before.keys : []
+    return had.some((line) => !(after?.keys ?? []).includes(line)) ? 'lockout' : 'safe'
+  },
+  steps: ({ name, after }) => [writeStep(name, after)],
+  remove: ({ name, before }) => [removeStep(name, before)],
+}
+
+function lineOf(one: string | AuthorizedKey): string {
+  if (typeof one === 'string') return one
+  return [...(one.options?.length ? [one.options.join(',')] : []), one.key].join(' ')
+}
+
+const LINE = new RegExp(`(?:^|\\s)${KEY_TYPES}\\s+([A-Za-z0-9+/]+={0,2})(?:\\s|$)`)
+
+/** The base64 part, by which a key is known. */
+function blobOf(line: string): string | undefined {
+  return LINE.exec(line)?.[2]
+}
+
+function keyMistakes(keyLines: readonly string[]): string[] {
+  const seen = new Set<string>()
+  return keyLines.flatMap((line) => {
+    const [, type = '', blob = ''] = LINE.exec(line) ?? []
+    const short = `${type} …${blob.slice(-12)}`
+    if (seen.has(blob)) return [`key ${short} is listed twice`]
+    seen.add(blob)
+    return typeInside(blob) === type ? [] : [`key ${short} is cut off or not a key of its type`]
+  })
+}
+
+/** A key begins with its own type, after a length of four bytes (RFC 4253, 6.6). */
+function typeInside(blob: string): string {
+  const bytes = Buffer.from(blob, 'base64')
+  return bytes.length < 40 ? '' : bytes.subarray(4, 4 + bytes.readUInt32BE(0)).toString('latin1')
+}
+
+/**
+ * Per user a line `user<TAB>mode owner of .ssh<TAB>mode owner of the file`, then all files' lines as `user<TAB>line`.
+ * What is behind a link is not opened: it need not be the user's.
+ */
+function readText(wanted: readonly Wanted<AuthorizedKeysState>[]): string {
+  const names = wanted.map(({ name }) => name)
+  return `k_homes=$({ ${forEach(names, 'getent passwd --')}; } | cut -d: -f1,6)
+set --
+while IFS=: read -r k_user k_home; do
+  if [ -n "$k_user" ]; then
+    set -- "$@" "$k_home/.ssh" "$k_home/.ssh/authorized_keys"
+    printf 'home\\t%s\\t%s\\n' "$k_user" "$k_home"
+  fi
+done <<END
+$k_homes
+END
+printf '\\0'
+if [ $# -gt 0 ]; then
+  printf '%s\\0' "$@" | xargs -0 sh -c 'find "$@" -maxdepth 0 -printf "%p\\t%y\\t%m\\t%u\\n" 2>/dev/null || :' sh
+fi
+printf '\\0'
+k_files=$#
+while [ "$k_files" -gt 0 ]; do
+  k_dir=$1 k_file=$2
+  shift 2
+  if [ -d "$k_dir" ] && [ ! -L "$k_dir" ] && [ -f "$k_file" ] && [ ! -L "$k_file" ]; then set -- "$@" "$k_file"; fi
+  k_files=$((k_files - 2))
+done
+[ $# -eq 0 ] || grep -H -e '' -- "$@" || [ $? -eq 1 ]`
+}
+
+type Found = { type: string; mode: string; owner: string }
+
+/** Lines that are no keys (comments, junk) are left out: a link swapped in meanwhile must not show what it leads to. */
+function parseFiles(
+  stdout: string,
+  wanted: readonly Wanted<AuthorizedKeysState>[],
+): Map<string, AuthorizedKeysState | null> {
+  const [homeText = '', foundText = '', lineText = ''] = stdout.split('\0')
+  const homes = new Map(
+    lines(homeText).map((line): [string, string] => {
+      const [, user = '', home = ''] = line.split('\t')
+      return [user, home]
+    }),
+  )
+  const found = new Map(
+    lines(foundText).map((line): [string, Found] => {
+      const [path = '', type = '', mode = '', owner = ''] = line.split('\t')
+      return [path, { type, mode: mode.padStart(4, '0'), owner }]
+    }),
+  )
+  return new Map(
+    wanted.map(({ name, desired }) => {
+      const path = `${homes.get(name) ?? ''}/.ssh`
+      const file = found.get(`${path}/authorized_keys`)
+      if (!homes.has(name) || file === undefined) return [name, null]
+      const prefix = `${path}/authorized_keys:`
+      const all = lines(lineText)
+        .filter((line) => line.startsWith(prefix))
+        .map((line) => line.slice(prefix.length))
+        .filter((line) => !line.startsWith('#') && blobOf(line) !== undefined)
+      return [
+        name,
+        {
+          ...keysLookedAt(all, desired),
+          file: standing(file, 'f', name),
+          directory: standing(found.get(path), 'd', name),
+        },
+      ]
+    }),
+  )
+}
+
+function keysLookedAt(
+  all: readonly string[],
+  desired: AuthorizedKeysState | null,
+): Pick<AuthorizedKeysState, 'keys' | 'exclusive'> {
+  if (desired?.exclusive !== false) return { keys: all.toSorted() }
+  const ours = new Set(desired.keys.map(blobOf))
+  return { keys: all.filter((line) => ours.has(blobOf(line))).toSorted(), exclusive: false }
+}
+
+function standing(found: Found | undefined, type: 'f' | 'd', name: string): string {
+  if (found === undefined) return 'missing'
+  if (found.type === 'l') return 'a link'
+  if (found.type !== type) return type === 'f' ? 'not a file' : 'not a directory'
+  return `${found.mode} ${found.owner === name ? 'user' : found.owner}`
+}
+
+function writeStep(name: string, { keys, exclusive }: AuthorizedKeysState): Step {
+  const blobs = keys.map((line) => blobOf(line) ?? line)
+  const keep = exclusive === false ? `{ keep_others; cat -- "$P"/keys; }` : `cat -- "$P"/keys`
+  return {
+    title: `write the authorized keys of ${name}`,
+    run: `${asUser(name)}
+${keep} > "$P"/new
+put`,
+    payload: { keys: keys.map((line) => `${line}\n`).join(''), blobs: blobs.map((blob) => `${blob}\n`).join('') },
+  }
+}
+
+function removeStep(name: string, before: unknown): Step {
+  const state = typeof before === 'object' && before !== null && 'keys' in before ? before : undefined
+  const partly = state !== undefined && 'exclusive' in state && state.exclusive === false
+  const keys = state !== undefined && Array.isArray(state.keys) ? state.keys.map(String) : []
+  return {
+    title: partly ? `take keys from the authorized keys of ${name}` : `remove the authorized keys of ${name}`,
+    run: `${sh`getent passwd -- ${name} >/dev/null || exit 0`}
+${asUser(name)}
+${partly ? 'keep_others > "$P"/new\nput' : `as_user sh -c 'rm -f -- "$1"/authorized_keys' sh "$dir"`}`,
+    payload: { blobs: keys.map((line) => `${blobOf(line) ?? line}\n`).join('') },
+  }
+}
+
+/** `$dir`, `as_user COMMAND…`, `keep_others` (lines of other keys) and `put` ($P/new becomes the file). */
+function asUser(name: string): string {
+  return `user=${quote(name)}
+entry=$(getent passwd -- "$user") || fail "there is no user $user; declare it first"
+home=$(printf '%s\\n' "$entry" | cut -d: -f6)
+dir=$home/.ssh
+[ -d "$home" ] || fail "$user has no home at $home"
+[ ! -L "$dir" ] && [ ! -L "$dir/authorized_keys" ] || fail "$dir or the file in it is a link; remove it first"
+group=$(printf '%s\\n' "$entry" | cut -d: -f4)
+as_user() { (cd / && setpriv --reuid="$user" --regid="$group" --init-groups --reset-env -- "$@"); }
+# A directory or file that root made there once is handed over; -h and protected_hardlinks keep that from reaching others.
+for own in "$dir" "$dir/authorized_keys"; do if [ -e "$own" ]; then chown -h -- "$user:$group" "$own"; fi; done
+keep_others() {
+  if [ -s "$P"/blobs ]; then as_user sh -c 'cat -- "$1" 2>/dev/null || :' sh "$dir/authorized_keys" | grep -vF -f "$P"/blobs || [ $? -eq 1 ]; fi
+}
+put() {
+  as_user sh -euc 'umask 077
+mkdir -p -- "$1"
+chmod 0700 -- "$1"
+rm -f -- "$1/.keelson.authorized_keys"
+set -C
+cat > "$1/.keelson.authorized_keys"
+sync -- "$1/.keelson.authorized_keys"
+mv -fT -- "$1/.keelson.authorized_keys" "$1/authorized_keys"' sh "$dir" < "$P"/new || fail "$user cannot write in $dir; who owns its home?"
+}`
+}

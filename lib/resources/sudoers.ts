@@ -1,0 +1,120 @@
+/**
+ * A file in /etc/sudoers.d: who may run what as whom (sudoers(5)).
+ * Read with find(1) and cat(1); checked with visudo(8), alone before it is put in place and with all others after.
+ */
+import { payload } from '../engine/prelude.ts'
+import type { ResourceType } from '../engine/resource.ts'
+import { accountName, ensure, text } from '../engine/schema.ts'
+import { sh } from '../engine/shell.ts'
+import { diffWholeFile, wholeFileReader, type WholeFileState } from './wholeFile.ts'
+
+export type Sudoers = {
+  /** File name in /etc/sudoers.d; no dot and no `~`, since sudo silently ignores such files. */
+  name: string
+  /** Who may: a user, a group, or both. */
+  user?: string
+  group?: string
+  /**
+   * Full command lines, or `'ALL'`. One without arguments allows any arguments (sudoers(5)); patterns are refused,
+   * because `*` also matches blanks and further arguments.
+   */
+  commands?: readonly string[]
+  /** @default 'root' */
+  runAs?: string
+  /** @default false */
+  noPassword?: boolean
+  /** The file's text in sudo's own language, in place of the fields above. */
+  content?: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export const sudoers: ResourceType<Sudoers, WholeFileState> = {
+  type: 'sudoers',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$' },
+      user: accountName,
+      group: accountName,
+      commands: {
+        type: 'array',
+        minItems: 1,
+        uniqueItems: true,
+        items: {
+          type: 'string',
+          maxLength: 1000,
+          pattern: '^(ALL|/[A-Za-z0-9_./@%+:=,-]+( [A-Za-z0-9_./@%+:=,~-]+)*)$',
+        },
+      },
+      runAs: accountName,
+      noPassword: { type: 'boolean' },
+      content: text,
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: checkProps,
+  desired: (props) =>
+    props.ensure === 'absent' ? null : { content: props.content ?? render(props), mode: '0440', owner: 'root:root' },
+  needs: (_name, { content }) => ['package:sudo', ...accountsIn(content)],
+  claims: (name) => [`path:${pathOf(name)}`],
+  read: wholeFileReader(pathOf),
+  diff: diffWholeFile,
+  // Rights given cannot shut anyone out; rights changed or taken may be the operator's own.
+  consequence: ({ kind }) => (kind === 'create' ? 'safe' : 'lockout'),
+  steps: ({ name, after }) => [
+    {
+      title: `write ${pathOf(name)}`,
+      run: `${REQUIRE_SUDO}
+old="$P"/old
+${sh`if [ -f ${pathOf(name)} ]; then cp -p -- ${pathOf(name)} "$old"; fi`}
+${sh`replace_file ${pathOf(name)} root root 0440 ${payload('new')} visudo -cqf`}
+${CHECK_ALL} || {
+  ${sh`if [ -f "$old" ]; then replace_file ${pathOf(name)} root root 0440 "$old"; else rm -f -- ${pathOf(name)}; fi`}
+  ${sh`fail "with ${name} sudo's configuration as a whole is wrong: $said; the file was put back as it was"`}
+}`,
+      payload: { new: after.content },
+    },
+  ],
+  remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`rm -f -- ${pathOf(name)}` }],
+}
+
+const REQUIRE_SUDO = `command -v visudo >/dev/null || fail 'sudo is not installed; declare the package sudo first'`
+const CHECK_ALL = 'said=$(visudo -cq 2>&1)'
+
+function pathOf(name: string): string {
+  return `/etc/sudoers.d/${name}`
+}
+
+function checkProps({ ensure: presence, content, user, group, commands, runAs, noPassword }: Sudoers): string[] {
+  if (presence === 'absent') return []
+  const fields = [user, group, commands, runAs, noPassword].some((field) => field !== undefined)
+  if (content !== undefined) {
+    if (fields) return ['give content, or user, group and commands, not both']
+    return content.endsWith('\n') ? [] : ['content must end with a newline']
+  }
+  if (user === undefined && group === undefined) return ['say who: user, group or content']
+  return commands === undefined ? ["say what they may run: commands, such as ['/usr/bin/systemctl restart api']"] : []
+}
+
+function render({ user, group, commands = [], runAs = 'root', noPassword = false }: Sudoers): string {
+  const tag = noPassword ? 'NOPASSWD: ' : ''
+  const rights = `ALL=(${runAs}) ${tag}${commands.map(escape).join(', ')}`
+  const who = [...(user === undefined ? [] : [user]), ...(group === undefined ? [] : [`%${group}`])]
+  return who.map((one) => `${one} ${rights}\n`).join('')
+}
+
+/** In a command `,`, `:` and `=` are special and take a backslash (sudoers(5), "Other special characters"). */
+function escape(command: string): string {
+  return command.replaceAll(/[,:=]/g, '\\$&')
+}
+
+function accountsIn(content: string): string[] {
+  return content.split('\n').flatMap((line) => {
+    const [, percent, name] = /^(%?)([a-z_][a-z0-9_-]*[$]?) ALL=/.exec(line) ?? []
+    return name === undefined ? [] : [percent === '%' ? `group:${name}` : `user:${name}`]
+  })
+}

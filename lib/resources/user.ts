@@ -1,0 +1,302 @@
+/**
+ * A user in the host's password database. Its home is made, never removed: to remove one, name the directory.
+ * Read with getent(1); changed with useradd(8), usermod(8), chpasswd(8) and userdel(8).
+ */
+import { createHash } from 'node:crypto'
+import { byField } from '../engine/diff.ts'
+import { payload } from '../engine/prelude.ts'
+import type { FieldChange, ResourceType, Step, Wanted } from '../engine/resource.ts'
+import { absolutePath, accountName, ensure, secretToken } from '../engine/schema.ts'
+import { forEach, lines, quote, sh } from '../engine/shell.ts'
+import type { Reveal, Secret, SecretToken } from '../engine/value.ts'
+
+export type User = {
+  name: string
+  /** Numeric user id. Left as the host has it when omitted. */
+  uid?: number
+  /** Primary group. @default on creation, a group of the user's own name */
+  group?: string
+  /** Supplementary groups; others the user is in are kept unless `exclusiveGroups`. */
+  groups?: readonly string[]
+  /** Take the user out of every supplementary group not listed. @default false */
+  exclusiveGroups?: boolean
+  /** @default on creation, /home/NAME; for a system user /nonexistent */
+  home?: string
+  /** Login shell. @default '/bin/bash'; for a system user '/usr/sbin/nologin' */
+  shell?: string
+  /** The "full name" field, without `:` and `,`. */
+  comment?: string
+  /** Take the id from the system range when the user is made. @default false */
+  system?: boolean
+  /** Make the home from /etc/skel, mode 0700, when it is missing. @default true; for a system user false */
+  createHome?: boolean
+  /** A crypt(5) hash such as `mkpasswd -m yescrypt` prints; never a clear password. @default no password can log in */
+  passwordHash?: Secret
+  /** Whether the password is locked; logging in with a key still works. Left as it is when omitted. */
+  locked?: boolean
+  /** Last day the account may be used, `'2027-12-31'`, or `'never'`. */
+  expires?: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type UserState = {
+  uid?: number
+  group?: string
+  /** Sorted. */
+  groups?: string[]
+  exclusiveGroups?: true
+  home?: string
+  /** Whether the home is a directory. */
+  homeThere?: boolean
+  shell?: string
+  comment?: string
+  system?: true
+  /** Desired: the secret's name. Observed: SHA-256 of the hash, so that no state holds the hash itself. */
+  password?: SecretToken | string
+  locked?: boolean
+  /** Day or `never`. */
+  expires?: string
+}
+
+export const user: ResourceType<User, UserState> = {
+  type: 'user',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,30}$' },
+      uid: { type: 'integer', minimum: 0, maximum: 4294967294 },
+      group: accountName,
+      groups: { type: 'array', items: accountName, uniqueItems: true },
+      exclusiveGroups: { type: 'boolean' },
+      // The password database cannot hold a colon.
+      home: { ...absolutePath, pattern: `(?!.*:)${absolutePath.pattern}` },
+      shell: { ...absolutePath, pattern: `(?!.*:)${absolutePath.pattern}` },
+      comment: { type: 'string', maxLength: 200, pattern: '^[^:,\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' },
+      system: { type: 'boolean' },
+      createHome: { type: 'boolean' },
+      passwordHash: secretToken,
+      locked: { type: 'boolean' },
+      expires: { type: 'string', pattern: '^(never|[12][0-9]{3}-[01][0-9]-[0-3][0-9])$' },
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: checkProps,
+  desired: (props) => (props.ensure === 'absent' ? null : desiredUser(props)),
+  needs: (_name, { group, groups = [], home, shell }) => [
+    ...(group === undefined ? [] : [`group:${group}`]),
+    ...groups.map((one) => `group:${one}`),
+    ...(home === undefined ? [] : [`directory:${home.slice(0, home.lastIndexOf('/')) || '/'}`]),
+    ...(shell === undefined ? [] : [`file:${shell}`]),
+  ],
+  claims: (_name, { uid }) => (uid === undefined ? [] : [`uid:${uid}`]),
+  read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
+  diff: (desired, observed, { reveal }) => diffUser(desired, observed, reveal),
+  consequence: ({ kind, name, fields }) => {
+    if (kind === 'create') return 'safe'
+    if (kind === 'remove' || name === 'root') return 'lockout'
+    const shutsOut = ['shell', 'home', 'locked', 'expires', 'password', 'groups', 'uid']
+    return fields.some(({ field }) => shutsOut.includes(field)) ? 'lockout' : 'safe'
+  },
+  steps: (change, { reveal }) => [setUp(change.name, change.after, reveal)],
+  remove: ({ name }) => [{ title: `remove user ${name}`, run: removeText(name) }],
+  holdsData: 'its home and files would be left without an owner; declare it absent to remove it',
+}
+
+function checkProps({ ensure: presence, locked, passwordHash, expires, system, createHome, home }: User): string[] {
+  if (presence === 'absent') return []
+  return [
+    ...(locked === false && passwordHash === undefined
+      ? ['an unlocked password needs a passwordHash; leave locked out to keep it as it is']
+      : []),
+    ...(expires === undefined || expires === 'never' || isDay(expires) ? [] : [`there is no day ${expires}`]),
+    ...(system === true && createHome === true && home === undefined
+      ? ['a system user whose home is to be made needs home']
+      : []),
+  ]
+}
+
+function isDay(day: string): boolean {
+  const time = Date.parse(`${day}T00:00:00Z`)
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day)
+}
+
+function desiredUser(props: User): UserState {
+  const { uid, group, groups, exclusiveGroups, home, comment, system, passwordHash, locked, expires } = props
+  const { shell = system === true ? '/usr/sbin/nologin' : '/bin/bash', createHome = system !== true } = props
+  return {
+    ...(uid === undefined ? {} : { uid }),
+    ...(group === undefined ? {} : { group }),
+    ...(groups === undefined ? {} : { groups: groups.toSorted() }),
+    ...(exclusiveGroups === true ? { exclusiveGroups, groups: (groups ?? []).toSorted() } : {}),
+    ...(home === undefined ? {} : { home }),
+    ...(createHome ? { homeThere: true } : {}),
+    shell,
+    ...(comment === undefined ? {} : { comment }),
+    ...(system === true ? { system } : {}),
+    ...(passwordHash === undefined ? {} : { password: passwordHash.toJSON() }),
+    ...(locked === undefined ? (passwordHash === undefined ? {} : { locked: false }) : { locked }),
+    ...(expires === undefined ? {} : { expires }),
+  }
+}
+
+/**
+ * Four processes for any number of users. A password's hash is printed only where one is declared; otherwise it is left
+ * empty, but for the `!` or `*` that locks it.
+ */
+function readUsers(wanted: readonly Wanted<UserState>[]): string {
+  const names = wanted.map(({ name }) => name)
+  const hashed = wanted.filter(({ desired }) => desired?.password !== undefined).map(({ name }) => name)
+  // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
+  return `k_users=$({ ${forEach(names, 'getent passwd --')}; } || [ $? -eq 123 ])
+printf '%s\\n' "$k_users" | while IFS=: read -r k_name k_x k_uid k_gid k_comment k_home k_shell; do
+  if [ -n "$k_name" ]; then
+    k_there=no; [ ! -d "$k_home" ] || k_there=yes
+    printf 'user:%s:%s:%s:%s:%s:%s:%s\\n' "$k_name" "$k_uid" "$k_gid" "$k_comment" "$k_home" "$k_shell" "$k_there"
+  fi
+done
+getent group | while IFS= read -r k_line; do printf 'group:%s\\n' "$k_line"; done
+{ ${forEach(names, 'getent shadow --')}; } | while IFS=: read -r k_name k_hash k_a k_b k_c k_d k_e k_expires k_rest; do
+  case ${quote(` ${hashed.join(' ')} `)} in *" $k_name "*) ;; *) case $k_hash in [!*]*|'*'*) k_hash='!' ;; *) k_hash= ;; esac ;; esac
+  printf 'shadow:%s:%s:%s\\n' "$k_name" "$k_hash" "$k_expires"
+done`
+}
+
+/** @throws {Error} On a line it does not know, without the password fields. */
+function parseUsers(stdout: string): Map<string, UserState> {
+  const rows = lines(stdout).map((line) => line.split(':'))
+  const kind = (word: string): string[][] => rows.filter(([first]) => first === word)
+  const groups = kind('group').map(([, name = '', , gid = '', members = '']) => ({
+    name,
+    gid,
+    members: members.split(','),
+  }))
+  const shadows = new Map(kind('shadow').map(([, name = '', hash = '', expires = '']) => [name, { hash, expires }]))
+  return new Map(
+    kind('user').map((row) => {
+      const [, name, uid, gid, comment, home, shell, there] = row
+      if (!name || there === undefined)
+        throw new Error(`getent passwd: unexpected line ${JSON.stringify(row.join(':'))}`)
+      const shadow = shadows.get(name)
+      return [
+        name,
+        {
+          uid: Number(uid),
+          group: groups.find((one) => one.gid === gid)?.name ?? gid!,
+          groups: groups
+            .filter(({ members }) => members.includes(name))
+            .map((one) => one.name)
+            .toSorted(),
+          home: home!,
+          homeThere: there === 'yes',
+          shell: shell!,
+          comment: comment!,
+          ...(shadow === undefined ? {} : passwordState(shadow)),
+        },
+      ]
+    }),
+  )
+}
+
+function passwordState({ hash, expires }: { hash: string; expires: string }): Partial<UserState> {
+  return {
+    password: digest(hash.replace(/^!+/, '')),
+    locked: /^[!*]/.test(hash),
+    expires: expires === '' ? 'never' : new Date(Number(expires) * 86_400_000).toISOString().slice(0, 10),
+  }
+}
+
+function digest(hash: string): string {
+  return createHash('sha256').update(hash).digest('hex')
+}
+
+function diffUser(desired: UserState, observed: UserState, reveal: Reveal): FieldChange[] {
+  const { system: _s, exclusiveGroups, groups, password, ...plain } = desired
+  const have = observed.groups ?? []
+  const wanted = groups === undefined || exclusiveGroups ? groups : [...new Set([...have, ...groups])].toSorted()
+  const fields = byField({ ...plain, ...(wanted === undefined ? {} : { groups: wanted }) }, observed)
+  const samePassword =
+    password === undefined || typeof password === 'string' || digest(reveal(password)) === observed.password
+  return samePassword ? fields : [...fields, { field: 'password', form: 'secret' }]
+}
+
+function setUp(name: string, state: UserState, reveal: Reveal): Step {
+  const { password, locked, homeThere } = state
+  const title = `set up user ${name}`
+  const hash = password === undefined || typeof password === 'string' ? undefined : reveal(password)
+  if (hash !== undefined && !/^\$[A-Za-z0-9./$=,_-]+$/.test(hash)) {
+    return {
+      title,
+      run: sh`fail ${`the passwordHash of ${name} is not a hash as crypt(5) has it; make one with: mkpasswd -m yescrypt`}`,
+    }
+  }
+  const program = [
+    sh`if ! getent passwd -- ${name} >/dev/null; then`,
+    sh`  useradd --no-create-home ${createFlags(name, state)} -- ${name}`,
+    'fi',
+    ...modify(name, state),
+    ...(homeThere === true ? [makeHome(name)] : []),
+    ...(hash === undefined ? [] : [sh`chpasswd --encrypted < ${payload('password')}`]),
+    ...(locked === true ? [sh`usermod --lock -- ${name}`] : []),
+    ...(locked === false
+      ? [sh`case $(getent shadow -- ${name}) in ${name}:!*) usermod --unlock -- ${name} ;; esac`]
+      : []),
+  ]
+  return {
+    title,
+    run: program.join('\n'),
+    ...(hash === undefined ? {} : { payload: { password: `${name}:${hash}\n` } }),
+  }
+}
+
+/** What only matters while it is made; the rest is set by usermod, whether new or not. */
+function createFlags(name: string, { uid, group, system, home }: UserState): string[] {
+  return [
+    ...(system === true ? ['--system'] : []),
+    ...(uid === undefined ? [] : ['--uid', String(uid)]),
+    ...(group === undefined ? ['--user-group'] : ['--gid', group]),
+    '--home-dir',
+    home ?? (system === true ? '/nonexistent' : `/home/${name}`),
+  ]
+}
+
+function modify(name: string, state: UserState): string[] {
+  const { uid, group, groups, exclusiveGroups, home, shell, comment, expires } = state
+  const flags = [
+    ...(group === undefined ? [] : ['--gid', group]),
+    ...(groups === undefined ? [] : [...(exclusiveGroups ? [] : ['--append']), '--groups', groups.join(',')]),
+    ...(home === undefined ? [] : ['--home', home]),
+    ...(shell === undefined ? [] : ['--shell', shell]),
+    ...(comment === undefined ? [] : ['--comment', comment]),
+    ...(expires === undefined ? [] : ['--expiredate', expires === 'never' ? '' : expires]),
+  ]
+  // usermod refuses to change these two of a user with running processes even to what they are.
+  const number = uid === undefined ? [] : [sh`[ "$(id -u -- ${name})" = ${uid} ] || usermod --uid ${uid} -- ${name}`]
+  return [...number, ...(flags.length === 0 ? [] : [sh`usermod ${flags} -- ${name}`])]
+}
+
+/** pam_mkhomedir's helper copies /etc/skel and makes the owner the user, which useradd does only for new users. */
+function makeHome(name: string): string {
+  return `home=$(getent passwd -- ${quote(name)} | cut -d: -f6)
+if [ ! -d "$home" ]; then
+  mkdir -p -- "\${home%/*}"
+  mkhomedir_helper ${quote(name)} 0077
+  [ -d "$home" ] || ${sh`fail ${`the home of ${name} could not be made`}`}
+fi`
+}
+
+function removeText(name: string): string {
+  return `if getent passwd -- ${quote(name)} >/dev/null; then
+  id=$(id -u -- ${quote(name)})
+  running=$(find /proc -maxdepth 1 -name '[0-9]*' -uid "$id" -printf '%f ' 2>/dev/null || :)
+  if [ -n "$running" ]; then
+    names=; for pid in $running; do names="$names $pid ($(cat "/proc/$pid/comm" 2>/dev/null || :))"; done
+    fail ${quote(`user ${name} has running processes, stop them first:`)}"$names"
+  fi
+  userdel -- ${quote(name)}
+fi
+! getent passwd -- ${quote(name)} >/dev/null || fail ${quote(`user ${name} is still there`)}`
+}

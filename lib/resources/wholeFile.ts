@@ -1,0 +1,38 @@
+/**
+ * A configuration file that one resource owns from the first to the last byte: its state, how it is read and compared.
+ */
+import { byField } from '../engine/diff.ts'
+import type { FieldChange, Output, Wanted } from '../engine/resource.ts'
+import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
+
+export type WholeFileState = {
+  content: string
+  /** Four octal digits; empty when something other than a file stands there. */
+  mode: string
+  /** `user:group` */
+  owner: string
+}
+
+/** The reader of a type whose resources are one file each. */
+export function wholeFileReader(pathOf: (name: string) => string): {
+  command(wanted: readonly Wanted<WholeFileState>[]): string
+  parse(output: Output, wanted: readonly Wanted<WholeFileState>[]): Map<string, WholeFileState | null>
+} {
+  return {
+    command: (wanted) => readSmallFiles(wanted.map(({ name }) => pathOf(name))),
+    parse(output, wanted) {
+      const files = parseSmallFiles(output)
+      return new Map(wanted.map(({ name }) => [name, stateOf(files.get(pathOf(name)))]))
+    },
+  }
+}
+
+function stateOf(file: SmallFile | undefined): WholeFileState | null {
+  if (file === undefined) return null
+  if (file.kind === 'file') return { content: file.bytes.toString('utf8'), mode: file.mode, owner: file.owner }
+  return { content: file.kind === 'link' ? `(a link to ${file.target})` : '(not a file)', mode: '', owner: '' }
+}
+
+export function diffWholeFile(desired: WholeFileState, observed: WholeFileState): FieldChange[] {
+  return byField(desired, observed).map((change) => (change.field === 'content' ? { ...change, form: 'text' } : change))
+}
