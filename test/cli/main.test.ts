@@ -105,14 +105,14 @@ test('a graph in DOT has one arrow for each need', async () => {
 })
 
 test('a pipe gets no colours, FORCE_COLOR brings them, and NO_COLOR outdoes it', async () => {
-  assert.not.match((await runSite(['graph'], { CI: '1' })).stdout, '\x1b')
-  assert.match((await runSite(['graph'], { FORCE_COLOR: '1' })).stdout, '\x1b[1m')
-  assert.not.match((await runSite(['graph'], { FORCE_COLOR: '1', NO_COLOR: '1' })).stdout, '\x1b')
-  assert.not.match((await runSite(['graph', '--no-color'], { FORCE_COLOR: '1' })).stdout, '\x1b')
+  assert.not.match((await runSite(['graph'], { env: { CI: '1' } })).stdout, '\x1b')
+  assert.match((await runSite(['graph'], { env: { FORCE_COLOR: '1' } })).stdout, '\x1b[1m')
+  assert.not.match((await runSite(['graph'], { env: { FORCE_COLOR: '1', NO_COLOR: '1' } })).stdout, '\x1b')
+  assert.not.match((await runSite(['graph', '--no-color'], { env: { FORCE_COLOR: '1' } })).stdout, '\x1b')
 })
 
 test('a mistake in a recipe is told with its line, and no host is contacted', async () => {
-  const { code, stderr } = await runSite(['plan'], { TITLE: 'No Good' })
+  const { code, stderr } = await runSite(['plan'], { env: { TITLE: 'No Good' } })
   assert.is(code, 1)
   assert.match(stderr, /^site\.ts:\d+: note: /)
 })
@@ -128,7 +128,7 @@ test('a site that is imported runs nothing', async () => {
 /** Packages of which some file was loaded by a command line. */
 async function packagesLoaded(args: readonly string[]): Promise<Set<string>> {
   const preload = new URL('./site/loaded.mjs', import.meta.url).href
-  const { stdout } = await runSite(args, { NODE_OPTIONS: `--import=${preload}` })
+  const { stdout } = await runSite(args, { env: { NODE_OPTIONS: `--import=${preload}` } })
   const names = [...stdout.matchAll(/^LOADED .*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//gm)].map(([, name]) => name!)
   return new Set(names)
 }

@@ -2,7 +2,7 @@
 import { resource } from '../../../lib/dsl/declare.ts'
 import type { ResourceType } from '../../../lib/engine/resource.ts'
 import type { PropsSchema } from '../../../lib/engine/schema.ts'
-import { forEach, sh } from '../../../lib/engine/shell.ts'
+import { forEach, raw, sh, type ShellText } from '../../../lib/engine/shell.ts'
 
 export type Note = {
   /** File name below /etc/notes. */
@@ -12,6 +12,12 @@ export type Note = {
   ensure?: 'present' | 'absent'
 }
 export type NoteState = { text: string }
+
+/** Texts that make writing a note go wrong, or wait for a word from outside. */
+const HINDRANCES: { [text: string]: ShellText } = {
+  fail: raw('echo "no ink left" >&2; exit 3'),
+  wait: raw('until [ -e /run/go-on ]; do sleep 0.1; done'),
+}
 
 const noteType: ResourceType<Note, NoteState> = {
   type: 'note',
@@ -43,7 +49,7 @@ const noteType: ResourceType<Note, NoteState> = {
   steps: ({ name, after }) => [
     {
       title: `write ${name}`,
-      run: sh`${after.text === 'fail' ? 'false' : 'true'}
+      run: sh`${HINDRANCES[after.text] ?? raw('true')}
 mkdir -p /etc/notes
 cp -- "$P/note" ${`/etc/notes/${name}`}`,
       payload: { note: after.text },

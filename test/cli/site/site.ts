@@ -14,7 +14,7 @@ export const hosts = inventory({
 export default site(hosts, {
   web() {
     const first = note({ title: 'first', text: 'one\n', tags: ['early'] })
-    const second = note({ title: 'second', text: 'two\n', after: first })
+    const second = note({ title: 'second', text: process.env['SECOND'] ?? 'two\n', after: first })
     note({ title: 'third', text: 'three\n', after: [first, second] })
   },
   db() {

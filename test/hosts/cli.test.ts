@@ -1,0 +1,108 @@
+/** The command line against a real host: output, exit codes, and what is left there. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { EXIT_CODES } from '../../lib/engine/report.ts'
+import { reportIn, runSite } from '../cli/site/run.ts'
+import { freshHost, sshOk } from '../support/host.ts'
+
+const test = suite('command line on a host')
+
+const host = await freshHost('debian-12')
+const at = (key = host.hostKey): string[] => {
+  const { user, address, port, identityFile } = host
+  return ['--at', `${user}@${address}:${port}`, '--identity', identityFile, '--host-key', key]
+}
+const web = ['--host', 'web-1', ...at()]
+
+test('plan says what would change, exits 2 when asked to, and leaves the host alone', async () => {
+  const { code, stdout } = await runSite(['plan', '--detailed-exitcode', ...web])
+  assert.is(code, EXIT_CODES.changes)
+  assert.match(stdout, /^web-1 {2}[\d.]+ {2}debian-12 {2}3 resources: 0 in sync, 3 to change$/m)
+  assert.match(stdout, /^ {2}\+ note first {3}site\.ts:\d+$/m)
+  assert.match(stdout, /^Plan: 3 create\. Nothing was changed\.$/m)
+  assert.is(await sshOk(host, 'ls /etc/notes /var/lib/keelson 2>/dev/null | wc -l'), '0\n')
+})
+
+test('a plan with changes exits 0 when nobody asked for more', async () => {
+  assert.is((await runSite(['plan', ...web])).code, EXIT_CODES.ok)
+})
+
+test('converge of one resource is marked partial and leaves the rest', async () => {
+  const { code, stdout } = await runSite(['converge', '--yes', '--only', 'early', ...web])
+  assert.is(code, EXIT_CODES.ok)
+  assert.match(stdout, /^PARTIAL plan: 1 create/m)
+  assert.is(await sshOk(host, 'ls /etc/notes'), 'first\n')
+})
+
+test('a change that fails is told with what the host said, and exits 7 when others were applied', async () => {
+  await sshOk(host, 'rm /etc/notes/first')
+  const { code, stdout } = await runSite(['converge', '--yes', ...web], { env: { SECOND: 'fail' } })
+  assert.is(code, EXIT_CODES.partial)
+  assert.match(stdout, /^site\.ts:\d+: note second on web-1: apply failed\n {2}ran {8}write second\n {2}exit {7}3\n/m)
+  assert.match(stdout, '  host said  no ink left\n')
+  assert.match(stdout, '1 resource on web-1 skipped: note third')
+  assert.match(stdout, /^web-1 applied in part: 1 changed, 1 failed, 1 skipped in /m)
+})
+
+test('under --json stdout is the report alone', async () => {
+  const ended = await runSite(['converge', '--yes', '--json', ...web])
+  assert.is(ended.code, EXIT_CODES.ok)
+  assert.is(ended.stdout.trimEnd().split('\n').length, 1)
+  const report = reportIn(ended)
+  assert.is(Reflect.get(report, 'command'), 'converge')
+  assert.equal(Reflect.get(report, 'exit'), { code: 0, name: 'ok' })
+  assert.match(ended.stdout, `{"host":"web-1","address":"${host.address}","summary":{`)
+  assert.equal(ended.stdout.match(/"ref":"[^"]+"|"outcome":"[^"]+"/g), [
+    '"ref":"note:second"',
+    '"outcome":"changed"',
+    '"ref":"note:third"',
+    '"outcome":"changed"',
+  ])
+})
+
+test('a plan after that is empty, also for --detailed-exitcode', async () => {
+  const { code, stdout } = await runSite(['plan', '--detailed-exitcode', ...web])
+  assert.is(code, EXIT_CODES.ok)
+  assert.match(stdout, 'Plan: nothing to do · 3 unchanged. Nothing was changed.\n')
+})
+
+test('what another hand changed is shown as drift', async () => {
+  await sshOk(host, 'echo other > /etc/notes/first')
+  assert.match((await runSite(['plan', ...web])).stdout, /~ note first {2}site\.ts:\d+ {3}drift: edited on the host/)
+})
+
+test('a wrong host key exits 5, also with --yes, and shows both', async () => {
+  const other = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJj8FQx1r8Dk2GmE2Cz3vT0F0bX2mTq6jvQd0bq3rGxA'
+  const { code, stdout } = await runSite(['converge', '--yes', '--host', 'web-1', ...at(other)])
+  assert.is(code, EXIT_CODES.unreachable)
+  assert.match(stdout, /web-1: .* shows ssh-ed25519 SHA256:\S+; expected ssh-ed25519 SHA256:/)
+})
+
+test('a host that cannot be reached exits 5, in the report as well', async () => {
+  const { code, stdout } = await runSite(['plan', '--host', 'web-1', '--at', 'root@127.0.0.1:1', '--json'])
+  assert.is(code, EXIT_CODES.unreachable)
+  assert.match(stdout, '"exit":{"code":5,"name":"unreachable"}')
+})
+
+test('an interrupt exits 130, names the unit, and what was handed over is finished', async () => {
+  const { code, stderr } = await runSite(['converge', '--yes', ...web], {
+    env: { SECOND: 'wait' },
+    // By then the stage is on the host.
+    interruptAt: 'ok note first',
+  })
+  assert.is(code, EXIT_CODES.interrupted)
+  const [, unit] = /finished on the host, by (keelson-\S+)$/m.exec(stderr) ?? []
+  assert.ok(unit, stderr)
+  assert.is(await sshOk(host, `systemctl is-active ${unit}; cat /etc/notes/second`), 'active\ntwo\n')
+  await sshOk(host, 'touch /run/go-on; timeout 20 sh -c "until grep -qx wait /etc/notes/second; do sleep 0.1; done"')
+})
+
+test('converge after an interrupt goes on from there, once the worker left behind may be replaced', async () => {
+  const again = () => runSite(['converge', '--yes', ...web], { env: { SECOND: 'wait' } })
+  let ended = await again()
+  for (let tries = 0; ended.code === EXIT_CODES.locked && tries < 20; tries += 1) ended = await again()
+  assert.is(ended.code, EXIT_CODES.ok, ended.stdout)
+  assert.is((await runSite(['plan', '--detailed-exitcode', ...web], { env: { SECOND: 'wait' } })).code, EXIT_CODES.ok)
+})
+
+test.run()
