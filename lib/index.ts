@@ -3,16 +3,25 @@
  */
 import { resource } from './dsl/declare.ts'
 import { aptPackage as aptPackageType } from './resources/aptPackage.ts'
+import { authorizedKeys as authorizedKeysType } from './resources/authorizedKeys.ts'
 import { command as commandType } from './resources/command.ts'
+import { cronJob as cronJobType } from './resources/cronJob.ts'
 import { directory as directoryType } from './resources/directory.ts'
 import { dropIn as dropInType } from './resources/dropIn.ts'
 import { edit as editType } from './resources/edit.ts'
 import { file as fileType } from './resources/file.ts'
+import { group as groupType } from './resources/group.ts'
+import { nginxSnippet as nginxSnippetType } from './resources/nginxSnippet.ts'
+import { nginxVhost as nginxVhostType } from './resources/nginxVhost.ts'
 import { service as serviceType } from './resources/service.ts'
+import { sudoers as sudoersType } from './resources/sudoers.ts'
 import { symlink as symlinkType } from './resources/symlink.ts'
+import { sysctl as sysctlType } from './resources/sysctl.ts'
 import { timer as timerType } from './resources/timer.ts'
 import { unit as unitType } from './resources/unit.ts'
+import { user as userType } from './resources/user.ts'
 
+export { site } from './cli/site.ts'
 export { conf } from './dsl/conf.ts'
 export { inventory } from './dsl/inventory.ts'
 export { secret } from './dsl/secret.ts'
@@ -20,12 +29,20 @@ export type { Common, Handle } from './dsl/declare.ts'
 export type { Host } from './dsl/inventory.ts'
 
 export const aptPackage = resource(aptPackageType)
+export const authorizedKeys = resource(authorizedKeysType)
 export const command = resource(commandType)
+export const cronJob = resource(cronJobType)
 export const directory = resource(directoryType)
 export const dropIn = resource(dropInType)
 export const edit = resource(editType)
 export const file = resource(fileType)
+export const group = resource(groupType)
+export const nginxSnippet = resource(nginxSnippetType)
+export const nginxVhost = resource(nginxVhostType)
 export const service = resource(serviceType)
+export const sudoers = resource(sudoersType)
 export const symlink = resource(symlinkType)
+export const sysctl = resource(sysctlType)
 export const timer = resource(timerType)
 export const unit = resource(unitType)
+export const user = resource(userType)

@@ -49,6 +49,8 @@ export type Host<Data extends object = object> = {
   readonly codename: 'bookworm' | 'trixie'
   readonly server: Server
   readonly roles: readonly string[]
+  /** True for a container that stands in for the machine: kernel settings outside net.* cannot be set in one. */
+  readonly container: boolean
   readonly data: Data
 }
 
@@ -127,10 +129,11 @@ function isPlainObject(value: object): boolean {
   return Object.getPrototypeOf(value) === Object.prototype
 }
 
-/** What recipes see of a host, with the machine's own size where it stands in for the real one. */
+/** What recipes see of a host, with the machine's own size where another stands in for the real one. */
 export function hostOf<Data extends object>(
   entry: InventoryHost<Data>,
   size?: { cpus: number; memoryMiB: number },
+  container = false,
 ): Host<Data> {
   const host = {
     name: entry.name,
@@ -139,6 +142,7 @@ export function hostOf<Data extends object>(
     codename: entry.os === 'debian-12' ? ('bookworm' as const) : ('trixie' as const),
     server: { ...serverNamed(entry.server), ...size },
     roles: entry.roles,
+    container,
     data: entry.data,
   }
   return deepFreeze(structuredClone(host))

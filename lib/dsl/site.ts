@@ -32,7 +32,7 @@ export type Site = {
 }
 
 /** A machine that stands in for the inventory's. */
-export type Override = { address?: string; cpus?: number; memoryMiB?: number }
+export type Override = { address?: string; cpus?: number; memoryMiB?: number; container?: boolean }
 
 export function defineSite<Data extends object>(
   file: string,
@@ -57,14 +57,11 @@ function evaluateHost<Data extends object>(
   root: string,
   entry: InventoryHost<Data>,
   roles: { readonly [role: string]: Role<Data> },
-  { address = entry.address, ...size }: Override,
+  { address = entry.address, container = false, cpus, memoryMiB }: Override,
   validate: Validate,
 ): Catalog {
-  const { cpus, memoryMiB } = size
-  const host = hostOf(
-    { ...entry, address },
-    cpus === undefined || memoryMiB === undefined ? undefined : { cpus, memoryMiB },
-  )
+  const size = cpus === undefined || memoryMiB === undefined ? undefined : { cpus, memoryMiB }
+  const host = hostOf({ ...entry, address }, size, container)
   const declarations = collect(root, () => {
     for (const role of entry.roles) {
       const result: unknown = deterministic(() => roles[role]!(host))
