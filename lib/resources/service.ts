@@ -151,8 +151,8 @@ export const service: ResourceType<Service, ServiceState> = {
   },
   consequence,
   steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
-  // Its package or unit file is what takes a service away.
   remove: () => [],
+  holdsData: 'its package or unit file is what takes a service away',
 }
 
 function unitOf(name: string): string {
@@ -307,15 +307,21 @@ function consequence(change: Change<ServiceState>): Consequence {
 
 type ServiceChange = Extract<Change<ServiceState>, { kind: 'create' | 'change' }>
 
-function titleOf(change: ServiceChange): string {
-  const { name, fields } = change
-  const what = fields.map(({ field, after, followUp }) => {
-    if (followUp) return followUp.action
-    if (field === 'running') return after === true ? 'start' : 'stop'
-    if (field === 'enabled') return after === true ? 'enable' : 'disable'
-    return after === true ? 'mask' : 'unmask'
+function titleOf({ name, kind, fields }: ServiceChange): string {
+  const what = fields.flatMap(({ field, after, followUp }) => {
+    if (followUp) return [followUp.action]
+    const [yes, no] = VERBS[field] ?? []
+    // A unit that was not there was not masked either.
+    if (yes === undefined || no === undefined || (kind === 'create' && after === false)) return []
+    return [after === true ? yes : no]
   })
   return `${what.length > 0 ? what.join(', ') : 'check'} ${name}`
+}
+
+const VERBS: { readonly [field: string]: readonly [yes: string, no: string] } = {
+  enabled: ['enable', 'disable'],
+  running: ['start', 'stop'],
+  masked: ['mask', 'unmask'],
 }
 
 function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {

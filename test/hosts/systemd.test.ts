@@ -1,0 +1,163 @@
+/**
+ * Units, drop-ins, timers and services on real hosts.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { resource } from '../../lib/dsl/declare.ts'
+import { dropIn as dropInType } from '../../lib/resources/dropIn.ts'
+import { service as serviceType } from '../../lib/resources/service.ts'
+import { timer as timerType } from '../../lib/resources/timer.ts'
+import { unit as unitType } from '../../lib/resources/unit.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
+import { freshHost, ssh, sshOk } from '../support/host.ts'
+
+const unit = resource(unitType)
+const dropIn = resource(dropInType)
+const timer = resource(timerType)
+const service = resource(serviceType)
+const test = suite('systemd on hosts')
+
+type World = { nice: number; listens: number[]; watch: string[]; up: boolean }
+const WORLD: World = { nice: 5, listens: [], watch: [], up: true }
+
+/** Everything there is to be: what is no longer declared is taken away. */
+const world =
+  (changes: Partial<World> = {}, more: () => void = () => {}) =>
+  (): void => {
+    const { nice, listens, watch, up } = { ...WORLD, ...changes }
+    unit({
+      name: 'api.service',
+      service: { ExecStart: { argv: ['/bin/sleep', '1000000'] } },
+      install: { WantedBy: 'multi-user.target' },
+    })
+    dropIn({
+      unit: 'api.service',
+      name: 'env',
+      service: { Nice: nice, Environment: { words: ['A=100% "b" c', 'B=$HOME'] } },
+    })
+    unit({ name: 'tick.service', service: { Type: 'oneshot', ExecStart: '/bin/true' } })
+    timer({ name: 'tick', onCalendar: '*-*-* 03:00:00' })
+    service({ name: 'api', enabled: up, running: up, settleMs: 200, timeoutMs: 500, listens, restartOn: watch })
+    more()
+  }
+
+for (const os of ['debian-12', 'debian-13'] as const) {
+  const host = await freshHost(os)
+  const said = async (declare: () => void): Promise<string> =>
+    (await convergeOn(host, declare)).changes.map(({ failure }) => failure?.said ?? '').join('\n')
+  const invocation = (): Promise<string> => sshOk(host, 'systemctl show -p InvocationID --value api')
+  const fragment = '/etc/systemd/system/api.service'
+
+  test(`${os}: a unit, its drop-in, its timer and its service are made at once`, async () => {
+    await convergeAsPlanned(host, world())
+    const environment = await sshOk(host, 'tr "\\0" "\\n" < /proc/$(systemctl show -p MainPID --value api)/environ')
+    assert.match(environment, 'A=100% "b" c\n')
+    assert.match(environment, 'B=$HOME\n')
+    assert.is(await sshOk(host, 'systemctl is-enabled api tick.timer'), 'enabled\nenabled\n')
+    assert.match(await sshOk(host, 'systemctl list-timers --no-legend tick.timer'), 'tick.service')
+  })
+
+  test(`${os}: a changed drop-in is written, and the service restarted for it`, async () => {
+    const before = await invocation()
+    const { plan } = await convergeAsPlanned(host, world({ nice: 7 }))
+    const followUp = changeOf(plan, 'service:api.service').fields[0]?.followUp
+    assert.is(followUp?.action, 'restart')
+    assert.match(followUp?.because ?? '', 'drop in')
+    assert.is.not(await invocation(), before)
+    assert.is((await sshOk(host, 'ps -o ni= -p $(systemctl show -p MainPID --value api)')).trim(), '7')
+  })
+
+  test(`${os}: a unit edited on the host is repaired, and so are its mode and owner`, async () => {
+    await sshOk(host, `echo Nice=9 >> ${fragment}; chmod 666 ${fragment}; chown daemon ${fragment}`)
+    const { plan } = await convergeAsPlanned(host, world())
+    const fields = changeOf(plan, 'unit:api.service').fields.map(({ field }) => field)
+    assert.equal(fields, ['content', 'mode', 'owner', 'loaded'])
+  })
+
+  test(`${os}: a daemon-reload that was lost is seen, without the file differing`, async () => {
+    await sshOk(host, `touch ${fragment}`)
+    const { plan } = await convergeAsPlanned(host, world())
+    assert.equal(
+      changeOf(plan, 'unit:api.service').fields.map(({ field }) => field),
+      ['loaded'],
+    )
+  })
+
+  test(`${os}: an unknown key is refused and nothing is written`, async () => {
+    const bad = world({}, () => {
+      unit({ name: 'bad.service', service: { ExecStart: '/bin/true', ExecStrat: 'x' } })
+    })
+    assert.match(await said(bad), 'Unknown key')
+    assert.is((await ssh(host, 'test -e /etc/systemd/system/bad.service')).exit, 1)
+  })
+
+  test(`${os}: a calendar expression systemd does not know is refused`, async () => {
+    const bad = world({}, () => {
+      timer({ name: 'never', onCalendar: 'frog' })
+    })
+    assert.match(await said(bad), 'Failed to parse calendar specification')
+    assert.is((await ssh(host, 'test -e /etc/systemd/system/never.timer')).exit, 1)
+  })
+
+  test(`${os}: a watched file is loaded once, also when it is taken away again`, async () => {
+    const declare = world({ watch: ['/etc/api'] })
+    await convergeOn(host, declare)
+    for (const edit of ['mkdir /etc/api; echo 1 > /etc/api/conf', 'rm /etc/api/conf']) {
+      await sshOk(host, edit)
+      const { plan } = await convergeAsPlanned(host, declare)
+      assert.match(changeOf(plan, 'service:api.service').fields[0]?.followUp?.because ?? '', '/etc/api')
+    }
+    await sshOk(host, 'touch /etc/api/passing; rm /etc/api/passing')
+    assert.equal((await planOn(host, declare)).changes, [])
+  })
+
+  test(`${os}: a service that dies after a second has failed, in its own words`, async () => {
+    const dies = world({}, () => {
+      unit({
+        name: 'dies.service',
+        service: { Type: 'exec', ExecStart: '/bin/sh -c "echo no database; sleep 1; exit 3"' },
+      })
+      service({ name: 'dies', running: true })
+    })
+    assert.match(await said(dies), 'no database')
+  })
+
+  test(`${os}: a start whose port never answers is not forgotten by the next converge`, async () => {
+    await sshOk(host, 'systemctl stop api')
+    assert.match(await said(world({ listens: [8077] })), 'nothing listens on 8077')
+    const { plan } = await convergeAsPlanned(host, world())
+    assert.is(changeOf(plan, 'service:api.service').fields[0]?.followUp?.action, 'restart')
+  })
+
+  test(`${os}: a service of a package is masked and unmasked`, async () => {
+    const masked = (yes: boolean): (() => void) =>
+      world({}, () => {
+        service({ name: 'systemd-pstore', masked: yes })
+      })
+    await convergeAsPlanned(host, masked(true))
+    assert.is(await sshOk(host, 'systemctl show -p LoadState --value systemd-pstore'), 'masked\n')
+    await convergeAsPlanned(host, masked(false))
+    assert.is(await sshOk(host, 'systemctl show -p LoadState --value systemd-pstore'), 'loaded\n')
+  })
+
+  test(`${os}: a service is stopped and disabled`, async () => {
+    await convergeAsPlanned(host, world({ up: false }))
+    assert.is((await ssh(host, 'systemctl is-active api')).stdout, 'inactive\n')
+    assert.is((await ssh(host, 'systemctl is-enabled api')).stdout, 'disabled\n')
+  })
+
+  test(`${os}: what is absent is stopped, disabled and gone`, async () => {
+    await convergeAsPlanned(host, world())
+    await convergeAsPlanned(host, () => {
+      timer({ name: 'tick', ensure: 'absent' })
+      unit({ name: 'tick.service', ensure: 'absent' })
+      dropIn({ unit: 'api.service', name: 'env', ensure: 'absent' })
+      unit({ name: 'api.service', ensure: 'absent' })
+    })
+    assert.is((await ssh(host, 'pgrep -x -f "/bin/sleep 1000000"')).exit, 1)
+    assert.is((await ssh(host, 'ls /etc/systemd/system/*.wants/ | grep -E "api|tick"')).exit, 1)
+    assert.is(await sshOk(host, 'systemctl show -p LoadState --value api tick.timer'), 'not-found\n\nnot-found\n')
+  })
+}
+
+test.run()
