@@ -82,11 +82,17 @@ function inOrder(groups: readonly Group[]): Task[] {
     sorted.push(group)
   }
   groups.forEach(place)
-  return sorted.map((group) => ({
+  return sorted.map((group, position) => ({
     items: group.items,
     after: [...group.after].map((need) => sorted.indexOf(need)).sort((a, b) => a - b),
-    comparable: group.items[0]!.type.steady === true || group.after.size === 0,
+    comparable: isComparable(group, sorted.slice(0, position)),
   }))
+}
+
+/** Resources of one type may be read from one place, such as the files of sysctl.d: one's step alters all readings. */
+function isComparable({ items, after }: Group, earlier: readonly Group[]): boolean {
+  const { type } = items[0]!
+  return type.steady === true || (after.size === 0 && !earlier.some((group) => group.items[0]!.type === type))
 }
 
 /** The shell steps of a task's items. */
