@@ -1,0 +1,34 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { parseAt } from '../../lib/cli/machine.ts'
+
+const test = suite('--at')
+
+const good = {
+  'root@192.0.2.1': { user: 'root', address: '192.0.2.1' },
+  'web.example.com': { address: 'web.example.com' },
+  'deploy@web.example.com:2222': { user: 'deploy', address: 'web.example.com', port: 2222 },
+  'root@[2001:db8::1]:22': { user: 'root', address: '2001:db8::1', port: 22 },
+  'root@2001:db8::1': { user: 'root', address: '2001:db8::1' },
+}
+for (const [at, target] of Object.entries(good)) {
+  test(`${at} is understood`, () => {
+    assert.equal(parseAt(at, {}), target)
+  })
+}
+
+for (const at of ['', 'root@', '@web', 'root@a b', 'root@web:', 'root@web:port', 'root@-oProxyCommand=x', '-l@web']) {
+  test(`${JSON.stringify(at)} is refused`, () => {
+    assert.throws(() => parseAt(at, {}), /--at takes USER@ADDRESS\[:PORT\]/)
+  })
+}
+
+test('a key file and a host key go with the address', () => {
+  assert.equal(parseAt('web', { identity: '/k', hostKey: 'ssh-ed25519 AAAA' }), {
+    address: 'web',
+    identityFile: '/k',
+    hostKey: 'ssh-ed25519 AAAA',
+  })
+})
+
+test.run()
