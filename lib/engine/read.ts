@@ -134,7 +134,12 @@ export function stateIn(readings: ReadonlyMap<string, TypeReading>, type: string
  */
 export function fingerprintText(type: AnyType, wanted: readonly Wanted<Json>[], mark: string): string {
   // The worker's steps run under `set -eu`, the client's read does not.
-  return `set +eu; (\n${sectionText([{ type, wanted: [...wanted] }], mark)}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
+  return `set +eu; (\n${sectionText([{ type, wanted: [...wanted] }], innerMark(mark))}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
+}
+
+/** An interpreter's marks within a fingerprint must not be taken for those of the program around it. */
+function innerMark(mark: string): string {
+  return `${mark}-seen`
 }
 
 export function fingerprintOf(bytes: Buffer): string {
@@ -147,7 +152,7 @@ export function fingerprintOutput(bytes: Buffer, type: AnyType, mark: string): O
   const at = text.lastIndexOf('\n')
   const whole: Output = { stdout: text.slice(0, at), stderr: '', exit: Number(text.slice(at + 1)) }
   if (type.read.via === undefined) return whole
-  const own = frames(`${whole.stdout}\n`, mark).get(type.type)
+  const own = frames(`${whole.stdout}\n`, innerMark(mark)).get(type.type)
   return own === undefined ? whole : { stdout: own.text, stderr: '', exit: own.exit }
 }
 
