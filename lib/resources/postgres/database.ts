@@ -1,0 +1,244 @@
+/**
+ * A PostgreSQL database.
+ * Read from pg_database; changed with CREATE DATABASE, which is all or nothing, ALTER DATABASE and DROP DATABASE.
+ */
+import { byField } from '../../engine/diff.ts'
+import type { Change, Consequence, FieldChange, ResourceType, Step } from '../../engine/resource.ts'
+import { Unknown } from '../../engine/resource.ts'
+import { ensure } from '../../engine/schema.ts'
+import {
+  canonicalSettings,
+  commentStatements,
+  parseSettings,
+  type Settings,
+  settingsSchema,
+  settingStatements,
+} from './ownSettings.ts'
+import { parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
+import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName } from './sql.ts'
+
+export type PostgresDatabase = {
+  name: string
+  /** A new one belongs to postgres when omitted. */
+  owner?: string
+  /** Fixed when it is created: `UTF8`. The cluster's own when omitted. */
+  encoding?: string
+  /** Fixed when it is created: collation and character classes, `de_DE.UTF-8`. The cluster's own when omitted. */
+  locale?: string
+  /** Only used when it is created. @default template0 when encoding or locale is given, else template1 */
+  template?: string
+  /** Connections at once; -1 for no limit. */
+  connectionLimit?: number
+  allowConnections?: boolean
+  /** Whether every role may connect, as PostgreSQL has it in a new database. False revokes that. */
+  publicConnect?: boolean
+  /** Exactly the settings its sessions start with (ALTER DATABASE SET): `{ timezone: 'UTC' }`. */
+  settings?: { readonly [name: string]: SettingValue }
+  /** Empty for none. */
+  comment?: string
+  /** Dropped with all its data only when `absent` is written, and only while nobody is connected. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+type DatabaseState = {
+  owner?: string | undefined
+  encoding?: string | undefined
+  locale?: string | undefined
+  /** Desired only. */
+  template?: string | undefined
+  connectionLimit?: number | undefined
+  allowConnections?: boolean | undefined
+  publicConnect?: boolean | undefined
+  settings?: Settings | undefined
+  comment?: string | undefined
+}
+
+/** What CREATE DATABASE fixes. */
+const FIXED = ['encoding', 'locale'] as const
+/** pg_database.datconnlimit of a database whose DROP was interrupted (DATCONNLIMIT_INVALID_DB). */
+const INVALID = -2
+
+const localeName = { type: 'string', maxLength: 63, pattern: '^[A-Za-z][A-Za-z0-9_.@-]*$' } as const
+
+export const postgresDatabase: ResourceType<PostgresDatabase, DatabaseState> = {
+  type: 'postgres-database',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: sqlName,
+      owner: sqlName,
+      encoding: { type: 'string', maxLength: 20, pattern: '^[A-Za-z][A-Za-z0-9_-]*$' },
+      locale: localeName,
+      template: sqlName,
+      connectionLimit: { type: 'integer', minimum: -1, maximum: 262_143 },
+      allowConnections: { type: 'boolean' },
+      publicConnect: { type: 'boolean' },
+      settings: settingsSchema,
+      comment: { type: 'string', maxLength: 10_000 },
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: ({ name, owner, template, ensure: presence }) => [
+    ...nameMistakes({ name, owner, template }),
+    ...(presence === 'absent' && ['postgres', 'template0', 'template1'].includes(name)
+      ? [`${name} belongs to PostgreSQL itself: it stays`]
+      : []),
+  ],
+  desired: desiredDatabase,
+  needs: (_name, { owner, template }) => [
+    ...SERVER_PACKAGES,
+    ...(owner === undefined ? [] : [`postgres-role:${owner}`]),
+    ...(template === undefined ? [] : [`postgres-database:${template}`]),
+  ],
+  read: {
+    via: psql,
+    command: (wanted) => readQuery(wanted.map(({ name }) => name)),
+    parse(output) {
+      const read = parseRows<DatabaseRow>(output, DATABASE_FIELDS)
+      return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedDatabase(row)]))
+    },
+  },
+  diff: diffDatabase,
+  consequence,
+  steps: databaseSteps,
+  remove: ({ name }) => [
+    sqlStep({
+      title: `drop database ${name}`,
+      sql: `drop database if exists ${identifier(name)};\n`,
+      next: 'the database and its data are still there; end what is connected to it, and converge again',
+    }),
+  ],
+  holdsData: 'a database holds data',
+}
+
+function desiredDatabase(props: PostgresDatabase): DatabaseState | null {
+  if (props.ensure === 'absent') return null
+  const { owner, encoding, locale, template, connectionLimit, allowConnections, publicConnect, comment } = props
+  return {
+    owner,
+    encoding: encoding === undefined ? undefined : canonicalEncoding(encoding),
+    locale: locale === undefined ? undefined : canonicalLocale(locale),
+    template,
+    connectionLimit,
+    allowConnections,
+    publicConnect,
+    settings: props.settings === undefined ? undefined : canonicalSettings(props.settings),
+    comment,
+  }
+}
+
+/** `UTF-8` is `UTF8`; the other names have no hyphen. */
+function canonicalEncoding(name: string): string {
+  return name.toUpperCase().replaceAll('-', '')
+}
+
+/** glibc takes `de_DE.UTF-8` and `de_DE.utf8` for one locale; the second is how `locale -a` has it. */
+function canonicalLocale(name: string): string {
+  return name.replace(/\.[^@]*/, (codeset) => codeset.toLowerCase().replaceAll('-', ''))
+}
+
+function readQuery(names: readonly string[]): string {
+  return `select json_build_object('name', datname, 'owner', pg_get_userbyid(datdba),
+  'encoding', pg_encoding_to_char(encoding), 'collate', datcollate, 'ctype', datctype,
+  'connectionLimit', datconnlimit, 'allowConnections', datallowconn,
+  'publicConnect', exists (select from aclexplode(coalesce(datacl, acldefault('d', datdba)))
+    where grantee = 0 and privilege_type = 'CONNECT'),
+  'settings', (select to_json(setconfig) from pg_db_role_setting where setdatabase = d.oid and setrole = 0),
+  'comment', coalesce(shobj_description(oid, 'pg_database'), ''))
+from pg_database d where datname in ${literals(names)} order by datname;`
+}
+
+type DatabaseRow = {
+  name: string
+  owner: string
+  encoding: string
+  collate: string
+  ctype: string
+  connectionLimit: number
+  allowConnections: boolean
+  publicConnect: boolean
+  settings: string[] | null
+  comment: string
+}
+
+const DATABASE_FIELDS = ['name', 'owner', 'encoding', 'collate', 'ctype', 'connectionLimit', 'publicConnect'] as const
+
+function observedDatabase(row: DatabaseRow): DatabaseState | Unknown {
+  if (row.connectionLimit === INVALID)
+    return new Unknown(`an earlier DROP DATABASE of ${JSON.stringify(row.name)} was interrupted; drop it again by hand`)
+  const { name: _name, collate, ctype, settings, ...state } = row
+  const locales = [...new Set([collate, ctype].map(canonicalLocale))]
+  return { ...state, locale: locales.join(' and '), settings: parseSettings(settings) }
+}
+
+function diffDatabase({ template: _template, ...desired }: DatabaseState, observed: DatabaseState): FieldChange[] {
+  return byField(desired, observed)
+}
+
+function consequence(change: Change<DatabaseState>): Consequence {
+  if (change.kind === 'remove') return 'destructive'
+  const shutsOut = change.kind === 'change' && change.after.allowConnections === false
+  return shutsOut && change.before.allowConnections === true ? 'disruptive' : 'safe'
+}
+
+type DatabaseChange = Extract<Change<DatabaseState>, { kind: 'create' | 'change' }>
+
+function databaseSteps(change: DatabaseChange): Step[] {
+  const { name, kind, after, fields } = change
+  const fixed = FIXED.filter((field) => kind === 'change' && fields.some((each) => each.field === field))
+  if (fixed.length > 0) return [{ title: `alter database ${name}`, run: `fail ${quoteFixed(fixed)}` }]
+  return [
+    sqlStep({
+      title: `${kind === 'create' ? 'create' : 'alter'} database ${name}`,
+      sql: [...createStatements(name, after), ...alterStatements(change), ''].join('\n'),
+      next: 'correct what the server says and converge again',
+    }),
+  ]
+}
+
+function quoteFixed(fields: readonly string[]): string {
+  return `'${fields.join(' and ')} cannot be changed in an existing database: dump it, restore it into a new one, or declare what is there; nothing was changed'`
+}
+
+function createStatements(name: string, { owner, encoding, locale, template }: DatabaseState): string[] {
+  const from = template ?? (encoding === undefined && locale === undefined ? undefined : 'template0')
+  const options = [
+    ...(owner === undefined ? [] : [`owner ${identifier(owner)}`]),
+    ...(from === undefined ? [] : [`template ${identifier(from)}`]),
+    ...(encoding === undefined ? [] : [`encoding ${literal(encoding)}`]),
+    ...(locale === undefined ? [] : [`lc_collate ${literal(locale)} lc_ctype ${literal(locale)}`]),
+  ]
+  return [
+    `select not exists (select from pg_database where datname = ${literal(name)}) as k_new \\gset`,
+    '\\if :k_new',
+    `create database ${[identifier(name), ...options].join(' ')};`,
+    '\\endif',
+  ]
+}
+
+function alterStatements({ name, before, after }: DatabaseChange): string[] {
+  const database = identifier(name)
+  const { owner, connectionLimit, allowConnections, publicConnect, settings, comment } = after
+  const have = before === null || before instanceof Unknown ? undefined : before.settings
+  return [
+    'begin;',
+    ...(owner === undefined ? [] : [`alter database ${database} owner to ${identifier(owner)};`]),
+    ...(connectionLimit === undefined ? [] : [`alter database ${database} connection limit ${connectionLimit};`]),
+    ...(allowConnections === undefined
+      ? []
+      : [`alter database ${database} allow_connections ${String(allowConnections)};`]),
+    ...(publicConnect === undefined ? [] : [publicStatement(database, publicConnect)]),
+    ...settingStatements(`database ${database}`, settings, have),
+    ...commentStatements('database', name, comment),
+    'commit;',
+  ]
+}
+
+function publicStatement(database: string, connect: boolean): string {
+  return connect
+    ? `grant connect on database ${database} to public;`
+    : `revoke connect on database ${database} from public;`
+}

@@ -1,0 +1,143 @@
+/**
+ * An extension in one PostgreSQL database.
+ * Read from pg_extension; changed with CREATE, ALTER and DROP EXTENSION.
+ */
+import { byField } from '../../engine/diff.ts'
+import { groupBy } from '../../engine/group.ts'
+import type { FieldChange, ResourceType, Step } from '../../engine/resource.ts'
+import { Unknown } from '../../engine/resource.ts'
+import { ensure } from '../../engine/schema.ts'
+import { inDatabases, parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
+import { identifier, literal, literals, nameMistakes, sqlName } from './sql.ts'
+
+export type PostgresExtension = {
+  /** As CREATE EXTENSION knows it: `pgcrypto`, `vector`. Its package must be installed. */
+  name: string
+  database: string
+  /** Schema its objects are in, made when it is missing. */
+  schema?: string
+  /** `'1.10'`; `'default'` follows what the installed package brings. Left as it is when omitted. */
+  version?: string
+  /** Dropped only while nothing else in the database depends on it. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+type ExtensionState = {
+  schema?: string | undefined
+  version?: string | undefined
+  /** Observed only: the version of the installed package; null when it is gone. */
+  packaged?: string | null
+}
+
+export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> = {
+  type: 'postgres-extension',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name', 'database'],
+    properties: {
+      name: { type: 'string', maxLength: 63, pattern: '^[A-Za-z][A-Za-z0-9_-]*$' },
+      database: sqlName,
+      schema: sqlName,
+      version: { type: 'string', maxLength: 63, pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$' },
+      ensure,
+    },
+  },
+  name: (props) => `${props.database}/${props.name}`,
+  check: ({ database, schema }) => nameMistakes({ database, schema }),
+  desired: ({ schema, version, ensure: presence }) => (presence === 'absent' ? null : { schema, version }),
+  needs: (name) => [
+    ...SERVER_PACKAGES,
+    `postgres-database:${placeOf(name).database}`,
+    // Some will only be created when the library was loaded at the start.
+    'postgres-setting:shared_preload_libraries',
+  ],
+  read: {
+    via: psql,
+    command(wanted) {
+      const places = groupBy(
+        wanted.map(({ name }) => placeOf(name)),
+        ({ database }) => database,
+      )
+      return inDatabases(
+        [...places].map(([database, ofIt]) => ({ database, query: readQuery(ofIt.map(({ extension }) => extension)) })),
+      )
+    },
+    parse(output) {
+      const read = parseRows<ExtensionRow>(output, ['database', 'name', 'schema', 'version'])
+      return read instanceof Unknown ? read : new Map(read.map(observedExtension))
+    },
+  },
+  diff: diffExtension,
+  consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
+  steps: ({ name, after }) => [extensionStep(name, after)],
+  remove({ name }) {
+    const { database, extension } = placeOf(name)
+    return [
+      sqlStep({
+        title: `drop extension ${extension} in ${database}`,
+        sql: `drop extension if exists ${identifier(extension)};\n`,
+        next: 'the extension stays; drop or change what the server says depends on it, and converge again',
+        database,
+      }),
+    ]
+  },
+  holdsData: 'an extension may keep data in tables and columns of its own',
+}
+
+/** No extension has a slash in its name, a database may. */
+function placeOf(name: string): { database: string; extension: string } {
+  const slash = name.lastIndexOf('/')
+  return { database: name.slice(0, slash), extension: name.slice(slash + 1) }
+}
+
+type ExtensionRow = { database: string; name: string; schema: string; version: string; packaged: string | null }
+
+function readQuery(names: readonly string[]): string {
+  return `select json_build_object('database', current_database(), 'name', extname, 'version', extversion,
+  'schema', (select nspname from pg_namespace where oid = extnamespace),
+  'packaged', (select default_version from pg_available_extensions where name = extname))
+from pg_extension where extname in ${literals(names)} order by extname;`
+}
+
+function observedExtension({ database, name, ...state }: ExtensionRow): [string, ExtensionState] {
+  return [`${database}/${name}`, state]
+}
+
+function diffExtension({ schema, version }: ExtensionState, observed: ExtensionState): FieldChange[] {
+  // A package that is gone cannot update what it left.
+  const wanted = version === 'default' ? (observed.packaged ?? undefined) : version
+  return byField({ schema, version: wanted }, observed)
+}
+
+function extensionStep(name: string, { schema, version }: ExtensionState): Step {
+  const { database, extension } = placeOf(name)
+  const [ext, inSchema] = [identifier(extension), schema === undefined ? undefined : identifier(schema)]
+  const to = version === undefined || version === 'default' ? undefined : literal(version)
+  return sqlStep({
+    title: `set up extension ${extension} in ${database}`,
+    sql: [
+      'begin;',
+      ...(inSchema === undefined ? [] : [`create schema if not exists ${inSchema};`]),
+      `create extension if not exists ${ext}${inSchema === undefined ? '' : ` schema ${inSchema}`}${to === undefined ? '' : ` version ${to}`};`,
+      ...moveStatements(extension, schema),
+      ...(version === undefined ? [] : [`alter extension ${ext} update${to === undefined ? '' : ` to ${to}`};`]),
+      'commit;',
+      '',
+    ].join('\n'),
+    next: 'nothing was changed; install the package that brings the extension, or correct what the server says',
+    database,
+  })
+}
+
+/** Not every extension can be moved, and asking one to go where it is would be refused all the same. */
+function moveStatements(extension: string, schema: string | undefined): string[] {
+  if (schema === undefined) return []
+  return [
+    `select exists (select from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+  where extname = ${literal(extension)} and nspname <> ${literal(schema)}) as k_moves \\gset`,
+    '\\if :k_moves',
+    `alter extension ${identifier(extension)} set schema ${identifier(schema)};`,
+    '\\endif',
+  ]
+}

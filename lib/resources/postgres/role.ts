@@ -1,0 +1,285 @@
+/**
+ * A PostgreSQL role.
+ * Read from pg_authid and its neighbours; changed with CREATE ROLE, ALTER ROLE, GRANT and DROP ROLE.
+ *
+ * A password is sent as a ready SCRAM verifier: the server, its log and pg_stat_statements never see the clear text.
+ * Whether it differs is computed from the stored salt and count, because every new verifier has a salt of its own.
+ */
+import { byField } from '../../engine/diff.ts'
+import type { Change, Context, FieldChange, ResourceType, Step } from '../../engine/resource.ts'
+import { Unknown } from '../../engine/resource.ts'
+import { ensure, secretToken } from '../../engine/schema.ts'
+import type { Secret, SecretToken } from '../../engine/value.ts'
+import {
+  canonicalSettings,
+  commentStatements,
+  parseSettings,
+  type Settings,
+  settingsSchema,
+  settingStatements,
+} from './ownSettings.ts'
+import { parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
+import { isPasswordOf, newVerifier, type StoredPassword } from './scram.ts'
+import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName } from './sql.ts'
+
+/** Attributes left out are left as the host has them; a new role has PostgreSQL's defaults: none but `inherit`. */
+export type PostgresRole = {
+  name: string
+  login?: boolean
+  /** Stored as SCRAM-SHA-256. A stored MD5 or missing password counts as different. */
+  password?: Secret
+  superuser?: boolean
+  createdb?: boolean
+  createrole?: boolean
+  /** Has the privileges of the roles it is a member of without SET ROLE. */
+  inherit?: boolean
+  replication?: boolean
+  /** Is not held back by row-level security. */
+  bypassRls?: boolean
+  /** Connections at once; -1 for no limit. */
+  connectionLimit?: number
+  /** Until when the password is good: `2027-01-31`, `2027-01-31T12:00:00Z`, `infinity`. Days begin at midnight UTC. */
+  validUntil?: string
+  /** Exactly the roles it is a member of. */
+  memberOf?: readonly string[]
+  /** Exactly the settings its sessions start with (ALTER ROLE SET): `{ statement_timeout: '30s' }`. */
+  settings?: { readonly [name: string]: SettingValue }
+  /** Empty for none. */
+  comment?: string
+  /** A role that owns something, or is granted something elsewhere, is not dropped. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+const ATTRIBUTES = ['login', 'superuser', 'createdb', 'createrole', 'inherit', 'replication', 'bypassRls'] as const
+type Attribute = (typeof ATTRIBUTES)[number]
+
+type RoleState = { [name in Attribute]?: boolean | undefined } & {
+  connectionLimit?: number | undefined
+  validUntil?: string | undefined
+  memberOf?: string[] | undefined
+  settings?: Settings | undefined
+  comment?: string | undefined
+  password?: SecretToken | undefined
+  /** Observed only: what is stored, or why that is no SCRAM verifier. */
+  stored?: StoredPassword | 'none' | 'other'
+  /** Observed only: whether any object belongs to it. */
+  owns?: boolean
+}
+
+const WORDS: { [name in Attribute]: string } = {
+  login: 'login',
+  superuser: 'superuser',
+  createdb: 'createdb',
+  createrole: 'createrole',
+  inherit: 'inherit',
+  replication: 'replication',
+  bypassRls: 'bypassrls',
+}
+
+const flag = { type: 'boolean' } as const
+
+export const postgresRole: ResourceType<PostgresRole, RoleState> = {
+  type: 'postgres-role',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: sqlName,
+      login: flag,
+      password: secretToken,
+      superuser: flag,
+      createdb: flag,
+      createrole: flag,
+      inherit: flag,
+      replication: flag,
+      bypassRls: flag,
+      connectionLimit: { type: 'integer', minimum: -1, maximum: 262_143 },
+      validUntil: {
+        type: 'string',
+        pattern: '^(infinity|\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}:\\d{2}(Z|[+-]\\d{2}:\\d{2}))?)$',
+      },
+      memberOf: { type: 'array', items: sqlName, uniqueItems: true },
+      settings: settingsSchema,
+      comment: { type: 'string', maxLength: 10_000 },
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: ({ name, memberOf = [], validUntil, ensure: presence }) => [
+    ...nameMistakes({ name, ...Object.fromEntries(memberOf.map((role) => [`memberOf ${role}`, role])) }),
+    ...(isReserved(name) ? [`name ${JSON.stringify(name)} is reserved by PostgreSQL`] : []),
+    ...(memberOf.includes(name) ? [`${JSON.stringify(name)} cannot be a member of itself`] : []),
+    ...(validUntil !== undefined && canonicalTime(validUntil) === undefined
+      ? [`validUntil ${JSON.stringify(validUntil)} is no date of the calendar`]
+      : []),
+    ...(name === 'postgres' && presence === 'absent' ? ['Debian and Keelson need the role postgres: it stays'] : []),
+  ],
+  desired: desiredRole,
+  needs: (_name, { memberOf = [] }) => [...SERVER_PACKAGES, ...memberOf.map((role) => `postgres-role:${role}`)],
+  read: {
+    via: psql,
+    command: (wanted) => readQuery(wanted.map(({ name }) => name)),
+    parse(output) {
+      const read = parseRows<RoleRow>(output, ROLE_FIELDS)
+      return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedRole(row)]))
+    },
+  },
+  diff: diffRole,
+  consequence: () => 'safe',
+  steps: (change, context) => [roleStep(change, context)],
+  remove: ({ name }) => [
+    sqlStep({
+      title: `drop role ${name}`,
+      sql: `drop role if exists ${identifier(name)};\n`,
+      next: `the role stays, because of what the server says depends on it. In each of those databases, give it away (REASSIGN OWNED BY … TO …) or drop it (DROP OWNED BY …), and converge again`,
+    }),
+  ],
+  holdsData: (observed) => (observed instanceof Unknown || observed.owns === true ? 'it owns objects' : undefined),
+}
+
+function isReserved(name: string): boolean {
+  return name.startsWith('pg_') || name === 'public' || name === 'none'
+}
+
+function desiredRole(props: PostgresRole): RoleState | null {
+  if (props.ensure === 'absent') return null
+  const { password, validUntil, memberOf, settings, connectionLimit, comment } = props
+  return {
+    ...Object.fromEntries(ATTRIBUTES.map((name) => [name, props[name]])),
+    connectionLimit,
+    comment,
+    validUntil: validUntil === undefined ? undefined : canonicalTime(validUntil),
+    memberOf: memberOf === undefined ? undefined : [...memberOf].sort(),
+    settings: settings === undefined ? undefined : canonicalSettings(settings),
+    password: password?.toJSON(),
+  }
+}
+
+/** `2027-01-31T00:00:00Z`; undefined for a day that no month has. */
+function canonicalTime(text: string): string | undefined {
+  if (text === 'infinity') return text
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`)
+  const time = new Date(text.includes('T') ? text : `${text}T00:00:00Z`)
+  if (Number.isNaN(day.getTime()) || Number.isNaN(time.getTime())) return undefined
+  return day.toISOString().startsWith(text.slice(0, 10)) ? `${time.toISOString().slice(0, 19)}Z` : undefined
+}
+
+/** Of the verifier only salt, count and a digest leave the host. */
+function readQuery(names: readonly string[]): string {
+  return `select json_build_object(
+  'name', rolname, 'login', rolcanlogin, 'superuser', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole,
+  'inherit', rolinherit, 'replication', rolreplication, 'bypassRls', rolbypassrls, 'connectionLimit', rolconnlimit,
+  'validUntil', coalesce(case when isfinite(rolvaliduntil)
+    then to_char(rolvaliduntil at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end, 'infinity'),
+  'memberOf', (select coalesce(json_agg(distinct g.rolname order by g.rolname), '[]')
+    from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid),
+  'settings', (select to_json(setconfig) from pg_db_role_setting where setrole = a.oid and setdatabase = 0),
+  'comment', coalesce(shobj_description(oid, 'pg_authid'), ''),
+  'scheme', case when rolpassword is null then 'none' when rolpassword like 'SCRAM-SHA-256$%' then 'scram' else 'other' end,
+  'iterations', split_part(split_part(rolpassword, '$', 2), ':', 1),
+  'salt', split_part(split_part(rolpassword, '$', 2), ':', 2),
+  'digest', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'),
+  'owns', exists (select from pg_shdepend where refclassid = 'pg_authid'::regclass and refobjid = a.oid and deptype = 'o'))
+from pg_authid a where rolname in ${literals(names)} order by rolname;`
+}
+
+type RoleRow = { [name in Attribute]: boolean } & {
+  name: string
+  connectionLimit: number
+  validUntil: string
+  memberOf: string[]
+  settings: string[] | null
+  comment: string
+  scheme: 'none' | 'scram' | 'other'
+  iterations: string | null
+  salt: string | null
+  digest: string | null
+  owns: boolean
+}
+
+const ROLE_FIELDS = [...ATTRIBUTES, 'name', 'connectionLimit', 'validUntil', 'memberOf', 'scheme', 'owns'] as const
+
+function observedRole({
+  name: _name,
+  settings,
+  scheme,
+  iterations,
+  salt,
+  digest,
+  memberOf,
+  ...row
+}: RoleRow): RoleState {
+  return {
+    ...row,
+    memberOf: [...memberOf].sort(),
+    settings: parseSettings(settings),
+    stored: scheme === 'scram' ? { iterations: Number(iterations), salt: salt ?? '', digest: digest ?? '' } : scheme,
+  }
+}
+
+function diffRole({ password, ...desired }: RoleState, observed: RoleState, { reveal }: Context): FieldChange[] {
+  const fields = byField(desired, observed)
+  if (password === undefined) return fields
+  const { stored } = observed
+  const same = typeof stored === 'object' && isPasswordOf(stored, reveal(password))
+  return same ? fields : [...fields, { field: 'password', form: 'secret' }]
+}
+
+type RoleChange = Extract<Change<RoleState>, { kind: 'create' | 'change' }>
+
+function roleStep(change: RoleChange, context: Context): Step {
+  return sqlStep({
+    title: `${change.kind === 'create' ? 'create' : 'alter'} role ${change.name}`,
+    sql: roleSql(change, context),
+    next: 'nothing of the role was changed; correct what the server says and converge again',
+  })
+}
+
+/** One transaction. Creating and altering are one text, so that a step that was cut off can be run again. */
+function roleSql({ name, before, after, fields }: RoleChange, { reveal }: Context): string {
+  const role = identifier(name)
+  const have = before instanceof Unknown ? null : before
+  return [
+    // A statement refused for its value would otherwise be logged with the verifier in it.
+    `set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';`,
+    `set "pg_stat_statements"."track" = 'none';`,
+    '\\set VERBOSITY terse',
+    'begin;',
+    `select not exists (select from pg_roles where rolname = ${literal(name)}) as k_new \\gset`,
+    '\\if :k_new',
+    `create role ${role};`,
+    '\\endif',
+    ...attributeStatements(role, after),
+    ...memberStatements(name, after.memberOf),
+    ...settingStatements(`role ${role}`, after.settings, have?.settings),
+    ...commentStatements('role', name, after.comment),
+    ...(after.password !== undefined && fields.some(({ field }) => field === 'password')
+      ? [`alter role ${role} password ${literal(newVerifier(reveal(after.password)))};`]
+      : []),
+    'commit;',
+    '',
+  ].join('\n')
+}
+
+function attributeStatements(role: string, after: RoleState): string[] {
+  const { connectionLimit, validUntil } = after
+  const options = [
+    ...ATTRIBUTES.flatMap((name) => (after[name] === undefined ? [] : [`${after[name] ? '' : 'no'}${WORDS[name]}`])),
+    ...(connectionLimit === undefined ? [] : [`connection limit ${connectionLimit}`]),
+    ...(validUntil === undefined ? [] : [`valid until ${literal(validUntil)}`]),
+  ]
+  return options.length === 0 ? [] : [`alter role ${role} ${options.join(' ')};`]
+}
+
+/** The server writes the REVOKEs itself: only it knows who granted, which PostgreSQL 16 and later want to be told. */
+function memberStatements(name: string, memberOf: readonly string[] | undefined): string[] {
+  if (memberOf === undefined) return []
+  return [
+    `select format('revoke %s from %s granted by %s', m.roleid::regrole, m.member::regrole, m.grantor::regrole)
+  from pg_auth_members m join pg_roles g on g.oid = m.roleid
+  where m.member = (select oid from pg_roles where rolname = ${literal(name)})
+    and g.rolname not in ${literals(memberOf.length === 0 ? [''] : memberOf)} \\gexec`,
+    ...memberOf.map((group) => `grant ${identifier(group)} to ${identifier(name)};`),
+  ]
+}

@@ -1,0 +1,52 @@
+/**
+ * SCRAM-SHA-256 verifiers as PostgreSQL stores them (RFC 5802, RFC 7677; scram-common.c):
+ * `SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY`, the three in base64.
+ */
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
+import { saslprep } from '@mongodb-js/saslprep'
+
+/** PostgreSQL's own count (SCRAM_SHA_256_DEFAULT_ITERATIONS), so that its next password change alters nothing else. */
+const ITERATIONS = 4096
+
+/** What may be known of a stored verifier: enough to check a password against it, not to log in with. */
+export type StoredPassword = {
+  iterations: number
+  /** Base64. */
+  salt: string
+  /** SHA-256 of the whole verifier, hex. */
+  digest: string
+}
+
+export function isPasswordOf(stored: StoredPassword, password: string): boolean {
+  return sha256(verifier(password, stored.salt, stored.iterations)).toString('hex') === stored.digest
+}
+
+/** A new verifier with a salt of its own. */
+export function newVerifier(password: string): string {
+  return verifier(password, randomBytes(16).toString('base64'), ITERATIONS)
+}
+
+/** @param salt Base64. */
+export function verifier(password: string, salt: string, iterations: number): string {
+  const salted = pbkdf2Sync(prepared(password), Buffer.from(salt, 'base64'), iterations, 32, 'sha256')
+  const storedKey = sha256(hmac(salted, 'Client Key')).toString('base64')
+  const serverKey = hmac(salted, 'Server Key').toString('base64')
+  return `SCRAM-SHA-256$${iterations}:${salt}$${storedKey}:${serverKey}`
+}
+
+/** PostgreSQL takes a password that SASLprep forbids as it is (pg_saslprep in saslprep.c, and its callers). */
+function prepared(password: string): string {
+  try {
+    return saslprep(password) || password
+  } catch {
+    return password
+  }
+}
+
+function hmac(key: Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest()
+}
+
+function sha256(data: string | Buffer): Buffer {
+  return createHash('sha256').update(data).digest()
+}
