@@ -2,7 +2,8 @@
  * up: from a fresh machine to a running site to look at. Boots a throw-away host, converges the site's first host on
  * it, asks each of its domains for a page, and says how to open them in a browser.
  */
-import { get } from 'node:https'
+import http from 'node:http'
+import https from 'node:https'
 import type { Catalog } from '../engine/catalog.ts'
 import type { ExitName } from '../engine/report.ts'
 import { converge } from './commands/hosts.ts'
@@ -11,9 +12,11 @@ import { cleanLine } from './render/clean.ts'
 import { pad, widest } from './render/page.ts'
 import type { Setting } from './setting.ts'
 
-export const UP_HOST = 'takeclient'
+const UP_HOST = 'takeclient'
 const CLAIM = 'server_name:'
 const ANSWER_WITHIN_MS = 5000
+
+type Answer = { url: string; ok: boolean; said: string }
 
 export async function up(setting: Setting): Promise<ExitName> {
   const [host] = setting.site.hosts
@@ -44,11 +47,10 @@ export function domainsOf({ resources }: Catalog): string[] {
 async function showSite({ output }: Setting, address: string, domains: readonly string[]): Promise<ExitName> {
   const { colors } = output.out.page
   const answers = await Promise.all(domains.map((domain) => ask(address, domain)))
-  const column = widest(domains.map((domain) => `https://${domain}/`))
-  const lines = domains.map((domain, index) => {
-    const { ok, said } = answers[index]!
-    return `  ${ok ? colors.green('✓') : colors.red('✗')} ${pad(`https://${domain}/`, column)}  ${cleanLine(said)}`
-  })
+  const column = widest(answers.map(({ url }) => url))
+  const lines = answers.map(
+    ({ url, ok, said }) => `  ${ok ? colors.green('✓') : colors.red('✗')} ${pad(url, column)}  ${cleanLine(said)}`,
+  )
   const hint =
     domains.length === 0
       ? []
@@ -57,21 +59,28 @@ async function showSite({ output }: Setting, address: string, domains: readonly 
   return answers.every(({ ok }) => ok) ? 'ok' : 'error'
 }
 
-/** One GET over TLS to the address, as if its name were the domain. Any certificate will do: it is a stand-in. */
-function ask(address: string, domain: string): Promise<{ ok: boolean; said: string }> {
-  const options = {
-    host: address,
-    servername: domain,
-    headers: { host: domain },
-    rejectUnauthorized: false,
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-  }
+/** One GET to the address, as if its name were the domain: over TLS, or in clear where nothing speaks TLS. */
+async function ask(address: string, domain: string): Promise<Answer> {
+  const overTls = await answerTo(
+    https.get({ ...aim(address, domain), path: '/', servername: domain, rejectUnauthorized: false }),
+    `https://${domain}/`,
+  )
+  if (overTls.ok) return overTls
+  const inClear = await answerTo(http.get({ ...aim(address, domain), path: '/' }), `http://${domain}/`)
+  return inClear.ok ? inClear : overTls
+}
+
+/** Any certificate will do (see `ask`): the host is a stand-in, with certificates that nobody signed. */
+function aim(address: string, domain: string): http.RequestOptions {
+  return { host: address, headers: { host: domain }, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }
+}
+
+function answerTo(sent: http.ClientRequest, url: string): Promise<Answer> {
   return new Promise((resolve) => {
-    const sent = get(options, (answer) => {
-      const { statusCode = 0, statusMessage = '' } = answer
-      answer.destroy()
-      resolve({ ok: statusCode > 0 && statusCode < 500, said: `${statusCode} ${statusMessage}` })
+    sent.once('response', ({ statusCode = 0, statusMessage = '' }) => {
+      resolve({ url, ok: statusCode > 0 && statusCode < 500, said: `${statusCode} ${statusMessage}` })
+      sent.destroy()
     })
-    sent.once('error', (error) => resolve({ ok: false, said: error.message }))
+    sent.on('error', (error) => resolve({ url, ok: false, said: error.message }))
   })
 }
