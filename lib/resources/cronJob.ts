@@ -57,6 +57,9 @@ export const cronJob: ResourceType<CronJob, WholeFileState> = {
     ...Object.entries(environment)
       .filter(([, value]) => value.includes('"') && value.includes("'"))
       .map(([name]) => `environment ${name} holds both kinds of quotes, which cron cannot read`),
+    ...Object.entries(environment)
+      .filter(([, value]) => value.trim() !== value)
+      .map(([name]) => `environment ${name} begins or ends with a blank, which cron takes away`),
   ],
   desired: (props) => (props.ensure === 'absent' ? null : { content: render(props), mode: '0644', owner: 'root:root' }),
   needs: (_name, { content }) => ['package:cron', `user:${userIn(content)}`],
@@ -87,7 +90,7 @@ function render({ user = 'root', schedule, command, environment = {} }: CronJob)
   return `${variables.join('')}${schedule.trim().split(/ +/).join(' ')}\t${user}\t${escape(command)}\n`
 }
 
-/** Quotes keep leading and trailing blanks; nothing is special between them (crontab(5)). */
+/** Nothing is special between quotes, but blanks at the ends are lost all the same (seen on Debian 12 and 13). */
 function quoteValue(value: string): string {
   return value.includes('"') ? `'${value}'` : `"${value}"`
 }

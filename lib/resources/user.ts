@@ -144,7 +144,7 @@ function desiredUser(props: User): UserState {
 }
 
 /**
- * Four processes for any number of users. A password's hash is printed only where one is declared; otherwise it is left
+ * A handful of processes for any number of users, and nothing printed of others. A password's hash is printed only where one is declared; otherwise it is left
  * empty, but for the `!` or `*` that locks it.
  */
 function readUsers(wanted: readonly Wanted<UserState>[]): string {
@@ -158,22 +158,27 @@ printf '%s\\n' "$k_users" | while IFS=: read -r k_name k_x k_uid k_gid k_comment
     printf 'user:%s:%s:%s:%s:%s:%s:%s\\n' "$k_name" "$k_uid" "$k_gid" "$k_comment" "$k_home" "$k_shell" "$k_there"
   fi
 done
-getent group | while IFS= read -r k_line; do printf 'group:%s\\n' "$k_line"; done
+{ printf '%s\\n:\\n' "$k_users"; getent group; } | awk -F: ${quote(GROUPS_OF)}
 { ${forEach(names, 'getent shadow --')}; } | while IFS=: read -r k_name k_hash k_a k_b k_c k_d k_e k_expires k_rest; do
   case ${quote(` ${hashed.join(' ')} `)} in *" $k_name "*) ;; *) case $k_hash in [!*]*|'*'*) k_hash='!' ;; *) k_hash= ;; esac ;; esac
   printf 'shadow:%s:%s:%s\\n' "$k_name" "$k_hash" "$k_expires"
 done`
 }
 
+/** Entries of the users, a line `:`, then all groups: prints `primary:GID:GROUP` and `member:USER:GROUP` of those users. */
+const GROUPS_OF = `$0 == ":" { groups = 1; next }
+!groups { users[$1]; gids[$4]; next }
+{
+  if ($3 in gids) print "primary:" $3 ":" $1
+  count = split($4, members, ",")
+  for (i = 1; i <= count; i++) if (members[i] in users) print "member:" members[i] ":" $1
+}`
+
 /** @throws {Error} On a line it does not know, without the password fields. */
 function parseUsers(stdout: string): Map<string, UserState> {
   const rows = lines(stdout).map((line) => line.split(':'))
   const kind = (word: string): string[][] => rows.filter(([first]) => first === word)
-  const groups = kind('group').map(([, name = '', , gid = '', members = '']) => ({
-    name,
-    gid,
-    members: members.split(','),
-  }))
+  const primary = new Map(kind('primary').map(([, gid = '', group = '']) => [gid, group]))
   const shadows = new Map(kind('shadow').map(([, name = '', hash = '', expires = '']) => [name, { hash, expires }]))
   return new Map(
     kind('user').map((row) => {
@@ -185,10 +190,10 @@ function parseUsers(stdout: string): Map<string, UserState> {
         name,
         {
           uid: Number(uid),
-          group: groups.find((one) => one.gid === gid)?.name ?? gid!,
-          groups: groups
-            .filter(({ members }) => members.includes(name))
-            .map((one) => one.name)
+          group: primary.get(gid!) ?? gid!,
+          groups: kind('member')
+            .filter(([, member]) => member === name)
+            .map(([, , group = '']) => group)
             .toSorted(),
           home: home!,
           homeThere: there === 'yes',

@@ -1,0 +1,202 @@
+/**
+ * Users, groups, authorized keys and sudo on real hosts.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { resource } from '../../lib/dsl/declare.ts'
+import { secret } from '../../lib/dsl/secret.ts'
+import { authorizedKeys as authorizedKeysType } from '../../lib/resources/authorizedKeys.ts'
+import { group as groupType } from '../../lib/resources/group.ts'
+import { sudoers as sudoersType } from '../../lib/resources/sudoers.ts'
+import { user as userType } from '../../lib/resources/user.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
+import { freshHost, ssh, sshOk } from '../support/host.ts'
+
+const user = resource(userType)
+const group = resource(groupType)
+const authorizedKeys = resource(authorizedKeysType)
+const sudoers = resource(sudoersType)
+
+const ADA = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGrSp5wqE/QGEgyAnFzUEE+VeU2O4qoUinJCx626Z3FX ada@laptop'
+const BOB = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPUIuUIuQg6cFaVZ8AlWAE5Ydo10Z/qLOeVkIvuRA6xc bob@desk'
+const HASH = '$6$keelson$5cYJ0tVWQkQr8c1qyqoTzvbAjbbrGZmVCcyJMgDpuaFAhOfn3Dnt1nuRP0hGhM0XqFVyeHfEyjwFf6YWqkRZl1'
+
+/** What other tests declared stays; a state recorded with a secret needs that secret. */
+const SCOPED = { secrets: { ada: HASH }, only: (): boolean => true }
+
+const hosts = await Promise.all([freshHost('debian-12'), freshHost('debian-13')])
+const test = suite('accounts on real hosts')
+
+for (const host of hosts) {
+  const on = (title: string, work: () => Promise<void>): void => void test(`${host.os}: ${title}`, work)
+
+  on('a user with its groups, home, shell, password and expiry is made as planned', async () => {
+    await convergeAsPlanned(
+      host,
+      () => {
+        group({ name: 'crew', gid: 4500 })
+        group({ name: 'ops', system: true })
+        user({
+          name: 'ada',
+          uid: 4501,
+          group: 'crew',
+          groups: ['ops'],
+          comment: "Ada L'Ovelace $(id)",
+          shell: '/bin/sh',
+          expires: '2031-03-01',
+          passwordHash: secret('ada'),
+        })
+        user({ name: 'api', system: true })
+      },
+      { secrets: { ada: HASH } },
+    )
+    assert.match(await sshOk(host, 'getent passwd ada'), ":4501:4500:Ada L'Ovelace $(id):/home/ada:/bin/sh")
+    assert.is(await sshOk(host, 'stat -c "%a %U" /home/ada'), '700 ada\n')
+    assert.is(await sshOk(host, 'getent shadow ada | cut -d: -f2'), `${HASH}\n`)
+    assert.match(await sshOk(host, 'getent passwd api'), ':/nonexistent:/usr/sbin/nologin')
+    assert.match(await sshOk(host, 'getent shadow api'), 'api:!')
+  })
+
+  on('groups given by hand stay unless the list is exclusive', async () => {
+    await sshOk(host, 'usermod -aG games ada')
+    const groups = (exclusiveGroups: boolean): void =>
+      void user({ name: 'ada', groups: ['ops'], exclusiveGroups, shell: '/bin/sh' })
+    assert.equal(
+      (await planOn(host, () => groups(false), SCOPED)).changes.filter(({ kind }) => kind === 'change'),
+      [],
+    )
+    await convergeOn(host, () => groups(true), SCOPED)
+    assert.is(await sshOk(host, 'id -nG ada'), 'crew ops\n')
+  })
+
+  on('another password is seen as drift and put back without being shown', async () => {
+    await sshOk(host, "usermod -p '$6$other$aaaaaaaaaaaaaaaaaaaaaa' ada")
+    const declare = (): void => void user({ name: 'ada', shell: '/bin/sh', passwordHash: secret('ada') })
+    const options = SCOPED
+    const plan = await planOn(host, declare, options)
+    assert.equal(changeOf(plan, 'user:ada').fields, [{ field: 'password', form: 'secret' }])
+    assert.not.match(JSON.stringify(plan), '$6$')
+    await convergeOn(host, declare, options)
+    assert.is(await sshOk(host, 'getent shadow ada | cut -d: -f2'), `${HASH}\n`)
+  })
+
+  on('a hash that is none is refused by name', async () => {
+    const report = await convergeOn(
+      host,
+      () => void user({ name: 'ada', shell: '/bin/sh', passwordHash: secret('ada') }),
+      {
+        secrets: { ada: 'clear text' },
+        only: () => true,
+      },
+    )
+    assert.match(changeOf(report, 'user:ada').failure?.said ?? '', 'is not a hash')
+  })
+
+  on('a locked password is locked, and unlocked again with its hash', async () => {
+    const declare = (locked: boolean) => (): void =>
+      void user({ name: 'ada', shell: '/bin/sh', passwordHash: secret('ada'), locked })
+    const options = SCOPED
+    await convergeAsPlanned(host, declare(true), options)
+    assert.is(await sshOk(host, 'getent shadow ada | cut -d: -f2'), `!${HASH}\n`)
+    await convergeAsPlanned(host, declare(false), options)
+    assert.is(await sshOk(host, 'getent shadow ada | cut -d: -f2'), `${HASH}\n`)
+  })
+
+  on('a user with running processes is not removed, and the processes are named', async () => {
+    await sshOk(host, 'setsid setpriv --reuid=ada --clear-groups sleep 600 >/dev/null 2>&1 </dev/null & :')
+    const report = await convergeOn(host, () => void user({ name: 'ada', ensure: 'absent' }), SCOPED)
+    assert.match(changeOf(report, 'user:ada').failure?.said ?? '', /running processes.*\(sleep\)/)
+    await sshOk(host, 'kill $(find /proc -maxdepth 1 -name "[0-9]*" -user ada -printf "%f ")')
+  })
+
+  on('a removed user leaves its home', async () => {
+    await convergeAsPlanned(host, () => void user({ name: 'ada', ensure: 'absent' }), SCOPED)
+    assert.is((await ssh(host, 'getent passwd ada')).exit, 2)
+    await sshOk(host, 'test -d /home/ada')
+  })
+
+  on('members and number of a group follow the recipe', async () => {
+    await convergeAsPlanned(host, () => void group({ name: 'crew', gid: 4600, members: ['games', 'daemon'] }), {
+      only: () => true,
+    })
+    assert.is(await sshOk(host, 'getent group crew'), 'crew:x:4600:daemon,games\n')
+    await convergeAsPlanned(host, () => void group({ name: 'crew', members: [] }), SCOPED)
+    assert.is(await sshOk(host, 'getent group crew'), 'crew:x:4600:\n')
+    await convergeAsPlanned(host, () => void group({ name: 'crew', ensure: 'absent' }), SCOPED)
+  })
+
+  on('keys are written for the user, and a foreign key is taken out', async () => {
+    const declare = (): void => {
+      user({ name: 'bob' })
+      authorizedKeys({ user: 'bob', keys: [{ key: BOB, options: ['from="127.0.0.1,10.0.0.0/8"', 'no-pty'] }] })
+    }
+    await convergeAsPlanned(host, declare, SCOPED)
+    assert.is(
+      await sshOk(host, 'stat -c "%a %U:%G" /home/bob/.ssh /home/bob/.ssh/authorized_keys'),
+      '700 bob:bob\n600 bob:bob\n',
+    )
+    await sshOk(host, `echo '${ADA}' >> /home/bob/.ssh/authorized_keys; chmod 644 /home/bob/.ssh/authorized_keys`)
+    const { plan } = await convergeAsPlanned(host, declare, SCOPED)
+    assert.is(changeOf(plan, 'authorized-keys:bob').consequence, 'lockout')
+    assert.is(await sshOk(host, 'cat /home/bob/.ssh/authorized_keys'), `from="127.0.0.1,10.0.0.0/8",no-pty ${BOB}\n`)
+  })
+
+  on('without exclusive other keys stay, also when ours go', async () => {
+    await sshOk(host, `echo '${ADA}' > /home/bob/.ssh/authorized_keys`)
+    const keys = { user: 'bob', keys: [BOB], exclusive: false }
+    await convergeAsPlanned(host, () => void authorizedKeys(keys), SCOPED)
+    assert.is(await sshOk(host, 'cat /home/bob/.ssh/authorized_keys'), `${ADA}\n${BOB}\n`)
+  })
+
+  on('a planted link is refused and what it leads to is not touched', async () => {
+    await sshOk(host, 'rm -r /home/bob/.ssh; mkdir /root/t; ln -s /root/t /home/bob/.ssh; chown -h bob /home/bob/.ssh')
+    const report = await convergeOn(host, () => void authorizedKeys({ user: 'bob', keys: [BOB] }), SCOPED)
+    assert.match(changeOf(report, 'authorized-keys:bob').failure?.said ?? '', 'is a link')
+    await sshOk(host, 'rm /home/bob/.ssh; mkdir /home/bob/.ssh; ln -s /etc/shadow /home/bob/.ssh/authorized_keys')
+    const plan = await planOn(host, () => void authorizedKeys({ user: 'bob', keys: [BOB] }), SCOPED)
+    assert.not.match(JSON.stringify(plan), 'root:')
+    assert.is(await sshOk(host, 'ls -A /root/t'), '')
+    await sshOk(host, 'rm -r /home/bob/.ssh')
+  })
+
+  on('sudo rights work as declared', async () => {
+    const commands = ['/usr/bin/id -u', '/usr/bin/printf a,b:c=d']
+    await convergeAsPlanned(
+      host,
+      () => {
+        user({ name: 'bob' })
+        sudoers({ name: 'bob', user: 'bob', noPassword: true, commands })
+      },
+      SCOPED,
+    )
+    assert.is(await sshOk(host, 'setpriv --reuid=bob --regid=bob --init-groups sudo -n /usr/bin/id -u'), '0\n')
+    assert.is(
+      await sshOk(host, "setpriv --reuid=bob --regid=bob --init-groups sudo -n /usr/bin/printf 'a,b:c=d'"),
+      'a,b:c=d',
+    )
+    assert.is((await ssh(host, 'setpriv --reuid=bob --regid=bob --init-groups sudo -n /usr/bin/id -un')).exit, 1)
+    assert.is(await sshOk(host, 'stat -c "%a %U:%G" /etc/sudoers.d/bob'), '440 root:root\n')
+  })
+
+  on('a sudoers file that is wrong alone, or with the others, is not left in place', async () => {
+    const broken = await convergeOn(host, () => void sudoers({ name: 'bad', content: 'bob ALL=(root\n' }), {
+      only: () => true,
+    })
+    assert.match(changeOf(broken, 'sudoers:bad').failure?.said ?? '', 'the candidate was refused')
+    const clash = await convergeOn(
+      host,
+      () => {
+        sudoers({ name: 'one', content: 'Cmnd_Alias SAME = /bin/true\n' })
+        sudoers({ name: 'two', content: 'Cmnd_Alias SAME = /bin/false\n' })
+      },
+      SCOPED,
+    )
+    assert.match(changeOf(clash, 'sudoers:two').failure?.said ?? '', 'as a whole is wrong')
+    assert.is(await sshOk(host, 'visudo -cq; ls -A /etc/sudoers.d'), 'README\nbob\none\n')
+    await convergeAsPlanned(host, () => void sudoers({ name: 'one', ensure: 'absent', content: '\n' }), {
+      only: () => true,
+    })
+  })
+}
+
+test.run()
