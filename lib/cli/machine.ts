@@ -40,9 +40,13 @@ export async function findMachine(
 
 async function sandboxMachine(name: string, os: InventoryHost['os'], note: (text: string) => void): Promise<Machine> {
   const sandbox = await import('../sandbox/sandbox.ts')
-  const { address, port, user, identityFile, hostKey } = await sandbox.up(name, { os }, note)
+  // One that runs already keeps its OS, and the catalog is made for that.
+  const known = await sandbox.find(name)
+  const running = await sandbox.up(name, { os: known?.os ?? os }, note)
+  const { address, port, user, identityFile, hostKey } = running
   // A container sees the processors and the memory of the machine it runs on.
-  const standIn = { address, cpus: availableParallelism(), memoryMiB: Math.round(totalmem() / 2 ** 20) }
+  const size = { cpus: availableParallelism(), memoryMiB: Math.round(totalmem() / 2 ** 20) }
+  const standIn = { address, os: running.os, ...size, container: true }
   return {
     connect: () => connect({ address, port, user, identityFile, hostKey }),
     standIn,

@@ -13,6 +13,7 @@ import {
   type Inventory,
   INVENTORY_SCHEMA,
   type InventoryHost,
+  type Os,
   inventoryProps,
 } from './inventory.ts'
 
@@ -32,7 +33,7 @@ export type Site = {
 }
 
 /** A machine that stands in for the inventory's. */
-export type Override = { address?: string; cpus?: number; memoryMiB?: number; container?: boolean }
+export type Override = { address?: string; os?: Os; cpus?: number; memoryMiB?: number; container?: boolean }
 
 export function defineSite<Data extends object>(
   file: string,
@@ -57,11 +58,11 @@ function evaluateHost<Data extends object>(
   root: string,
   entry: InventoryHost<Data>,
   roles: { readonly [role: string]: Role<Data> },
-  { address = entry.address, container = false, cpus, memoryMiB }: Override,
+  { address = entry.address, os = entry.os, container = false, cpus, memoryMiB }: Override,
   validate: Validate,
 ): Catalog {
   const size = cpus === undefined || memoryMiB === undefined ? undefined : { cpus, memoryMiB }
-  const host = hostOf({ ...entry, address }, size, container)
+  const host = hostOf({ ...entry, address, os }, size, container)
   const declarations = collect(root, () => {
     for (const role of entry.roles) {
       const result: unknown = deterministic(() => roles[role]!(host))
@@ -72,7 +73,7 @@ function evaluateHost<Data extends object>(
       }
     }
   })
-  const { name, os, server } = host
+  const { name, server } = host
   return buildCatalog(
     declarations,
     { name, address, os, server: server.name, cpus: server.cpus, memoryMiB: server.memoryMiB },
