@@ -78,8 +78,12 @@ export type Change<State> =
   | { kind: 'change'; name: string; before: State; after: State; fields: FieldChange[] }
   | { kind: 'remove'; name: string; before: State | Unknown; after: null; fields: FieldChange[] }
 
-/** Given to the slots that may need a secret's value. What comes from `reveal` may only be compared or put in a payload. */
-export type Context = { reveal: Reveal }
+/** Given to slots that need more than the resource itself. What comes from `reveal` may only be compared or put in a payload. */
+export type Context = {
+  reveal: Reveal
+  /** Every declared resource of the type in declaration order, for types whose resources stand in an order on the host. */
+  declared?: readonly Wanted<Json>[]
+}
 
 /**
  * One shell program of a change, run as root with `set -eu`, stdin /dev/null, in the run's private folder on tmpfs.

@@ -1,7 +1,7 @@
 /**
  * Stages: which changes can be applied together without reading the host again, and in which order. Pure.
  */
-import type { Item } from './plan.ts'
+import type { Item, Planning } from './plan.ts'
 import { type Change, type Context, type Json, type Ref, type Step, Unknown } from './resource.ts'
 
 /** Changes carried out as one unit: one resource, or several of a type that batches. */
@@ -96,8 +96,13 @@ function isComparable({ items, after }: Group, earlier: readonly Group[]): boole
 }
 
 /** The shell steps of a task's items. */
-export function stepsOf(items: readonly Item[], context: Context): Step[] {
+export function stepsOf(
+  items: readonly Item[],
+  { catalog, context: { reveal } }: Pick<Planning, 'catalog' | 'context'>,
+): Step[] {
   const type = items[0]!.type
+  const declared = catalog.resources.filter((resource) => resource.type === type.type)
+  const context: Context = { reveal, declared: declared.map(({ name, desired }) => ({ name, desired })) }
   const changes = items.flatMap(({ change }) => (change === undefined ? [] : [change]))
   return type.batch?.(changes, context) ?? changes.flatMap((change) => stepsOfOne(type, change, context))
 }
