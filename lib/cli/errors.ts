@@ -38,8 +38,10 @@ const NOT_REACHED = new Set(['Unreachable', 'WrongHostKey', 'LoginRefused'])
 /** An error as a report holds it. Errors of the engine and of the transport bring `said`, `next` and maybe `exit`. */
 export function describeError(error: unknown, verbose = false): HostError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), said: '', next: '', exit: 'error' }
-  const { name, message } = error
-  const said = textIn(error, 'said')
+  const { name } = error
+  // The first line is the sentence; mistakes in recipes have one line each.
+  const [message = '', ...more] = error.message.split('\n')
+  const said = textIn(error, 'said') || more.join('\n')
   const stack = isMistake(name) || verbose ? (error.stack ?? '') : ''
   return { name, message: message || name, said: said || stack, next: textIn(error, 'next'), exit: exitOf(error) }
 }

@@ -5,12 +5,13 @@
  */
 import { Command, CommanderError } from 'commander'
 import type { Site } from '../dsl/site.ts'
+import { RecipeError } from '../engine/evaluate.ts'
 import { EXIT_CODES, type ExitName } from '../engine/report.ts'
 import { describeError } from './errors.ts'
 import { addGlobals, addHosts, addMachine, type HostFlags, several } from './options.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from './render/json.ts'
-import { errorProblem, renderProblem } from './render/problem.ts'
+import { errorProblem, recipeProblem, renderProblem } from './render/problem.ts'
 import type { Setting } from './setting.ts'
 import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
 
@@ -60,7 +61,8 @@ function endWith(error: unknown, { output, json, verbose }: Setting, argv: reado
     return EXIT_CODES[exit]
   }
   const described = describeError(error, verbose)
-  output.err.write(renderProblem(errorProblem(described), output.err.page))
+  const problems = error instanceof RecipeError ? error.diagnostics.map(recipeProblem) : [errorProblem(described)]
+  for (const problem of problems) output.err.write(renderProblem(problem, output.err.page))
   if (json) output.out.write(renderJson(argv[0] ?? '', [], described.exit))
   return EXIT_CODES[described.exit]
 }

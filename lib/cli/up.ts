@@ -40,7 +40,8 @@ export function domainsOf({ resources }: Catalog): string[] {
   const names = resources
     .flatMap(({ claims }) => claims)
     .filter((claim) => claim.startsWith(CLAIM))
-    .map((claim) => claim.slice(CLAIM.length))
+    // After the name stands what it listens on: `server_name:example.com@443`.
+    .map((claim) => claim.slice(CLAIM.length).split('@', 1).join(''))
   return [...new Set(names)].filter((name) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name))
 }
 

@@ -24,12 +24,17 @@ const catalog = (claims: string[]): Catalog => ({
 })
 
 test('domains are the names that vhosts claim, each once', () => {
-  const claims = ['path:/etc/x', 'server_name:a.example', 'server_name:b.example', 'server_name:a.example']
+  const claims = [
+    'path:/etc/x',
+    'server_name:a.example@443',
+    'server_name:b.example@443',
+    'server_name:a.example@[::]:443',
+  ]
   assert.equal(domainsOf(catalog(claims)), ['a.example', 'b.example'])
 })
 
 test('wildcards and catch-alls are no addresses to try', () => {
-  assert.equal(domainsOf(catalog(['server_name:*.example', 'server_name:_', 'server_name:~^x$'])), [])
+  assert.equal(domainsOf(catalog(['server_name:*.example@80', 'server_name:_@80', 'server_name:~^x$@80'])), [])
 })
 
 test.run()

@@ -2,6 +2,7 @@
  * What went wrong, in one shape: where and what, what ran, what the host said in its own words, what to do. Pure.
  */
 import { formatSource } from '../../engine/catalog.ts'
+import type { Diagnostic } from '../../engine/evaluate.ts'
 import type { HostReport, ReportChange } from '../../engine/report.ts'
 import { cleanLine, cleanText } from './clean.ts'
 import { pad, type Page } from './page.ts'
@@ -81,4 +82,14 @@ export function hostProblem({ host, error }: HostReport): Problem | undefined {
 export function errorProblem({ name, message, said, next }: NonNullable<HostReport['error']>): Problem {
   if (!isMistake(name)) return { what: message, said, next }
   return { what: message, stack: said, next: 'this is a mistake in Keelson or in a recipe; the lines above say where' }
+}
+
+/** A mistake in a recipe. */
+export function recipeProblem({ message, source, also = [], next }: Diagnostic): Problem {
+  return {
+    ...(source === undefined ? {} : { where: formatSource(source) }),
+    what: message,
+    ...(also.length === 0 ? {} : { why: `also at ${also.map(formatSource).join(', ')}` }),
+    ...(next === undefined ? {} : { next }),
+  }
 }
