@@ -11,7 +11,7 @@ import { type Item, remainingDifference, summaryOf } from './plan.ts'
 import { finishFiles, type RunFile, stageFiles, type TaskProgram } from './program.ts'
 import { parseReadings, stateIn, type TypeReading } from './read.ts'
 import type { Failure, HostReport, Outcome, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
-import { type Json, type Ref, type Step, Unknown, type Wanted } from './resource.ts'
+import { type Ref, type Step, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
 import { againSections, compareTextOf, resurvey, type Survey, surveyHost, type SurveyOptions } from './survey.ts'
 
@@ -288,15 +288,8 @@ function prepare(tasks: readonly Task[], { planning }: Survey, done: Map<Ref, Do
       done.set(plan.ref, { outcome: 'failed', failure: unknownFailure(change.before) })
     }
     const items = task.items.filter(({ plan, change }) => change !== undefined && !done.has(plan.ref))
-    return items.length === 0
-      ? []
-      : [{ task, items, steps: stepsOf(items, { ...planning.context, declared: declaredOf(planning, task) }) }]
+    return items.length === 0 ? [] : [{ task, items, steps: stepsOf(items, planning) }]
   })
-}
-
-function declaredOf({ catalog }: Survey['planning'], { items }: Task): Wanted<Json>[] {
-  const type = items[0]!.type.type
-  return catalog.resources.filter((resource) => resource.type === type).map(({ name, desired }) => ({ name, desired }))
 }
 
 /** What needs something that failed or was skipped is skipped. */

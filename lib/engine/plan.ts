@@ -171,10 +171,15 @@ function changeBetween(
     return { kind: 'remove', name, before: observed, after: null, fields: [] }
   }
   if (observed === null || observed instanceof Unknown) {
-    return { kind: 'create', name, before: observed, after: desired, fields: byField(desired, {}) }
+    return { kind: 'create', name, before: observed, after: desired, fields: fieldsBetween(type, desired, {}, context) }
   }
-  const fields = type.diff === undefined ? byField(desired, observed) : type.diff(desired, observed, context)
+  const fields = fieldsBetween(type, desired, observed, context)
   return fields.length === 0 ? undefined : { kind: 'change', name, before: observed, after: desired, fields }
+}
+
+/** The type's own comparison; against an empty state it says what a new resource will have. */
+function fieldsBetween(type: AnyType, desired: Json, observed: Json, context: Context): FieldChange[] {
+  return type.diff === undefined ? byField(desired, observed) : type.diff(desired, observed, context)
 }
 
 /** What is still wrong with a resource that was read again; undefined when it is as desired. */

@@ -123,7 +123,7 @@ export type ResourceType<Props, State> = {
    * The engine puts it in `before` of the field of form 'text'.
    */
   fetch?: { command(names: readonly string[]): string; parse(output: Output): ReadonlyMap<string, string> }
-  /** @default byField */
+  /** @default byField. Against an empty object it says what a new resource will have. */
   diff?(desired: State, observed: State, context: Context): FieldChange[]
   /** What this resource will look like when other changes of the plan are done. */
   simulate?(observed: State | null, desired: State | null, earlier: readonly PlannedChange[]): State | null
