@@ -13,13 +13,16 @@ export type Interrupts = {
   stop: () => void
 }
 
-/** @param say Writes text to stderr, past any live lines. */
-export function catchInterrupts(say: (text: string) => void): Interrupts {
+/**
+ * @param say Writes text to stderr, past any live lines.
+ * @param leave Takes live lines away and says one last thing; the process ends right after it.
+ */
+export function catchInterrupts(say: (text: string) => void, leave: (text: string) => void): Interrupts {
   const controller = new AbortController()
   const running = new Map<string, string>()
   const onSignal = (): void => {
     if (controller.signal.aborted || running.size === 0) {
-      say(controller.signal.aborted ? '\n' : '\ninterrupted; nothing was changed\n')
+      leave(controller.signal.aborted ? '\n' : '\ninterrupted; nothing was changed\n')
       process.exit(EXIT_CODES.interrupted)
     }
     say(`\n${leaveText(running)}`)

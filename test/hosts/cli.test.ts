@@ -105,4 +105,26 @@ test('converge after an interrupt goes on from there, once the worker left behin
   assert.is((await runSite(['plan', '--detailed-exitcode', ...web], { env: { SECOND: 'wait' } })).code, EXIT_CODES.ok)
 })
 
+test('sandbox up of a host that is there, and list, tell how to reach it', async () => {
+  const up = await runSite(['sandbox', 'up', host.name, '--os', 'debian-12', '--json'])
+  assert.is(up.code, EXIT_CODES.ok)
+  assert.equal(reportIn(up), host)
+  const list = reportIn(await runSite(['sandbox', 'list', '--json']))
+  assert.ok(Array.isArray(list))
+  assert.ok(list.some((one) => JSON.stringify(one) === JSON.stringify(host)))
+})
+
+test('sandbox ssh runs a command there and ends as it does', async () => {
+  const { code, stdout } = await runSite(['sandbox', 'ssh', host.name, '--', 'cat /etc/notes/first; exit 7'])
+  assert.is(code, 7)
+  assert.is(stdout, 'one\n')
+})
+
+test('sandbox down takes the host away, and a second one says that it is not there', async () => {
+  assert.is((await runSite(['sandbox', 'down', host.name])).code, EXIT_CODES.ok)
+  const again = await runSite(['sandbox', 'down', host.name])
+  assert.is(again.code, EXIT_CODES.usage)
+  assert.match(again.stderr, `there is no sandbox host "${host.name}"`)
+})
+
 test.run()

@@ -94,7 +94,14 @@ async function overHosts(
     hosts.flatMap(({ catalog }) => catalog.resources),
   )
   const view = openProgress(output.err)
-  const interrupts = catchInterrupts((text) => view.print(output.err, text))
+  const interrupts = catchInterrupts(
+    (text) => view.print(output.err, text),
+    (text) => {
+      view.close()
+      output.err.write(text)
+      output.flush()
+    },
+  )
   const show = (progress: Progress): void => {
     interrupts.watch(progress)
     view.show(progress)
