@@ -86,10 +86,10 @@ function hasFields<Row extends object>(row: unknown, fields: readonly (keyof Row
   return typeof row === 'object' && row !== null && fields.every((field) => field in row)
 }
 
-/** psql's last words, without its own name before them. */
+/** psql's own error, without its name before it; notices and hints stand around it. */
 function sayWhy(stderr: string): string {
-  const line = stderr.trim().split('\n').at(-1) ?? ''
-  return line === '' ? '' : `: ${line.replace(/^(psql: error|\\connect): /, '')}`
+  const said = /(?:^psql: error|^\\connect): (.*)$/m.exec(stderr)
+  return said === null ? '' : `: ${said[1]}`
 }
 
 /** `pg_sql [PSQL OPTION…]` runs the SQL on its stdin and stops at the first error. */

@@ -1,0 +1,131 @@
+/**
+ * A setting of the PostgreSQL cluster.
+ *
+ * Made with ALTER SYSTEM, which writes postgresql.auto.conf: the server checks name and value before it writes, it
+ * replaces the file atomically, RESET takes the setting away again, and it wins over every other file, so that what
+ * is declared is what counts. Read from pg_file_settings (what the file says now) and pg_settings (what the server
+ * runs with), compared in base units. What the server has yet to load is derived from those two and never remembered.
+ */
+import type { Change, Consequence, FieldChange, ResourceType } from '../../engine/resource.ts'
+import { Unknown } from '../../engine/resource.ts'
+import { ensure } from '../../engine/schema.ts'
+import { parseRows, psql, SERVER_PACKAGES } from './psql.ts'
+import { settingsStep } from './settingsStep.ts'
+import { literals, settingName, settingText, settingValue, type SettingValue } from './sql.ts'
+import { canonicalSetting, type SettingKind } from './units.ts'
+
+export type PostgresSetting = {
+  /** `shared_buffers`, or `pg_stat_statements.max` of a library in shared_preload_libraries. */
+  name: string
+  /** `'256MB'`, `'5min'`, `'scram-sha-256'`; a number counts in the setting's own unit; lists are separated by commas. */
+  value?: SettingValue
+  /** `absent`: not set by ALTER SYSTEM; what postgresql.conf or the default says counts. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type SettingState = {
+  /** Text in postgresql.auto.conf. */
+  value: string
+  /** Observed only, as all that follows: what the server runs with; null where this session cannot tell. */
+  running?: string | null
+  kind?: SettingKind['kind'] | null
+  unit?: string | null
+  /** `postmaster`: only a restart loads it. */
+  context?: string | null
+}
+
+/** Loaded at start only: context `postmaster` in PostgreSQL 15 and 17. For a plan made before there is a server. */
+const AT_START = new Set(
+  `archive_mode autovacuum_freeze_max_age autovacuum_max_workers autovacuum_multixact_freeze_max_age cluster_name
+commit_timestamp_buffers dynamic_shared_memory_type event_source external_pid_file hot_standby huge_page_size huge_pages
+jit_provider listen_addresses logging_collector max_connections max_files_per_process max_locks_per_transaction
+max_logical_replication_workers max_pred_locks_per_transaction max_prepared_transactions max_replication_slots
+max_wal_senders max_worker_processes min_dynamic_shared_memory multixact_member_buffers multixact_offset_buffers
+notify_buffers old_snapshot_threshold pg_stat_statements.max port reserved_connections serializable_buffers
+shared_buffers shared_memory_type shared_preload_libraries subtransaction_buffers superuser_reserved_connections
+track_activity_query_size track_commit_timestamp transaction_buffers unix_socket_directories unix_socket_group
+unix_socket_permissions wal_buffers wal_decode_buffer_size wal_level wal_log_hints`.split(/\s+/),
+)
+
+export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
+  type: 'postgres-setting',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: { name: settingName, value: settingValue, ensure },
+  },
+  name: (props) => props.name.toLowerCase(),
+  check: checkSetting,
+  desired: ({ name, value = '', ensure: presence }) =>
+    presence === 'absent' ? null : { value: settingText(name, value) },
+  needs: () => [...SERVER_PACKAGES],
+  read: {
+    via: psql,
+    command: (wanted) => readQuery(wanted.map(({ name }) => name)),
+    parse(output) {
+      const read = parseRows<SettingRow>(output, ['name', 'value', 'running', 'kind', 'unit', 'context'])
+      return read instanceof Unknown ? read : new Map(read.map(observedSetting))
+    },
+  },
+  diff: diffSetting,
+  consequence,
+  steps: (change) => [settingsStep([change])],
+  remove: (change) => [settingsStep([change])],
+  batch: (changes) => [settingsStep(changes)],
+}
+
+function checkSetting({ name, value, ensure: presence }: PostgresSetting): string[] {
+  if (presence === 'absent') return []
+  if (value === undefined) return ['value is missing']
+  // ALTER SYSTEM stores an empty list of libraries as one library without a name, and the next start fails.
+  const emptyList = name.toLowerCase().endsWith('_libraries') && settingText(name, value) === ''
+  return emptyList ? [`an empty ${name} is written ensure: 'absent'`] : []
+}
+
+type SettingRow = SettingState & { name: string }
+
+/** A name's last line in the file counts. Sessions have some settings of their own, which say nothing of the server. */
+function readQuery(names: readonly string[]): string {
+  return `select distinct on (lower(f.name)) json_build_object('name', lower(f.name), 'value', f.setting,
+  'running', case when s.source not in ('client', 'session', 'user', 'database', 'database user') then s.reset_val end,
+  'kind', s.vartype, 'unit', s.unit, 'context', s.context)
+from pg_file_settings f left join pg_settings s on lower(s.name) = lower(f.name)
+where f.sourcefile = current_setting('data_directory') || '/postgresql.auto.conf' and lower(f.name) in ${literals(names)}
+order by lower(f.name), f.seqno desc;`
+}
+
+function observedSetting({ name, ...row }: SettingRow): [string, SettingState] {
+  const running = row.running === undefined || row.running === null ? null : settingText(name, row.running)
+  return [name, { ...row, value: settingText(name, row.value), running }]
+}
+
+function kindOf({ kind, unit = null }: SettingState): SettingKind | undefined {
+  return kind === undefined || kind === null ? undefined : { kind, unit }
+}
+
+function diffSetting(desired: SettingState, observed: SettingState): FieldChange[] {
+  const about = kindOf(observed)
+  const same = (a: string, b: string): boolean => canonicalSetting(a, about) === canonicalSetting(b, about)
+  if (!same(desired.value, observed.value))
+    return [{ field: 'value', form: 'value', before: observed.value, after: desired.value }]
+  const { running } = observed
+  if (running === undefined || running === null || same(running, observed.value)) return []
+  const action = observed.context === 'postmaster' ? 'restart' : 'reload'
+  const because = `it still runs with ${running === '' ? 'nothing' : running}`
+  return [
+    {
+      field: 'running',
+      form: 'value',
+      before: running,
+      after: desired.value,
+      followUp: { action, because, unit: 'postgresql' },
+    },
+  ]
+}
+
+function consequence({ name, before }: Change<SettingState>): Consequence {
+  const context = before === null || before instanceof Unknown ? undefined : before.context
+  if (context === undefined || context === null) return AT_START.has(name) ? 'restart' : 'reload'
+  return context === 'postmaster' ? 'restart' : 'reload'
+}
