@@ -97,7 +97,7 @@ function notesOf(change: PlanChange, { colors }: Page): string[] {
     ...(cause === 'drift' ? [colors.magenta(`drift: edited on the host${after}`)] : []),
     ...(cause === 'both' ? [colors.magenta(`declared otherwise, and edited on the host${after}`)] : []),
     ...(certainty === 'unknown' ? [`not known yet: ${because}`] : []),
-    ...(certainty === 'predicted' ? [`as far as can be told now: ${because}`] : []),
+    ...(certainty === 'predicted' ? [`predicted: ${because}`] : []),
     ...(certainty === 'opaque' ? ['cannot be checked: runs each time'] : []),
   ]
 }
