@@ -333,8 +333,9 @@ function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
     enabled,
     running,
     masked,
-    // A service that was not there when the plan was made has loaded nothing the plan could know of.
-    load: kind === 'create' ? 'any' : (before.load ?? 'current'),
+    // One that was not there or not running when the plan was made loads everything when it starts; where it has come
+    // up by itself meanwhile, a restart is no more than that.
+    load: kind === 'create' || before.running !== true ? 'any' : (before.load ?? 'current'),
     restartPaths: restartRoots(name, after),
     reloadPaths: reloadRoots(after),
     settleMs,
