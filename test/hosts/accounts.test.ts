@@ -28,7 +28,7 @@ const hosts = await Promise.all([freshHost('debian-12'), freshHost('debian-13')]
 const test = suite('accounts on real hosts')
 
 for (const host of hosts) {
-  const on = (title: string, work: () => Promise<void>): void => void test(`${host.os}: ${title}`, work)
+  const on = (title: string, work: () => Promise<void>): void => test(`${host.os}: ${title}`, work)
 
   on('a user with its groups, home, shell, password and expiry is made as planned', async () => {
     await convergeAsPlanned(

@@ -1,0 +1,162 @@
+/**
+ * ufw as the host has it: its files, and what the kernel really enforces. One reading for rules and defaults.
+ * `ufw status` and `ufw show` write a lock file, so the files are read instead.
+ */
+import type { Output } from '../../engine/resource.ts'
+import { lines } from '../../engine/shell.ts'
+import { type Family, type Match, matchOf, nameOf } from './match.ts'
+
+export type UfwHost = {
+  /** False where /etc/default/ufw is missing. */
+  installed: boolean
+  /** Variables of /etc/default/ufw and /etc/ufw/ufw.conf. */
+  settings: ReadonlyMap<string, string>
+  rules: { [family in Family]: Tuple[] }
+  /** Lines of iptables-save: policies, jumps from the main chains and all user rules. */
+  kernel: { [family in Family]: string[] }
+}
+
+/** One rule of one family. */
+export type Tuple = {
+  name: string
+  match: Match
+  action: string
+  /** `no`, `new` or `all` connections. */
+  log: string
+  comment: string
+  /** Its lines for iptables, in normal form. */
+  lines: string[]
+}
+
+const SAVED = `grep -E '^(:(INPUT|OUTPUT|FORWARD) |-A (INPUT|OUTPUT|FORWARD|ufw6?-user-(input|output|forward)) )'`
+
+/** Fixed number of processes; packet counters are cut off. */
+export const READ_UFW = `for k_file in /etc/default/ufw /etc/ufw/ufw.conf /etc/ufw/user.rules /etc/ufw/user6.rules; do
+  [ ! -f "$k_file" ] || cat -- "$k_file"
+  printf '\\0'
+done
+for k_save in iptables-save ip6tables-save; do
+  if command -v "$k_save" >/dev/null; then "$k_save" -t filter 2>/dev/null | ${SAVED} | sed 's/ \\[[0-9:]*\\]$//' || :; fi
+  printf '\\0'
+done`
+
+/** @throws {Error} When a part is missing or a rule is spelt in a way that is not known. */
+export function parseUfw({ stdout }: Pick<Output, 'stdout'>): UfwHost {
+  const [defaults, conf, rules4, rules6, kernel4, kernel6] = stdout.split('\0')
+  if (kernel6 === undefined) throw new Error(`ufw: an answer of six parts was expected, got ${JSON.stringify(stdout)}`)
+  return {
+    installed: defaults !== '',
+    settings: new Map(lines(`${defaults}\n${conf}`).flatMap(parseSetting)),
+    rules: { ipv4: parseRules(rules4!), ipv6: parseRules(rules6!) },
+    kernel: { ipv4: lines(kernel4!), ipv6: lines(kernel6).map((line) => line.replaceAll('ufw6-', 'ufw-')) },
+  }
+}
+
+function parseSetting(line: string): [string, string][] {
+  const [, name, value] = /^([A-Z0-9_]+)="?([^"#]*?)"?\s*$/.exec(line) ?? []
+  return name === undefined ? [] : [[name, value ?? '']]
+}
+
+function parseRules(text: string): Tuple[] {
+  const tuples: Tuple[] = []
+  let current: Tuple | undefined
+  for (const line of lines(text)) {
+    if (line.startsWith('### ')) {
+      current = line.startsWith('### tuple ### ') ? parseTuple(line.slice('### tuple ### '.length)) : undefined
+      if (current !== undefined) tuples.push(current)
+    } else if (/^-A ufw6?-user-(input|output|forward) /.test(line)) {
+      current?.lines.push(normalLine(line.replaceAll('ufw6-', 'ufw-')))
+    }
+  }
+  return tuples
+}
+
+/** `[route:]ACTION[_log] PROTO DPORT DST SPORT SRC WHERE [comment=HEX]`; rules of application profiles have more fields. */
+function parseTuple(text: string): Tuple {
+  const [head = '', ...rest] = text.split(' ')
+  const hex = rest.at(-1)?.startsWith('comment=') ? rest.pop()!.slice('comment='.length) : ''
+  const [, route, action = '', log] = /^(route:)?([a-z]+)(?:_(log|log-all))?$/.exec(head) ?? []
+  const match = matchOf(route !== undefined, rest)
+  const about = {
+    action,
+    log: log === undefined ? 'no' : log === 'log' ? 'new' : 'all',
+    comment: Buffer.from(hex, 'hex').toString('utf8'),
+    lines: [],
+  }
+  // What Keelson cannot make counts for order and for what the kernel has, under a name that no recipe can give.
+  return match === undefined
+    ? { ...about, name: `(${text})`, match: UNKNOWN_MATCH }
+    : { ...about, name: nameOf(match), match }
+}
+
+const UNKNOWN_MATCH: Match = {
+  direction: 'in',
+  route: false,
+  protocol: 'unknown',
+  from: '',
+  fromPort: '',
+  to: '',
+  port: '',
+  interface: '',
+  outInterface: '',
+}
+
+const PROTOCOLS: { [name: string]: string } = { esp: '50', gre: '47', ah: '51', vrrp: '112', igmp: '2', ipv6: '41' }
+
+/**
+ * ufw's own spelling of an iptables rule and that of iptables-save, brought to one: what is implied is left out, flags
+ * are sorted. iptables 1.8.11 (Debian 13) prints protocol numbers where 1.8.9 prints names.
+ */
+export function normalLine(line: string): string {
+  const plain = line
+    .replaceAll(/ -m (tcp|udp)(?= )/g, '')
+    .replaceAll(' --name DEFAULT', '')
+    .replaceAll(/ --mask \S+/g, '')
+    .replaceAll(' --rsource', '')
+    .replaceAll(/ --reject-with icmp6?-port-unreachable/g, '')
+    .replaceAll(/ (-[sd]) (\S+)\/(32|128)(?= |$)/g, ' $1 $2')
+    .replaceAll(/ -p ([a-z0-9]+)(?= |$)/g, (_whole, name: string) => ` -p ${PROTOCOLS[name] ?? name}`)
+  return plain
+    .split(/ (?=-)/)
+    .toSorted()
+    .join(' ')
+}
+
+/** True when the kernel has a rule's lines, or ufw is not enabled, when it has no part in it. */
+export function isLoaded(host: UfwHost, family: Family, tuple: Tuple): boolean {
+  if (!isEnabled(host)) return true
+  const kernel = new Set(host.kernel[family].map(normalLine))
+  return tuple.lines.every((line) => kernel.has(line))
+}
+
+export function isEnabled({ settings }: UfwHost): boolean {
+  return settings.get('ENABLED') === 'yes'
+}
+
+export function hasIpv6({ settings }: UfwHost): boolean {
+  return settings.get('IPV6') === 'yes'
+}
+
+/** True when the kernel enforces exactly what the files say: policies, jumps and, in order, all user rules. */
+export function enforces(host: UfwHost): boolean {
+  const families: Family[] = hasIpv6(host) ? ['ipv4', 'ipv6'] : ['ipv4']
+  return families.every((family) => (isEnabled(host) ? runs(host, family) : !jumpsToUfw(host.kernel[family])))
+}
+
+function runs({ kernel, rules, settings }: UfwHost, family: Family): boolean {
+  const user = kernel[family].filter((line) => line.startsWith('-A ufw-user-')).map(normalLine)
+  const byChain = (chain: string, from: readonly string[]): string =>
+    from.filter((line) => line.includes(`-A ufw-user-${chain}`)).join('\n')
+  const wanted = rules[family].flatMap((tuple) => tuple.lines)
+  return (
+    jumpsToUfw(kernel[family]) &&
+    ['input', 'output', 'forward'].every((chain) => byChain(chain, user) === byChain(chain, wanted)) &&
+    ['INPUT', 'OUTPUT', 'FORWARD'].every((chain) =>
+      kernel[family].includes(`:${chain} ${settings.get(`DEFAULT_${chain}_POLICY`) === 'ACCEPT' ? 'ACCEPT' : 'DROP'}`),
+    )
+  )
+}
+
+function jumpsToUfw(kernel: readonly string[]): boolean {
+  return kernel.includes('-A INPUT -j ufw-before-input')
+}

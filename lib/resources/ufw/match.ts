@@ -1,0 +1,164 @@
+/**
+ * What a ufw rule matches, in one spelling for recipes and for the `### tuple ###` lines that ufw keeps in
+ * /etc/ufw/user.rules (seen with ufw 0.36.2, Debian 12 and 13).
+ */
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+export type Family = 'ipv4' | 'ipv6'
+
+/** Everything but what is done with it. Empty text means "any". */
+export type Match = {
+  direction: 'in' | 'out'
+  /** Forwarded traffic. */
+  route: boolean
+  protocol: string
+  from: string
+  fromPort: string
+  to: string
+  port: string
+  /** Of a routed rule, where it comes in. */
+  interface: string
+  /** Of a routed rule, where it goes out. */
+  outInterface: string
+}
+
+/** `22/tcp from 10.0.0.0/8 on eth0`: the rule's name. */
+export function nameOf(match: Match): string {
+  const parts = [
+    match.route ? 'route' : '',
+    match.direction === 'out' && !match.route ? 'out' : '',
+    `${match.port || 'any'}${match.protocol && `/${match.protocol}`}`,
+    match.to && `to ${match.to}`,
+    match.from && `from ${match.from}`,
+    match.fromPort && `${match.from ? '' : 'from any '}port ${match.fromPort}`,
+    match.interface && `on ${match.interface}`,
+    match.outInterface && `out on ${match.outInterface}`,
+  ]
+  return parts.filter(Boolean).join(' ')
+}
+
+/** Families whose packets it can match. */
+export function familiesOf({ from, to }: Match): Family[] {
+  const address = from || to
+  if (address === '') return ['ipv4', 'ipv6']
+  return [address.includes(':') ? 'ipv6' : 'ipv4']
+}
+
+/** An address or network as ufw keeps it; undefined for what is none. Host bits are cut off, a single host has no `/32`. */
+export function canonicalAddress(text: string): string | undefined {
+  const [address = '', bits, more] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || more !== undefined || address.includes('%')) return undefined
+  const full = version === 4 ? 32 : 128
+  if (bits !== undefined && !(/^(0|[1-9][0-9]{0,2})$/.test(bits) && Number(bits) <= full)) return undefined
+  const length = bits === undefined ? full : Number(bits)
+  const kind = version === 4 ? ipaddr.IPv4 : ipaddr.IPv6
+  const network = kind.networkAddressFromCIDR(`${address}/${length}`).toString()
+  if (length === 0) return undefined
+  return length === full ? network : `${network}/${length}`
+}
+
+/** `80,443` or `6000:6100`, parts in ascending order as ufw keeps them. */
+export function canonicalPorts(ports: number | string | readonly (number | string)[] | undefined): string {
+  if (ports === undefined) return ''
+  const parts = typeof ports === 'object' ? ports.map(String) : String(ports).split(',')
+  return parts.toSorted((a, b) => range(a)[0] - range(b)[0]).join(',')
+}
+
+/** What is wrong with a port list, one sentence each. */
+export function portMistakes(ports: string, protocol: string | undefined): string[] {
+  if (ports === '') return []
+  const ranges = ports.split(',').map(range)
+  return [
+    ...ranges.flatMap(([low, high]) =>
+      low >= 1 && high <= 65535 && low <= high ? [] : [`${low}:${high} is not a range of ports`],
+    ),
+    ...(ranges.some(([low], index) => index > 0 && low <= ranges[index - 1]![1]) ? [`ports ${ports} overlap`] : []),
+    ...(/[,:]/.test(ports) && protocol !== 'tcp' && protocol !== 'udp'
+      ? ['several ports need protocol tcp or udp']
+      : []),
+    ...(ports.split(/[,:]/).length > 15 ? ['ufw takes 15 ports in one rule, a range counts twice'] : []),
+  ]
+}
+
+function range(part: string): [low: number, high: number] {
+  const [low = 0, high = low] = part.split(':').map(Number)
+  return [low, high]
+}
+
+/** True when some packet could match both. */
+export function overlap(a: Match, b: Match): boolean {
+  const same = (x: string, y: string): boolean => x === '' || y === '' || x === y
+  return (
+    a.route === b.route &&
+    (a.route || a.direction === b.direction) &&
+    familiesOf(a).some((family) => familiesOf(b).includes(family)) &&
+    same(a.protocol, b.protocol) &&
+    same(a.interface, b.interface) &&
+    same(a.outInterface, b.outInterface) &&
+    portsMeet(a.port, b.port) &&
+    portsMeet(a.fromPort, b.fromPort) &&
+    networksMeet(a.from, b.from) &&
+    networksMeet(a.to, b.to)
+  )
+}
+
+function portsMeet(a: string, b: string): boolean {
+  if (a === '' || b === '') return true
+  const others = b.split(',').map(range)
+  return a
+    .split(',')
+    .map(range)
+    .some(([low, high]) => others.some((other) => low <= other[1] && other[0] <= high))
+}
+
+function networksMeet(a: string, b: string): boolean {
+  if (a === '' || b === '') return true
+  const [one, oneBits] = parsed(a)
+  const [other, otherBits] = parsed(b)
+  const bits = Math.min(oneBits, otherBits)
+  if (one instanceof ipaddr.IPv4) return other instanceof ipaddr.IPv4 && one.match(other, bits)
+  return other instanceof ipaddr.IPv6 && one.match(other, bits)
+}
+
+function parsed(network: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  if (network.includes('/')) return ipaddr.parseCIDR(network)
+  const address = ipaddr.parse(network)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+/** A match in one family as a tuple line spells it, without action: `tcp 22 0.0.0.0/0 any 10.0.0.0/8 in_eth0`. */
+export function tupleOf(match: Match, family: Family): string {
+  const anywhere = family === 'ipv4' ? '0.0.0.0/0' : '::/0'
+  const where = match.route
+    ? [match.interface && `in_${match.interface}`, match.outInterface && `out_${match.outInterface}`]
+        .filter(Boolean)
+        .join('!') || 'in'
+    : match.direction + (match.interface && `_${match.interface}`)
+  const { protocol, port, to, fromPort, from } = match
+  const fields = [protocol || 'any', port || 'any', to || anywhere, fromPort || 'any', from || anywhere, where]
+  return `${match.route ? 'route:' : ''}${fields.join(' ')}`
+}
+
+/** A tuple's match; undefined for what Keelson does not make, such as application profiles. */
+export function matchOf(route: boolean, fields: readonly string[]): Match | undefined {
+  const [protocol, port, to, fromPort, from, where, ...more] = fields
+  if (protocol === undefined || !port || !to || !fromPort || !from || !where || more.length > 0) return undefined
+  const any = (text: string): string => (['any', '0.0.0.0/0', '::/0'].includes(text) ? '' : text)
+  const sides = where.split('!')
+  const incoming = sides.find((side) => side.startsWith('in'))
+  const outgoing = sides.find((side) => side.startsWith('out'))
+  const name = (side: string | undefined): string => side?.slice(side.indexOf('_') + 1 || side.length) ?? ''
+  return {
+    direction: !route && outgoing !== undefined ? 'out' : 'in',
+    route,
+    protocol: any(protocol),
+    from: any(from),
+    fromPort: any(fromPort),
+    to: any(to),
+    port: any(port),
+    interface: route ? name(incoming) : name(incoming ?? outgoing),
+    outInterface: route ? name(outgoing) : '',
+  }
+}
