@@ -1,0 +1,134 @@
+/**
+ * Shell text that reads and changes Redis: /etc/redis/redis.conf of Debian's redis-server, and redis-cli.
+ *
+ * The password is taken from the file on the host as it stands there, and goes to redis-cli on stdin: redis.conf and
+ * redis-cli quote alike, and printf is a builtin, so it is never an argument of a process.
+ */
+import type { Change, Context, Step } from '../../engine/resource.ts'
+import { quote, sh } from '../../engine/shell.ts'
+import type { StateText } from '../../engine/value.ts'
+import { AT_START, confLine, quoteArgument, SECRET_DIRECTIVES, valueArguments } from './conf.ts'
+
+export const NOT_INSTALLED = 3
+
+/** `conf_value NAME` prints the last value of a directive; `ask_redis [OPTION…]` sends stdin's commands. */
+const ASK = `conf=/etc/redis/redis.conf
+conf_value() { sed -n "s/^[[:space:]]*$1[[:space:]]\\{1,\\}//p" "$conf" | tail -n 1; }
+ask_redis() {
+  token=$(conf_value requirepass) port=$(conf_value port) bind=$(conf_value bind)
+  bind=\${bind%% *} bind=\${bind#-}
+  case $bind in ''|'*'|0.0.0.0) bind=127.0.0.1 ;; esac
+  if [ "$port" = 0 ]; then set -- "$@" -s "$(conf_value unixsocket)"; else set -- "$@" -h "$bind" -p "\${port:-6379}"; fi
+  { case $token in ''|'""') ;; *) printf 'AUTH %s\\n' "$token" ;; esac; cat; } | redis-cli --no-auth-warning "$@" 2>&1
+}`
+
+/**
+ * Prints four records: redis.conf without comments and secret directives · `NAME DIGEST` of those, the digest being
+ * SHA-256 of the value as it stands in the file · whether the service is active · replies as JSON, one a line.
+ */
+export function readRedis(names: readonly string[]): string {
+  const asked = names.filter((name) => !SECRET_DIRECTIVES.has(name))
+  const secrets = [...SECRET_DIRECTIVES]
+  return `${ASK}
+[ -e "$conf" ] || exit ${NOT_INSTALLED}
+grep -viE ${quote(`^[[:space:]]*(#|$|(${secrets.join('|')})[[:space:]])`)} "$conf"
+printf '\\0'
+for k_name in ${secrets.join(' ')}; do
+  k_value=$(conf_value "$k_name")
+  [ -z "$k_value" ] || { printf '%s ' "$k_name"; printf '%s' "$k_value" | sha256sum | cut -c 1-64; }
+done
+printf '\\0'
+systemctl is-active redis-server
+printf '\\0'
+printf '%s\\n' ${quote(['CONFIG GET', ...(asked.length === 0 ? ['maxmemory'] : asked)].join(' '))} | ask_redis -2 --json
+:`
+}
+
+type RedisChange = Change<{ lines: StateText[] }>
+
+/**
+ * One step for several directives: the candidate file is parsed by redis-server itself, what can be set live is set in
+ * one CONFIG SET, which takes all or nothing, then the file is replaced, and Redis restarted where that is needed.
+ */
+export function redisStep(changes: readonly RedisChange[], { reveal }: Context): Step {
+  const writes = changes.flatMap((change) =>
+    change.kind === 'remove' ? [] : [{ name: change.name, lines: change.after.lines.map(reveal) }],
+  )
+  const live = writes.filter(({ name }) => !AT_START.has(name))
+  const restart = changes.some((change) => change.kind === 'remove' || AT_START.has(change.name) || isUnheard(change))
+  return {
+    title: `set ${changes.map(({ name }) => name).join(', ')}`,
+    run: applyText(restart, live.length > 0),
+    payload: {
+      names: `${changes.map(({ name }) => name).join('\n')}\n`,
+      lines: writes.map(({ name, lines }) => lines.map((line) => `${confLine(name, line)}\n`).join('')).join(''),
+      live: `${['CONFIG SET', ...live.map(({ name, lines }) => `${name} ${liveValue(name, lines)}`)].join(' ')}\n`,
+    },
+  }
+}
+
+function isUnheard({ before }: RedisChange): boolean {
+  return before !== null && 'unheard' in before && before.unheard !== null
+}
+
+/** CONFIG SET takes all lines as one argument. */
+function liveValue(name: string, lines: readonly string[]): string {
+  return quoteArgument(
+    lines
+      .flatMap((line) => valueArguments(name, line))
+      .join(' ')
+      .trim(),
+  )
+}
+
+/** Puts the new lines of a directive where its first one was, those of a new one at the end. */
+const REWRITE = `FILENAME == ARGV[1] { drop[$1] = 1; next }
+FILENAME == ARGV[2] { if (!($1 in put)) order[++n] = $1; put[$1] = put[$1] $0 "\\n"; next }
+tolower($1) in drop { name = tolower($1); printf "%s", put[name]; put[name] = ""; next }
+{ print }
+END { for (i = 1; i <= n; i++) printf "%s", put[order[i]] }`
+
+// No directive can be checked without a last one that is wrong for sure: redis-server would start.
+const LAST = 'maxmemory keelson-end-of-candidate'
+
+function applyText(restart: boolean, live: boolean): string {
+  return `${ASK}
+[ -e "$conf" ] || fail 'Redis is not installed'
+cp -- "$conf" "$P/before"
+${sh`awk ${REWRITE}`} "$P/names" "$P/lines" "$P/before" > "$P/candidate"
+verdict=$({ cat "$P/candidate"; printf '\\n%s\\n' ${quote(LAST)}; } | setpriv --reuid=redis --regid=redis --init-groups redis-server - 2>&1) || :
+case $verdict in
+  *">>> '${LAST}'"*) ;;
+  *) printf '%s\\n' "$verdict" >&2; fail 'redis-server refuses the new redis.conf; nothing was changed' ;;
+esac
+restart=${restart ? 'yes' : 'no'}
+active=$(systemctl is-active redis-server) || :
+if [ "$active" = active ] && ${live ? ':' : 'false'}; then
+  said=$(ask_redis < "$P/live") || :
+  case $(printf '%s\\n' "$said" | sed '/^$/d' | tail -n 1) in
+    OK) ;;
+    *immutable*|NOAUTH*|WRONGPASS*|*'Could not connect'*) restart=yes ;;
+    *) printf '%s\\n' "$said" >&2; fail 'the running Redis refuses this; nothing was changed' ;;
+  esac
+fi
+put() { replace_file "$conf" $(stat -c '%U %G %a' -- "$conf") "$1"; }
+# A restart ends when Redis answers; while it loads its data it says LOADING.
+restart_redis() {
+  timeout 120 systemctl restart redis-server || return 1
+  tries=0
+  until echo PING | ask_redis | grep -qx PONG; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 1200 ] && systemctl is-active --quiet redis-server || return 1
+    sleep 0.2
+  done
+}
+put "$P/candidate"
+if [ "$active" = active ] && [ "$restart" = yes ] && ! restart_redis; then
+  journalctl --no-pager --lines=8 --output=cat --unit=redis-server >&2 || :
+  tail -n 5 /var/log/redis/redis-server.log >&2 || :
+  put "$P/before"
+  systemctl reset-failed redis-server || :
+  restart_redis || fail 'Redis does not start, not even with the redis.conf it had; see journalctl -u redis-server'
+  fail 'Redis did not start with this redis.conf; it runs again with the one it had'
+fi`
+}
