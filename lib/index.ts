@@ -13,11 +13,18 @@ import { file as fileType } from './resources/file.ts'
 import { group as groupType } from './resources/group.ts'
 import { nginxSnippet as nginxSnippetType } from './resources/nginxSnippet.ts'
 import { nginxVhost as nginxVhostType } from './resources/nginxVhost.ts'
+import { postgresDatabase as postgresDatabaseType } from './resources/postgres/database.ts'
+import { postgresExtension as postgresExtensionType } from './resources/postgres/extension.ts'
+import { postgresRole as postgresRoleType } from './resources/postgres/role.ts'
+import { postgresSetting as postgresSettingType } from './resources/postgres/setting.ts'
+import { redisSetting as redisSettingType } from './resources/redisSetting.ts'
 import { service as serviceType } from './resources/service.ts'
 import { sudoers as sudoersType } from './resources/sudoers.ts'
 import { symlink as symlinkType } from './resources/symlink.ts'
 import { sysctl as sysctlType } from './resources/sysctl.ts'
 import { timer as timerType } from './resources/timer.ts'
+import { ufwDefaults as ufwDefaultsType } from './resources/ufwDefaults.ts'
+import { ufwRule as ufwRuleType } from './resources/ufwRule.ts'
 import { unit as unitType } from './resources/unit.ts'
 import { user as userType } from './resources/user.ts'
 
@@ -39,10 +46,17 @@ export const file = resource(fileType)
 export const group = resource(groupType)
 export const nginxSnippet = resource(nginxSnippetType)
 export const nginxVhost = resource(nginxVhostType)
+export const postgresDatabase = resource(postgresDatabaseType)
+export const postgresExtension = resource(postgresExtensionType)
+export const postgresRole = resource(postgresRoleType)
+export const postgresSetting = resource(postgresSettingType)
+export const redisSetting = resource(redisSettingType)
 export const service = resource(serviceType)
 export const sudoers = resource(sudoersType)
 export const symlink = resource(symlinkType)
 export const sysctl = resource(sysctlType)
 export const timer = resource(timerType)
+export const ufwDefaults = resource(ufwDefaultsType)
+export const ufwRule = resource(ufwRuleType)
 export const unit = resource(unitType)
 export const user = resource(userType)
