@@ -1,0 +1,186 @@
+/**
+ * A line of pg_hba.conf: who may log in from where, and how.
+ *
+ * Lines of recipes stand together between two marks, in the order of their declaration, since the first line that fits
+ * a login decides. The block comes before all other lines but the one by which the postgres account gets in, which
+ * Debian's own jobs and Keelson need. Whether the server has loaded the file is derived from the file's ctime.
+ */
+import { byField } from '../../engine/diff.ts'
+import type { FieldChange, ResourceType, Wanted } from '../../engine/resource.ts'
+import { Unknown } from '../../engine/resource.ts'
+import { ensure } from '../../engine/schema.ts'
+import { BLOCK_BEGIN, BLOCK_END, hbaStep } from './hbaStep.ts'
+import { parseRows, psql, SERVER_PACKAGES } from './psql.ts'
+
+const TYPES = ['local', 'host', 'hostssl', 'hostnossl'] as const
+const METHODS = [
+  'scram-sha-256',
+  'peer',
+  'cert',
+  'reject',
+  'md5',
+  'ident',
+  'ldap',
+  'radius',
+  'pam',
+  'gss',
+  'trust',
+] as const
+
+export type PostgresHba = {
+  /** `local` is the Unix socket; `host` TCP with or without TLS. */
+  type: (typeof TYPES)[number]
+  /** A name, several separated by commas, `all`, `sameuser`, `samerole` or `replication`. */
+  database: string
+  /** A name, several separated by commas, `all`, or `+group` for members of a role. */
+  user: string
+  /** For all types but `local`: `10.0.0.0/24`, `2001:db8::/64`, `samehost`, `samenet`, `all`, or a host name. */
+  address?: string
+  method: (typeof METHODS)[number]
+  /** Of the method: `{ map: 'crm' }`. */
+  options?: { readonly [name: string]: string }
+  /** `absent` also takes away such a line that the package brought. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+type HbaState = {
+  /** Method and options as they stand in the line. */
+  method: string
+  /** `in order`, or what is wrong with where the line stands. */
+  place?: string
+  /** Observed only, of one line: the server has not loaded the file since it was changed. */
+  unloaded?: boolean
+}
+
+// Nothing that needs quoting, so that a line is its words: no spaces, quotes, `#`, `@` files or `/` patterns.
+const names = {
+  type: 'string',
+  maxLength: 1000,
+  pattern: '^[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*(,[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*)*$',
+} as const
+
+export const postgresHba: ResourceType<PostgresHba, HbaState> = {
+  type: 'postgres-hba',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['type', 'database', 'user', 'method'],
+    properties: {
+      type: { enum: TYPES },
+      database: names,
+      user: names,
+      address: { type: 'string', maxLength: 255, pattern: '^[A-Za-z0-9.:_-]+(/[0-9]{1,3})?$' },
+      method: { enum: METHODS },
+      options: {
+        type: 'object',
+        propertyNames: { pattern: '^[a-z][a-z0-9_]*$' },
+        additionalProperties: { type: 'string', pattern: '^[^\\s"#,\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$' },
+      },
+      ensure,
+    },
+  },
+  name: ({ type, database, user, address }) =>
+    [type, database, user, ...(address === undefined ? [] : [address])].join(' '),
+  check: ({ type, address }) => {
+    if (type === 'local') return address === undefined ? [] : ['a local line has no address']
+    return address === undefined ? ['address is missing'] : []
+  },
+  desired: ({ method, options = {}, ensure: presence }) =>
+    presence === 'absent' ? null : { method: methodText(method, options), place: 'in order' },
+  // Not the roles and databases: a line may name what is not there, and lines must keep their order.
+  needs: () => [...SERVER_PACKAGES],
+  read: {
+    via: psql,
+    command: () => `select json_build_object('text', pg_read_file(current_setting('hba_file')),
+  'unloaded', (pg_stat_file(current_setting('hba_file'))).change > pg_conf_load_time());`,
+    parse(output, wanted) {
+      const read = parseRows<HbaFile>(output, ['text', 'unloaded'])
+      if (read instanceof Unknown) return read
+      const [file] = read
+      if (file === undefined) throw new Error('expected the text of pg_hba.conf')
+      return observedLines(file, wanted)
+    },
+  },
+  diff: diffLine,
+  consequence: () => 'reload',
+  steps: (change, context) => [hbaStep([change], context)],
+  remove: (change, context) => [hbaStep([change], context)],
+  batch: (changes, context) => [hbaStep(changes, context)],
+}
+
+function methodText(method: string, options: { readonly [name: string]: string }): string {
+  const pairs = Object.entries(options).map(([name, value]) => `${name}=${value}`)
+  return [method, ...pairs.sort()].join(' ')
+}
+
+type HbaFile = { text: string; unloaded: boolean }
+type Rule = { key: string; method: string; inBlock: boolean }
+
+function observedLines({ text, unloaded }: HbaFile, wanted: readonly Wanted<HbaState>[]): Map<string, HbaState> {
+  const rules = parseRules(text)
+  const found = wanted.flatMap(({ name, desired }) => {
+    // What a recipe declares absent may stand anywhere; what it declares is only what Keelson wrote.
+    const rule = rules.find((each) => each.key === name && (each.inBlock || desired === null))
+    return rule === undefined ? [] : [rule]
+  })
+  const misplaced = placeMistakes(rules, found)
+  return new Map(
+    found.map((rule, index) => [
+      rule.key,
+      { method: rule.method, place: misplaced(rule), unloaded: unloaded && index === 0 },
+    ]),
+  )
+}
+
+function parseRules(text: string): Rule[] {
+  let inBlock = false
+  return text.split('\n').flatMap((line): Rule[] => {
+    if (line === BLOCK_BEGIN || line === BLOCK_END) inBlock = line === BLOCK_BEGIN
+    const words = line
+      .replace(/#.*/, '')
+      .split(/\s+/)
+      .filter((word) => word !== '')
+    if (words.length === 0) return []
+    const count = words[0] === 'local' ? 3 : 4
+    return [{ key: words.slice(0, count).join(' '), method: words.slice(count).join(' '), inBlock }]
+  })
+}
+
+/** @param found Rules in the order in which they should stand. */
+function placeMistakes(rules: readonly Rule[], found: readonly Rule[]): (rule: Rule) => string {
+  const foreign = rules
+    .slice(
+      0,
+      rules.findIndex(({ inBlock }) => inBlock),
+    )
+    .find((rule) => !isEntry(rule))
+  const positions = found.map((rule) => rules.indexOf(rule))
+  return (rule) => {
+    if (foreign !== undefined) return `behind ${foreign.key}`
+    const index = found.indexOf(rule)
+    const earlier = positions.slice(0, index).findIndex((position) => position > positions[index]!)
+    return earlier === -1 ? 'in order' : `ahead of ${found[earlier]!.key}`
+  }
+}
+
+/** The line that lets the postgres account in. */
+function isEntry({ key, method }: Rule): boolean {
+  return key === 'local all postgres' && method === 'peer'
+}
+
+function diffLine(desired: HbaState, observed: HbaState): FieldChange[] {
+  const { place, ...rest } = desired
+  // Of a new line there is no place to tell.
+  const fields = observed.place === undefined ? byField(rest, observed) : byField({ ...rest, place }, observed)
+  if (fields.length > 0 || observed.unloaded !== true) return fields
+  const because = 'pg_hba.conf was changed after the server read it'
+  return [
+    {
+      field: 'loaded',
+      form: 'value',
+      before: false,
+      after: true,
+      followUp: { action: 'reload', because, unit: 'postgresql' },
+    },
+  ]
+}

@@ -1,0 +1,73 @@
+/**
+ * One step for several lines of pg_hba.conf. The server only checks the file on disk, so the new one is put there,
+ * checked by pg_hba_file_rules, put back when the server finds a mistake, and loaded otherwise.
+ */
+import type { Change, Context, Step } from '../../engine/resource.ts'
+import { sh } from '../../engine/shell.ts'
+import { PG_SQL } from './psql.ts'
+import { LOADING } from './settingsStep.ts'
+
+export const BLOCK_BEGIN = '# Keelson: begin. Lines up to the end mark are declared elsewhere and rewritten.'
+export const BLOCK_END = '# Keelson: end.'
+
+/**
+ * Arguments: keys to take away · lines to write · keys in their order · the file. Lines that are in the block and in
+ * none of the three stay in it, last.
+ */
+const REWRITE = `function key() { return $1 == "local" ? $1 " " $2 " " $3 : $1 " " $2 " " $3 " " $4 }
+FILENAME == ARGV[1] { gone[$0] = 1; next }
+FILENAME == ARGV[2] { have[key()] = $0; mine[key()] = 1; next }
+FILENAME == ARGV[3] { order[++n] = $0; next }
+$0 == begin { block = 1; next }
+$0 == end { block = 0; next }
+block { if (NF && $1 !~ /^#/ && !(key() in gone)) { if (!(key() in mine)) have[key()] = $0; order[++n] = key() } next }
+NF && $1 !~ /^#/ && key() in gone { next }
+{ out[++m] = $0; if (NF && $1 !~ /^#/) { if (!first) first = m; if (!entry && key() == "local all postgres" && $4 == "peer") entry = m } }
+END {
+  at = entry ? entry : first ? first - 1 : m
+  for (i = 1; i <= at; i++) print out[i]
+  for (i = 1; i <= n; i++) if (order[i] in have) {
+    if (!any++) print begin
+    print have[order[i]]
+    delete have[order[i]]
+  }
+  if (any) print end
+  for (i = at + 1; i <= m; i++) print out[i]
+}`
+
+type HbaChange = Change<{ method: string }>
+
+export function hbaStep(changes: readonly HbaChange[], { declared = [] }: Context): Step {
+  const gone = changes.filter(({ kind }) => kind === 'remove').map(({ name }) => name)
+  const lines = changes.flatMap((change) => (change.kind === 'remove' ? [] : [`${change.name} ${change.after.method}`]))
+  const order = [...declared, ...changes].map(({ name }) => name)
+  return {
+    title: `write ${changes.length === 1 ? 'a line' : `${changes.length} lines`} of pg_hba.conf`,
+    run: `${PG_SQL}
+${LOADING}
+hba=$(echo "select current_setting('hba_file');" | pg_sql --dbname=postgres)
+put() { replace_file "$hba" $(stat -c '%U %G %a' -- "$hba") "$1"; }
+mistakes() { echo "select line_number, error from pg_hba_file_rules where error is not null;" | pg_sql --dbname=postgres; }
+cp -- "$hba" "$P/before"
+${sh`awk -v begin=${BLOCK_BEGIN} -v end=${BLOCK_END} ${REWRITE}`} "$P/gone" "$P/lines" "$P/order" "$P/before" > "$P/candidate"
+cmp -s "$P/candidate" "$hba" || put "$P/candidate"
+said=$(mistakes)
+if [ -n "$said" ]; then
+  put "$P/before"
+  printf '%s\\n' "$said" >&2
+  fail "the server does not understand these lines of pg_hba.conf; the old file is in place again"
+fi
+reload_postgres || fail 'the server did not load its configuration; see its log'
+# The account that all this is done by must still get in.
+echo 'select 1;' | pg_sql --dbname=postgres > /dev/null || {
+  put "$P/before"
+  systemctl reload "$unit" || :
+  fail 'with these lines the postgres account is locked out; the old file is in place again'
+}`,
+    payload: { gone: text(gone), lines: text(lines), order: text([...new Set(order)]) },
+  }
+}
+
+function text(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('')
+}
