@@ -1,6 +1,7 @@
 /**
  * conf`…`: text that carries meaning. It may hold secrets and handles, and remembers them.
  */
+import { inspect } from 'node:util'
 import { Secret, Text } from '../engine/value.ts'
 import { Handle } from './declare.ts'
 
@@ -8,9 +9,12 @@ export type ConfValue = string | number | Secret | Text | Handle | readonly Conf
 
 type Piece = string | Secret
 
+const SHORT = { depth: 0, breakLength: Infinity, maxArrayLength: 3, maxStringLength: 20 }
+
 /**
  * A text block: a first empty line goes, the indentation common to all lines goes, a value of several lines keeps the
- * indentation of the line it stands in. Backslashes stand as written. An array becomes one line for each item.
+ * indentation of the line it stands in (a secret of several lines cannot). Backslashes stand as written. An array
+ * becomes one line for each item.
  *
  * @throws {TypeError} For undefined, null, booleans and other objects, which are hardly ever what was meant.
  */
@@ -32,7 +36,7 @@ export function conf(parts: TemplateStringsArray, ...values: ConfValue[]): Text 
 }
 
 function valuePieces(value: ConfValue | undefined, refs: string[]): Piece[] {
-  if (typeof value === 'string' || typeof value === 'number') return [String(value)]
+  if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return [String(value)]
   if (value instanceof Secret) return [value]
   if (value instanceof Text) {
     refs.push(...value.refs)
@@ -47,7 +51,7 @@ function valuePieces(value: ConfValue | undefined, refs: string[]): Piece[] {
     return items.flatMap((item, index) => (index === 0 ? valuePieces(item, refs) : ['\n', ...valuePieces(item, refs)]))
   }
   throw new TypeError(
-    `conf\`…\` takes text, numbers, secrets, handles and arrays of them, not ${value === null ? 'null' : typeof value}`,
+    `conf\`…\` takes text, numbers, secrets, handles and arrays of them, not ${inspect(value, SHORT)}`,
   )
 }
 

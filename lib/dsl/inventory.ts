@@ -2,8 +2,10 @@
  * The inventory: every machine, where it is, what it is, which roles it carries.
  */
 import deepmerge from 'deepmerge'
+import type { Source } from '../engine/catalog.ts'
 import type { JsonSchema } from '../engine/schema.ts'
 import { type Server, SERVER_NAMES, serverNamed, type ServerName } from './servers.ts'
+import { callerSource } from './source.ts'
 
 export type Os = 'debian-12' | 'debian-13'
 
@@ -68,12 +70,12 @@ const ENTRY = {
   jump: { type: 'string', minLength: 1 },
   os: { enum: ['debian-12', 'debian-13'] },
   server: { enum: SERVER_NAMES },
-  roles: { type: 'array', items: { type: 'string' } },
+  roles: { type: 'array', items: { type: 'string' }, uniqueItems: true },
   tags: { type: 'array', items: { type: 'string' } },
   data: { type: 'object' },
 } as const
 
-const given = { type: 'object', additionalProperties: false, properties: ENTRY } as const
+const LAYER = { type: 'object', additionalProperties: false, properties: ENTRY } as const
 
 /** Checked by evaluate, so that reading a site costs no schema library. */
 export const INVENTORY_SCHEMA: JsonSchema = {
@@ -81,9 +83,9 @@ export const INVENTORY_SCHEMA: JsonSchema = {
   additionalProperties: false,
   required: ['hosts'],
   properties: {
-    defaults: given,
-    roles: { type: 'object', additionalProperties: given },
-    hosts: { type: 'object', additionalProperties: given, propertyNames: { pattern: '^[a-z0-9][a-z0-9.-]*$' } },
+    defaults: LAYER,
+    roles: { type: 'object', additionalProperties: LAYER },
+    hosts: { type: 'object', additionalProperties: LAYER, propertyNames: { pattern: '^[a-z0-9][a-z0-9.-]*$' } },
   },
 }
 
@@ -95,18 +97,26 @@ export const HOST_SCHEMA: JsonSchema = {
   properties: { ...ENTRY, name: { type: 'string' } },
 }
 
-/** The props a merged inventory was made of, for checking. */
-const props = new WeakMap<object, unknown>()
+/** What a merged inventory was made of, for checking: what was given, and the absolute place of the call. */
+export type Origin = { given: unknown; source: Source }
 
-export function inventoryProps(merged: Inventory): unknown {
-  return props.get(merged)
+const origins = new WeakMap<Inventory, Origin>()
+
+/** @throws {TypeError} For an object that `inventory` did not make. */
+export function originOf(merged: Inventory): Origin {
+  const origin = origins.get(merged)
+  if (origin === undefined) throw new TypeError('site(…) takes what inventory(…) returns')
+  return origin
 }
 
-/** Merges defaults, then the host's roles in their order, then the host itself. Lists are replaced, objects merged. */
-export function inventory<Data extends object = object>(all: InventoryProps<Data>): Inventory<Data> {
-  const hosts = Object.entries(all.hosts).map(([name, own]) => mergeHost(name, own, all))
+/**
+ * Merges defaults, then the host's roles in their order, then the host itself. Lists are replaced, objects merged.
+ * Nothing is checked yet: that is done when a host is evaluated.
+ */
+export function inventory<Data extends object = object>(given: InventoryProps<Data>): Inventory<Data> {
+  const hosts = Object.entries(given.hosts).map(([name, own]) => mergeHost(name, own, given))
   const merged: Inventory<Data> = { hosts }
-  props.set(merged, all)
+  origins.set(merged, { given, source: callerSource('/') })
   return merged
 }
 
@@ -115,7 +125,8 @@ function mergeHost<Data extends object>(
   own: Given<Data>,
   { defaults = {}, roles = {} }: InventoryProps<Data>,
 ): InventoryHost<Data> {
-  const ofRoles = (own.roles ?? defaults.roles ?? []).map((role) => roles[role] ?? {})
+  const names = own.roles ?? defaults.roles
+  const ofRoles = Array.isArray(names) ? names.map((role: string) => roles[role] ?? {}) : []
   const layers: object[] = [{ data: {} }, defaults, ...ofRoles, own, { name }]
   const merged: object = deepmerge.all(layers, {
     isMergeableObject: isPlainObject,
@@ -132,7 +143,7 @@ function isPlainObject(value: object): boolean {
 /** What recipes see of a host, with the machine's own size where another stands in for the real one. */
 export function hostOf<Data extends object>(
   entry: InventoryHost<Data>,
-  size?: { cpus: number; memoryMiB: number },
+  size: { cpus?: number; memoryMiB?: number } = {},
   container = false,
 ): Host<Data> {
   const host = {

@@ -1,10 +1,13 @@
 /**
  * A site: which roles there are, and what each declares on a host.
  */
-import { dirname } from 'node:path'
-import type { Catalog } from '../engine/catalog.ts'
+import { dirname, relative } from 'node:path'
+import { inspect } from 'node:util'
+import type { Catalog, Source } from '../engine/catalog.ts'
 import { buildCatalog, type Diagnostic, RecipeError, type Validate } from '../engine/evaluate.ts'
+import { order } from '../engine/order.ts'
 import { collect } from './declare.ts'
+import { deterministic } from './deterministic.ts'
 import { didYouMean } from './didYouMean.ts'
 import {
   type Host,
@@ -14,8 +17,9 @@ import {
   INVENTORY_SCHEMA,
   type InventoryHost,
   type Os,
-  inventoryProps,
+  originOf,
 } from './inventory.ts'
+import { callerSource, sourceIn } from './source.ts'
 
 /**
  * What a role declares on its host. It may return handles for others to use, but not a promise: recipes are
@@ -23,6 +27,9 @@ import {
  */
 export type Role<Data extends object> = (host: Host<Data>) => RoleResult
 type RoleResult = void | (object & { then?: never })
+
+/** Frames of an error that recipes lead to: enough to get out of lib/ from wherever it is thrown. */
+const FRAMES = 50
 
 export type Site = {
   /** Absolute path of the file that called site(…). */
@@ -35,90 +42,131 @@ export type Site = {
 /** A machine that stands in for the inventory's. */
 export type Override = { address?: string; os?: Os; cpus?: number; memoryMiB?: number; container?: boolean }
 
+/**
+ * @param file Absolute path of the file whose folder recipe lines are relative to.
+ */
 export function defineSite<Data extends object>(
   file: string,
   inventory: Inventory<Data>,
   roles: { readonly [role: string]: Role<Data> },
 ): Site {
+  const defined = { root: dirname(file), roles, place: relativeTo(dirname(file), callerSource('/')) }
   return {
     file,
     hosts: inventory.hosts,
     async evaluate(name, override = {}) {
       // Loaded here and not with the site: help, completion and the sandbox do without it.
       const { schemaProblems, validateProps } = await import('./validate.ts')
-      checkInventory(inventory, Object.keys(roles), schemaProblems)
+      checkInventory(inventory, defined, schemaProblems)
       const entry = inventory.hosts.find((host) => host.name === name)
       if (entry === undefined) throw new RecipeError([{ message: `the inventory has no host ${JSON.stringify(name)}` }])
-      return evaluateHost(dirname(file), entry, roles, override, validateProps)
+      return evaluateHost(defined, entry, override, validateProps)
     },
   }
 }
 
+type Place = {
+  /** Folder that source files are relative to. */
+  root: string
+  /** Where site(…) was called. */
+  place: Source
+}
+
+type Defined<Data extends object> = Place & { roles: { readonly [role: string]: Role<Data> } }
+
 function evaluateHost<Data extends object>(
-  root: string,
+  { root, roles, place }: Defined<Data>,
   entry: InventoryHost<Data>,
-  roles: { readonly [role: string]: Role<Data> },
-  { address = entry.address, os = entry.os, container = false, cpus, memoryMiB }: Override,
+  { address = entry.address, os = entry.os, container = false, ...size }: Override,
   validate: Validate,
 ): Catalog {
-  const size = cpus === undefined || memoryMiB === undefined ? undefined : { cpus, memoryMiB }
   const host = hostOf({ ...entry, address, os }, size, container)
-  const declarations = collect(root, () => {
-    for (const role of entry.roles) {
-      const result: unknown = deterministic(() => roles[role]!(host))
-      if (result instanceof Promise) {
-        throw new RecipeError([
-          { message: `role ${role} is asynchronous`, next: 'recipes are plain functions without await' },
-        ])
-      }
-    }
-  })
   const { name, server } = host
-  return buildCatalog(
-    declarations,
-    { name, address, os, server: server.name, cpus: server.cpus, memoryMiB: server.memoryMiB },
-    validate,
-  )
+  const about = { name, address, os, server: server.name, cpus: server.cpus, memoryMiB: server.memoryMiB }
+  const mistakes: Diagnostic[] = []
+  const declarations = collect(root, () => {
+    for (const role of entry.roles) mistakes.push(...runRole(role, () => roles[role]!(host), { root, place }))
+  })
+  const catalog = buildCatalog(declarations, about, validate, mistakes)
+  // Circles are reported here, and not when the host has been read.
+  order(catalog.resources)
+  return catalog
 }
 
-/** Runs recipes without a clock and without randomness: the same commit must give the same catalog. */
-function deterministic<Result>(run: () => Result): Result {
-  const { now } = Date
-  const { random } = Math
-  const refuse = (what: string) => () => {
-    throw new TypeError(
-      `${what} in a recipe would give another catalog every time; pass the value in from the inventory`,
-    )
-  }
-  Date.now = refuse('Date.now()')
-  Math.random = refuse('Math.random()')
+/** What went wrong while a role declared its resources. A role that throws does not keep others from being checked. */
+function runRole(name: string, role: () => unknown, { root, place }: Place): readonly Diagnostic[] {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = FRAMES
   try {
-    return run()
+    const result = deterministic(role)
+    if (!isThenable(result)) return []
+    // That it is asynchronous is told; how it ends is not of interest.
+    result.then(undefined, () => undefined)
+    const next = 'recipes are plain functions without await'
+    return [{ message: `role ${name} is asynchronous`, source: place, next }]
+  } catch (error) {
+    if (error instanceof RecipeError) return error.diagnostics
+    const [message, stack] = error instanceof Error ? [error.message, error.stack] : [`threw ${inspect(error)}`]
+    return [{ message, source: sourceIn(stack, root) ?? place }]
   } finally {
-    Date.now = now
-    Math.random = random
+    Error.stackTraceLimit = limit
   }
 }
 
-function checkInventory(
-  inventory: Inventory,
-  roles: readonly string[],
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+function checkInventory<Data extends object>(
+  inventory: Inventory<Data>,
+  { root, roles }: Defined<Data>,
   problems: (schema: typeof HOST_SCHEMA, value: unknown) => string[],
 ): void {
-  const given = problems(INVENTORY_SCHEMA, inventoryProps(inventory) ?? { hosts: {} })
-  const merged =
-    given.length > 0 ? [] : inventory.hosts.flatMap((host) => hostProblems(host, roles, problems(HOST_SCHEMA, host)))
-  const diagnostics: Diagnostic[] = [...given, ...merged].map((problem) => ({ message: `inventory: ${problem}` }))
-  if (diagnostics.length > 0) throw new RecipeError(diagnostics)
+  const { given, source } = originOf(inventory)
+  const checks = [
+    () => problems(INVENTORY_SCHEMA, given),
+    () => inventory.hosts.flatMap((host) => hostProblems(host, problems)),
+    () => inventory.hosts.flatMap((host) => unknownRoles(host, Object.keys(roles))),
+    () => sharedMachines(inventory.hosts),
+  ]
+  // Each takes it that those before it found nothing.
+  for (const check of checks) {
+    const found = check()
+    if (found.length === 0) continue
+    throw new RecipeError(
+      found.map((problem) => ({ message: `inventory: ${problem}`, source: relativeTo(root, source) })),
+    )
+  }
 }
 
-function hostProblems(host: InventoryHost, roles: readonly string[], found: readonly string[]): string[] {
-  const unknown = found.length > 0 ? [] : host.roles.filter((role) => !roles.includes(role))
-  return [
-    ...found.map((problem) => `hosts.${host.name}: ${problem}`),
-    ...unknown.map((role) => {
-      const best = didYouMean(role, roles)
-      return `hosts.${host.name}: no role ${JSON.stringify(role)} in the site${best === undefined ? '' : `; did you mean ${JSON.stringify(best)}?`}`
-    }),
-  ]
+function hostProblems(
+  host: InventoryHost,
+  problems: (schema: typeof HOST_SCHEMA, value: unknown) => string[],
+): string[] {
+  return problems(HOST_SCHEMA, host).map((problem) => `hosts.${host.name}: ${problem}`)
+}
+
+function unknownRoles(host: InventoryHost, known: readonly string[]): string[] {
+  return host.roles
+    .filter((role) => !known.includes(role))
+    .map((role) => {
+      const best = didYouMean(role, known)
+      const hint = best === undefined ? '' : `; did you mean ${JSON.stringify(best)}?`
+      return `hosts.${host.name}: no role ${JSON.stringify(role)} in the site${hint}`
+    })
+}
+
+/** Two hosts that are one machine would each remove what the other declares. */
+function sharedMachines(hosts: readonly InventoryHost[]): string[] {
+  const owners = new Map<string, string>()
+  return hosts.flatMap(({ name, address, port = 22, jump = '' }) => {
+    const machine = JSON.stringify([address, port, jump])
+    const owner = owners.get(machine)
+    if (owner === undefined) owners.set(machine, name)
+    return owner === undefined ? [] : [`hosts.${name}: is the machine of hosts.${owner}, ${address}`]
+  })
+}
+
+function relativeTo(root: string, { file, ...place }: Source): Source {
+  return { file: relative(root, `/${file}`), ...place }
 }

@@ -1,5 +1,7 @@
 /**
- * Where in a recipe a call was made.
+ * Where in a recipe something happened: the nearest frame outside lib/.
+ *
+ * Taken from the stack's text: under tsx that text is mapped to TypeScript lines, the CallSite objects are not.
  */
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,32 +11,34 @@ const LIB = fileURLToPath(new URL('../', import.meta.url))
 /** Enough to get out of lib/ from any resource function. */
 const FRAMES = 12
 
-/**
- * The nearest caller outside lib/, relative to `root`.
- *
- * Taken from the stack's text: under tsx that text is mapped to TypeScript lines, the CallSite objects are not.
- */
+/** The caller's place, relative to the folder `root`. */
 export function callerSource(root: string): Source {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = FRAMES
-  const stack = new Error().stack ?? ''
+  const { stack } = new Error()
   Error.stackTraceLimit = limit
-  for (const line of stack.split('\n').slice(1)) {
+  return sourceIn(stack, root) ?? { file: 'unknown', line: 1, column: 1 }
+}
+
+/** Absolute path of the caller's file. */
+export function callerFile(): string {
+  return `/${callerSource('/').file}`
+}
+
+/** The recipe's place in the stack of an error; undefined when no recipe has a part in it. */
+export function sourceIn(stack: string | undefined, root: string): Source | undefined {
+  for (const line of stack?.split('\n') ?? []) {
     const frame = parseFrame(line)
     if (frame !== undefined && !frame.file.startsWith(LIB)) return { ...frame, file: relative(root, frame.file) }
   }
-  return { file: 'unknown', line: 1, column: 1 }
+  return undefined
 }
 
-/** Absolute path of the nearest caller outside lib/. */
-export function callerFile(): string {
-  return callerSource('/').file.replace(/^(?!\/)/, '/')
-}
-
+/** `    at name (file:///a/b.ts:1:2)` or `    at file:///a/b.ts:1:2`; undefined for what is not in a file. */
 function parseFrame(line: string): Source | undefined {
-  const match = /(?:\(|at (?:async )?)((?:file:\/\/)?\/[^()]*):(\d+):(\d+)\)?$/.exec(line)
-  if (match === null) return undefined
-  const [, where = '', row, column] = match
+  const [, named, bare] = /^ +at (?:.*? \((.*)\)|(?:async )?(.*[^)]))$/.exec(line) ?? []
+  const [, where, row, column] = /^(.+):(\d+):(\d+)$/.exec(named ?? bare ?? '') ?? []
+  if (where === undefined) return undefined
   const file = where.startsWith('file://') ? fileURLToPath(where) : where
-  return { file, line: Number(row), column: Number(column) }
+  return file.startsWith('/') ? { file, line: Number(row), column: Number(column) } : undefined
 }

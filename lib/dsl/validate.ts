@@ -5,6 +5,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { Validate } from '../engine/evaluate.ts'
 import type { AnyType } from '../engine/resource.ts'
 import type { JsonSchema } from '../engine/schema.ts'
+import { COMMON_KEYS } from './declare.ts'
 import { didYouMean } from './didYouMean.ts'
 
 // Schemas are ours and checked by a test; without that and the optimiser a schema compiles in 3-4 ms instead of 5-11.
@@ -18,19 +19,23 @@ const ajv = new Ajv({
 })
 const compiled = new WeakMap<object, ValidateFunction>()
 
-/** Sentences about what is wrong, each beginning with where in the value; empty when nothing is. */
-export function schemaProblems(schema: JsonSchema, value: unknown): string[] {
+/**
+ * Sentences about what is wrong, each beginning with where in the value; empty when nothing is.
+ *
+ * @param more Keys that may stand beside those of the schema, for "did you mean".
+ */
+export function schemaProblems(schema: JsonSchema, value: unknown, more: readonly string[] = []): string[] {
   let check = compiled.get(schema)
   if (check === undefined) {
     check = ajv.compile(schema)
     compiled.set(schema, check)
   }
   if (check(value)) return []
-  const sentences = worthTelling(check.errors ?? []).map((error) => sentenceFor(error))
+  const sentences = worthTelling(check.errors ?? []).map((error) => sentenceFor(error, more))
   return [...new Set(sentences)]
 }
 
-export const validateProps: Validate = (type: AnyType, props) => schemaProblems(type.schema, props)
+export const validateProps: Validate = (type: AnyType, props) => schemaProblems(type.schema, props, COMMON_KEYS)
 
 /** Inside an anyOf every branch complains; its own line says it better unless one branch got further than the others. */
 function worthTelling(errors: readonly ErrorObject[]): readonly ErrorObject[] {
@@ -50,13 +55,18 @@ function worthTelling(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   })
 }
 
-function sentenceFor(error: ErrorObject): string {
+function sentenceFor(error: ErrorObject, more: readonly string[]): string {
   const where = pathText(error.instancePath)
   const prefix = where === '' ? '' : `${where}: `
   const { params } = error
   switch (error.keyword) {
-    case 'additionalProperties':
-      return `${prefix}unknown key ${JSON.stringify(params['additionalProperty'])}${hint(String(params['additionalProperty']), knownKeys(error))}`
+    case 'additionalProperties': {
+      const key = String(params['additionalProperty'])
+      const known = [...knownKeys(error), ...(where === '' ? more : [])]
+      return `${prefix}unknown key ${JSON.stringify(key)}${hint(key, known)}`
+    }
+    case 'propertyNames':
+      return `${prefix}${JSON.stringify(params['propertyName'])} cannot be a key here`
     case 'required':
       return `${prefix}${String(params['missingProperty'])} is missing`
     case 'enum': {

@@ -15,6 +15,8 @@ export type Declaration = {
   tags: string[]
   protect: boolean
   source: Source
+  /** What is wrong with how it was called, beyond its props. */
+  mistakes: string[]
 }
 
 export type Diagnostic = { message: string; source?: Source; also?: Source[]; next?: string }
@@ -42,59 +44,111 @@ export function formatDiagnostic({ message, source, also = [], next }: Diagnosti
 /** Sentences about what is wrong with props in their JSON form; empty when nothing is. */
 export type Validate = (type: AnyType, props: Json) => string[]
 
+/** What one declaration came to, or what is wrong with it. */
+type Evaluated = { resource: CatalogResource; props: Json } | { mistakes: string[] }
+
 /**
+ * @param mistakes What went wrong while it was declared.
  * @throws {RecipeError} With everything that is wrong, each with its recipe line.
  */
-export function buildCatalog(declarations: readonly Declaration[], host: CatalogHost, validate: Validate): Catalog {
-  const diagnostics: Diagnostic[] = []
-  const resources = new Map<Ref, CatalogResource>()
-  const propsOf = new Map<Ref, Json>()
+export function buildCatalog(
+  declarations: readonly Declaration[],
+  host: CatalogHost,
+  validate: Validate,
+  mistakes: readonly Diagnostic[] = [],
+): Catalog {
+  const diagnostics = [...mistakes]
+  const known = new Map<Ref, { resource: CatalogResource; props: Json }>()
   for (const declaration of declarations) {
-    const props = toJson(declaration.props)
-    const problems = problemsOf(declaration, props, validate)
-    const { source } = declaration
-    if (problems.length > 0) {
-      diagnostics.push(...problems.map((problem) => ({ message: `${declaration.type.type}: ${problem}`, source })))
+    const evaluated = evaluateOne(declaration, validate)
+    if ('mistakes' in evaluated) {
+      const label = labelFor(declaration)
+      const { source } = declaration
+      diagnostics.push(...evaluated.mistakes.map((mistake) => ({ message: `${label}: ${mistake}`, source })))
       continue
     }
-    const resource = catalogResource(declaration)
-    const known = resources.get(resource.ref)
-    if (known === undefined) {
-      resources.set(resource.ref, resource)
-      propsOf.set(resource.ref, props)
-    } else if (isDeepStrictEqual(propsOf.get(resource.ref), props)) {
-      merge(known, resource)
-    } else {
-      diagnostics.push({
-        message: `${labelOf(resource.ref)} is declared twice with different props`,
-        source,
-        also: [known.source],
-        next: 'make them the same, or declare it once and pass its handle',
-      })
-    }
+    const { resource, props } = evaluated
+    const earlier = known.get(resource.ref)
+    if (earlier === undefined) known.set(resource.ref, evaluated)
+    else if (isDeepStrictEqual(earlier.props, props)) merge(earlier.resource, resource)
+    else diagnostics.push(declaredTwice(resource, earlier.resource))
   }
-  diagnostics.push(...conflicts([...resources.values()]))
+  const resources = [...known.values()].map(({ resource }) => resource)
+  diagnostics.push(...conflicts(resources))
   if (diagnostics.length > 0) throw new RecipeError(diagnostics)
-  return { host, resources: [...resources.values()] }
+  return { host, resources }
+}
+
+function evaluateOne(declaration: Declaration, validate: Validate): Evaluated {
+  const { type, props, mistakes: ofCall } = declaration
+  const unfit = [...ofCall, ...notPlain(props, '', [])]
+  if (unfit.length > 0) return { mistakes: unfit }
+  const json = toJson(props)
+  const mistakes = [...unwritable(json, ''), ...validate(type, json)]
+  if (mistakes.length > 0) return { mistakes }
+  try {
+    const more = type.check?.(props) ?? []
+    return more.length > 0 ? { mistakes: more } : { resource: catalogResource(declaration), props: json }
+  } catch (error) {
+    // Such as a local file that is not there.
+    return { mistakes: [error instanceof Error ? error.message : String(error)] }
+  }
+}
+
+/** `file /etc/motd`; only `file` where the props are too wrong to have a name. */
+function labelFor({ type, props }: Declaration): string {
+  try {
+    const name: unknown = type.name(props)
+    if (typeof name === 'string' && name !== '') return labelOf(refOf(type.type, name))
+  } catch {
+    // Its props are reported; that no name could be made of them says nothing more.
+  }
+  return labelOf(refOf(type.type, '')).trimEnd()
 }
 
 /** Props as plain JSON: secrets, conf texts and handles by their tokens. */
-export function toJson(props: unknown): Json {
+function toJson(props: unknown): Json {
   const json: Json = JSON.parse(JSON.stringify(props) ?? 'null')
   return json
 }
 
-function problemsOf({ type, props }: Declaration, json: Json, validate: Validate): string[] {
-  const nul = stringsWithNul(json, '')
-  if (nul.length > 0) return nul.map((path) => `${path}: holds a NUL character, which no file or command can`)
-  const problems = validate(type, json)
-  return problems.length > 0 ? problems : (type.check?.(props) ?? [])
+/** What JSON would lose or alter without a word. Objects with a JSON form of their own (secrets, texts, URLs) are fine. */
+function notPlain(value: unknown, path: string, above: readonly object[]): string[] {
+  if (typeof value === 'number') return Number.isFinite(value) ? [] : [`${path}: ${value} is not a number to be used`]
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
+    return [`${path}: a ${typeof value} is not plain data`]
+  }
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return []
+  if (above.includes(value)) return [`${path}: holds itself`]
+  const kind = kindOf(value)
+  if (kind !== undefined) return [`${path}: a ${kind} is not plain data`]
+  return Object.entries(value).flatMap(([key, inner]) => notPlain(inner, join(path, key), [...above, value]))
 }
 
-function stringsWithNul(value: Json, path: string): string[] {
-  if (typeof value === 'string') return value.includes('\0') ? [path.slice(1)] : []
+/** Name of an object's class; undefined for arrays and plain objects. */
+function kindOf(value: object): string | undefined {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === null || prototype === Object.prototype || Array.isArray(value)) return undefined
+  return value.constructor.name
+}
+
+/** Strings that no file, argument or database takes as they are. */
+function unwritable(value: Json, path: string): string[] {
+  if (typeof value === 'string') {
+    if (value.includes('\0')) return [`${path}: holds a NUL character, which no file name or argument can`]
+    // Written as UTF-8 half a pair becomes U+FFFD, and would differ from what is desired for ever.
+    return /\p{Surrogate}/u.test(value) ? [`${path}: holds half of a surrogate pair, which is not text`] : []
+  }
   if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([key, inner]) => stringsWithNul(inner, `${path}.${key}`))
+  return Object.entries(value).flatMap(([key, inner]) => [
+    ...unwritable(key, `key ${JSON.stringify(key)}`),
+    ...unwritable(inner, join(path, key)),
+  ])
+}
+
+function join(path: string, key: string): string {
+  if (/^\d+$/.test(key)) return `${path}[${key}]`
+  return path === '' ? key : `${path}.${key}`
 }
 
 function catalogResource({ type, props, refs, tags, protect, source }: Declaration): CatalogResource {
@@ -107,11 +161,20 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
     name,
     desired: state === null ? null : toJson(state),
     needs: [...new Set([...refs, ...natural])].sort(),
-    claims: state === null ? [] : (type.claims?.(name, state) ?? []),
+    claims: state === null ? [] : [...new Set(type.claims?.(name, state))],
     tags: [...new Set(tags)].sort(),
     protect,
     source,
     also: [],
+  }
+}
+
+function declaredTwice(resource: CatalogResource, earlier: CatalogResource): Diagnostic {
+  return {
+    message: `${labelOf(resource.ref)} is declared twice with different props`,
+    source: resource.source,
+    also: [earlier.source],
+    next: 'make them the same, or declare it once and pass its handle',
   }
 }
 

@@ -114,7 +114,7 @@ test('a pipe gets no colours, FORCE_COLOR brings them, and NO_COLOR outdoes it',
 test('a mistake in a recipe is told with its line, and no host is contacted', async () => {
   const { code, stderr } = await runSite(['plan'], { env: { TITLE: 'No Good' } })
   assert.is(code, 1)
-  assert.match(stderr, /^site\.ts:\d+: note: .*\n$/)
+  assert.match(stderr, /^site\.ts:\d+: note No Good: .*\n$/)
 })
 
 test('a site that is imported runs nothing', async () => {
