@@ -1,0 +1,212 @@
+/**
+ * The privileges of one PostgreSQL role on one thing: exactly those that are named.
+ * Read with aclexplode() from the catalogs; changed with GRANT, REVOKE and ALTER DEFAULT PRIVILEGES.
+ */
+import { byField } from '../../engine/diff.ts'
+import { groupBy } from '../../engine/group.ts'
+import type { Change, ResourceType, Step, Wanted } from '../../engine/resource.ts'
+import { Unknown } from '../../engine/resource.ts'
+import { ensure } from '../../engine/schema.ts'
+import {
+  aclQuery,
+  grantKey,
+  type GrantTarget,
+  onText,
+  parseGrantKey,
+  PRIVILEGES,
+  type Target,
+  targetOf,
+} from './grantTarget.ts'
+import { inDatabases, parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
+import { identifier, literal, nameMistakes, sqlName } from './sql.ts'
+
+export type PostgresGrant = {
+  /** A role's name, or `public` for everyone. */
+  role: string
+  on: GrantTarget
+  /** `['SELECT', 'INSERT']`. All others are taken from the role there. */
+  privileges?: readonly string[]
+  /** Whether the role may pass them on. @default false */
+  grantOption?: boolean
+  /** `absent`: the role has no privilege there. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+type GrantState = {
+  /** Sorted; of several objects, those that the role has on every one. */
+  privileges: string[]
+  /** Those of them it may pass on. */
+  grantable: string[]
+  /** Those it has on some of several objects. */
+  partly: string[]
+}
+
+const NOTHING: Partial<GrantState> = { grantable: [], partly: [] }
+
+const objectKind = { enum: ['tables', 'sequences', 'functions'] } as const
+const signature = {
+  type: 'string',
+  maxLength: 1000,
+  pattern: '^[^\\u0000-\\u001f"(]+\\([A-Za-z0-9_ .,\\[\\]]*\\)$',
+} as const
+
+function form(properties: { readonly [name: string]: unknown }): { readonly [keyword: string]: unknown } {
+  const all = { database: sqlName, ...properties }
+  return { type: 'object', additionalProperties: false, required: Object.keys(all), properties: all }
+}
+
+export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
+  type: 'postgres-grant',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['role', 'on'],
+    properties: {
+      role: sqlName,
+      on: {
+        anyOf: [
+          form({}),
+          form({ schema: sqlName }),
+          form({ schema: sqlName, table: sqlName }),
+          form({ schema: sqlName, sequence: sqlName }),
+          form({ schema: sqlName, function: signature }),
+          form({ allIn: sqlName, kind: objectKind }),
+          form({ newIn: sqlName, owner: sqlName, kind: objectKind }),
+        ],
+      },
+      privileges: { type: 'array', items: { type: 'string', pattern: '^[A-Za-z]+$' }, minItems: 1, uniqueItems: true },
+      grantOption: { type: 'boolean' },
+      ensure,
+    },
+  },
+  name: ({ role, on }) => grantKey(role, targetOf(on)),
+  check: checkGrant,
+  desired: ({ privileges = [], grantOption = false, ensure: presence }) => {
+    if (presence === 'absent') return null
+    const canonical = [...new Set(privileges.map(canonicalPrivilege))].sort()
+    return { privileges: canonical, grantable: grantOption ? canonical : [], partly: [] }
+  },
+  needs(name) {
+    const { role, target } = parseGrantKey(name)
+    const owner = target.owner === undefined ? [] : [`postgres-role:${target.owner}`]
+    return [...SERVER_PACKAGES, `postgres-role:${role}`, `postgres-database:${target.database}`, ...owner]
+  },
+  read: {
+    via: psql,
+    command(wanted) {
+      const byDatabase = groupBy(wanted, ({ name }) => parseGrantKey(name).target.database)
+      return inDatabases(
+        [...byDatabase].map(([database, ofIt]) => ({ database, query: ofIt.map(readQuery).join('\n') })),
+      )
+    },
+    parse(output, wanted) {
+      const read = parseRows<GrantRow>(output, ['name', 'objects', 'rights'])
+      return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedGrant(row, wanted)]))
+    },
+  },
+  // A new one has nothing that could be passed on, or be there only in part.
+  diff: (desired, observed) => byField(desired, { ...NOTHING, ...observed }),
+  consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
+  steps: (change) => [grantStep(change)],
+  remove: (change) => [grantStep(change)],
+}
+
+function checkGrant({ role, on, privileges, ensure: presence }: PostgresGrant): string[] {
+  const { kind } = targetOf(on)
+  const known = PRIVILEGES[kind]
+  const wrong = (privileges ?? []).map(canonicalPrivilege).filter((privilege) => !known.includes(privilege))
+  return [
+    ...nameMistakes({ role, ...on }),
+    ...(privileges === undefined && presence !== 'absent' ? ['privileges is missing'] : []),
+    ...wrong.map((privilege) => `${privilege} is no privilege of a ${kind}; there are ${known.join(', ')}`),
+  ]
+}
+
+function canonicalPrivilege(name: string): string {
+  const upper = name.toUpperCase()
+  return upper === 'TEMP' ? 'TEMPORARY' : upper
+}
+
+type GrantRow = {
+  name: string
+  objects: number
+  rights: { privilege: string; count: number; grantable: number }[] | null
+}
+
+function readQuery({ name }: Wanted<GrantState>): string {
+  const { role, target } = parseGrantKey(name)
+  const oid = role === 'public' ? '0' : `(select oid from pg_roles where rolname = ${literal(role)})`
+  return `with object as materialized (${aclQuery(target)}),
+  held as (select a.privilege_type as privilege, count(*) as count, count(*) filter (where a.is_grantable) as grantable
+    from object, aclexplode(object.acl) a where a.grantee = ${oid} group by 1)
+select json_build_object('name', ${literal(name)}, 'objects', (select count(*) from object),
+  'rights', (select jsonb_agg(to_jsonb(held) order by privilege) from held));`
+}
+
+function observedGrant(
+  { name, objects, rights }: GrantRow,
+  wanted: readonly Wanted<GrantState>[],
+): GrantState | null | Unknown {
+  const { target } = parseGrantKey(name)
+  const desired = wanted.find((each) => each.name === name)?.desired ?? null
+  // Of no tables at all everything is true.
+  if (objects === 0 && ['tables', 'sequences', 'functions'].includes(target.kind)) return desired
+  if (objects === 0) return desired === null ? null : new Unknown(`there is no ${onText(target)}`)
+  const held = rights ?? []
+  if (held.length === 0) return null
+  const whole = held.filter(({ count }) => count === objects)
+  return {
+    privileges: whole.map(({ privilege }) => privilege).sort(),
+    grantable: whole
+      .filter(({ grantable }) => grantable === objects)
+      .map(({ privilege }) => privilege)
+      .sort(),
+    partly: held
+      .filter(({ count }) => count < objects)
+      .map(({ privilege }) => privilege)
+      .sort(),
+  }
+}
+
+function grantStep({ name, before, after }: Change<GrantState>): Step {
+  const { role, target } = parseGrantKey(name)
+  const have = before === null || before instanceof Unknown ? undefined : before
+  const want = after ?? { privileges: [], grantable: [], partly: [] }
+  const held = have === undefined ? [] : [...have.privileges, ...have.partly]
+  const extra = held.filter((privilege) => !want.privileges.includes(privilege))
+  const passing = (have?.grantable ?? []).filter(
+    (privilege) => want.privileges.includes(privilege) && !want.grantable.includes(privilege),
+  )
+  return sqlStep({
+    title: `set privileges of ${name}`,
+    sql: [
+      'begin;',
+      ...statement(target, 'revoke', extra, `from ${grantee(role)}`),
+      ...statement(target, 'revoke grant option for', passing, `from ${grantee(role)}`),
+      ...statement(
+        target,
+        'grant',
+        want.privileges,
+        `to ${grantee(role)}${want.grantable.length > 0 ? ' with grant option' : ''}`,
+      ),
+      'commit;',
+      '',
+    ].join('\n'),
+    next: 'no privilege was changed; correct what the server says and converge again',
+    database: target.database,
+  })
+}
+
+function grantee(role: string): string {
+  return role === 'public' ? 'public' : identifier(role)
+}
+
+function statement(target: Target, verb: string, privileges: readonly string[], whom: string): string[] {
+  if (privileges.length === 0) return []
+  const list = privileges.join(', ').toLowerCase()
+  if (target.owner === undefined) return [`${verb} ${list} on ${onText(target)} ${whom};`]
+  const schema = identifier(target.path[0] ?? '')
+  return [
+    `alter default privileges for role ${identifier(target.owner)} in schema ${schema} ${verb} ${list} on ${target.kind} ${whom};`,
+  ]
+}
