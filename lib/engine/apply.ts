@@ -179,9 +179,8 @@ export class Run {
   #finishEvents(events: Events): void {
     this.#seen += events.count
     if (events.locked !== undefined) {
-      throw new Locked('another run holds this host', {
-        said: events.locked,
-        next: 'wait for it to end, then converge again',
+      throw new Locked(`this host is locked by ${holderText(events.locked)}`, {
+        next: 'wait for it to end, then converge again; a plan needs no lock',
       })
     }
     if (events.moved) {
@@ -195,6 +194,25 @@ export class Run {
       })
     }
   }
+}
+
+/** `run 4 of ada@laptop since 16:59:02 UTC (keelson-4-ab12cd, commit 3f2c1ab)`, from what the holder left in `owner`. */
+function holderText(line: string): string {
+  try {
+    const { run, unit, startedAt, who }: HolderRecord = JSON.parse(line)
+    const commit = who.commit === undefined ? '' : `, commit ${who.commit.slice(0, 7)}`
+    return `run ${run} of ${who.user}@${who.host} since ${startedAt.slice(11, 19)} UTC (${unit}${commit})`
+  } catch {
+    // Between taking the lock and saying who it is, the holder has no name.
+    return 'another run'
+  }
+}
+
+type HolderRecord = {
+  run: string
+  unit: string
+  startedAt: string
+  who: { user: string; host: string; commit?: string }
 }
 
 /** Splits a run's output into event lines and, after `over`, what follows. */

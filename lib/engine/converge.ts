@@ -41,7 +41,10 @@ export async function planHost(options: HostRun): Promise<{ plan: Plan; report: 
   }
 }
 
-/** Plans, asks, applies and verifies. Failures of single changes are in the report; everything else throws. */
+/**
+ * Plans, asks, applies and verifies. Failures of single changes are in the report, and so is what ended a run early;
+ * what happens before anything is written throws.
+ */
 export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
   const session = new Session(options)
   try {
@@ -53,11 +56,7 @@ export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
     if (!(await options.confirm(survey.plan))) {
       return session.report(survey.plan, (change) => ({ ...change, outcome: 'skipped' }))
     }
-    const done = await session.apply(survey)
-    return session.report(survey.plan, (change) => ({
-      ...change,
-      ...(done.get(change.ref) ?? { outcome: 'unchanged' }),
-    }))
+    return await session.apply(survey)
   } finally {
     await session.close()
   }
@@ -105,7 +104,7 @@ class Session {
 
   report(plan: Plan, outcome: (change: PlanChange) => ReportChange): HostReport {
     const changes = plan.changes.map(outcome)
-    const failed = changes.filter((change) => change.outcome === 'failed' || change.outcome === 'skipped').length
+    const failed = changes.filter((change) => change.outcome === 'failed').length
     const report = {
       host: plan.host.name,
       address: plan.host.address,
@@ -120,7 +119,7 @@ class Session {
   }
 
   /** Stage after stage until nothing is left, then the confirmed ledger. */
-  async apply(first: Survey): Promise<Map<Ref, Done>> {
+  async apply(first: Survey): Promise<HostReport> {
     const { serial } = first.planning.ledger ?? emptyLedger()
     const number = String(serial + 1)
     const id = `${number}-${randomBytes(3).toString('hex')}`
@@ -134,17 +133,25 @@ class Session {
       steps: first.items.filter(({ change }) => change !== undefined).length,
     })
 
+    const done = new Map<Ref, Done>()
+    const outcome = (change: PlanChange): ReportChange => ({
+      ...change,
+      ...(done.get(change.ref) ?? { outcome: 'unchanged' }),
+    })
     try {
-      return await this.#stages(first, run, record, new Bookkeeping(first, number))
+      await this.#stages(first, run, record, new Bookkeeping(first, number), done)
+      return this.report(first.plan, outcome)
     } catch (error) {
       // The worker ends by itself when nobody comes; that it cannot be told so now must not hide why.
       await run.dismiss().catch(() => undefined)
-      throw error
+      if (done.size === 0 || this.#options.signal?.aborted === true) throw error
+      for (const { ref } of first.plan.changes)
+        if (!done.has(ref)) done.set(ref, { outcome: 'skipped', failure: UNREACHED })
+      return { ...this.report(first.plan, outcome), error: reportedError(error) }
     }
   }
 
-  async #stages(first: Survey, run: Run, record: Record, ledger: Bookkeeping): Promise<Map<Ref, Done>> {
-    const done = new Map<Ref, Done>()
+  async #stages(first: Survey, run: Run, record: Record, ledger: Bookkeeping, done: Map<Ref, Done>): Promise<void> {
     let survey = first
     while (survey.stage.tasks.length > 0) {
       const { tasks, later } = survey.stage
@@ -167,7 +174,6 @@ class Session {
     this.#progress({ event: 'verifying' })
     const final = ledger.confirmed(done)
     await run.finish(finishFiles(run.nextStage, final, record.file(done)), final)
-    return done
   }
 
   /** Applies one stage and verifies it by reading again. */
@@ -422,6 +428,20 @@ const STALE: Failure = {
   phase: 'apply',
   said: 'the host is no longer as the plan saw it; nothing was written for this',
   next: 'converge again: it plans from what is there now',
+}
+
+const UNREACHED: Failure = {
+  phase: 'apply',
+  said: 'not reached: the run ended before it',
+  next: 'converge again: it goes on from what is there now',
+}
+
+/** What ended a run after some of it was applied. */
+function reportedError(error: unknown): NonNullable<HostReport['error']> {
+  if (!(error instanceof Error)) throw error
+  const { name, message } = error
+  const text = (key: 'said' | 'next'): string => (key in error ? String(Reflect.get(error, key)) : '')
+  return { name, message, said: text('said'), next: text('next') || 'converge again', exit: 'partial' }
 }
 
 function applyFailure(title: string, { exit, said }: { exit: number; said: string }): Failure {

@@ -21,7 +21,7 @@ export function byField(desired: unknown, observed: unknown): FieldChange[] {
 }
 
 /** A difference shown in the form its values call for. */
-export function fieldChange(field: string, before: unknown, after: unknown): FieldChange {
+function fieldChange(field: string, before: unknown, after: unknown): FieldChange {
   if (hasToken(before) || hasToken(after)) return { field, form: 'secret' }
   const form = field === 'mode' ? 'mode' : Array.isArray(after) ? 'list' : 'value'
   return { field, form, before, after }

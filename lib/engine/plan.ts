@@ -2,8 +2,7 @@
  * The plan: what differs between what is declared, what was read and what the ledger knows, in the order in which it
  * would be applied. Pure.
  */
-import { isDeepStrictEqual } from 'node:util'
-import { type Catalog, type CatalogResource, digestOf, formatSource } from './catalog.ts'
+import { type Catalog, type CatalogResource, digestOf } from './catalog.ts'
 import { byField } from './diff.ts'
 import { type Ledger, ledgerDigest } from './ledger.ts'
 import {
@@ -360,14 +359,4 @@ export function summaryOf(changes: readonly PlanChange[], resources: number): Su
     failed: 0,
     followUps: followUpsOf(changes).length,
   }
-}
-
-/** True when two readings of one resource say the same. */
-export function sameState(a: Json | Unknown, b: Json | Unknown): boolean {
-  return isDeepStrictEqual(a, b)
-}
-
-/** `recipes/web.ts:12`, or what is said of something no longer declared. */
-export function whereOf({ source }: PlanChange): string {
-  return source === undefined ? 'no longer declared' : formatSource(source)
 }

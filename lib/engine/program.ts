@@ -14,9 +14,9 @@ import { PRELUDE } from './prelude.ts'
 import type { Step } from './resource.ts'
 import { quote, sh } from './shell.ts'
 
-export const RUN_ROOT = '/run/keelson'
+const RUN_ROOT = '/run/keelson'
 /** Seconds the worker waits for a client that went away after a stage. */
-export const PATIENCE_S = 120
+const PATIENCE_S = 120
 /** Seconds after which a client that has not come back may be replaced by another; between stages it needs one or two. */
 const AWAY_S = 5
 const STEP_TIMEOUT_MS = 600_000

@@ -110,7 +110,7 @@ function answerOf(answers: ReadonlyMap<string, Answer>, type: AnyType): Answer {
   return via === undefined ? own : { ...own, stderr: answers.get(via.name)?.stderr ?? '' }
 }
 
-export function parseReading(type: AnyType, output: Output, wanted: readonly Wanted<Json>[]): TypeReading {
+function parseReading(type: AnyType, output: Output, wanted: readonly Wanted<Json>[]): TypeReading {
   try {
     return type.read.parse(output, wanted)
   } catch (error) {
@@ -144,16 +144,6 @@ function innerMark(mark: string): string {
 
 export function fingerprintOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex')
-}
-
-/** The output in a fingerprint's bytes, for the type's parser. */
-export function fingerprintOutput(bytes: Buffer, type: AnyType, mark: string): Output {
-  const text = bytes.toString('utf8')
-  const at = text.lastIndexOf('\n')
-  const whole: Output = { stdout: text.slice(0, at), stderr: '', exit: Number(text.slice(at + 1)) }
-  if (type.read.via === undefined) return whole
-  const own = frames(`${whole.stdout}\n`, innerMark(mark)).get(type.type)
-  return own === undefined ? whole : { stdout: own.text, stderr: '', exit: own.exit }
 }
 
 function messageOf(error: unknown): string {

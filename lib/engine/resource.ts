@@ -35,7 +35,7 @@ export type Interpreter = {
   join(texts: readonly { text: string; mark: (exit: number) => string }[]): string
 }
 
-export type Reader<State> = {
+type Reader<State> = {
   /** @default POSIX sh */
   via?: Interpreter
   /**
