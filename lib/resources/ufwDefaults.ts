@@ -3,9 +3,8 @@
  * Read from ufw's files and iptables-save(8); changed with ufw(8).
  */
 import type { ResourceType } from '../engine/resource.ts'
-import { payload } from '../engine/prelude.ts'
 import { sh } from '../engine/shell.ts'
-import { enforces, hasIpv6, isEnabled, parseUfw, READ_UFW, type UfwHost } from './ufw/host.ts'
+import { enforces, hasIpv6, isEnabled, parseUfw, READ_UFW, REQUIRE_UFW, type UfwHost } from './ufw/host.ts'
 
 type Policy = 'allow' | 'deny' | 'reject'
 type Logging = 'off' | 'low' | 'medium' | 'high' | 'full'
@@ -17,8 +16,6 @@ export type UfwDefaults = {
   outgoing?: Policy
   /** Forwarded traffic. @default 'deny' */
   routed?: Policy
-  /** Whether ufw looks at IPv6 at all; without it IPv6 is not filtered. @default true */
-  ipv6?: boolean
   /** @default 'low' */
   logging?: Logging
   /** @default true */
@@ -29,6 +26,7 @@ export type UfwDefaultsState = {
   incoming: string
   outgoing: string
   routed: string
+  /** Always wanted: ufw leaves IPv6 open otherwise, and forgets its IPv6 rules. */
   ipv6: boolean
   logging: string
   enabled: boolean
@@ -48,24 +46,16 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
       incoming: policy,
       outgoing: policy,
       routed: policy,
-      ipv6: { type: 'boolean' },
       logging: { enum: ['off', 'low', 'medium', 'high', 'full'] },
       enabled: { type: 'boolean' },
     },
   },
   name: () => 'defaults',
-  desired: ({
-    incoming = 'deny',
-    outgoing = 'allow',
-    routed = 'deny',
-    ipv6 = true,
-    logging = 'low',
-    enabled = true,
-  }) => ({
+  desired: ({ incoming = 'deny', outgoing = 'allow', routed = 'deny', logging = 'low', enabled = true }) => ({
     incoming,
     outgoing,
     routed,
-    ipv6,
+    ipv6: true,
     logging,
     enabled,
     loaded: true,
@@ -84,7 +74,6 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
         after,
         fields.some(({ field }) => field === 'ipv6' || field === 'loaded'),
       ),
-      payload: { ipv6: `s/^IPV6=.*/IPV6=${after.ipv6 ? 'yes' : 'no'}/\n` },
     },
   ],
   remove: () => [],
@@ -110,14 +99,23 @@ function stateOf(host: UfwHost): UfwDefaultsState | null {
   }
 }
 
-function setUp({ incoming, outgoing, routed, logging, enabled }: UfwDefaultsState, reload: boolean): string {
-  return `command -v ufw >/dev/null || fail 'ufw is not installed; declare the package ufw first'
-sed -f ${payload('ipv6').text} /etc/default/ufw > "$P"/default
-cmp -s "$P"/default /etc/default/ufw || replace_file /etc/default/ufw root root 0644 "$P"/default
+/**
+ * Stops ufw and takes its chains out of the kernel, those of others staying. Turned off and on, or reloaded, ufw leaves
+ * out the jumps to chains that are still there; with INPUT flushed by another hand that shuts everyone out (seen on
+ * Debian 13, ufw 0.36.2).
+ */
+const AFRESH = `ufw --force disable
+for ip in iptables ip6tables; do
+  "$ip"-save -t filter | { grep -vE '(^:|^-A .*-[jg] |^-A )ufw6?-' || :; } | "$ip"-restore
+done`
+
+/** @param afresh Whether the kernel differs from the files. */
+function setUp({ incoming, outgoing, routed, logging, enabled }: UfwDefaultsState, afresh: boolean): string {
+  return `${REQUIRE_UFW}
+${afresh ? AFRESH : ''}
 ${sh`ufw default ${incoming} incoming
 ufw default ${outgoing} outgoing
 ufw default ${routed} routed
 ufw logging ${logging}`}
-${enabled ? 'ufw --force enable' : 'ufw --force disable'}
-${enabled && reload ? 'ufw reload' : ''}`
+${enabled ? 'ufw --force enable' : 'ufw --force disable'}`
 }

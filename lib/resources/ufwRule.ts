@@ -10,7 +10,7 @@ import { byField } from '../engine/diff.ts'
 import type { Change, Context, FieldChange, ResourceType, Step, Wanted } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
-import { hasIpv6, isLoaded, parseUfw, READ_UFW, type Tuple, type UfwHost } from './ufw/host.ts'
+import { isLoaded, parseUfw, READ_UFW, REQUIRE_UFW, type Tuple, type UfwHost } from './ufw/host.ts'
 import {
   canonicalAddress,
   canonicalPorts,
@@ -184,8 +184,7 @@ function parseWanted(host: UfwHost, wanted: readonly Wanted<UfwRuleState>[]): Ma
           action,
           log,
           comment,
-          // Where ufw leaves IPv6 alone, a rule cannot have its twin.
-          families: hasIpv6(host) || familiesOf(first.match).length === 1 ? familiesText(families) : 'both',
+          families: familiesText(families),
           order: orderOf(host, first.match, declared),
           loaded: tuples.every(({ family, tuple }) => isLoaded(host, family, tuple)),
         },
@@ -320,9 +319,8 @@ function wordsOf(state: UfwRuleState, family: Family): string[] {
  *
  * ufw counts IPv6 rules on from the IPv4 ones.
  */
-const FUNCTIONS = `command -v ufw >/dev/null || fail 'ufw is not installed; declare the package ufw first'
+const FUNCTIONS = `${REQUIRE_UFW}
 rules_of() { if [ "$1" = ipv6 ]; then echo /etc/ufw/user6.rules; else echo /etc/ufw/user.rules; fi; }
-skips() { [ "$1" = ipv6 ] && ! grep -q '^IPV6=yes' /etc/default/ufw; }
 # number_of FAMILY TUPLES: number among all rules of the first of the tuples, one a line; nothing when there is none.
 number_of() {
   n_family=$1 n_base=0
@@ -338,7 +336,6 @@ number_of() {
     }' - "$(rules_of "$n_family")"
 }
 put() {
-  if skips "$1"; then return 0; fi
   p_family=$1 p_tuple=$2 p_later=$3 p_at=
   shift 3
   if [ -n "$p_later" ] && [ -z "$(number_of "$p_family" "$p_tuple")" ]; then p_at=$(number_of "$p_family" "$p_later"); fi
@@ -346,7 +343,6 @@ put() {
   ufw $p_route \${p_at:+insert "$p_at"} "$@"
 }
 take() {
-  if skips "$1"; then return 0; fi
   t_number=$(number_of "$1" "$2")
   [ -z "$t_number" ] || ufw --force delete "$t_number"
 }`

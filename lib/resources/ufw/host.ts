@@ -140,7 +140,7 @@ export function hasIpv6({ settings }: UfwHost): boolean {
 /** True when the kernel enforces exactly what the files say: policies, jumps and, in order, all user rules. */
 export function enforces(host: UfwHost): boolean {
   const families: Family[] = hasIpv6(host) ? ['ipv4', 'ipv6'] : ['ipv4']
-  return families.every((family) => (isEnabled(host) ? runs(host, family) : !jumpsToUfw(host.kernel[family])))
+  return families.every((family) => (isEnabled(host) ? runs(host, family) : rests(host.kernel[family])))
 }
 
 function runs({ kernel, rules, settings }: UfwHost, family: Family): boolean {
@@ -157,6 +157,19 @@ function runs({ kernel, rules, settings }: UfwHost, family: Family): boolean {
   )
 }
 
+/** Turned off, ufw leaves jumps to empty chains behind. */
+function rests(kernel: readonly string[]): boolean {
+  return !kernel.includes(':INPUT DROP') && !kernel.some((line) => line.startsWith('-A ufw-user-'))
+}
+
 function jumpsToUfw(kernel: readonly string[]): boolean {
   return kernel.includes('-A INPUT -j ufw-before-input')
 }
+
+/** Text that begins every step. Where IPv6 was turned off, ufw would refuse its rules and forget those it has. */
+export const REQUIRE_UFW = `command -v ufw >/dev/null || fail 'ufw is not installed; declare the package ufw first'
+if ! grep -q '^IPV6=yes' /etc/default/ufw; then
+  { grep -v '^IPV6=' /etc/default/ufw || :; echo IPV6=yes; } > "$P"/defaults
+  replace_file /etc/default/ufw root root 0644 "$P"/defaults
+  if grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw reload; fi
+fi`
