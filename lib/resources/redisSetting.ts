@@ -178,6 +178,8 @@ function diffLines(
   have: readonly StateText[] | undefined,
   reveal: Reveal,
 ): FieldChange | undefined {
+  // A new one differs whatever its secret is, which need not be known for a plan.
+  if (have === undefined && want.some(holdsSecret)) return { field: 'value', form: 'secret' }
   const clear = want.map(reveal)
   const stored = (have ?? []).map(reveal)
   const [digest] = stored

@@ -1,0 +1,121 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { resource } from '../../lib/dsl/declare.ts'
+import { secret } from '../../lib/dsl/secret.ts'
+import { type RedisSetting, redisSetting } from '../../lib/resources/redisSetting.ts'
+import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
+import { freshHost, ssh, sshOk } from '../support/host.ts'
+import { installRedis } from '../support/postgres.ts'
+
+const test = suite('redis-setting')
+const setting = resource(redisSetting)
+
+const secrets = { redis: `pa ss"wo\\rd $(id) ü` }
+const CONF = '/etc/redis/redis.conf'
+
+type Values = { [name: string]: NonNullable<RedisSetting['value']> }
+
+const base: Values = {
+  bind: '127.0.0.1 -::1',
+  maxmemory: '64mb',
+  'maxmemory-policy': 'allkeys-lru',
+  'lazyfree-lazy-eviction': true,
+  save: ['900 1', '300 10'],
+  'client-output-buffer-limit': ['replica 128mb 64mb 60'],
+  databases: 4,
+  requirepass: secret('redis'),
+}
+
+function all(more: Values = {}): () => void {
+  return () => {
+    for (const [name, value] of Object.entries({ ...base, ...more })) setting({ name, value })
+  }
+}
+
+const [twelve, thirteen] = await Promise.all([freshHost('debian-12'), freshHost('debian-13')])
+const bare = await planOn(twelve, all())
+await Promise.all([twelve, thirteen].map(installRedis))
+
+test('on a bare host everything is unknown, because Redis is not installed', () => {
+  assert.equal([...new Set(bare.changes.map(({ because }) => because))], ['Redis is not installed'])
+})
+
+for (const host of [twelve, thirteen]) onEach(host)
+
+async function redis(host: SandboxHost, command: string, password = secrets.redis): Promise<string> {
+  const quoted = `'${password.replaceAll("'", `'\\''`)}'`
+  return (await sshOk(host, `REDISCLI_AUTH=${quoted} redis-cli --no-auth-warning ${command}`)).trim()
+}
+
+function onEach(host: SandboxHost): void {
+  test(`${host.os}: sets what a running server takes, and restarts it once for the rest`, async () => {
+    const before = await sshOk(host, 'systemctl show -P InvocationID redis-server')
+    const { plan } = await convergeAsPlanned(host, all(), { secrets })
+    assert.is(changeOf(plan, 'redis-setting:databases').consequence, 'restart')
+    assert.is(changeOf(plan, 'redis-setting:maxmemory').consequence, 'safe')
+    assert.is.not(await sshOk(host, 'systemctl show -P InvocationID redis-server'), before)
+    assert.is(await redis(host, 'config get maxmemory'), 'maxmemory\n67108864')
+    assert.is(await redis(host, 'config get databases'), 'databases\n4')
+    assert.is(await sshOk(host, `stat -c '%U %G %a' ${CONF}`), 'redis redis 640\n')
+  })
+
+  test(`${host.os}: a live setting needs no restart, and the next start has it too`, async () => {
+    const before = await sshOk(host, 'systemctl show -P InvocationID redis-server')
+    await convergeAsPlanned(host, all({ maxmemory: '65mb' }), { secrets })
+    assert.is(await sshOk(host, 'systemctl show -P InvocationID redis-server'), before)
+    await sshOk(host, 'systemctl restart redis-server')
+    assert.is(await redis(host, 'config get maxmemory'), 'maxmemory\n68157440')
+  })
+
+  test(`${host.os}: what only the running server has otherwise is drift, and repaired`, async () => {
+    await redis(host, 'config set maxmemory 1mb')
+    const { plan } = await convergeAsPlanned(host, all({ maxmemory: '65mb' }), { secrets })
+    assert.equal(
+      plan.changes.map(({ ref }) => ref),
+      ['redis-setting:maxmemory'],
+    )
+    assert.is(await redis(host, 'config get maxmemory'), 'maxmemory\n68157440')
+  })
+
+  test(`${host.os}: the password changes, and the server takes no other one`, async () => {
+    await convergeAsPlanned(host, all(), { secrets: { redis: 'new one' } })
+    assert.match((await ssh(host, 'redis-cli ping')).stdout, 'NOAUTH')
+    assert.is(await redis(host, 'ping', 'new one'), 'PONG')
+  })
+
+  test(`${host.os}: a password that only the running server has is put right by a restart`, async () => {
+    await redis(host, 'config set requirepass stranger', 'new one')
+    const { plan } = await convergeAsPlanned(host, all(), { secrets: { redis: 'new one' } })
+    assert.equal(
+      plan.followUps.map(({ action, unit }) => [action, unit]),
+      [['restart', 'redis-server']],
+    )
+    assert.is(await redis(host, 'ping', 'new one'), 'PONG')
+  })
+
+  test(`${host.os}: a bad value is refused in Redis's words, and the file stays`, async () => {
+    const before = await sshOk(host, `sha256sum ${CONF}`)
+    const report = await convergeOn(host, all({ maxmemory: 'abc' }), { secrets: { redis: 'new one' } })
+    assert.match(changeOf(report, 'redis-setting:maxmemory').failure?.said ?? '', 'argument must be a memory value')
+    assert.is(await sshOk(host, `sha256sum ${CONF}`), before)
+  })
+
+  test(`${host.os}: when Redis does not start with a setting, it comes back with the old file`, async () => {
+    const before = await sshOk(host, `sha256sum ${CONF}`)
+    const report = await convergeOn(host, all({ unixsocket: '/nosuch/socket' }), { secrets: { redis: 'new one' } })
+    assert.match(changeOf(report, 'redis-setting:unixsocket').failure?.said ?? '', 'it runs again with the one it had')
+    assert.is(await sshOk(host, `sha256sum ${CONF}`), before)
+    assert.is(await redis(host, 'ping', 'new one'), 'PONG')
+  })
+
+  test(`${host.os}: an absent directive has no line, and the server has its default`, async () => {
+    await convergeAsPlanned(host, () => setting({ name: 'maxmemory', ensure: 'absent' }), {
+      only: ({ name }) => name === 'maxmemory',
+    })
+    assert.is((await ssh(host, `grep -c '^maxmemory ' ${CONF}`)).stdout, '0\n')
+    assert.is(await redis(host, 'config get maxmemory', 'new one'), 'maxmemory\n0')
+  })
+}
+
+test.run()
