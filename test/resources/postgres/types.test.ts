@@ -1,0 +1,69 @@
+import { Ajv } from 'ajv'
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { postgresDatabase } from '../../../lib/resources/postgres/database.ts'
+import { postgresExtension } from '../../../lib/resources/postgres/extension.ts'
+import { postgresGrant } from '../../../lib/resources/postgres/grant.ts'
+import { grantKey, parseGrantKey } from '../../../lib/resources/postgres/grantTarget.ts'
+import { postgresHba } from '../../../lib/resources/postgres/hba.ts'
+import { postgresRole } from '../../../lib/resources/postgres/role.ts'
+import { postgresSetting } from '../../../lib/resources/postgres/setting.ts'
+import { redisSetting } from '../../../lib/resources/redisSetting.ts'
+
+const test = suite('postgres types')
+const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true })
+
+const schemas = [
+  postgresRole,
+  postgresDatabase,
+  postgresExtension,
+  postgresGrant,
+  postgresHba,
+  postgresSetting,
+  redisSetting,
+].map(({ schema }) => schema)
+
+test('every schema is a strict schema', () => {
+  for (const schema of schemas) assert.ok(ajv.compile(schema))
+})
+
+test('a control character in a name is refused', () => {
+  const isRole = ajv.compile(postgresRole.schema)
+  assert.ok(isRole({ name: `o'dd "name"` }))
+  for (const name of ['', 'a\nb', 'a\u0000', 'a\u001b[31m', 'a\u2028b'])
+    assert.not(isRole({ name }), JSON.stringify(name))
+})
+
+test('an hba line is nothing but plain words', () => {
+  const isLine = ajv.compile(postgresHba.schema)
+  const line = { type: 'host', database: 'all', user: 'all', address: 'all', method: 'reject' }
+  assert.ok(isLine(line))
+  for (const user of ['a b', '"a"', 'a#', '@file', 'a\nhost all', '/x', '']) assert.not(isLine({ ...line, user }), user)
+})
+
+test('the key of a grant tells what it was made from', () => {
+  const name = fc.string({ unit: 'binary', minLength: 1 })
+  fc.assert(
+    fc.property(name, name, name, name, fc.boolean(), (role, database, schema, other, isNew) => {
+      const target = isNew
+        ? { database, kind: 'tables' as const, path: [schema], owner: other }
+        : { database, kind: 'table' as const, path: [schema, other] }
+      fc.pre(![role, database, schema, other].some((text) => text.includes('\0')))
+      assert.equal(parseGrantKey(grantKey(role, target)), { role, target })
+    }),
+  )
+})
+
+test('what is not asked of the host is not in the desired state of a role', () => {
+  assert.equal(
+    Object.values(postgresRole.desired({ name: 'app' }) ?? {}).filter((value) => value !== undefined),
+    [],
+  )
+})
+
+test('a day that no month has is refused', () => {
+  assert.match(postgresRole.check?.({ name: 'app', validUntil: '2027-02-31' })[0] ?? '', 'no date of the calendar')
+})
+
+test.run()
