@@ -15,6 +15,8 @@ import { nginxSnippet as nginxSnippetType } from './resources/nginxSnippet.ts'
 import { nginxVhost as nginxVhostType } from './resources/nginxVhost.ts'
 import { postgresDatabase as postgresDatabaseType } from './resources/postgres/database.ts'
 import { postgresExtension as postgresExtensionType } from './resources/postgres/extension.ts'
+import { postgresGrant as postgresGrantType } from './resources/postgres/grant.ts'
+import { postgresHba as postgresHbaType } from './resources/postgres/hba.ts'
 import { postgresRole as postgresRoleType } from './resources/postgres/role.ts'
 import { postgresSetting as postgresSettingType } from './resources/postgres/setting.ts'
 import { redisSetting as redisSettingType } from './resources/redisSetting.ts'
@@ -48,6 +50,8 @@ export const nginxSnippet = resource(nginxSnippetType)
 export const nginxVhost = resource(nginxVhostType)
 export const postgresDatabase = resource(postgresDatabaseType)
 export const postgresExtension = resource(postgresExtensionType)
+export const postgresGrant = resource(postgresGrantType)
+export const postgresHba = resource(postgresHbaType)
 export const postgresRole = resource(postgresRoleType)
 export const postgresSetting = resource(postgresSettingType)
 export const redisSetting = resource(redisSettingType)
