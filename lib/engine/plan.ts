@@ -20,6 +20,7 @@ import {
 } from './resource.ts'
 import type { Cause, Certainty, FollowUp, Plan, PlanChange, Summary } from './report.ts'
 import { stateIn, type TypeReading } from './read.ts'
+import { secretNames } from './value.ts'
 
 /** A change of the plan with what the engine needs to carry it out. */
 export type Item = {
@@ -231,6 +232,8 @@ function causeOf(planning: Planning, resource: CatalogResource, change: Change<J
   if (entry.digest === ledgerDigest(planning.ledger!.key, resource.desired, planning.secrets)) {
     return 'drift'
   }
+  // What was last applied held a secret that is no longer asked for: what the host has cannot be compared with it.
+  if (secretNames(entry.desired).some((name) => !planning.secrets.has(name))) return 'intent'
   const type = planning.types.get(resource.type)!
   const moved = changeBetween(type, resource.name, entry.desired, change.before, planning.context) !== undefined
   return moved ? 'both' : 'intent'

@@ -64,7 +64,7 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
   name: (props) => props.name,
   check: checkSetting,
   desired: ({ value = '', ensure: presence }) => (presence === 'absent' ? null : { lines: linesOf(value) }),
-  needs: () => ['apt-package:redis-server', 'apt-package:redis'],
+  needs: () => ['package:redis-server', 'package:redis'],
   read: {
     command: (wanted) => readRedis(wanted.map(({ name }) => name)),
     parse: (output, wanted) =>

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { emptyLedger, type Ledger, ledgerDigest } from '../../lib/engine/ledger.ts'
 import { planItems, remainingDifference, summarize } from '../../lib/engine/plan.ts'
 import { type Json, Unknown } from '../../lib/engine/resource.ts'
+import { isSecretToken } from '../../lib/engine/value.ts'
 import { planningOf, resource, toyType } from './fixture.ts'
 
 const test = suite('plan')
@@ -96,6 +97,24 @@ test('drift, intent and both are told apart by the ledger', () => {
     kinds(planning).map(([, , cause]) => cause),
     ['drift', 'intent', 'both', 'intent'],
   )
+})
+
+test('a secret that is no longer known does not keep a plan from being made', () => {
+  const revealing = toyType('file', {
+    diff: (desired, _observed, { reveal }) => {
+      reveal(isSecretToken(desired) ? desired : '')
+      return [{ field: 'content', form: 'secret' }]
+    },
+  })
+  const planning = planningOf(
+    [resource('file:/a', { x: 1 })],
+    [revealing],
+    { file: new Map([['/a', { x: 2 }]]) },
+    {
+      ledger: ledgerWith({ 'file:/a': { desired: { $secret: 'gone' } } }),
+    },
+  )
+  assert.equal(kinds(planning), [['file:/a', 'change', 'intent']])
 })
 
 test('no longer declared: what Keelson made goes, what was there before or protected stays', () => {

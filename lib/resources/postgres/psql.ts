@@ -123,7 +123,7 @@ export function sqlStep({
 
 /** What has to be installed before anything of PostgreSQL: only what is declared binds. */
 export const SERVER_PACKAGES = [
-  'apt-package:postgresql',
-  'apt-package:postgresql-15',
-  'apt-package:postgresql-17',
+  'package:postgresql',
+  'package:postgresql-15',
+  'package:postgresql-17',
 ] as const
