@@ -210,6 +210,7 @@ class Session {
     const needs = new Set(task.after.map((index) => survey.stage.tasks[index]!))
     return {
       steps,
+      beside: items[0]!.type.waits === true,
       after: prepared.flatMap((other, position) => (needs.has(other.task) ? [position] : [])),
       ...(digest === undefined
         ? {}

@@ -31,6 +31,8 @@ export type RunFile = { name: string; data: string | Uint8Array }
 export type TaskProgram = {
   steps: readonly Step[]
   after: readonly number[]
+  /** Runs beside others that do not come after it. */
+  beside: boolean
   /** Shell text and the SHA-256 its output must have. */
   unmoved?: { text: string; digest: string }
 }
@@ -73,32 +75,52 @@ commit() {
   mv -f -- "$2.new" "$2"
   sync -- "\${2%/*}"
 }
+# What became of task $1, in $was; one that runs beside the others is waited for.
+outcome_of() {
+  eval "was=\\$task_$1"
+  [ "$was" = running ] || return 0
+  eval "wait \\$pid_$1" || :
+  read -r was < "$stage/$1/outcome" || was=failed
+  eval "task_$1=$was"
+}
+perform() {
+  ev start "$1"
+  if sh "$stage/$1/run" "$stage/$1" > "$stage/$1/said" 2>&1 < /dev/null 9>&-; then
+    ev ok "$1"
+    echo ok > "$stage/$1/outcome"
+    return 0
+  else
+    code=$?
+  fi
+  ev said "$1" "$(tail -c ${SAID_BYTES} "$stage/$1/said" | base64 -w0)"
+  if [ "$code" = ${STALE} ]; then ev stale "$1"; else ev failed "$1" "$code"; fi
+  echo failed > "$stage/$1/outcome"
+}
+# task T BESIDE NEEDS…
 task() {
-  t=$1
-  shift
+  t=$1 beside=$2
+  shift 2
   for need; do
-    if eval "[ \\"\\$task_$need\\" != ok ]"; then
+    outcome_of "$need"
+    if [ "$was" != ok ]; then
       eval "task_$t=skipped"
       ev skipped "$t" "$need"
       return 0
     fi
   done
-  ev start "$t"
-  if sh "$stage/$t/run" "$stage/$t" > "$stage/$t/said" 2>&1 < /dev/null 9>&-; then
-    eval "task_$t=ok"
-    ev ok "$t"
-    return 0
+  if [ "$beside" = yes ]; then
+    perform "$t" &
+    eval "pid_$t=$! task_$t=running"
   else
-    code=$?
+    perform "$t"
+    read -r "task_$t" < "$stage/$t/outcome"
   fi
-  eval "task_$t=failed"
-  ev said "$t" "$(tail -c ${SAID_BYTES} "$stage/$t/said" | base64 -w0)"
-  if [ "$code" = ${STALE} ]; then ev stale "$t"; else ev failed "$t" "$code"; fi
 }
 n=1
 while :; do
   stage=$n
   . "./$n/stage"
+  wait
   ev end "$n"
   rm -rf "./$n"
   [ "\${finished:-no}" = no ] || exit 0
@@ -121,7 +143,7 @@ export function stageFiles(
   tasks: readonly TaskProgram[],
   ledger: { was: string; next: string; run: RunFile },
 ): RunFile[] {
-  const calls = tasks.map(({ after }, index) => sh`task ${index} ${[...after]}`)
+  const calls = tasks.map(({ after, beside }, index) => sh`task ${index} ${beside ? 'yes' : 'no'} ${[...after]}`)
   const stage = [
     `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
     sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; finished=yes; else`,

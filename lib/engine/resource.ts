@@ -142,6 +142,8 @@ export type ResourceType<Props, State> = {
   holdsData?: string | ((observed: State | Unknown) => string | undefined)
   /** True when applying it may alter what others read (packages): dependents are read again before they are applied. */
   unsettles?: boolean
+  /** True when its steps mostly wait, as for a service to stay up: they run beside others that do not need them. */
+  waits?: boolean
   /** True when no other resource's step alters what its read prints: the engine then always compares before writing. */
   steady?: boolean
 }

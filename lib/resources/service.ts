@@ -153,6 +153,7 @@ export const service: ResourceType<Service, ServiceState> = {
   steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
   remove: () => [],
   holdsData: 'its package or unit file is what takes a service away',
+  waits: true,
 }
 
 function unitOf(name: string): string {
