@@ -1,11 +1,12 @@
 /**
  * Clear values of the secrets that a catalog names.
  */
+import { dirname } from 'node:path'
 import type { Site } from '../dsl/site.ts'
-import { UsageError } from './errors.ts'
 
-/** @throws {UsageError} When one has no value. */
-export async function secretValues(_site: Site, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+/** @throws {RecipeError} When some have no value, or the encrypted file cannot be opened. */
+export async function secretValues(site: Site, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (names.length === 0) return new Map()
-  throw new UsageError(`no value for ${names.join(', ')}`, 'secrets set NAME stores one')
+  const { secretStore } = await import('../dsl/secretStore.ts')
+  return secretStore(dirname(site.file)).load(names)
 }

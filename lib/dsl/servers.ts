@@ -35,10 +35,6 @@ export type Server = { name: ServerName; cpus: number; memoryMiB: number; diskGB
 
 export const SERVER_NAMES = Object.keys(SERVERS)
 
-export function isServerName(name: string): name is ServerName {
-  return name in SERVERS
-}
-
 export function serverNamed(name: ServerName): Server {
   const [cpus, memoryGiB, diskGB] = SERVERS[name]
   return { name, cpus, memoryMiB: memoryGiB * 1024, diskGB }
