@@ -1,6 +1,8 @@
 /**
  * From whatever was thrown to a problem that can be shown and an exit code.
  */
+import { formatSource } from '../engine/catalog.ts'
+import { type Diagnostic, RecipeError } from '../engine/evaluate.ts'
 import { type ExitName, EXIT_CODES, type HostReport } from '../engine/report.ts'
 import { isMistake } from './render/problem.ts'
 
@@ -39,11 +41,19 @@ const NOT_REACHED = new Set(['Unreachable', 'WrongHostKey', 'LoginRefused'])
 export function describeError(error: unknown, verbose = false): HostError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), said: '', next: '', exit: 'error' }
   const { name } = error
-  // The first line is the sentence; mistakes in recipes have one line each.
+  if (error instanceof RecipeError) return describeMistakes(error)
   const [message = '', ...more] = error.message.split('\n')
   const said = textIn(error, 'said') || more.join('\n')
   const stack = isMistake(name) || verbose ? (error.stack ?? '') : ''
   return { name, message: message || name, said: said || stack, next: textIn(error, 'next'), exit: exitOf(error) }
+}
+
+/** The first mistake is the sentence, the others stand below it. */
+function describeMistakes({ name, diagnostics: [first, ...others] }: RecipeError): HostError {
+  const sentence = ({ source, message }: Diagnostic): string =>
+    source === undefined ? message : `${formatSource(source)}: ${message}`
+  const message = first === undefined ? name : sentence(first)
+  return { name, message, said: others.map(sentence).join('\n'), next: first?.next ?? '', exit: 'error' }
 }
 
 function exitOf(error: Error): ExitName {

@@ -32,7 +32,8 @@ export async function prepare(
 ): Promise<Prepared> {
   const machine = await findMachine(site, chosen, where, note)
   const catalog = machine.standIn === undefined ? declared : await site.evaluate(chosen.name, machine.standIn)
-  const secrets = await machine.secrets(secretNames(catalog.resources.map(({ desired }) => desired)))
+  const usedAt = (name: string) => catalog.resources.find(({ desired }) => secretNames(desired).includes(name))?.source
+  const secrets = await machine.secrets(secretNames(catalog.resources.map(({ desired }) => desired)), usedAt)
   return { catalog, connect: machine.connect, secrets }
 }
 

@@ -4,12 +4,13 @@
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
+import { dirname } from 'node:path'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Override, Site } from '../dsl/site.ts'
+import type { Source } from '../engine/catalog.ts'
 import type { Connection, Target } from '../transport/connection.ts'
 import { askForLogin } from './ask.ts'
 import { UsageError } from './errors.ts'
-import { secretValues } from './secretValues.ts'
 
 export type Where =
   | { kind: 'own' }
@@ -21,7 +22,11 @@ export type Machine = {
   connect: () => Promise<Connection>
   /** Set when it is another machine than the inventory describes. */
   standIn?: Override
-  secrets: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>
+  /** Values by name; `usedAt` tells the recipe line that needs one. */
+  secrets: (
+    names: readonly string[],
+    usedAt: (name: string) => Source | undefined,
+  ) => Promise<ReadonlyMap<string, string>>
 }
 
 /** @param note Told of what takes longer than a moment, such as building an image. */
@@ -32,7 +37,7 @@ export async function findMachine(
   note: (text: string) => void,
 ): Promise<Machine> {
   if (where.kind === 'sandbox') return sandboxMachine(where.name ?? host.name, host.os, note)
-  const secrets: Machine['secrets'] = (names) => secretValues(site, names)
+  const secrets: Machine['secrets'] = (names, usedAt) => storedSecrets(site, names, usedAt)
   if (where.kind === 'own') return { connect: () => connect(targetOf(host)), secrets }
   const { address } = where.target
   return { connect: () => connect(where.target), standIn: { address }, secrets }
@@ -52,6 +57,14 @@ async function sandboxMachine(name: string, os: InventoryHost['os'], note: (text
     standIn,
     secrets: async (names) => generatedSecrets(await readFile(identityFile), name, names),
   }
+}
+
+async function storedSecrets(
+  site: Site,
+  ...asked: Parameters<Machine['secrets']>
+): Promise<ReadonlyMap<string, string>> {
+  const { secretStore } = await import('../dsl/secretStore.ts')
+  return secretStore(dirname(site.file)).load(...asked)
 }
 
 /** Values that are nobody's real ones, the same at each run: derived from the key that opens the throw-away host. */

@@ -83,6 +83,7 @@ function programFor(setting: Setting, run: Run): Command {
   addConverge(program, setting, run)
   addGraph(program, setting, run)
   addSandbox(program, setting, run)
+  addSecrets(program, setting, run)
   addUp(program, setting, run)
   return program.addHelpText('after', examples('plan', 'converge --host "web-*"', 'converge --sandbox try'))
 }
@@ -140,6 +141,23 @@ function addSandbox(program: Command, setting: Setting, run: Run): void {
     .action((name: string | undefined, flags: { all?: boolean }) =>
       run(async () => (await load()).sandboxDown(setting, name, flags)),
     )
+}
+
+function addSecrets(program: Command, setting: Setting, run: Run): void {
+  const load = () => import('./commands/secrets.ts')
+  const secrets = program
+    .command('secrets')
+    .description('values that recipes name, encrypted with age in the repository')
+    .addHelpText('after', examples('secrets set postgres-takeclient', 'secrets list', 'secrets edit'))
+  addGlobals(secrets.command('set <name>').description('store a value; it is asked for, or read from standard input'))
+    .addHelpText('after', examples('secrets set postgres-takeclient', 'secrets set api-key < key.txt'))
+    .action((name: string) => run(async () => (await load()).secretsSet(setting, name)))
+  addGlobals(secrets.command('list').description('names of the stored values')).action(() =>
+    run(async () => (await load()).secretsList(setting)),
+  )
+  addGlobals(secrets.command('edit').description('change the stored values in your editor (VISUAL, EDITOR)')).action(
+    () => run(async () => (await load()).secretsEdit(setting)),
+  )
 }
 
 function addUp(program: Command, setting: Setting, run: Run): void {

@@ -1,0 +1,45 @@
+/**
+ * secrets: values that recipes name and nobody reads, encrypted in the repository.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { dirname } from 'node:path'
+import { type SecretStore, secretStore } from '../../dsl/secretStore.ts'
+import type { ExitName } from '../../engine/report.ts'
+import { askHidden, isInteractive, readStdin } from '../ask.ts'
+import { UsageError } from '../errors.ts'
+import { cleanJson, cleanLine } from '../render/clean.ts'
+import type { Setting } from '../setting.ts'
+
+export async function secretsSet(setting: Setting, name: string): Promise<ExitName> {
+  const value = isInteractive() ? await askHidden(`Value of ${cleanLine(name)}: `) : await readStdin()
+  if (value === '') throw new UsageError(`no value for ${name}`, 'type it when asked, or give it on standard input')
+  await storeOf(setting).set(name, value)
+  setting.output.err.write(`${cleanLine(name)} is stored in secrets.age\n`)
+  return 'ok'
+}
+
+export async function secretsList(setting: Setting): Promise<ExitName> {
+  const names = await storeOf(setting).list()
+  if (setting.json) setting.output.out.write(`${cleanJson(names)}\n`)
+  else for (const name of names) setting.output.out.write(`${cleanLine(name)}\n`)
+  if (names.length === 0) setting.output.err.write('no secrets are stored; secrets set NAME stores one\n')
+  return 'ok'
+}
+
+/** Opens the person's own editor on the clear text. */
+export async function secretsEdit(setting: Setting): Promise<ExitName> {
+  const editor = process.env['VISUAL'] ?? process.env['EDITOR']
+  if (editor === undefined || editor === '') throw new UsageError('no editor is known', 'set VISUAL or EDITOR')
+  await storeOf(setting).edit(async (file) => {
+    // Editors are often given with arguments, `code --wait`, so a shell reads the words; the file is no part of them.
+    const child = spawn('sh', ['-c', `exec ${editor} "$1"`, 'sh', file], { stdio: 'inherit' })
+    const [code]: unknown[] = await once(child, 'close')
+    if (code !== 0) throw new UsageError(`${editor} ended with ${String(code)}; nothing was stored`)
+  })
+  return 'ok'
+}
+
+function storeOf({ site }: Setting): SecretStore {
+  return secretStore(dirname(site.file))
+}
