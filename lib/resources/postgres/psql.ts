@@ -122,8 +122,4 @@ export function sqlStep({
 }
 
 /** What has to be installed before anything of PostgreSQL: only what is declared binds. */
-export const SERVER_PACKAGES = [
-  'package:postgresql',
-  'package:postgresql-15',
-  'package:postgresql-17',
-] as const
+export const SERVER_PACKAGES = ['package:postgresql', 'package:postgresql-15', 'package:postgresql-17'] as const

@@ -89,7 +89,7 @@ test('a long diff is cut unless everything is asked for', () => {
 })
 
 test('a note that does not fit the terminal stands on a line of its own', () => {
-  const text = renderPlan(planOf(everyKind), { ...paper, width: 80 })
+  const text = renderPlan(planOf(everyKind), { ...paper, width: 60 })
   assert.match(text, '\n      could lock you out\n')
 })
 
