@@ -32,7 +32,7 @@ export async function main(site: Site, argv: readonly string[]): Promise<number>
     code = typeof exit === 'number' ? exit : EXIT_CODES[exit]
   }
   try {
-    await programFor(setting, run).parseAsync([...argv], { from: 'user' })
+    await programFor(setting, run, argv).parseAsync([...argv], { from: 'user' })
   } catch (error) {
     code = endWith(error, setting, argv)
   }
@@ -67,7 +67,7 @@ function endWith(error: unknown, { output, json, verbose }: Setting, argv: reado
   return EXIT_CODES[described.exit]
 }
 
-function programFor(setting: Setting, run: Run): Command {
+function programFor(setting: Setting, run: Run, argv: readonly string[]): Command {
   const program = new Command('npx tsx site.ts')
     .description('Declares what servers should be, shows what differs, and brings them there.')
     .helpOption('-h, --help', 'how to use it')
@@ -79,8 +79,8 @@ function programFor(setting: Setting, run: Run): Command {
       writeOut: (text) => setting.output.out.write(text),
       writeErr: (text) => setting.output.err.write(text),
     })
-  addPlan(program, setting, run)
-  addConverge(program, setting, run)
+  addPlan(program, setting, run, argv)
+  addConverge(program, setting, run, argv)
   addGraph(program, setting, run)
   addSandbox(program, setting, run)
   addSecrets(program, setting, run)
@@ -88,24 +88,43 @@ function programFor(setting: Setting, run: Run): Command {
   return program.addHelpText('after', examples('plan', 'converge --host "web-*"', 'converge --sandbox try'))
 }
 
-function addPlan(program: Command, setting: Setting, run: Run): void {
+/** What a command line asks for again and again: the same without its first word and --watch. */
+async function watched(setting: Setting, argv: readonly string[]): Promise<ExitName> {
+  const { watchPlans } = await import('./commands/watch.ts')
+  return watchPlans(
+    setting,
+    argv.slice(1).filter((word) => word !== '--watch' && word !== '--yes'),
+  )
+}
+
+function addPlan(program: Command, setting: Setting, run: Run, argv: readonly string[]): void {
   const command = program.command('plan').description('show what would change, and why; the hosts are not touched')
   addGlobals(addMachine(addHosts(command)))
     .option('--detailed-exitcode', 'exit 2 when something would change')
+    .option('--watch', 'plan again on every save')
     .addHelpText(
       'after',
       examples('plan', 'plan --only file:/etc/motd', 'plan --sandbox', 'plan --json --detailed-exitcode'),
     )
-    .action((flags: PlanFlags) => run(async () => (await import('./commands/hosts.ts')).plan(setting, flags)))
+    .action((flags: PlanFlags & { watch?: true }) =>
+      run(async () =>
+        flags.watch === true ? watched(setting, argv) : (await import('./commands/hosts.ts')).plan(setting, flags),
+      ),
+    )
 }
 
-function addConverge(program: Command, setting: Setting, run: Run): void {
+function addConverge(program: Command, setting: Setting, run: Run, argv: readonly string[]): void {
   const command = program.command('converge').description('plan, ask, apply, verify')
   addGlobals(addMachine(addHosts(command)))
     .option('--yes', 'do not ask; unknown host keys and guards stay refused')
     .option('--allow-remove <n>', 'agree to the removal of exactly so many resources')
+    .option('--watch', 'plan again on every save, and apply nothing')
     .addHelpText('after', examples('converge', 'converge --yes --sandbox try', 'converge --yes --json --host "web-*"'))
-    .action((flags: ConvergeFlags) => run(async () => (await import('./commands/hosts.ts')).converge(setting, flags)))
+    .action((flags: ConvergeFlags & { watch?: true }) =>
+      run(async () =>
+        flags.watch === true ? watched(setting, argv) : (await import('./commands/hosts.ts')).converge(setting, flags),
+      ),
+    )
 }
 
 function addGraph(program: Command, setting: Setting, run: Run): void {
