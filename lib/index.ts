@@ -36,6 +36,7 @@ export { inventory } from './dsl/inventory.ts'
 export { secret } from './dsl/secret.ts'
 export type { Common, Handle } from './dsl/declare.ts'
 export type { Host } from './dsl/inventory.ts'
+export type { TextValue } from './engine/value.ts'
 
 export const aptPackage = resource(aptPackageType)
 export const authorizedKeys = resource(authorizedKeysType)

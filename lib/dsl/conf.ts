@@ -14,25 +14,32 @@ const SHORT = { depth: 0, breakLength: Infinity, maxArrayLength: 3, maxStringLen
 /**
  * A text block: a first empty line goes, the indentation common to all lines goes, a value of several lines keeps the
  * indentation of the line it stands in (a secret of several lines cannot). Backslashes stand as written. An array
- * becomes one line for each item.
+ * becomes one line for each item; without items it takes the line away that it stands alone in.
  *
  * @throws {TypeError} For undefined, null, booleans and other objects, which are hardly ever what was meant.
  */
 export function conf(parts: TemplateStringsArray, ...values: ConfValue[]): Text {
-  const literals = unindent(parts.raw.map((part) => part.replaceAll('\\${', '${').replaceAll('\\`', '`')))
+  const [first = '', ...others] = unindent(parts.raw.map(written))
   const refs: string[] = []
   const pieces: Piece[] = []
-  for (const [index, literal] of literals.entries()) {
-    pieces.push(literal)
-    if (index === values.length) continue
-    const indent = lastLineIndent(literals.slice(0, index + 1))
-    pieces.push(
-      ...valuePieces(values[index], refs).map((piece) =>
-        typeof piece === 'string' ? piece.replaceAll('\n', `\n${indent}`) : piece,
-      ),
-    )
+  append(pieces, first)
+  for (const [index, after] of others.entries()) {
+    const own = valuePieces(values[index], refs)
+    const isGone = own.length === 0 && /^[ \t]*\n/.test(after) && isAtLineStart(pieces)
+    if (isGone) pieces.push(cutIndent(pieces.pop()))
+    const indent = lineIndent([first, ...others].slice(0, index + 1))
+    for (const piece of own) append(pieces, typeof piece === 'string' ? piece.replaceAll('\n', `\n${indent}`) : piece)
+    append(pieces, isGone ? after.replace(/^[ \t]*\n/, '') : after)
   }
-  return new Text(joinStrings(pieces), refs)
+  return new Text(
+    pieces.filter((piece) => piece !== ''),
+    refs,
+  )
+}
+
+/** Of a raw template only what keeps it from ending, or a value from beginning, is not text. */
+function written(raw: string): string {
+  return raw.replaceAll('\\${', '${').replaceAll('\\`', '`')
 }
 
 function valuePieces(value: ConfValue | undefined, refs: string[]): Piece[] {
@@ -71,16 +78,24 @@ function unindent(literals: readonly string[]): string[] {
   return cut.split('\u0000')
 }
 
-function lastLineIndent(literals: readonly string[]): string {
+/** Indentation of the line that the last of these literals ends in. */
+function lineIndent(literals: readonly string[]): string {
   const line = literals.join('x').split('\n').at(-1) ?? ''
   return /^[ \t]*/.exec(line)![0]
 }
 
-function joinStrings(pieces: readonly Piece[]): Piece[] {
-  return pieces.reduce<Piece[]>((joined, piece) => {
-    const last = joined.at(-1)
-    if (typeof piece === 'string' && typeof last === 'string') joined[joined.length - 1] = last + piece
-    else if (piece !== '') joined.push(piece)
-    return joined
-  }, [])
+function isAtLineStart(pieces: readonly Piece[]): boolean {
+  const last = pieces.at(-1)
+  return typeof last === 'string' && (pieces.length === 1 ? /(?:^|\n)[ \t]*$/ : /\n[ \t]*$/).test(last)
+}
+
+function cutIndent(piece: Piece | undefined): Piece {
+  return typeof piece === 'string' ? piece.replace(/[ \t]*$/, '') : ''
+}
+
+/** Strings that follow each other become one. */
+function append(pieces: Piece[], piece: Piece): void {
+  const last = pieces.at(-1)
+  if (typeof piece === 'string' && typeof last === 'string') pieces[pieces.length - 1] = last + piece
+  else pieces.push(piece)
 }

@@ -10,7 +10,7 @@ import { callerSource } from './source.ts'
 export type Os = 'debian-12' | 'debian-13'
 
 /** What a host has, and what defaults and roles may give it. */
-export type HostEntry<Data extends object> = {
+type HostEntry<Data extends object> = {
   /** Name or IP address as ssh would take it. */
   address: string
   port?: number
@@ -128,10 +128,8 @@ function mergeHost<Data extends object>(
   const names = own.roles ?? defaults.roles
   const ofRoles = Array.isArray(names) ? names.map((role: string) => roles[role] ?? {}) : []
   const layers: object[] = [{ data: {} }, defaults, ...ofRoles, own, { name }]
-  const merged: object = deepmerge.all(layers, {
-    isMergeableObject: isPlainObject,
-    arrayMerge: (_, list: unknown[]) => list,
-  })
+  // A list is no plain object, and so is replaced and not joined to the one before.
+  const merged: object = deepmerge.all(layers, { isMergeableObject: isPlainObject })
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- HOST_SCHEMA is checked before a host is used
   return merged as InventoryHost<Data>
 }

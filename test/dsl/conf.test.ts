@@ -42,6 +42,25 @@ test('an array becomes one line for each item, and may hold texts', () => {
   assert.is(String(text), 'map {\n  a 1;\n  b 2;\n  3\n}\n')
 })
 
+test('an array without items takes its line away, so that a line may be there or not', () => {
+  const none: string[] = []
+  const text = conf`
+    ${none}
+    server {
+      ${none}
+      ${none}
+      listen ${none}80;
+      ${none}${'a'}
+    }
+    ${none}
+  `
+  assert.is(String(text), 'server {\n  listen 80;\n  a\n}\n')
+})
+
+test('a text that is a secret and nothing else holds nothing else', () => {
+  assert.is(conf`${secret('db')}`.parts.length, 1)
+})
+
 test('the indentation of a value does not count as that of the block', () => {
   const text = conf`
       a

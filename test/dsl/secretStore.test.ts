@@ -59,6 +59,14 @@ test('the environment comes first, and then neither file nor key is needed', () 
     assert.equal([...values], [['db.password', 'x']])
   }))
 
+test('the environment wins over the file, which gives the rest', () =>
+  inFolder(async ({ open }) => {
+    await open().set('a', 'stored')
+    await open().set('b', 'stored')
+    const values = await open({ KEELSON_AGE_KEY: key, KEELSON_SECRET_A: 'given' }).load(['a', 'b'])
+    assert.equal([...values.values()], ['given', 'stored'])
+  }))
+
 test('one variable cannot be two secrets', () =>
   inFolder(async ({ open }) => {
     const store = open({ KEELSON_SECRET_A_B: 'x' })

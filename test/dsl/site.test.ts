@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { conf } from '../../lib/dsl/conf.ts'
+import { conf, type ConfValue } from '../../lib/dsl/conf.ts'
 import type { Handle } from '../../lib/dsl/declare.ts'
 import { inventory } from '../../lib/dsl/inventory.ts'
 import { secret } from '../../lib/dsl/secret.ts'
@@ -90,6 +90,22 @@ test('what a recipe throws is told by its line, and the other roles are checked 
   assert.match(second?.message ?? '', /^small thing relative: path: "relative" is not allowed here/)
 })
 
+test('a mistake found deep inside lib is told by the recipe line', async () => {
+  const limit = Error.stackTraceLimit
+  let nested: ConfValue = Number.NaN
+  for (let depth = 0; depth < 9; depth += 1) nested = [nested]
+  let line = 0
+  const [mistake] = await mistakesOf(
+    evaluate(() => {
+      line = here() + 1
+      void conf`${nested}`
+    }),
+  )
+  assert.match(mistake?.message ?? '', 'not NaN')
+  assert.is(mistake?.source?.line, line)
+  assert.is(Error.stackTraceLimit, limit)
+})
+
 const clocks: [string, () => unknown][] = [
   ['Date.now()', () => Date.now()],
   ['new Date()', () => new Date()],
@@ -111,7 +127,7 @@ test('a date made from a given time works in a recipe', async () => {
 test('handles anywhere in props, in conf`…` and in after are needs', async () => {
   const { resources } = await evaluate(() => {
     const [a, b, c] = ['/a', '/b', '/c'].map((path) => thing({ path }))
-    thing({ path: '/whole', parts: [a!], content: conf`see ${b!}`, after: c! })
+    thing({ path: '/whole', parts: [a!], content: conf`see ${conf`${b!}`}`, after: c! })
   })
   assert.equal(resources.at(-1)?.needs, ['small-thing:/a', 'small-thing:/b', 'small-thing:/c'])
   assert.equal(resources.at(-1)?.desired, { content: 'see /b' })
