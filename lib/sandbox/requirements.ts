@@ -20,10 +20,13 @@ const NEEDED: ReadonlyMap<string, string> = new Map([
   ['/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'],
 ])
 
-/** Debian packages that are missing on this machine, sorted; none when the sandbox can run. */
-export async function missingPackages(): Promise<string[]> {
+/**
+ * Debian packages that are missing on this machine, sorted; none when the sandbox can run.
+ * @param besides More packages by the file that shows they are there, as the tests need them.
+ */
+export async function missingPackages(besides: ReadonlyMap<string, string> = new Map()): Promise<string[]> {
   const missing = new Set<string>()
-  for (const [file, name] of NEEDED) if (!(await isInstalled(file))) missing.add(name)
+  for (const [file, name] of [...NEEDED, ...besides]) if (!(await isInstalled(file))) missing.add(name)
   return [...missing].sort()
 }
 
@@ -33,11 +36,14 @@ export async function missingPackages(): Promise<string[]> {
  * @param options.install Whether missing packages are installed with apt-get; otherwise they are an error.
  * @throws One sentence and what mends it: not root, no apt-get, packages missing.
  */
-export async function ensureRequirements(options: { install: boolean }): Promise<void> {
+export async function ensureRequirements(options: {
+  install: boolean
+  besides?: ReadonlyMap<string, string>
+}): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new Error('The sandbox boots machines and therefore needs root: run the same command with sudo.')
   }
-  const missing = await missingPackages()
+  const missing = await missingPackages(options.besides)
   if (missing.length === 0) return
   if (!(await isInstalled('apt-get'))) {
     throw new Error(`The sandbox needs ${missing.join(', ')}; this machine has no apt-get to install them with.`)

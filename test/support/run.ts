@@ -9,6 +9,7 @@
 import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ensureRequirements } from '../../lib/sandbox/requirements.ts'
 
 /** Two, as many as a small machine has cores; host tests mostly wait for their hosts. */
 const AT_ONCE = 2
@@ -85,7 +86,16 @@ async function runAll(files: readonly string[]): Promise<Result[]> {
   return results
 }
 
+/** Programs of this machine that tests use besides what throw-away hosts need. */
+const BESIDES = new Map([
+  ['/usr/sbin/sshd', 'openssh-server'],
+  ['age', 'age'],
+  ['curl', 'curl'],
+  ['dash', 'dash'],
+])
+
 const args = process.argv.slice(2)
+await ensureRequirements({ install: true, besides: BESIDES })
 const files = (await testFiles('test')).filter((file) => isChosen(file, args))
 const results = await runAll(
   [...files].sort((a, b) => Number(a.includes('test/hosts/')) - Number(b.includes('test/hosts/'))),
