@@ -17,6 +17,8 @@ export type Where =
   /** A throw-away host; called like the host when it has no name of its own. */
   | { kind: 'sandbox'; name?: string }
   | { kind: 'other'; target: Target }
+  /** This machine, without ssh. */
+  | { kind: 'local' }
 
 export type Machine = {
   connect: () => Promise<Connection>
@@ -38,6 +40,10 @@ export async function findMachine(
 ): Promise<Machine> {
   if (where.kind === 'sandbox') return sandboxMachine(where.name ?? host.name, host.os, note)
   const secrets: Machine['secrets'] = (names, usedAt) => storedSecrets(site, names, usedAt)
+  if (where.kind === 'local') {
+    const { connectLocal } = await import('../transport/local.ts')
+    return { connect: () => connectLocal(askForLogin()), standIn: { address: 'local' }, secrets }
+  }
   if (where.kind === 'own') return { connect: () => connect(targetOf(host)), secrets }
   const { address } = where.target
   return { connect: () => connect(where.target), standIn: { address }, secrets }

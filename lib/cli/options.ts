@@ -34,7 +34,7 @@ export function several(flags: string, description: string, otherwise: string): 
 export function addMachine(command: Command): Command {
   return command
     .option('--sandbox [name]', 'run against a throw-away host of the same system, booted if need be')
-    .option('--at <user@address[:port]>', 'run against any other machine')
+    .option('--at <user@address[:port]>', 'run against any other machine; "local" is this one, without ssh')
     .option('--identity <file>', 'with --at: the private key to log in with')
     .option('--host-key <key>', 'with --at: the public host key, "ssh-ed25519 AAAA…"')
     .option('--forks <n>', 'hosts at a time', '10')
@@ -53,6 +53,7 @@ export function whereFrom({ sandbox, at, identity, hostKey }: MachineFlags, host
   if (isOneMachine && hosts !== 1) {
     throw new UsageError(`one machine cannot stand in for ${hosts} hosts`, 'choose one with --host NAME')
   }
+  if (at === 'local') return { kind: 'local' }
   if (at !== undefined) {
     const more = { ...(identity === undefined ? {} : { identity }), ...(hostKey === undefined ? {} : { hostKey }) }
     return { kind: 'other', target: parseAt(at, more) }

@@ -43,7 +43,11 @@ async function start(command: string, hangUps: Set<() => void>): Promise<Child> 
     started.once('close', () => resolve())
   })
   const ended = new Promise<Ending>((resolve) => {
-    const hangUp = (): void => resolve({ lost: 'the connection was closed' })
+    const hangUp = (): void => {
+      resolve({ lost: 'the connection was closed' })
+      // A wrapper that waits for a program reads the end of its input and goes; nothing here waits for it.
+      release(started)
+    }
     hangUps.add(hangUp)
     started.once('exit', (code, signal) => resolve(code === null ? { signal: signal ?? '' } : { exit: code }))
     started.once('error', (error) => resolve({ lost: error.message }))
