@@ -2,7 +2,8 @@ import { Ajv } from 'ajv'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { FieldChange, PlannedChange } from '../../lib/engine/resource.ts'
-import { service, type Service, type ServiceState } from '../../lib/resources/service.ts'
+import { service, type Service } from '../../lib/resources/service.ts'
+import type { ServiceState } from '../../lib/resources/systemd/serviceReading.ts'
 import { parseListed, parseTimestamp } from '../../lib/resources/systemd/watch.ts'
 
 const test = suite('service')

@@ -140,16 +140,21 @@ const section: JsonSchema = {
   additionalProperties: { anyOf: [unitValue, { type: 'array', minItems: 1, items: unitValue }] },
 }
 
+/** What `contentProperties` refer to: the schema of a section is large, and so it is compiled once for all of them. */
+export const contentDefinitions = { section } as const
+
+const sectionRef = { $ref: '#/$defs/section' } as const
+
 /** Schema of `UnitContent`'s keys. */
 export const contentProperties = {
-  unit: section,
-  service: section,
-  socket: section,
-  timer: section,
-  path: section,
-  mount: section,
-  slice: section,
-  install: section,
+  unit: sectionRef,
+  service: sectionRef,
+  socket: sectionRef,
+  timer: sectionRef,
+  path: sectionRef,
+  mount: sectionRef,
+  slice: sectionRef,
+  install: sectionRef,
   text: textValue,
 } as const
 

@@ -1,0 +1,153 @@
+/**
+ * What a host says of its services, and whether each has loaded what is on disk.
+ */
+import type { Output, Wanted } from '../../engine/resource.ts'
+import { quote, sh } from '../../engine/shell.ts'
+import { parseShown, type Shown } from './unitFiles.ts'
+import {
+  changedAfter,
+  changedSinceRecord,
+  listWatched,
+  parseListed,
+  parseRecords,
+  parseTimestamp,
+  RECORDS,
+  unitFilesOf,
+  type Listed,
+  type Load,
+  type LoadedRecord,
+  type Watch,
+} from './watch.ts'
+
+/** Wishes: how to act, no part of what the host is compared with. */
+export type Wishes = {
+  unit: string
+  restart: Watch
+  reload: Watch
+  settleMs: number
+  timeoutMs: number
+  listens: string[]
+  probe?: string | undefined
+  replacesWorkers: boolean
+  logs: string[]
+}
+
+export type ServiceState = {
+  enabled?: boolean | undefined
+  running?: boolean | undefined
+  masked?: boolean | undefined
+  load?: Load | undefined
+  /** What the need to load comes from; on the observed side only. */
+  because?: string | undefined
+  /** On the desired side only. */
+  wishes?: Wishes | undefined
+}
+
+type WantedService = Wanted<ServiceState>
+
+const PROPERTIES = [
+  'Id',
+  'LoadState',
+  'ActiveState',
+  'UnitFileState',
+  'InvocationID',
+  'InactiveExitTimestamp',
+  'CanReload',
+]
+
+/** One systemctl, one find, one cat. Invocations and times in it change only when a service or a file does. */
+export function readServices(wanted: readonly WantedService[]): string {
+  const names = wanted.map(({ name }) => name)
+  const paths = [
+    ...new Set(wanted.flatMap(({ name, desired }) => [...restartRoots(name, desired), ...reloadRoots(desired)])),
+  ]
+  const recordFiles = names.map((name) => `${RECORDS}/${name}`)
+  return `${sh`systemctl show --timestamp=us+utc -p ${PROPERTIES.join(',')} -- ${names}`}
+status=$?
+printf '\\0watched\\0'
+${listWatched(paths)}
+printf 'records\\0'
+(set --; for f in ${recordFiles.map(quote).join(' ')}; do if [ -f "$f" ]; then set -- "$@" "$f"; fi; done; [ $# -eq 0 ] || cat -- "$@")
+[ $status -eq 0 ]`
+}
+
+export function restartRoots(name: string, state: ServiceState | null): string[] {
+  return [...unitFilesOf(name), ...(state?.wishes?.restart.paths ?? [])]
+}
+
+export function reloadRoots(state: ServiceState | null): string[] {
+  return state?.wishes?.reload.paths ?? []
+}
+
+/** @throws {Error} When systemctl did not answer for each unit. */
+export function parseServices(
+  { stdout, stderr, exit }: Output,
+  wanted: readonly WantedService[],
+): Map<string, ServiceState | null> {
+  const [shown = '', ...fields] = stdout.split('\0')
+  const end = fields.indexOf('records')
+  // Each unit is one block, in the order asked; an alias answers with its real unit's Id.
+  const blocks = shown
+    .split('\n\n')
+    .filter((block) => block.trim() !== '')
+    .map(parseShown)
+  if (exit !== 0 || end < 0 || fields[0] !== 'watched' || blocks.length !== wanted.length)
+    throw new Error(`systemctl show: exit ${exit}, said ${JSON.stringify(stderr || stdout.slice(0, 500))}`)
+  const listed = fields.slice(1, end).map(parseListed)
+  const loaded = parseRecords(fields.slice(end + 1).filter((field) => field !== ''))
+  return new Map(
+    wanted.map(({ name, desired }, index) => {
+      const block = blocks[index] ?? {}
+      return [name, stateOf(block, changedFiles(block, listed, loaded.get(name), name, desired))]
+    }),
+  )
+}
+
+type Changed = { restart: string[]; reload: string[]; pending?: 'reload' | 'restart' | undefined }
+
+/** Watched paths the running service has not loaded in their present form. */
+function changedFiles(
+  shown: Shown,
+  listed: readonly Listed[],
+  record: LoadedRecord | undefined,
+  name: string,
+  desired: ServiceState | null,
+): Changed {
+  const roots = { restart: restartRoots(name, desired), reload: reloadRoots(desired) }
+  if (record && record.pending === undefined && record.invocation === shown['InvocationID'])
+    return {
+      restart: changedSinceRecord(listed, roots.restart, record.restart),
+      reload: changedSinceRecord(listed, roots.reload, record.reload),
+    }
+  const started = parseTimestamp(shown['InactiveExitTimestamp'] ?? '')
+  const pending = record?.pending
+  if (started === undefined) return { restart: [], reload: [], pending }
+  return {
+    pending,
+    restart: changedAfter(listed, roots.restart, started),
+    reload: changedAfter(listed, roots.reload, started),
+  }
+}
+
+/** Null for a unit the host does not know. */
+function stateOf(shown: Shown, changed: Changed): ServiceState | null {
+  if (shown['LoadState'] === 'not-found') return null
+  const running = ['active', 'reloading', 'refreshing'].includes(shown['ActiveState'] ?? '')
+  const state = {
+    // A generator's or an init script's unit is started at boot without links of its own.
+    enabled: /^(enabled|enabled-runtime|generated|alias)$/.test(shown['UnitFileState'] ?? ''),
+    running,
+    masked: shown['LoadState'] === 'masked',
+  }
+  if (!running) return { ...state, load: 'current' }
+  const need = changed.pending === 'restart' || changed.restart.length > 0 ? 'restart' : 'reload'
+  const files = changed[need].length > 0 ? changed[need] : changed.reload
+  if (files.length === 0 && changed.pending === undefined) return { ...state, load: 'current' }
+  return { ...state, load: shown['CanReload'] === 'yes' ? need : 'restart', because: describe(files) }
+}
+
+function describe(files: readonly string[]): string {
+  const [first, ...more] = files
+  if (first === undefined) return 'the last attempt was not seen to succeed'
+  return `${first}${more.length > 0 ? ` and ${more.length} more` : ''} changed since it was loaded`
+}
