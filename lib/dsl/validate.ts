@@ -15,6 +15,8 @@ const ajv = new Ajv({
   allowUnionTypes: true,
   validateSchema: false,
   code: { optimize: false },
+  // A fragment that is referred to from several places is compiled once, not once for each.
+  inlineRefs: false,
   verbose: true,
 })
 const compiled = new WeakMap<object, ValidateFunction>()

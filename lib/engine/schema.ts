@@ -25,6 +25,8 @@ export type PropsSchema<Props> = {
   additionalProperties: false
   required: readonly RequiredKeys<Props>[]
   properties: { readonly [K in keyof Required<Props>]: SchemaOf<NonNullable<Props[K]>> }
+  /** Fragments that stand in several places, as `{ $ref: '#/$defs/NAME' }`: compiled once. */
+  $defs?: { readonly [name: string]: JsonSchema }
   /** Rules between props, such as oneOf. */
   allOf?: readonly JsonSchema[]
 }

@@ -19,6 +19,7 @@ import {
 } from './systemd/unitFiles.ts'
 import {
   checkContent,
+  contentDefinitions,
   contentProperties,
   dropInName,
   renderContent,
@@ -47,6 +48,7 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
     type: 'object',
     additionalProperties: false,
     required: ['unit', 'name'],
+    $defs: contentDefinitions,
     properties: { ...sections, unitSection, unit: unitName, name: dropInName, ensure },
   },
   name: (props) => `${props.unit}/${props.name}`,

@@ -16,7 +16,14 @@ import {
   type UnitFileState,
   type UnitFileWork,
 } from './systemd/unitFiles.ts'
-import { checkContent, contentProperties, renderContent, unitName, type UnitContent } from './systemd/unitText.ts'
+import {
+  checkContent,
+  contentDefinitions,
+  contentProperties,
+  renderContent,
+  unitName,
+  type UnitContent,
+} from './systemd/unitText.ts'
 
 export type Unit = UnitContent & {
   /** With its ending: `api.service`, `backup@.service`. */
@@ -31,6 +38,7 @@ export const unit: ResourceType<Unit, UnitFileState> = {
     type: 'object',
     additionalProperties: false,
     required: ['name'],
+    $defs: contentDefinitions,
     properties: { ...contentProperties, name: unitName, ensure },
   },
   name: (props) => props.name,
