@@ -195,6 +195,7 @@ export function remainingDifference(
   if (change === undefined) return undefined
   if (change.kind === 'create') return 'it is not there'
   if (change.kind === 'remove') return 'it is still there'
+  if (change.fields.every(({ opaque }) => opaque)) return undefined
   return `it still differs: ${change.fields.map(differenceText).join('; ')}`
 }
 
@@ -210,6 +211,7 @@ function isFollowUp(change: Change<Json>): boolean {
 
 function certaintyOf(change: Change<Json>, unsettling: Item | undefined): { certainty: Certainty; because?: string } {
   if (change.before instanceof Unknown) return { certainty: 'unknown', because: change.before.because }
+  if (change.fields.some(({ opaque }) => opaque)) return { certainty: 'opaque' }
   if (unsettling !== undefined) return { certainty: 'predicted', because: `${unsettling.plan.label} comes first` }
   return { certainty: 'exact' }
 }
@@ -229,6 +231,7 @@ function consequenceOf(type: AnyType, change: Change<Json>): Consequence {
 function causeOf(planning: Planning, resource: CatalogResource, change: Change<Json>): Cause {
   const entry = planning.ledger?.entries[resource.ref]
   if (entry === undefined || entry.pending || change.before instanceof Unknown || isFollowUp(change)) return 'intent'
+  if (change.fields.some(({ opaque }) => opaque)) return 'intent'
   if (entry.digest === ledgerDigest(planning.ledger!.key, resource.desired, planning.secrets)) {
     return 'drift'
   }

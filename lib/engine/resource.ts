@@ -71,6 +71,8 @@ export type FieldChange = {
     /** @default the resource's name */
     unit?: string
   }
+  /** Set where nothing tells whether it is so: it is done with every converge, and not verified. */
+  opaque?: true
 }
 
 export type Change<State> =

@@ -2,25 +2,33 @@
  * A Debian package: installed or not, at which version, held or not. All changes of a host are one apt transaction.
  * Read with dpkg-query(1); changed with apt-get(8) and apt-mark(8).
  */
-import type { Change, ResourceType, Step } from '../engine/resource.ts'
+import { byField } from '../engine/diff.ts'
+import { type Change, type ResourceType, type Step, Unknown } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import { lines, quote, sh } from '../engine/shell.ts'
 
 export type AptPackage = {
+  /** Of a real package, not a virtual one; `name:arch` for another architecture. */
   name: string
   /** Exactly this version, as `apt-cache policy` shows it. Whatever is there is fine when omitted. */
   version?: string
   /** Held: apt does not upgrade it. Left as it is when omitted. */
   hold?: boolean
+  /** Whether what it recommends comes with it when it is installed; later it makes no difference. @default false */
+  recommends?: boolean
   /** 'absent' removes it and keeps its configuration files. @default 'present' */
   ensure?: 'present' | 'absent'
+  /** With 'absent': its configuration goes too, and what its removal scripts call its data. @default false */
+  purge?: boolean
 }
 
 export type AptPackageState = {
-  /** dpkg's status word; anything but `installed` is to be mended. */
+  /** dpkg's status word, or `purged` when dpkg does not know it and that is asked for. */
   status: string
   version?: string | undefined
   hold?: boolean | undefined
+  /** On the desired side. */
+  recommends?: boolean | undefined
 }
 
 export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
@@ -33,16 +41,23 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
       name: { type: 'string', pattern: '^[a-z0-9][a-z0-9.+-]+(:[a-z0-9-]+)?$' },
       version: { type: 'string', pattern: '^([0-9]+:)?[0-9][A-Za-z0-9.+~-]*$' },
       hold: { type: 'boolean' },
+      recommends: { type: 'boolean' },
       ensure,
+      purge: { type: 'boolean' },
     },
   },
   name: ({ name }) => name,
-  check: ({ ensure: presence, version, hold }) =>
-    presence === 'absent' && (version !== undefined || hold !== undefined)
-      ? ['an absent package has no version and no hold']
-      : [],
-  desired: ({ ensure: presence, version, hold }) =>
-    presence === 'absent' ? null : { status: 'installed', version, hold },
+  check: ({ ensure: presence, version, hold, recommends, purge }) => [
+    ...(presence === 'absent' && (version ?? hold ?? recommends) !== undefined
+      ? ['an absent package has no version, no hold and no recommends']
+      : []),
+    ...(presence !== 'absent' && purge === true ? ["purge goes with ensure: 'absent'"] : []),
+  ],
+  desired({ ensure: presence, version, hold, recommends, purge }) {
+    if (presence !== 'absent') return { status: 'installed', version, hold, recommends }
+    // A state of its own, because `null` could not say how thoroughly it is to be gone.
+    return purge === true ? { status: 'purged' } : null
+  },
   read: {
     // dpkg-query exits 1 when it does not know some name, and prints the others: an answer, not a failure.
     command: (wanted) =>
@@ -50,13 +65,21 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
     parse({ stdout, stderr, exit }, wanted) {
       if (exit !== 0) throw new Error(`dpkg-query exited with ${exit}: ${stderr}`)
       const found = new Map(lines(stdout).flatMap(parseEntry))
-      return new Map(wanted.map(({ name }) => [name, found.get(name) ?? null]))
+      return new Map(wanted.map(({ name, desired }) => [name, stateOf(found.get(name), desired)]))
     },
   },
-  consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
+  diff: ({ recommends: _, ...desired }, observed) => byField(desired, observed),
+  consequence({ kind, after, fields }) {
+    if (after?.status === 'purged') return 'destructive'
+    if (kind === 'remove') return 'disruptive'
+    // Maintainer scripts restart what a new version brings.
+    return kind === 'change' && fields.some(({ field }) => field === 'version') ? 'restart' : 'safe'
+  },
   steps: (change) => transaction([change]),
   remove: (change) => transaction([change]),
   batch: transaction,
+  holdsData: (observed) =>
+    !(observed instanceof Unknown) && observed.status === 'purged' ? 'is gone already' : undefined,
   unsettles: true,
 }
 
@@ -66,7 +89,7 @@ const THERE = ['installed', 'half-installed', 'unpacked', 'half-configured', 'tr
 function parseEntry(line: string): [name: string, state: AptPackageState][] {
   const [name, architecture, version, want, status] = line.split('\t')
   if (name === undefined || status === undefined) throw new Error(`dpkg-query: not understood: ${JSON.stringify(line)}`)
-  if (!THERE.includes(status)) return []
+  if (status === 'not-installed') return []
   const state = { status, version, hold: want === 'hold' }
   return [
     [name, state],
@@ -74,61 +97,120 @@ function parseEntry(line: string): [name: string, state: AptPackageState][] {
   ]
 }
 
+function stateOf(found: AptPackageState | undefined, desired: AptPackageState | null): AptPackageState | null {
+  if (desired?.status === 'purged') return found ?? { status: 'purged' }
+  return found !== undefined && THERE.includes(found.status) ? found : null
+}
+
+/** What a transaction is to do, by name. */
+type Wishes = {
+  /** Apt's words: `nginx`, `nginx=1.22.1-9`. */
+  install: string[]
+  /** The same for packages that bring what they recommend. */
+  generous: string[]
+  gone: string[]
+  purge: string[]
+  hold: string[]
+  unhold: string[]
+}
+
+/** Packages that are there already are not named to apt, or it would upgrade them. */
+function wishesOf(changes: readonly Change<AptPackageState>[]): Wishes {
+  const differs = ({ fields }: Change<AptPackageState>, names: readonly string[]): boolean =>
+    fields.some(({ field }) => names.includes(field))
+  const isPresent = ({ after }: Change<AptPackageState>): boolean => after !== null && after.status !== 'purged'
+  const toInstall = changes.filter((change) => isPresent(change) && differs(change, ['status', 'version']))
+  const holding = (hold: boolean): string[] =>
+    changes.flatMap(({ name, after }) => (after?.hold === hold ? [name] : []))
+  return {
+    install: toInstall.filter(({ after }) => after?.recommends !== true).map(aptWord),
+    generous: toInstall.filter(({ after }) => after?.recommends === true).map(aptWord),
+    gone: changes.filter((change) => !isPresent(change)).map(({ name }) => name),
+    purge: changes.flatMap(({ name, after }) => (after?.status === 'purged' ? [name] : [])),
+    hold: holding(true),
+    unhold: holding(false),
+  }
+}
+
+function aptWord({ name, after }: Change<AptPackageState>): string {
+  return after?.version === undefined ? name : `${name}=${after.version}`
+}
+
 /**
- * `apt-get update` takes a lock that DPkg::Lock::Timeout does not cover, so it is tried again while someone holds it.
+ * `patiently COMMAND…` waits for what DPkg::Lock::Timeout does not cover: `apt-get update` and dpkg itself.
  * Needrestart must not restart services behind our back, and nobody can answer a question about configuration files.
+ * A simulation goes before each transaction: what apt would take away or change beyond what was asked is not in the
+ * plan, so it is not done.
  */
 const APT = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
-apt() { apt-get -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends "$@"; }
-update() {
+apt() { apt-get -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
+patiently() {
   tries=0
-  until said=$(apt-get -q update 2>&1); do
+  until said=$("$@" 2>&1); do
     tries=$((tries + 1))
     case $said in
-      *'Could not get lock'*) [ "$tries" -lt 120 ] || fail "apt-get update: $said" ;;
-      *) fail "apt-get update: $said" ;;
+      *'Could not get lock'* | *'locked by another process'*) [ "$tries" -lt 120 ] || return 1 ;;
+      *) return 1 ;;
     esac
     sleep 5
   done
-  updated=yes
 }
 updated=no
+update() { patiently apt-get -q update || fail "apt-get update: $said"; updated=yes; }
+# Apt takes a name it does not know for a regular expression, and would install all that match.
+unknown() {
+  known=$(apt-cache policy "$@" 2>/dev/null | sed -n -e '/^[^ ].*:$/{s/:$//;h;}' -e '/^  Candidate: (none)$/d' -e '/^  Candidate: /{g;p;}')
+  printf '%s\\n' "$@" | grep -vxF "$known" || :
+}
+know() {
+  [ -n "$(unknown "$@")" ] || return 0
+  [ "$updated" = yes ] || update
+  missing=$(unknown "$@")
+  [ -z "$missing" ] || fail "$(apt -s install $missing 2>&1 | grep '^[EN]: ' || :)
+no package to install for:" $missing "- correct the name, add its source, or for a virtual package name one that provides it"
+}
+# Fails for what is essential, with apt's words.
+plan() { planned=$(apt -s --fix-broken --allow-change-held-packages --allow-downgrades "$@" 2>&1); }
+named() { printf '%s\\n' "$planned" | sed -n "s/^\\($1\\) \\([^ ]*\\).*/\\2/p" | sort -u; }
+transact() {
+  plan "$@" || { [ "$updated" = yes ] || update; plan "$@" || fail "$planned"; }
+  extra=$(named 'Remv\\|Purg' | grep -vxF "$gone" || :)
+  [ -z "$extra" ] || fail "this would also remove" $extra "- declare them with ensure: 'absent' if that is meant"
+  extra=$(apt-mark showhold | grep -vxF "$asked" | grep -xF "$(named 'Inst\\|Remv\\|Purg')" || :)
+  [ -z "$extra" ] || fail "this would also change" $extra ", which is held - declare it, or release it with apt-mark unhold"
+  apt --fix-broken --allow-change-held-packages --allow-downgrades "$@"
+}
 `
 
 function transaction(changes: readonly Change<AptPackageState>[]): Step[] {
-  const present = changes.filter((change) => change.after !== null)
-  const gone = changes.filter(({ after }) => after === null).map(({ name }) => name)
-  const install = present.flatMap(({ name, after }) =>
-    after === null ? [] : [after.version === undefined ? name : `${name}=${after.version}`],
-  )
-  const words = [...install, ...gone.map((name) => `${name}-`)]
-  const held = present.filter(({ after }) => after?.hold === true).map(({ name }) => name)
-  const free = present
-    .filter(({ after }) => after?.hold === false || after?.version !== undefined)
-    .map(({ name }) => name)
-  return [
-    {
-      title: titleOf(install, gone),
-      timeoutMs: 3_600_000,
-      run: `${APT}
-# An earlier run, or somebody's, was cut off in the middle.
-[ -z "$(dpkg --audit)" ] || dpkg --configure -a
-[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 -print -quit 2>/dev/null)" ] || update
-${free.length === 0 ? '' : sh`apt-mark unhold ${free} >/dev/null`}
-simulate() { planned=$(${sh`apt -s install ${words}`} 2>&1); }
-simulate || { [ "$updated" = yes ] || update; simulate || fail "$planned"; }
-# What apt would take away beyond what was asked is not in the plan, so it is not done.
-extra=$(printf '%s\\n' "$planned" | sed -n 's/^Remv \\([^ ]*\\).*/\\1/p' | grep -vxF ${quote(gone.join('\n'))} || :)
-[ -z "$extra" ] || fail "this would also remove" $extra "- declare them with ensure: 'absent' if that is meant"
-${sh`apt --allow-change-held-packages --allow-downgrades install ${words}`}
-${held.length === 0 ? '' : sh`apt-mark hold ${held} >/dev/null`}`,
-    },
-  ]
+  const wishes = wishesOf(changes)
+  return [{ title: titleOf(wishes), timeoutMs: 3_600_000, run: `${APT}${transactionText(wishes)}` }]
 }
 
-function titleOf(install: readonly string[], gone: readonly string[]): string {
+function transactionText({ install, generous, gone, purge, hold, unhold }: Wishes): string {
+  const words = [...install, ...gone.map((name) => `${name}-`)]
+  const names = [...install, ...generous].map((word) => word.replace(/=.*/, ''))
+  // Apt shows a name with its own architecture without it, so only plain names can be compared.
+  const plain = names.filter((name) => !name.includes(':'))
   return [
-    ...(install.length === 0 ? [] : [`install ${install.join(' ')}`]),
-    ...(gone.length === 0 ? [] : [`remove ${gone.join(' ')}`]),
-  ].join(', ')
+    sh`gone=${gone.join('\n')} asked=${[...names, ...gone].join('\n')}`,
+    "# An earlier run, or somebody's, was cut off in the middle. What cannot be configured, apt speaks of.",
+    '[ -z "$(dpkg --audit)" ] || patiently dpkg --configure -a || :',
+    ...(names.length === 0 ? [] : [FRESH]),
+    ...(plain.length === 0 ? [] : [sh`know ${plain}`]),
+    ...(generous.length === 0 ? [] : [sh`transact --install-recommends install ${generous}`]),
+    ...(words.length === 0 ? [] : [sh`transact --no-install-recommends install ${words}`]),
+    ...(purge.length === 0 ? [] : [sh`transact purge ${purge}`]),
+    ...(unhold.length === 0 ? [] : [`${sh`patiently apt-mark unhold ${unhold}`} || fail "apt-mark: $said"`]),
+    ...(hold.length === 0 ? [] : [`${sh`patiently apt-mark hold ${hold}`} || fail "apt-mark: $said"`]),
+  ].join('\n')
+}
+
+/** Package lists older than a day name files that the mirrors no longer have. */
+const FRESH = `[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name ${quote('*_Packages*')} -mmin -1440 -print -quit 2>/dev/null)" ] || update`
+
+function titleOf({ install, generous, gone, purge, hold, unhold }: Wishes): string {
+  const removed = gone.filter((name) => !purge.includes(name))
+  const parts = Object.entries({ install: [...install, ...generous], remove: removed, purge, hold, unhold })
+  return parts.flatMap(([verb, names]) => (names.length === 0 ? [] : [`${verb} ${names.join(' ')}`])).join(', ')
 }

@@ -1,61 +1,90 @@
 /**
  * The escape hatch: shell text that brings something about, and shell text that says whether it is so.
  */
-import type { Output, ResourceType, Step } from '../engine/resource.ts'
+import { type FieldChange, type Output, type ResourceType, type Step, Unknown } from '../engine/resource.ts'
 import { absolutePath, accountName, oneLine, textValue } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
-import { type StateText, type TextValue } from '../engine/value.ts'
+import type { StateText, TextValue } from '../engine/value.ts'
 
 export type Command = {
   /** What it is for: "self-signed certificate". */
   name: string
-  /** Exits 0 when there is nothing to do. It runs with every plan, so it must be quick and write nothing. */
-  check: string
+  /**
+   * Exits 0 when there is nothing to do; with several lines each must succeed. It runs with every plan and within a
+   * minute, so it must be quick and write nothing. What it prints is thrown away.
+   */
+  check?: string
+  /** In place of `check`, where nothing tells: `apply` then runs with every converge, and every plan says so. */
+  opaque?: true
   /** Brings it about; may be run again after it was cut off. Afterwards `check` must say yes. */
   apply: string
-  /** Takes it away when it is no longer declared; without it, nothing is taken away. */
+  /** Takes it away when it is no longer declared, after which `check` must say no; without it, nothing is taken away. */
   undo?: string
-  /** Account that `apply` and `undo` run as. `check` runs as it too. @default 'root' */
+  /** Account that `check`, `apply` and `undo` run as. @default 'root' */
   user?: string
-  /** @default '/' */
+  /** Folder in which they run. @default '/' */
   directory?: string
+  /** Variables for them. Not for secrets: any process of the account can read an environment. */
+  env?: { [name: string]: string }
   /** What `apply` finds on its standard input; the place for secrets. */
   input?: TextValue
-  /** @default 600_000 */
+  /** For `apply` and `undo`. @default 600_000 */
   timeoutMs?: number
 }
 
 export type CommandState = {
+  /** False for what is opaque; a command whose check says no is not there. */
   done: boolean
-  check: string
+  check?: string | undefined
   apply?: string | undefined
   undo?: string | undefined
   user?: string | undefined
   directory?: string | undefined
+  env?: { [name: string]: string } | undefined
   input?: StateText | undefined
   timeoutMs?: number | undefined
 }
+
+/** How the texts of a command are run. */
+type Setting = Pick<CommandState, 'user' | 'directory' | 'env'>
+
+/** Seconds a check may take. */
+const CHECK_S = 60
+
+const shellText = { type: 'string', minLength: 1 } as const
 
 export const command: ResourceType<Command, CommandState> = {
   type: 'command',
   schema: {
     type: 'object',
     additionalProperties: false,
-    required: ['name', 'check', 'apply'],
+    required: ['name', 'apply'],
     properties: {
       name: { ...oneLine, maxLength: 200 },
-      check: { type: 'string', minLength: 1 },
-      apply: { type: 'string', minLength: 1 },
-      undo: { type: 'string', minLength: 1 },
+      check: shellText,
+      opaque: { enum: [true] },
+      apply: shellText,
+      undo: shellText,
       user: accountName,
       directory: absolutePath,
+      env: {
+        type: 'object',
+        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+        additionalProperties: { type: 'string' },
+      },
       input: textValue,
       timeoutMs: { type: 'integer', minimum: 1000, maximum: 86_400_000 },
     },
   },
   name: ({ name }) => name,
-  desired: ({ name: _, input, ...props }) => ({
-    done: true,
+  check: ({ check, opaque, undo }) => [
+    ...((check === undefined) === (opaque === undefined)
+      ? ['give a check that exits 0 when there is nothing to do, or say opaque: true']
+      : []),
+    ...(opaque === true && undo !== undefined ? ['undo needs a check that tells whether it was undone'] : []),
+  ],
+  desired: ({ name: _, opaque, input, ...props }) => ({
+    done: opaque !== true,
     ...props,
     ...(input === undefined ? {} : { input: typeof input === 'string' ? input : input.toJSON() }),
   }),
@@ -65,52 +94,68 @@ export const command: ResourceType<Command, CommandState> = {
   ],
   read: {
     command: (wanted) =>
-      wanted.map(({ name, desired }) => (desired === null ? ':' : checkText(name, desired))).join('\n'),
-    parse: (output, wanted) => {
-      const exits = parseExits(output)
+      wanted
+        .map(({ name, desired }) => (desired?.check === undefined ? ':' : checkText(name, desired.check, desired)))
+        .join('\n'),
+    parse(output, wanted) {
+      const exits = exitsIn(output)
       return new Map(
         wanted.flatMap(({ name, desired }): [string, CommandState | null][] => {
           if (desired === null) return []
-          const done = exits.get(name) === 0
-          // One that cannot be undone leaves nothing to remove.
-          const { check, undo, user, directory } = desired
-          return [[name, { done, check, undo, user, directory }]]
+          const { done, check, undo, user, directory, env, timeoutMs } = desired
+          return check !== undefined && exits.get(name) !== 0
+            ? [[name, null]]
+            : [[name, { done, check, undo, user, directory, env, timeoutMs }]]
         }),
       )
     },
   },
-  diff: (_desired, { done }) => (done ? [] : [{ field: 'done', form: 'value', before: false, after: true }]),
+  diff: ({ done, apply }, observed) => (done && observed.done ? [] : [runs(apply, done)]),
+  // Nobody knows what it does.
   consequence: () => 'disruptive',
   steps: ({ name, after }, { reveal }) => [
     {
-      title: name,
-      run: `${asUser(after.apply ?? ':', after)} < "$P"/input`,
+      ...stepOf(name, `${running(after.apply ?? ':', after)} < "$P"/input`, after),
       payload: { input: after.input === undefined ? '' : reveal(after.input) },
-      ...(after.timeoutMs === undefined ? {} : { timeoutMs: after.timeoutMs }),
     },
   ],
-  remove: (change) => undoSteps(change.name, change.before),
+  remove: ({ name, before }) =>
+    before instanceof Unknown || before.undo === undefined
+      ? []
+      : [stepOf(`undo ${name}`, running(before.undo, before), before)],
+  holdsData: (observed) => (observed instanceof Unknown || observed.undo === undefined ? 'it has no undo' : undefined),
+  // It may bring about what any other type reads: a package, a file, a database.
   unsettles: true,
 }
 
-function checkText(name: string, state: CommandState): string {
-  return `( ${asUser(state.check, state)} ) >/dev/null 2>&1 </dev/null; printf '%s\\0%s\\0' ${quote(name)} "$?"`
+function runs(apply: string | undefined, hasCheck: boolean): FieldChange {
+  return { field: 'runs', form: 'value', after: apply, ...(hasCheck ? {} : { opaque: true }) }
 }
 
-/** The text as a shell of its own, so that it can neither leave the program around it nor change its variables. */
-function asUser(text: string, { user = 'root', directory = '/' }: Pick<CommandState, 'user' | 'directory'>): string {
-  const inner = sh`cd -- ${directory} && exec sh -euc ${text}`
-  return user === 'root' ? `( ${inner} )` : sh`runuser -u ${user} -- sh -c ${inner}`
+function checkText(name: string, check: string, setting: Setting): string {
+  const text = running(check, setting, ['timeout', '--kill-after=5', String(CHECK_S)])
+  return `${text} >/dev/null 2>&1 </dev/null; printf '%s\\0%s\\0' ${quote(name)} "$?"`
 }
 
-function parseExits({ stdout }: Output): Map<string, number> {
+/**
+ * The text in a shell of its own, so that it can neither leave the program around it nor change its variables. Its
+ * environment is the same for a check, which runs in a login, and for `apply`, which runs in a unit.
+ */
+function running(text: string, { user = 'root', directory = '/', env = {} }: Setting, before: string[] = []): string {
+  const as = user === 'root' ? [] : ['runuser', '-u', user, '--']
+  const variables = { USER: user, LOGNAME: user, LC_ALL: 'C', ...env }
+  const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
+  // The account's name is one by the schema's pattern, and `~` is only expanded unquoted.
+  return `( cd -- ${quote(directory)} && home=~${user} && ${sh`exec ${[...before, ...as]} env -i PATH="$PATH" HOME="$home" ${words} sh -euc ${text}`} )`
+}
+
+function exitsIn({ stdout }: Output): Map<string, number> {
   const fields = stdout.split('\0')
   const exits = new Map<string, number>()
   for (let at = 0; at + 1 < fields.length; at += 2) exits.set(fields[at]!, Number(fields[at + 1]))
   return exits
 }
 
-function undoSteps(name: string, before: CommandState | object): Step[] {
-  if (!('undo' in before) || typeof before.undo !== 'string') return []
-  return [{ title: `undo ${name}`, run: asUser(before.undo, before) }]
+function stepOf(title: string, run: string, { timeoutMs }: CommandState): Step {
+  return { title, run, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
 }

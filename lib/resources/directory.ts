@@ -3,10 +3,18 @@
  * Read with find(1).
  */
 import { byField } from '../engine/diff.ts'
-import type { FieldChange, Output, ResourceType, Step } from '../engine/resource.ts'
+import { groupBy } from '../engine/group.ts'
+import {
+  type FieldChange,
+  type Output,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Wanted,
+} from '../engine/resource.ts'
 import { absolutePath, accountName, ensure, fileMode } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
-import { fieldsOf, fullMode, parsePaths, pathNeeds, readPaths } from './paths.ts'
+import { changeRights, fieldsOf, fullMode, parsePaths, type PathState, pathNeeds, readPaths } from './paths.ts'
 
 export type Directory = {
   path: string
@@ -20,13 +28,16 @@ export type Directory = {
   only?: readonly string[]
   /** 'absent' removes an empty directory; one with something in it is an error. @default 'present' */
   ensure?: 'present' | 'absent'
+  /** With 'absent': all that is in it goes too. @default false */
+  recursive?: boolean
 }
 
 export type DirectoryState = {
-  kind: 'file' | 'directory' | 'link' | 'other'
-  owner: string
-  group: string
-  mode: string
+  /** `nothing`: wanted to be gone with all that is in it, or gone when that is wanted. */
+  kind: PathState['kind'] | 'nothing'
+  owner?: string | undefined
+  group?: string | undefined
+  mode?: string | undefined
   /** On the desired side: what may be in it. */
   only?: string[] | undefined
   /** What is in it and may not be; only where `only` is given. */
@@ -46,11 +57,20 @@ export const directory: ResourceType<Directory, DirectoryState> = {
       mode: fileMode,
       only: { type: 'array', items: { type: 'string', pattern: '^(?!\\.{1,2}$)[^/\\u0000-\\u001f\\u007f]+$' } },
       ensure,
+      recursive: { type: 'boolean' },
     },
   },
   name: ({ path }) => path,
-  desired({ owner = 'root', group = owner, mode = '0755', only, ensure: presence }) {
-    if (presence === 'absent') return null
+  check: ({ path, ensure: presence, recursive, only }) => [
+    ...(presence !== 'absent' && recursive === true ? ["recursive goes with ensure: 'absent'"] : []),
+    ...(presence === 'absent' && only !== undefined ? ['a directory that is absent has nothing in it'] : []),
+    ...(presence === 'absent' && recursive === true && isSystemFolder(path)
+      ? [`${path} belongs to the system; it cannot be removed with all that is in it`]
+      : []),
+  ],
+  desired({ owner = 'root', group = owner, mode = '0755', only, ensure: presence, recursive }) {
+    // A state of its own, because `null` could not say whether what is in it may go.
+    if (presence === 'absent') return recursive === true ? { kind: 'nothing' } : null
     const exclusive = only === undefined ? {} : { only: [...only].sort(), others: [] }
     return { kind: 'directory', owner, group, mode: fullMode(mode), ...exclusive }
   },
@@ -58,64 +78,95 @@ export const directory: ResourceType<Directory, DirectoryState> = {
   claims: (path) => [`path:${path}`],
   read: {
     command(wanted) {
-      const exclusive = wanted.filter(({ desired }) => desired?.only !== undefined).map(({ name }) => quote(name))
-      const entries =
-        exclusive.length === 0
-          ? ':'
-          : `find ${exclusive.join(' ')} -mindepth 1 -maxdepth 1 -printf '%h\\0%f\\0' 2>/dev/null`
-      return `${readPaths(wanted.map(({ name }) => name))}\nprintf '\\0'\n${entries} | sort -z`
+      const exclusive = wanted.flatMap(({ name, desired }) => (desired?.only === undefined ? [] : [name]))
+      return `${readPaths(wanted.map(({ name }) => name))}\nprintf '\\0'\n${listEntries(exclusive)}`
     },
-    parse: (output, wanted) =>
-      parseDirectories(output, new Map(wanted.map(({ name, desired }) => [name, desired?.only]))),
+    parse: parseDirectories,
   },
-  diff: ({ only: _, ...desired }, observed) => byField(desired, observed),
-  consequence: ({ kind, fields }) =>
-    kind !== 'create' && fields.some(({ field }) => field === 'others') ? 'destructive' : 'safe',
-  steps: ({ name, after, fields }) => [make(name, after), ...empty(name, fields)],
-  remove: ({ name }) => [{ title: `remove ${name}`, run: sh`[ ! -e ${name} ] || rmdir -- ${name}` }],
+  diff: ({ only: _, others, ...desired }, observed) =>
+    byField({ ...desired, ...(observed.others === undefined ? {} : { others }) }, observed),
+  consequence: ({ kind, after, fields }) =>
+    kind !== 'create' && (after?.kind === 'nothing' || fields.some(({ field }) => field === 'others'))
+      ? 'destructive'
+      : 'safe',
+  steps(change) {
+    const { name, after, fields } = change
+    if (after.kind === 'nothing') return [removeAll(name)]
+    return [make(name, change.before instanceof Unknown ? null : change.before, after), ...empty(name, fields)]
+  },
+  remove: ({ name }) => [
+    {
+      title: `remove ${name}`,
+      run: sh`[ -e ${name} ] || [ -L ${name} ] || exit 0
+if [ ! -d ${name} ] || [ -L ${name} ]; then fail ${`${name} is not a directory; only a directory would be removed`}; fi
+rmdir -- ${name} || fail ${`${name} is left as it is: empty it, or say recursive: true`}`,
+    },
+  ],
   holdsData: 'a directory may hold what others put there',
   steady: true,
 }
 
-function parseDirectories(
-  output: Output,
-  onlyOf: ReadonlyMap<string, string[] | undefined>,
-): Map<string, DirectoryState> {
+/** Folders without which a host does not work, and those right below `/` that hold the homes and data of all. */
+function isSystemFolder(path: string): boolean {
+  return /^\/[^/]*$/.test(path) || /^\/(usr|var)\/(bin|lib|lib64|sbin|share|local|log|cache|spool|backups)$/.test(path)
+}
+
+/** Paths of what is in the folders, sorted. Links to folders are not followed. */
+function listEntries(folders: readonly string[]): string {
+  if (folders.length === 0) return ':'
+  return `find ${folders.map(quote).join(' ')} -mindepth 1 -maxdepth 1 -print0 2>/dev/null | LC_ALL=C sort -z`
+}
+
+function parseDirectories(output: Output, wanted: readonly Wanted<DirectoryState>[]): Map<string, DirectoryState> {
   const fields = fieldsOf(output)
   const end = fields.findIndex((field, index) => index % 7 === 0 && field === '')
-  const entries = fields.slice(end + 1)
-  const others = new Map<string, string[]>()
-  for (let at = 0; at + 1 < entries.length; at += 2) {
-    const [folder = '', name = ''] = entries.slice(at, at + 2)
-    if (onlyOf.get(folder)?.includes(name)) continue
-    others.set(folder, [...(others.get(folder) ?? []), name])
-  }
+  if (end === -1) throw new Error(`directories: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
+  const there = parsePaths(fields.slice(0, end))
+  const entries = groupBy(fields.slice(end + 1), folderOf)
   return new Map(
-    [...parsePaths(fields.slice(0, end))].map(([path, { kind, owner, group, mode }]) => [
-      path,
-      {
-        kind,
-        owner,
-        group,
-        mode,
-        ...(onlyOf.get(path) === undefined ? {} : { others: (others.get(path) ?? []).sort() }),
-      },
-    ]),
+    wanted.flatMap(({ name, desired }): [string, DirectoryState][] => {
+      const found = there.get(name)
+      if (found === undefined) return desired?.kind === 'nothing' ? [[name, { kind: 'nothing' }]] : []
+      const { kind, owner, group, mode } = found
+      const only = desired?.only
+      if (only === undefined) return [[name, { kind, owner, group, mode }]]
+      const others = (entries.get(name) ?? []).map(nameOf).filter((entry) => !only.includes(entry))
+      return [[name, { kind, owner, group, mode, others: others.sort() }]]
+    }),
   )
 }
 
-function make(path: string, { owner, group, mode }: DirectoryState): Step {
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/'
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Folders above it that nobody declares are made as mkdir(1) makes them. */
+function make(path: string, before: DirectoryState | null, after: DirectoryState): Step {
+  const { owner = 'root', group = owner, mode = '0755' } = after
+  // Narrow until it has its owner.
+  const was = { owner, group, mode: before?.mode ?? '0700' }
   return {
-    title: `make ${path}`,
-    // Folders above it that nobody declares are made as mkdir -p makes them; its own mode is narrow until it has its owner.
-    run: sh`if [ ! -d ${path} ]; then
+    title: before === null ? `make ${path}` : `set owner and mode of ${path}`,
+    run: `${sh`[ ! -L ${path} ] || fail ${`${path} is a link; declare what it points to, or another path`}
+if [ ! -d ${path} ]; then
   [ ! -e ${path} ] || fail ${`${path} is not a directory; remove it, or declare another path`}
-  mkdir -p -- ${path.replace(/\/[^/]+$/, '') || '/'}
+  mkdir -p -- ${folderOf(path)}
   mkdir -m 0700 -- ${path}
-fi
-[ ! -L ${path} ] || fail ${`${path} is a link; declare what it points to`}
-chown -- ${`${owner}:${group}`} ${path}
-chmod -- ${mode} ${path}`,
+fi`}
+${changeRights(path, was, { owner, group, mode })}`,
+  }
+}
+
+function removeAll(path: string): Step {
+  return {
+    title: `remove ${path} with all that is in it`,
+    run: sh`if [ -L ${path} ]; then fail ${`${path} is a link; remove what it points to`}; fi
+if [ -e ${path} ] && [ ! -d ${path} ]; then fail ${`${path} is not a directory; only a directory would be removed`}; fi
+rm -rf --one-file-system -- ${path}`,
   }
 }
 
@@ -126,7 +177,7 @@ function empty(path: string, fields: readonly FieldChange[]): Step[] {
   return [
     {
       title: `remove what may not be in ${path}`,
-      run: sh`rm -rf -- ${others.map((name) => `${path}/${String(name)}`)}`,
+      run: sh`rm -rf --one-file-system -- ${others.map((name) => `${path}/${String(name)}`)}`,
     },
   ]
 }

@@ -1,52 +1,72 @@
 /**
  * A line, or a marked block, in a file that others own.
- * The file is read whole; its new text is made here and replaces it by rename, with the owner and mode it had.
+ * The file is read whole; it is edited on the host with awk(1), so that several edits of one file add up, and replaced
+ * by rename with the owner and mode it had.
  */
 import { payload } from '../engine/prelude.ts'
-import { type Change, type ResourceType, type Step, Unknown } from '../engine/resource.ts'
-import { absolutePath, ensure, oneLine } from '../engine/schema.ts'
-import { sh } from '../engine/shell.ts'
 import { groupBy } from '../engine/group.ts'
-import { pathNeeds } from './paths.ts'
-import { parseSmallFiles, readSmallFiles } from './smallFiles.ts'
+import {
+  type Change,
+  type Context,
+  type FieldChange,
+  type ResourceType,
+  type Step,
+  Unknown,
+} from '../engine/resource.ts'
+import { absolutePath, ensure, textValue } from '../engine/schema.ts'
+import { raw, sh } from '../engine/shell.ts'
+import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
+import { EDIT_AWK, found, recordOf, type Wish } from './edit/lines.ts'
+import { pathNeeds, replaceText } from './paths.ts'
+import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
 
 export type Edit = {
-  /** A file that is there; Keelson does not own it. */
+  /** A file Keelson does not own. A link is not followed: name what it leads to. */
   path: string
-  /** Exactly this line, once. It goes where a line like it stands (`replaces`), otherwise to the end. */
+  /** Exactly this line, once. It takes the place of lines like it (`replaces`). */
   line?: string
-  /** Beginning of the lines that `line` takes the place of: `'PermitRootLogin '`. */
+  /** Beginning of the lines that `line` takes the place of: `'PermitRootLogin '`. They do not come back with its removal. */
   replaces?: string
-  /** A block between marker lines with this name. */
+  /** Text between two marker lines that hold the name. */
   block?: {
     name: string
-    content: string
-    /** @default 'bottom' */ position?: 'top' | 'bottom'
-    /** @default '#' */ comment?: string
+    content: TextValue
+    /** What makes a line of that file a comment. @default '#' */
+    comment?: '#' | ';' | '//' | '--'
   }
+  /** Where it goes when it is not there yet; by the beginning of the first line like that. @default 'bottom' */
+  position?: Position
+  /** Make the file, of root and mode 0644, when it is not there. Otherwise that is an error. @default false */
+  create?: boolean
   /** Shell command that judges the new file before it replaces the old; `%` stands for its path. */
   validate?: string
   /** @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
-type Wish = {
+export type Position = 'top' | 'bottom' | { after: string } | { before: string }
+
+export type EditState = {
+  wish: EditWish
+  /** The lines like it, or what stands between its markers, each time they do. */
+  found: StateText[]
+}
+
+type EditWish = Wish & {
   path: string
-  line?: string | undefined
-  replaces?: string | undefined
-  block?: { name: string; content: string; position: 'top' | 'bottom'; comment: string } | undefined
+  /** The line, or what goes between the markers. */
+  text: StateText
+  create: boolean
   validate?: string | undefined
   present: boolean
 }
 
-export type EditState = {
-  /** On the desired side, and on the observed side of what is no longer declared. */
-  wish?: Wish | undefined
-  /** On the observed side: the whole file, with owner and mode. */
-  text?: string | undefined
-  owner?: string | undefined
-  mode?: string | undefined
-}
+/** One line of a file; unlike elsewhere it may hold tabs. */
+const fileLine = {
+  type: 'string',
+  minLength: 1,
+  pattern: '^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+} as const
 
 export const edit: ResourceType<Edit, EditState> = {
   type: 'edit',
@@ -56,19 +76,26 @@ export const edit: ResourceType<Edit, EditState> = {
     required: ['path'],
     properties: {
       path: absolutePath,
-      line: oneLine,
-      replaces: oneLine,
+      line: fileLine,
+      replaces: fileLine,
       block: {
         type: 'object',
         additionalProperties: false,
         required: ['name', 'content'],
         properties: {
-          name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,80}$' },
-          content: { type: 'string', minLength: 1 },
-          position: { enum: ['top', 'bottom'] },
+          name: { type: 'string', pattern: '^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,80}[A-Za-z0-9._-])?$' },
+          content: textValue,
           comment: { enum: ['#', ';', '//', '--'] },
         },
       },
+      position: {
+        anyOf: [
+          { enum: ['top', 'bottom'] },
+          { type: 'object', additionalProperties: false, required: ['after'], properties: { after: fileLine } },
+          { type: 'object', additionalProperties: false, required: ['before'], properties: { before: fileLine } },
+        ],
+      },
+      create: { type: 'boolean' },
       validate: { type: 'string', minLength: 1, pattern: '%' },
       ensure,
     },
@@ -77,104 +104,130 @@ export const edit: ResourceType<Edit, EditState> = {
     `${path} ${block === undefined ? (replaces?.trimEnd() ?? line ?? '') : `block ${block.name}`}`,
   check: ({ line, block, replaces }) => [
     ...((line === undefined) === (block === undefined) ? ['give line or block'] : []),
+    ...(block !== undefined && replaces !== undefined ? ['replaces goes with line'] : []),
     ...(replaces !== undefined && line !== undefined && !line.startsWith(replaces)
       ? ['line must begin with replaces, or it would be replaced again each time']
       : []),
+    ...(typeof block?.content === 'string' && / keelson /.test(block.content)
+      ? ["block: content looks like it holds Keelson's own markers"]
+      : []),
+    ...(block?.content === '' ? ['block: content must not be empty'] : []),
   ],
-  desired: ({ ensure: presence, block, ...rest }) => ({
-    wish: {
-      ...rest,
-      ...(block === undefined ? {} : { block: { position: 'bottom', comment: '#', ...block } }),
-      present: presence !== 'absent',
-    },
-  }),
-  needs: (_name, { wish }) => (wish === undefined ? [] : [`file:${wish.path}`, ...pathNeeds(wish.path)]),
+  desired({ path, line = '', replaces, block, position = 'bottom', create = false, validate, ensure: presence }) {
+    const present = presence !== 'absent'
+    const match: Wish['match'] = block === undefined ? { line, replaces } : markersOf(block)
+    const text = block === undefined ? line : plainText(block.content)
+    return { wish: { path, match, text, position, create, validate, present }, found: present ? [text] : [] }
+  },
+  needs: (_name, { wish }) => [`file:${wish.path}`, ...pathNeeds(wish.path)],
   read: {
-    command: (wanted) => readSmallFiles([...new Set(wanted.flatMap(({ desired }) => desired?.wish?.path ?? []))]),
+    command: (wanted) => readSmallFiles([...new Set(wanted.flatMap(({ desired }) => desired?.wish.path ?? []))]),
     parse(output, wanted) {
       const files = parseSmallFiles(output)
       return new Map(
-        wanted.map(({ name, desired }): [string, EditState | null] => {
-          const wish = desired?.wish
-          const found = wish === undefined ? undefined : files.get(wish.path)
-          if (wish === undefined || found?.kind !== 'file') return [name, null]
-          return [name, { wish, text: found.bytes.toString('utf8'), owner: found.owner, mode: found.mode }]
-        }),
+        wanted.flatMap(({ name, desired }): [string, EditState | null | Unknown][] =>
+          desired === null ? [] : [[name, stateIn(files.get(desired.wish.path), desired.wish)]],
+        ),
       )
     },
   },
-  diff({ wish }, { text = '' }) {
-    const after = wish === undefined ? text : edited(text, wish)
-    return after === text ? [] : [{ field: 'text', form: 'text', before: text, after }]
-  },
-  steps: (change) => editSteps([change]),
-  remove: (change) => editSteps([change]),
+  diff: diffEdit,
+  steps: (change, context) => editSteps([change], context),
+  remove: (change, context) => editSteps([change], context),
   batch: editSteps,
+  holdsData: (observed) =>
+    !(observed instanceof Unknown) && observed.found.length === 0 ? 'is gone already' : undefined,
 }
 
-/** Several edits of one file are made together and written once. */
-function editSteps(changes: readonly Change<EditState>[]): Step[] {
-  return [...groupBy(changes, pathOf)].map(([path, ofFile]) => {
-    const [first] = ofFile
-    const before: EditState =
-      first === undefined || first.before === null || first.before instanceof Unknown ? {} : first.before
-    const { text, owner = 'root:root', mode = '0644' } = before
-    if (text === undefined)
-      return {
-        title: `edit ${path}`,
-        run: sh`fail ${`${path} is not there; an edit needs the file, which its package or a file resource brings`}`,
-      }
-    const after = ofFile.reduce((soFar, { before: was, after: will }) => edited(soFar, wishOf(was, will)), text)
-    const judge = ofFile
-      .map((change) => wishOf(change.before, change.after).validate)
-      .find((each) => each !== undefined)
-    const [user = 'root', group = 'root'] = owner.split(':')
-    return {
-      title: `edit ${path}`,
-      run: `${judge === undefined ? '' : `judge() { ${judge.replaceAll('%', '"$1"')}\n}\n`}${sh`replace_file ${path} ${user} ${group} ${mode} ${payload('text')} ${judge === undefined ? [] : ['judge']}`}`,
-      payload: { text: after },
-    }
-  })
+function markersOf({ name, comment = '#' }: NonNullable<Edit['block']>): Wish['match'] {
+  return { open: `${comment} begin keelson ${name}`, close: `${comment} end keelson ${name}` }
 }
 
-function pathOf({ before, after }: Change<EditState>): string {
-  return wishOf(before, after).path
+function plainText(text: TextValue): StateText {
+  return typeof text === 'string' ? text : text.toJSON()
 }
 
-function wishOf(before: EditState | object | null, after: EditState | null): Wish {
-  if (after?.wish !== undefined) return after.wish
-  const known = before !== null && 'wish' in before ? before.wish : undefined
-  if (known === undefined) throw new Error('an edit without what it edits')
-  return { ...known, present: false }
+/** What is wanted and not there is missing; what is unwanted and not there is as it should be. */
+function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null | Unknown {
+  if (file !== undefined && file.kind !== 'file') {
+    const what = file.kind === 'link' ? `a link to ${file.target}; declare the edit for that` : 'not a file'
+    return new Unknown(`${wish.path} is ${what}`)
+  }
+  if (file?.bytes.includes(0) === true) return new Unknown(`${wish.path} is not text`)
+  const there = file === undefined ? [] : found(file.bytes.toString('utf8'), wish.match)
+  return wish.present && there.length === 0 ? null : { wish, found: there }
 }
 
-/** The text as the wish has it. Line ends stay as the file has them, and so does a missing last one. */
-export function edited(text: string, wish: Wish): string {
-  const end = text.includes('\r\n') ? '\r\n' : '\n'
-  const lines = text === '' ? [] : text.replace(/\r?\n$/, '').split(/\r?\n/)
-  const result = wish.block === undefined ? withLine(lines, wish) : withBlock(lines, wish.block, wish.present)
-  const last = text === '' || /\r?\n$/.test(text) ? end : ''
-  return result.length === 0 ? '' : result.join(end) + last
+function diffEdit(desired: EditState, observed: Partial<EditState>, { reveal }: Context): FieldChange[] {
+  const want = desired.found.map((text) => blockText(reveal(text)))
+  const have = (observed.found ?? []).map(reveal)
+  if (want.length === have.length && want.every((text, index) => text === have[index])) return []
+  const field = 'line' in desired.wish.match ? 'line' : 'block'
+  if (holdsSecret(desired.wish.text)) return [{ field, form: 'secret' }]
+  const side = (texts: string[]): string | undefined => (texts.length === 0 ? undefined : texts.join('\n'))
+  return [{ field, form: 'value', before: side(have), after: side(want) }]
 }
 
-function withLine(lines: readonly string[], { line = '', replaces, present }: Wish): string[] {
-  const isLike = (each: string): boolean => each === line || (replaces !== undefined && each.startsWith(replaces))
-  if (!present) return lines.filter((each) => !isLike(each))
-  const at = lines.findIndex(isLike)
-  if (at === -1) return [...lines, line]
-  return lines.flatMap((each, index) => (index === at ? [line] : isLike(each) ? [] : [each]))
+/** As it can be read back: without the end of its last line, and with plain line ends. */
+function blockText(text: string): string {
+  return text.replaceAll('\r\n', '\n').replace(/\n$/, '')
 }
 
-function withBlock(
-  lines: readonly string[],
-  { name, content, position, comment }: NonNullable<Wish['block']>,
-  present: boolean,
-): string[] {
-  const open = `${comment} begin keelson ${name}`
-  const close = `${comment} end keelson ${name}`
-  const block = present ? [open, ...content.replace(/\n$/, '').split('\n'), close] : []
-  const start = lines.indexOf(open)
-  const end = lines.indexOf(close, start)
-  if (start !== -1 && end !== -1) return [...lines.slice(0, start), ...block, ...lines.slice(end + 1)]
-  return position === 'top' ? [...block, ...lines] : [...lines, ...block]
+/** Several edits of one file are made together, and it is written once. */
+function editSteps(changes: readonly Change<EditState>[], { reveal }: Context): Step[] {
+  const wishes = changes.map(wishOf)
+  return [...groupBy(wishes, ({ path }) => path)].map(([path, ofFile]) => ({
+    title: `edit ${path}`,
+    run: editText(path, ofFile),
+    payload: {
+      'edit.awk': EDIT_AWK,
+      ...Object.fromEntries(
+        ofFile.map((wish, index) => [
+          String(index),
+          recordOf(wish, wish.present ? blockText(reveal(wish.text)).split('\n') : []),
+        ]),
+      ),
+    },
+  }))
+}
+
+function wishOf({ before, after }: Change<EditState>): EditWish {
+  if (after !== null) return after.wish
+  if (before === null || before instanceof Unknown) throw new Error('an edit to take away that was not read')
+  return { ...before.wish, present: false }
+}
+
+function editText(path: string, wishes: readonly EditWish[]): string {
+  const judges = [...new Set(wishes.flatMap(({ validate }) => validate ?? []))]
+  const rights = { owner: raw('"$1"'), group: raw('"$2"'), mode: raw('"$3"') }
+  const text = payload('text')
+  return [
+    sh`[ ! -L ${path} ] || fail ${`${path} is a link; declare the edit for what it leads to`}`,
+    sh`if [ -e ${path} ]; then`,
+    sh`  [ -f ${path} ] || fail ${`${path} is not a file`}`,
+    sh`  rights=$(stat -c '%u %g %a' -- ${path})`,
+    sh`  cat -- ${path} > ${text}`,
+    'else',
+    `  ${missingText(path, wishes)}`,
+    'fi',
+    ...wishes.map((wish, index) => awkText(path, wish, index)),
+    sh`! cmp -s -- ${path} ${text} || exit 0`,
+    'set -- $rights',
+    replaceText(path, rights, text, judges),
+  ].join('\n')
+}
+
+function missingText(path: string, wishes: readonly EditWish[]): string {
+  if (wishes.every(({ present }) => !present)) return 'exit 0'
+  if (wishes.some(({ create }) => create)) return sh`rights='0 0 0644'; : > ${payload('text')}`
+  return sh`fail ${`${path} is not there; declare what brings it (its package, a file), or say create: true`}`
+}
+
+function awkText(path: string, { position }: EditWish, index: number): string {
+  const anchor = typeof position === 'string' ? '' : Object.values(position).join('')
+  const text = payload('text')
+  const next = payload('next')
+  return sh`ended=yes; [ -z "$(tail -c 1 ${text})" ] || ended=no
+awk -v record=${payload(String(index))} -v ended="$ended" -f ${payload('edit.awk')} ${text} > ${next} || fail ${`no line of ${path} begins with ${JSON.stringify(anchor)}`}
+mv -f ${next} ${text}`
 }

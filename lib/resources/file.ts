@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
@@ -11,7 +12,16 @@ import type { Context, FieldChange, Output, ResourceType, Step } from '../engine
 import { absolutePath, accountName, ensure, fileMode, textValue } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
-import { fieldsOf, fullMode, parsePaths, pathNeeds, readPaths } from './paths.ts'
+import {
+  changeRights,
+  fieldsOf,
+  fullMode,
+  parsePaths,
+  type PathState,
+  pathNeeds,
+  readPaths,
+  replaceText,
+} from './paths.ts'
 
 export type File = {
   path: string
@@ -32,7 +42,7 @@ export type File = {
 }
 
 export type FileState = {
-  kind: 'file' | 'directory' | 'link' | 'other'
+  kind: PathState['kind']
   owner: string
   group: string
   mode: string
@@ -81,17 +91,14 @@ export const file: ResourceType<File, FileState> = {
     command: (wanted) => readFiles(wanted.map(({ name }) => name)),
     parse: (output) => parseFiles(output),
   },
-  fetch: {
-    command: (names) =>
-      `for f in ${names.map(quote).join(' ')}; do printf '%s\\0' "$f"; head -c ${SHOWN} -- "$f" | base64 -w0; printf '\\0'; done`,
-    parse: parseFetched,
-  },
+  fetch: { command: fetchTexts, parse: parseTexts },
   diff: diffFile,
   steps(change, { reveal }) {
     const { name, after } = change
     if (change.kind === 'change' && change.fields.every(({ field }) => field !== 'content' && field !== 'kind')) {
-      return [changeRights(name, change.before, after)]
+      return [{ title: `set owner and mode of ${name}`, run: changeRights(name, change.before, after) }]
     }
+    if (change.kind === 'change' && !hasContent(after)) return [refuse(name, change.before)]
     return [replace(name, after, reveal)]
   },
   remove: ({ name }) => [
@@ -132,11 +139,11 @@ function desiredFile({
   return { kind: 'file', owner, group, mode: fullMode(mode ?? (secret ? '0600' : '0644')), ...found, validate }
 }
 
+/** Relative to the working directory, so that the catalog is the same wherever the site is checked out. */
 function sourceState(path: string): Pick<FileState, 'content' | 'sha256' | 'source'> {
   const bytes = readFileSync(path)
-  const text = bytes.toString('utf8')
-  if (bytes.length <= INLINE && Buffer.from(text).equals(bytes) && !text.includes('\0')) return { content: text }
-  return { sha256: sha256(bytes), source: path }
+  if (bytes.length <= INLINE && isText(bytes)) return { content: bytes.toString('utf8') }
+  return { sha256: sha256(bytes), source: relative(process.cwd(), path) }
 }
 
 function sha256(bytes: Uint8Array | string): string {
@@ -171,18 +178,34 @@ function separatorIn(fields: readonly string[]): number {
   throw new Error(`files: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
 }
 
-function parseFetched(output: Output): Map<string, string> {
-  const fields = fieldsOf(output)
+/** Sizes of the files, then the bytes of those that are not too long, in base64. */
+function fetchTexts(paths: readonly string[]): string {
+  const files = `find ${paths.map(quote).join(' ')} -maxdepth 0 -type f`
+  return `${files} -printf '%p\\0%s\\0' 2>/dev/null
+printf '\\0'
+${files} -size -${SHOWN + 1}c -print0 2>/dev/null | xargs -0 -r cat -- | base64 -w0`
+}
+
+function parseTexts({ stdout }: Output): Map<string, string> {
+  const fields = stdout.split('\0')
+  const bytes = Buffer.from(fields.pop() ?? '', 'base64')
   const texts = new Map<string, string>()
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const bytes = Buffer.from(fields[at + 1]!, 'base64')
-    const text = bytes.toString('utf8')
-    texts.set(
-      fields[at]!,
-      Buffer.from(text).equals(bytes) && !text.includes('\0') ? text : `(not text, ${bytes.length} bytes)`,
-    )
+  let start = 0
+  for (let at = 0; at + 2 < fields.length; at += 2) {
+    const size = Number(fields[at + 1])
+    const end = start + (size > SHOWN ? 0 : size)
+    texts.set(fields[at]!, size > SHOWN ? `(${size} bytes, too long to show)` : textOf(bytes.subarray(start, end)))
+    start = end
   }
   return texts
+}
+
+function textOf(bytes: Buffer): string {
+  return isText(bytes) ? bytes.toString('utf8') : `(not text, ${bytes.length} bytes)`
+}
+
+function isText(bytes: Buffer): boolean {
+  return !bytes.includes(0) && Buffer.from(bytes.toString('utf8')).equals(bytes)
 }
 
 function diffFile(desired: FileState, observed: FileState, { reveal }: Context): FieldChange[] {
@@ -199,30 +222,26 @@ function diffFile(desired: FileState, observed: FileState, { reveal }: Context):
   ]
 }
 
-function replace(
-  path: string,
-  { owner, group, mode, content, source, sha256: digest, validate }: FileState,
-  reveal: Context['reveal'],
-): Step {
-  const bytes = source === undefined ? reveal(content ?? '') : readFileSync(source)
-  if (digest !== undefined && sha256(bytes) !== digest)
-    throw new Error(`${source} has changed since the plan was made; plan again`)
-  // %% is a per cent sign; a single one stands for the candidate.
-  const judge = validate?.replaceAll(/%%|%/g, (found) => (found === '%%' ? '%' : '"$1"'))
+function hasContent({ content, source }: FileState): boolean {
+  return content !== undefined || source !== undefined
+}
+
+/** Without content there is nothing to put in the place of what stands there. */
+function refuse(path: string, { kind }: FileState): Step {
   return {
-    title: `write ${path}`,
-    run: `${judge === undefined ? '' : `judge() { ${judge}\n}\n`}${sh`replace_file ${path} ${owner} ${group} ${mode} ${payload('content')} ${judge === undefined ? [] : ['judge']}`}`,
-    payload: { content: bytes },
+    title: `look at ${path}`,
+    run: sh`fail ${`${path} is a ${kind}; give its content, or declare another path`}`,
   }
 }
 
-/** In an order in which the file is never wider than before or after. */
-function changeRights(path: string, before: FileState, { owner, group, mode }: FileState): Step {
-  const narrow = (Number.parseInt(before.mode, 8) & Number.parseInt(mode, 8)).toString(8).padStart(4, '0')
+function replace(path: string, after: FileState, reveal: Context['reveal']): Step {
+  const { content, source, sha256: digest, validate } = after
+  const bytes = source === undefined ? reveal(content ?? '') : readFileSync(source)
+  if (digest !== undefined && sha256(bytes) !== digest)
+    throw new Error(`${source} has changed since the plan was made; plan again`)
   return {
-    title: `set owner and mode of ${path}`,
-    run: sh`chmod -- ${narrow} ${path}
-chown -- ${`${owner}:${group}`} ${path}
-chmod -- ${mode} ${path}`,
+    title: `write ${path}`,
+    run: replaceText(path, after, payload('content'), validate === undefined ? [] : [validate]),
+    payload: { content: bytes },
   }
 }

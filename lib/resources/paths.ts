@@ -2,7 +2,7 @@
  * Paths on a host: what stands there, and what must be there first.
  */
 import type { Output, Ref } from '../engine/resource.ts'
-import { quote } from '../engine/shell.ts'
+import { quote, type ShellText, sh } from '../engine/shell.ts'
 
 export type PathState = {
   kind: 'file' | 'directory' | 'link' | 'other'
@@ -57,6 +57,42 @@ export function fieldsOf({ stdout }: Output): string[] {
 /** `0640` for `640`. */
 export function fullMode(mode: string): string {
   return mode.padStart(4, '0')
+}
+
+/** Owner, group and mode, as find(1) names them. */
+export type Rights = Pick<PathState, 'owner' | 'group' | 'mode'>
+
+/**
+ * Shell text that gives a file or directory other rights, in an order in which it is never wider than before or after.
+ * A link that took its place is left alone.
+ */
+export function changeRights(path: string, before: Rights, { owner, group, mode }: Rights): string {
+  const narrow = (Number.parseInt(before.mode, 8) & Number.parseInt(mode, 8)).toString(8).padStart(4, '0')
+  // Five digits: with four, chmod(1) leaves the setgid bit of a directory as it was.
+  return sh`[ ! -L ${path} ] || fail ${`${path} is a link`}
+chmod -- ${`0${narrow}`} ${path}
+chown -h -- ${`${owner}:${group}`} ${path}
+chmod -- ${`0${mode}`} ${path}`
+}
+
+/**
+ * Shell text that puts the bytes of `source` at a path, once each judge has accepted them (see `replace_file`).
+ *
+ * @param judges Shell commands of the recipe in which `%` stands for the candidate's path, and `%%` for a per cent sign.
+ */
+export function replaceText(
+  path: string,
+  rights: { [right in keyof Rights]: string | ShellText },
+  source: ShellText,
+  judges: readonly string[],
+): string {
+  const { owner, group, mode } = rights
+  const replace = sh`replace_file ${path} ${owner} ${group} ${mode} ${source}`
+  if (judges.length === 0) return replace
+  const texts = judges.map((judge) => judge.replaceAll(/%%|%/g, (found) => (found === '%%' ? '%' : '"$1"')))
+  // A shell of its own for each: `set -e` has no effect left of `||`, and none can end this one or its traps.
+  const judging = texts.map((text) => `${sh`sh -euc ${text} judge`} "$1" || return 1\n`)
+  return `judge() {\n${judging.join('')}}\n${replace} judge`
 }
 
 /** Everything declared that a path needs: the folders above it, and its owner and group. */

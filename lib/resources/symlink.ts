@@ -1,10 +1,11 @@
 /**
  * A symbolic link. Read with find(1); replaced by rename, so that it points somewhere at every instant.
  */
+import { byField } from '../engine/diff.ts'
 import type { ResourceType, Step } from '../engine/resource.ts'
 import { absolutePath, ensure, oneLine } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
-import { fieldsOf, parsePaths, pathNeeds, readPaths } from './paths.ts'
+import { fieldsOf, parsePaths, type PathState, pathNeeds, readPaths } from './paths.ts'
 
 export type Symlink = {
   path: string
@@ -17,7 +18,7 @@ export type Symlink = {
 }
 
 export type SymlinkState = {
-  kind: 'file' | 'directory' | 'link' | 'other'
+  kind: PathState['kind']
   target: string
   /** On the desired side. */
   force?: boolean | undefined
@@ -42,12 +43,7 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
     parse: (output) =>
       new Map([...parsePaths(fieldsOf(output))].map(([path, { kind, target }]) => [path, { kind, target }])),
   },
-  diff: ({ kind, target }, observed) => [
-    ...(kind === observed.kind ? [] : [{ field: 'kind', form: 'value' as const, before: observed.kind, after: kind }]),
-    ...(target === observed.target
-      ? []
-      : [{ field: 'target', form: 'value' as const, before: observed.target, after: target }]),
-  ],
+  diff: ({ kind, target }, observed) => byField({ kind, target }, observed),
   steps: ({ name, after }) => [point(name, after)],
   remove: ({ name }) => [
     {
