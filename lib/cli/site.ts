@@ -28,6 +28,10 @@ function isMain(file: string): boolean {
 }
 
 async function runMain(defined: Site): Promise<void> {
-  const { main } = await import('./main.ts')
-  process.exitCode = await main(defined, process.argv.slice(2))
+  const argv = process.argv.slice(2)
+  const [{ main }] = await Promise.all([
+    import('./main.ts'),
+    import('./preload.ts').then(({ preload }) => preload(argv)),
+  ])
+  process.exitCode = await main(defined, argv)
 }

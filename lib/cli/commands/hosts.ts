@@ -14,7 +14,6 @@ import { catchInterrupts } from '../interrupt.ts'
 import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../render/json.ts'
-import { renderPlan } from '../render/planText.ts'
 import { renderProblem } from '../render/problem.ts'
 import { problemsOf, renderFleet, renderResult } from '../render/resultText.ts'
 import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
@@ -28,7 +27,10 @@ type HostWork = (run: HostRun, view: ProgressView) => Promise<Reported>
 
 /** Shows what would change; the hosts are not touched. */
 export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName> {
-  const { planHost } = await import('../../engine/converge.ts')
+  const [{ planHost }, { renderPlan }] = await Promise.all([
+    import('../../engine/converge.ts'),
+    import('../render/planText.ts'),
+  ])
   const { out } = setting.output
   const work: HostWork = async (run, view) => {
     const planned = await planHost(run)
@@ -72,7 +74,11 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
 async function confirmPlan({ output, json }: Setting, made: Plan, yes: boolean): Promise<boolean> {
   // Whoever reads stdout by program still has a person at the terminal who wants to see what is asked.
   const sink = json ? output.err : output.out
-  if (!json || !yes) sink.write(`${renderPlan(made, sink.page)}\n`)
+  if (!json || !yes) {
+    // Loaded here: most converges have nothing to ask, and telling texts apart takes a library.
+    const { renderPlan } = await import('../render/planText.ts')
+    sink.write(`${renderPlan(made, sink.page)}\n`)
+  }
   output.flush()
   return yes || askYes(`Apply this to ${made.host.name}?`)
 }
