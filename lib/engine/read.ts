@@ -134,7 +134,8 @@ export function stateIn(readings: ReadonlyMap<string, TypeReading>, type: string
  */
 export function fingerprintText(type: AnyType, wanted: readonly Wanted<Json>[], mark: string): string {
   // The worker's steps run under `set -eu`, the client's read does not.
-  return `set +eu; (\n${sectionText([{ type, wanted: [...wanted] }], innerMark(mark))}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
+  const text = type.read.compare?.(wanted) ?? sectionText([{ type, wanted: [...wanted] }], innerMark(mark))
+  return `set +eu; (\n${text}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
 }
 
 /** An interpreter's marks within a fingerprint must not be taken for those of the program around it. */

@@ -41,9 +41,14 @@ type Reader<State> = {
   /**
    * One text for all wanted resources, whose number of processes does not grow with them (see `forEach`). It must not
    * write on the host, and print the same bytes while the host stays the same: the engine compares its output for one
-   * resource just before that resource's step runs.
+   * resource just before that resource's step runs, unless there is `compare`.
    */
   command(wanted: readonly Wanted<State>[]): string
+  /**
+   * Compared just before a write in place of what `command` prints, when other steps may alter some of that: what the
+   * write would take from another hand, and no more.
+   */
+  compare?(wanted: readonly Wanted<State>[]): string
   /**
    * A name missing from the map is not there. `Unknown` for the whole type, or for one name.
    * @throws {Error} On output it does not understand, with that output: a state is never guessed.

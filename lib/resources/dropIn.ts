@@ -11,6 +11,7 @@ import {
   fileState,
   parseUnitFiles,
   readUnitFiles,
+  readUnitFilesAlone,
   refsIn,
   replaceUnitFiles,
   type UnitFile,
@@ -58,6 +59,7 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
   claims: (name) => [`path:${fileOf(name).path}`],
   read: {
     command: (wanted) => readUnitFiles(wanted.map(({ name }) => fileOf(name))),
+    compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),
     parse(output, wanted) {
       const read = parseUnitFiles(output)
       return new Map(wanted.map(({ name }) => [name, fileState(fileOf(name), read)]))

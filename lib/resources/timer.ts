@@ -12,6 +12,7 @@ import {
   isOf,
   parseUnitFiles,
   readUnitFiles,
+  readUnitFilesAlone,
   replaceUnitFiles,
   unitPath,
   type UnitFile,
@@ -97,6 +98,7 @@ export const timer: ResourceType<Timer, TimerState> = {
         wanted.map(({ name }) => fileOf(name)),
         ['UnitFileState', 'ActiveState'],
       ),
+    compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),
     parse(output, wanted) {
       const read = parseUnitFiles(output)
       return new Map(

@@ -10,6 +10,7 @@ import {
   fileState,
   parseUnitFiles,
   readUnitFiles,
+  readUnitFilesAlone,
   refsIn,
   replaceUnitFiles,
   unitPath,
@@ -48,6 +49,7 @@ export const unit: ResourceType<Unit, UnitFileState> = {
   claims: (name) => [`path:${unitPath(name)}`],
   read: {
     command: (wanted) => readUnitFiles(wanted.map(({ name }) => fileOf(name))),
+    compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),
     parse(output, wanted) {
       const read = parseUnitFiles(output)
       return new Map(wanted.map(({ name }) => [name, fileState(fileOf(name), read)]))

@@ -23,15 +23,16 @@ async function answer(host) {
   }
 }
 
-const server = createServer(async (request, response) => {
-  try {
-    const body = request.url === '/healthz' ? { app: 'web', ok: true } : await answer(request.headers.host)
-    response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`)
-  } catch (error) {
-    response
-      .writeHead(503, { 'content-type': 'application/json' })
-      .end(`${JSON.stringify({ app: 'web', error: error.message })}\n`)
-  }
+function send(response, status, body) {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`)
+}
+
+const server = createServer((request, response) => {
+  if (request.url === '/healthz') return send(response, 200, { app: 'web', ok: true })
+  answer(request.headers.host).then(
+    (body) => send(response, 200, body),
+    (error) => send(response, 503, { app: 'web', error: error.message }),
+  )
 })
 // Longer than the 4 s for which nginx keeps idle connections to us, so that it never reuses one we are closing.
 server.keepAliveTimeout = 65_000

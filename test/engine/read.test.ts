@@ -112,6 +112,13 @@ test('the number of sections is that of types, for one resource as for a thousan
   }
 })
 
+test('a type that says what to compare is fingerprinted by that alone', () => {
+  const type = echoType('compared')
+  const narrow = { ...type, read: { ...type.read, compare: () => 'echo the file' } }
+  const seen = run(fingerprintText(narrow, [{ name: 'a', desired: null }], MARK))
+  assert.is(seen.stdout.toString(), 'the file\n\n0')
+})
+
 test('client and worker get the same fingerprint from the same host', () => {
   const failing = {
     ...echoType('x'),

@@ -134,9 +134,9 @@ test('any text is run as it stands and any name comes back', () => {
     (each) => schemaProblems(command.schema, { name: each, opaque: true, apply: ':' }).length === 0,
   )
   fc.assert(
-    fc.property(name, text, (known, value) => {
-      const reading = read({ name: known, check: '[ "$V" = "$W" ]', apply: ':', env: { V: value, W: value } })
-      assert.not(reading.get(known) === null)
+    fc.property(name, text, (title, value) => {
+      const reading = read({ name: title, check: '[ "$V" = "$W" ]', apply: ':', env: { V: value, W: value } })
+      assert.not(reading.get(title) === null)
     }),
     { numRuns: 50 },
   )

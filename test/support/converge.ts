@@ -66,10 +66,15 @@ export function changeOf<Change extends { ref: Ref }>({ changes }: { changes: Ch
   return change
 }
 
-function runOn(host: SandboxHost, declare: () => void, { secrets = {}, allowRemove, only }: Options): HostRun {
+/** What planHost and convergeHost need, for a test that runs them itself. */
+export function runOn(host: SandboxHost, declare: () => void, options: Options = {}): HostRun {
+  return runOf(host, catalogOf(host, declare), options)
+}
+
+export function runOf(host: SandboxHost, catalog: Catalog, { secrets = {}, allowRemove, only }: Options = {}): HostRun {
   const { address, port, user, identityFile, hostKey } = host
   return {
-    catalog: catalogOf(host, declare),
+    catalog,
     types,
     secrets: new Map(Object.entries(secrets)),
     connect: () => connectSsh({ address, port, user, identityFile, hostKey }, {}),

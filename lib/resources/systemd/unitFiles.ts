@@ -40,6 +40,11 @@ printf '\\0'
 ${sh`systemctl show -p ${shown} -- ${patterns}`}`
 }
 
+/** For `compare`: the files alone. Any step that enables a unit makes systemd load all of them. */
+export function readUnitFilesAlone(files: readonly UnitFile[]): string {
+  return readSmallFiles(files.map(({ path }) => path))
+}
+
 /** A template has no state of its own; its loaded instances do. */
 function showPattern(unit: string): string {
   const escaped = unit.replaceAll('\\', '\\\\')
