@@ -63,7 +63,8 @@ if ! flock -n 9 && ! take_over; then
   exit 0
 fi
 printf '%s\\n' ${quote(who)} > ${RUN_ROOT}/owner
-trap 'rm -rf ${RUN_ROOT}/owner ${RUN_ROOT}/${id}' EXIT
+# A run that is turned away leaves its events to its client, which may not have come to read them yet.
+trap 'rm -rf ${RUN_ROOT}/owner; [ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}' EXIT
 # What runs that were killed left behind: older than a minute, so that none is taken that is only just starting.
 for left in $(find ${RUN_ROOT} -mindepth 1 -maxdepth 1 -type d -mmin +1 ! -name loaded ! -name ${quote(id)} -printf '%f '); do
   systemctl is-active --quiet "keelson-$left" || rm -rf "${RUN_ROOT}/$left"
@@ -146,7 +147,7 @@ export function stageFiles(
   const calls = tasks.map(({ after, beside }, index) => sh`task ${index} ${beside ? 'yes' : 'no'} ${[...after]}`)
   const stage = [
     `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
-    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; finished=yes; else`,
+    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; : > turned-away; finished=yes; else`,
     `commit ./${number}/ledger ${LEDGER_PATH}`,
     sh`commit ${`./${number}/record`} ${`/var/lib/keelson/runs/${ledger.run.name}`}`,
     ...calls,

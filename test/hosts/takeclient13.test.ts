@@ -1,0 +1,6 @@
+/** TakeClient on a real Debian 13 host; a file for each OS, so that the two run side by side. */
+import { takeclientSuite } from '../support/takeclient.ts'
+
+const test = await takeclientSuite('debian-13')
+
+test.run()
