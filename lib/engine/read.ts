@@ -2,8 +2,7 @@
  * One read program for everything on a host, and its framed answer.
  *
  * Each type turns all its resources into one text; the texts are joined into one POSIX sh program that is sent once.
- * After each section a line with a random mark closes it, on stdout and on stderr, so that no host output can be taken
- * for another section's.
+ * After each section a line with a random mark closes it, so that no host output can be taken for another section's.
  */
 import { createHash } from 'node:crypto'
 import { HostError } from './errors.ts'
@@ -43,17 +42,36 @@ function sectionText(members: readonly Request[], mark: string): string {
   )
 }
 
-/** One program that runs the sections one after the other, each in a subshell, and closes each with its mark. */
+/** Sections read at the same time: as many as a small server has processors for, and most of them wait for somebody. */
+const LANES = 4
+
+/**
+ * One program that runs the sections, each in a subshell, and closes each with its mark; its words on stderr follow.
+ *
+ * Lanes are the commands of one pipeline, which run at the same time. Each writes its own answers and then passes on
+ * those of the lane before it, so that answers never mix and nothing is written to a file. Sections of the same text
+ * are run once.
+ */
 export function framedProgram(sections: readonly Section[], mark: string): string {
-  const close = `k_close() { printf '\\n%s %s %s\\n' ${quote(mark)} "$2" "$1"; printf '\\n%s %s 0\\n' ${quote(mark)} "$2" >&2; }`
-  return [close, ...sections.map(({ name, text }) => `(\n${text}\n) </dev/null\nk_close "$?" ${quote(name)}`), ''].join(
-    '\n',
-  )
+  const close = `k_close() { printf '\\n%s %s %s\\n%s\\n%s %s said\\n' ${quote(mark)} "$2" "$1" "$3" ${quote(mark)} "$2"; }`
+  const merged = [...groupBy(sections, ({ text }) => text)].map(([text, same]) => ({
+    name: same.map(({ name }) => name).join(','),
+    text,
+  }))
+  const lanes = [...groupBy([...merged.entries()], ([index]) => index % LANES).values()]
+  const texts = lanes.map((lane) => lane.map(([, section]) => framed(section)).join('\n'))
+  return `${close}\n${texts.map((text, index) => `{\nexec 4>&1\n${text}\n${index === 0 ? '' : 'cat\n'}}`).join(' |\n')}\n`
+}
+
+/** Words on stderr are kept until the section has ended, because other lanes have words of their own. */
+function framed({ name, text }: Section): string {
+  return `k_said=$({\n${text}\n} 2>&1 >&4 4>&- </dev/null)\nk_close "$?" ${quote(name)} "$k_said"`
 }
 
 /**
  * The answers of a framed program by section name; a type read through an interpreter has an answer of its own name.
  *
+ * @param stderr What the shell itself said.
  * @throws {HostError} When a section was never closed: the program was cut off.
  */
 export function parseFrames(
@@ -62,32 +80,33 @@ export function parseFrames(
   mark: string,
   expected: readonly string[],
 ): Map<string, Answer> {
-  const said = frames(stderr, mark)
-  // latin1 maps each byte to one character and back, so cutting text cuts bytes.
-  const answers = new Map(
-    [...frames(stdout.toString('latin1'), mark)].map(([name, { text, exit }]): [string, Answer] => {
-      const bytes = Buffer.from(text, 'latin1')
-      return [name, { bytes, stdout: bytes.toString('utf8'), stderr: said.get(name)?.text ?? '', exit }]
-    }),
-  )
+  const answers = new Map<string, Answer>()
+  for (const { names, text, exit } of frames(stdout, mark)) {
+    for (const name of names) {
+      const known = answers.get(name)
+      if (exit !== 'said') answers.set(name, { bytes: text, stdout: text.toString(), stderr: '', exit: Number(exit) })
+      else if (known !== undefined) answers.set(name, { ...known, stderr: text.toString() })
+    }
+  }
   const missing = expected.filter((name) => !answers.has(name))
   if (missing.length === 0) return answers
   throw new HostError(`the host's answer is not complete: nothing for ${missing.join(', ')}`, {
-    said: [...said.values()].map(({ text }) => text).join('') || stderr.slice(-2000),
+    said: [...answers.values()].map((answer) => answer.stderr).join('') || stderr.slice(-2000),
     next: 'see what the host said; a full disk, a missing tool or a killed shell can cut an answer off',
   })
 }
 
-function frames(text: string, mark: string): Map<string, { text: string; exit: number }> {
-  const result = new Map<string, { text: string; exit: number }>()
+type Frame = { names: string[]; text: Buffer; exit: string }
+
+function frames(stdout: Buffer, mark: string): Frame[] {
+  const result: Frame[] = []
   let start = 0
   for (;;) {
-    const at = text.indexOf(`${mark} `, start)
-    if (at === -1) return result
-    const end = text.indexOf('\n', at)
+    const at = stdout.indexOf(`${mark} `, start)
+    const end = at === -1 ? -1 : stdout.indexOf('\n', at)
     if (end === -1) return result
-    const [, name, exit] = text.slice(at, end).split(' ')
-    result.set(name!, { text: text.slice(start, Math.max(start, at - 1)), exit: Number(exit) })
+    const [, names = '', exit = ''] = stdout.toString('utf8', at, end).split(' ')
+    result.push({ names: names.split(','), text: stdout.subarray(start, Math.max(start, at - 1)), exit })
     start = end + 1
   }
 }

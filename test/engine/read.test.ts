@@ -47,19 +47,36 @@ test('each section comes back with its own bytes, words on stderr and exit statu
 })
 
 test('a section that was cut off is an error that says what the host said', () => {
-  const { stdout, stderr } = run(
-    framedProgram(
-      [
-        { name: 'a', text: 'echo no space >&2; kill -9 $$' },
-        { name: 'b', text: ':' },
-      ],
-      MARK,
-    ),
-  )
+  const sections = [
+    { name: 'a', text: 'echo here' },
+    { name: 'b', text: 'echo first' },
+  ]
+  const { stdout } = run(framedProgram(sections, MARK))
+  const cut = stdout.subarray(0, stdout.indexOf('here'))
   assert.throws(
-    () => parseFrames(stdout, stderr, MARK, ['a', 'b']),
-    (error: HostError) => error instanceof HostError && /a, b/.test(error.message) && /no space/.test(error.said),
+    () => parseFrames(cut, 'sh: no space', MARK, ['a', 'b']),
+    (error: HostError) =>
+      error instanceof HostError && /nothing for a/.test(error.message) && /no space/.test(error.said),
   )
+})
+
+test('sections that say things at the same time do not mix', () => {
+  const loud = (name: string) => ({ name, text: `head -c 100000 /dev/zero | tr '\\0' ${name}; echo ${name} >&2` })
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  const { stdout, stderr } = run(framedProgram(names.map(loud), MARK))
+  const answers = parseFrames(stdout, stderr, MARK, names)
+  for (const name of names) {
+    assert.is(answers.get(name)?.stdout, name.repeat(100_000))
+    assert.is(answers.get(name)?.stderr, name)
+  }
+})
+
+test('sections with one text run it once and have the same answer', () => {
+  const twice = ['a', 'b'].map((name) => ({ name, text: 'echo $$; exec sh -c "echo \\$\\$; exit 4"' }))
+  const { stdout, stderr } = run(framedProgram(twice, MARK))
+  const answers = parseFrames(stdout, stderr, MARK, ['a', 'b'])
+  assert.equal(answers.get('a'), answers.get('b'))
+  assert.is(answers.get('a')?.exit, 4)
 })
 
 test('a section cannot eat the program that follows it', () => {
