@@ -11,15 +11,25 @@ import { AT_START, confLine, quoteArgument, SECRET_DIRECTIVES, valueArguments } 
 
 export const NOT_INSTALLED = 3
 
-/** `conf_value NAME` prints the last value of a directive; `ask_redis [OPTION…]` sends stdin's commands. */
+const SECRETS = [...SECRET_DIRECTIVES]
+
+/**
+ * `read_conf` sets a variable to the last value of each directive that matters here; `ask_redis [OPTION…]` sends
+ * stdin's commands.
+ */
 const ASK = `conf=/etc/redis/redis.conf
-conf_value() { sed -n "s/^[[:space:]]*$1[[:space:]]\\{1,\\}//p" "$conf" | tail -n 1; }
+read_conf() {
+  port= bind= unixsocket= ${SECRETS.map((name) => `${name}=`).join(' ')}
+  while read -r k_name k_value; do [ -z "$k_name" ] || eval "$k_name=\\$k_value"; done << END
+$(grep -E '^[[:space:]]*(port|bind|unixsocket|${SECRETS.join('|')})[[:space:]]' "$conf")
+END
+}
 ask_redis() {
-  token=$(conf_value requirepass) port=$(conf_value port) bind=$(conf_value bind)
+  read_conf
   bind=\${bind%% *} bind=\${bind#-}
   case $bind in ''|'*'|0.0.0.0) bind=127.0.0.1 ;; esac
-  if [ "$port" = 0 ]; then set -- "$@" -s "$(conf_value unixsocket)"; else set -- "$@" -h "$bind" -p "\${port:-6379}"; fi
-  { case $token in ''|'""') ;; *) printf 'AUTH %s\\n' "$token" ;; esac; cat; } | redis-cli --no-auth-warning "$@" 2>&1
+  if [ "$port" = 0 ]; then set -- "$@" -s "$unixsocket"; else set -- "$@" -h "$bind" -p "\${port:-6379}"; fi
+  { case $requirepass in ''|'""') ;; *) printf 'AUTH %s\\n' "$requirepass" ;; esac; cat; } | redis-cli --no-auth-warning "$@" 2>&1
 }`
 
 /**
@@ -28,20 +38,19 @@ ask_redis() {
  */
 export function readRedis(names: readonly string[]): string {
   const asked = names.filter((name) => !SECRET_DIRECTIVES.has(name))
-  const secrets = [...SECRET_DIRECTIVES]
   return `${ASK}
 [ -e "$conf" ] || exit ${NOT_INSTALLED}
-grep -viE ${quote(`^[[:space:]]*(#|$|(${secrets.join('|')})[[:space:]])`)} "$conf"
+grep -viE ${quote(`^[[:space:]]*(#|$|(${SECRETS.join('|')})[[:space:]])`)} "$conf"
 printf '\\0'
-for k_name in ${secrets.join(' ')}; do
-  k_value=$(conf_value "$k_name")
+read_conf
+for k_name in ${SECRETS.join(' ')}; do
+  eval "k_value=\\$$k_name"
   [ -z "$k_value" ] || { printf '%s ' "$k_name"; printf '%s' "$k_value" | sha256sum | cut -c 1-64; }
 done
 printf '\\0'
-systemctl is-active redis-server
-printf '\\0'
-printf '%s\\n' ${quote(['CONFIG GET', ...(asked.length === 0 ? ['maxmemory'] : asked)].join(' '))} | ask_redis -2 --json
-:`
+if answers=$(printf '%s\\n' ${quote(['CONFIG GET', ...(asked.length === 0 ? ['maxmemory'] : asked)].join(' '))} | ask_redis -2 --json)
+then echo active; else systemctl is-active redis-server; fi
+printf '\\0%s\\n' "$answers"`
 }
 
 type RedisChange = Change<{ lines: StateText[] }>
