@@ -8,6 +8,12 @@ import type { Inventory } from '../dsl/inventory.ts'
 import { defineSite, type Role, type Site } from '../dsl/site.ts'
 import { callerFile } from '../dsl/source.ts'
 
+/** A site, and the command line on it. */
+export type Program = Site & {
+  /** @param argv Without node and the file. @returns The exit code. */
+  run(argv: readonly string[]): Promise<number>
+}
+
 /**
  * Names the roles of an inventory's hosts. When the calling file is the one node was started with, the command line
  * is run once that file has been evaluated; imported by another file, nothing runs.
@@ -15,11 +21,16 @@ import { callerFile } from '../dsl/source.ts'
 export function site<Data extends object>(
   inventory: Inventory<Data>,
   roles: { readonly [role: string]: Role<Data> },
-): Site {
-  const file = callerFile()
-  const defined = defineSite(file, inventory, roles)
-  if (isMain(file)) setImmediate(() => void runMain(defined))
-  return defined
+): Program {
+  const program: Program = {
+    ...defineSite(callerFile(), inventory, roles),
+    async run(argv) {
+      const { main } = await import('./main.ts')
+      return main(this, argv)
+    },
+  }
+  if (isMain(program.file)) setImmediate(() => void runMain(program))
+  return program
 }
 
 function isMain(file: string): boolean {
@@ -27,11 +38,6 @@ function isMain(file: string): boolean {
   return started !== undefined && realpathSync(started) === realpathSync(file)
 }
 
-async function runMain(defined: Site): Promise<void> {
-  const argv = process.argv.slice(2)
-  const [{ main }] = await Promise.all([
-    import('./main.ts'),
-    import('./preload.ts').then(({ preload }) => preload(argv)),
-  ])
-  process.exitCode = await main(defined, argv)
+async function runMain(program: Program): Promise<void> {
+  process.exitCode = await program.run(process.argv.slice(2))
 }

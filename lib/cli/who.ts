@@ -4,8 +4,7 @@
 import { execFile } from 'node:child_process'
 import { hostname, userInfo } from 'node:os'
 import { promisify } from 'node:util'
-
-export type Who = { user: string; host: string; commit?: string; dirty?: boolean }
+import type { Who } from '../engine/converge.ts'
 
 const run = promisify(execFile)
 

@@ -6,8 +6,10 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Source } from '../engine/catalog.ts'
+import { CACHE } from './cache.ts'
 
-const LIB = fileURLToPath(new URL('../', import.meta.url))
+/** lib/ itself, and lib/ compiled. */
+const INSIDE = [fileURLToPath(new URL('../', import.meta.url)), CACHE]
 /** Enough to get out of lib/ from any resource function. */
 const FRAMES = 12
 
@@ -29,7 +31,8 @@ export function callerFile(): string {
 export function sourceIn(stack: string | undefined, root: string): Source | undefined {
   for (const line of stack?.split('\n') ?? []) {
     const frame = parseFrame(line)
-    if (frame !== undefined && !frame.file.startsWith(LIB)) return { ...frame, file: relative(root, frame.file) }
+    if (frame !== undefined && !INSIDE.some((folder) => frame.file.startsWith(folder)))
+      return { ...frame, file: relative(root, frame.file) }
   }
   return undefined
 }

@@ -1,25 +1,20 @@
 /**
  * JSON Schema checks by ajv, and their findings in words.
  */
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { createHash } from 'node:crypto'
+import { createRequire } from 'node:module'
+import type * as AjvPackage from 'ajv'
+import type { ErrorObject, ValidateFunction } from 'ajv'
 import type { Validate } from '../engine/evaluate.ts'
 import type { AnyType } from '../engine/resource.ts'
 import type { JsonSchema } from '../engine/schema.ts'
+import { readCached, writeCached } from './cache.ts'
 import { COMMON_KEYS } from './declare.ts'
 import { didYouMean } from './didYouMean.ts'
 
-// Schemas are ours and checked by a test; without that and the optimiser a schema compiles in 3-4 ms instead of 5-11.
-const ajv = new Ajv({
-  allErrors: true,
-  strict: true,
-  allowUnionTypes: true,
-  validateSchema: false,
-  code: { optimize: false },
-  // A fragment that is referred to from several places is compiled once, not once for each.
-  inlineRefs: false,
-  verbose: true,
-})
-const compiled = new WeakMap<object, ValidateFunction>()
+const load = createRequire(import.meta.url)
+const { version }: { version: string } = load('ajv/package.json')
+const checks = new WeakMap<object, ValidateFunction>()
 
 /**
  * Sentences about what is wrong, each beginning with where in the value; empty when nothing is.
@@ -27,14 +22,48 @@ const compiled = new WeakMap<object, ValidateFunction>()
  * @param more Keys that may stand beside those of the schema, for "did you mean".
  */
 export function schemaProblems(schema: JsonSchema, value: unknown, more: readonly string[] = []): string[] {
-  let check = compiled.get(schema)
+  let check = checks.get(schema)
   if (check === undefined) {
-    check = ajv.compile(schema)
-    compiled.set(schema, check)
+    check = checkOf(schema)
+    checks.set(schema, check)
   }
   if (check(value)) return []
   const sentences = worthTelling(check.errors ?? []).map((error) => sentenceFor(error, more))
   return [...new Set(sentences)]
+}
+
+/** The check that ajv makes of a schema, as it was kept by an earlier run or made now. */
+function checkOf(schema: JsonSchema): ValidateFunction {
+  const key = createHash('sha256')
+    .update(`${version} ${JSON.stringify(schema)}`)
+    .digest('hex')
+  const name = `schemas/${key.slice(0, 32)}.js`
+  const known = readCached(name)?.toString()
+  const code = known ?? compile(schema)
+  if (known === undefined) writeCached(name, code)
+  const module: { exports: ValidateFunction } = { exports: Object.create(null) }
+  // oxlint-disable-next-line typescript/no-implied-eval -- ajv makes functions in no other way
+  new Function('module', 'exports', 'require', code)(module, module.exports, load)
+  return module.exports
+}
+
+/** Source of a module that is the check. Loads ajv, which takes as long as to check all of a site. */
+function compile(schema: JsonSchema): string {
+  const { Ajv }: typeof AjvPackage = load('ajv')
+  const { default: sourceOf }: { default: (ajv: AjvPackage.Ajv, check: ValidateFunction) => string } =
+    load('ajv/dist/standalone')
+  // Schemas are ours, and checked by a test.
+  const ajv = new Ajv({
+    allErrors: true,
+    strict: true,
+    allowUnionTypes: true,
+    validateSchema: false,
+    // A fragment that is referred to from several places is compiled once, not once for each.
+    inlineRefs: false,
+    verbose: true,
+    code: { optimize: false, source: true },
+  })
+  return sourceOf(ajv, ajv.compile(schema))
 }
 
 export const validateProps: Validate = (type: AnyType, props) => schemaProblems(type.schema, props, COMMON_KEYS)

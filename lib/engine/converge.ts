@@ -15,13 +15,15 @@ import { type Ref, type Step, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
 import { againSections, compareTextOf, resurvey, type Survey, surveyHost, type SurveyOptions } from './survey.ts'
 
+export type Who = { user: string; host: string; commit?: string; dirty?: boolean }
+
 export type HostRun = Omit<SurveyOptions, 'mark'> & {
   connect: () => Promise<Connection>
   progress: (progress: Progress) => void
   /** Number of removals the operator agreed to; needed beyond the budget. */
   allowRemove?: number
-  /** Who is at work, for the lock and the record. */
-  who: { user: string; host: string; commit?: string; dirty?: boolean }
+  /** Who is at work, for the lock and the record; asked when there is something to apply. */
+  who: () => Promise<Who>
   signal?: AbortSignal
 }
 
@@ -123,7 +125,7 @@ class Session {
     const { serial } = first.planning.ledger ?? emptyLedger()
     const number = String(serial + 1)
     const id = `${number}-${randomBytes(3).toString('hex')}`
-    const record = new Record(number, id, first, this.#options.who)
+    const record = new Record(number, id, first, await this.#options.who())
     const run = this.#startRun(id, record)
     this.#run = number
     this.#progress({
@@ -391,10 +393,10 @@ class Bookkeeping {
 
 /** The record of a run, as /var/lib/keelson/runs keeps it. */
 class Record {
-  readonly #about: { run: string; unit: string; startedAt: string; plan: string; who: HostRun['who'] }
+  readonly #about: { run: string; unit: string; startedAt: string; plan: string; who: Who }
   readonly #plan: Plan
 
-  constructor(run: string, id: string, { plan }: Survey, who: HostRun['who']) {
+  constructor(run: string, id: string, { plan }: Survey, who: Who) {
     this.#about = { run, unit: `keelson-${id}`, startedAt: new Date().toISOString(), plan: plan.digest, who }
     this.#plan = plan
   }

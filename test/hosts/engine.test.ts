@@ -48,7 +48,8 @@ const yes = () => Promise.resolve(true)
 
 /** Does `work` while a run of somebody else is in the middle of applying, and returns what that run came to. */
 async function besideAnother(work: () => Promise<void>): Promise<HostReport> {
-  const run = { ...runOn(host, waiting), who: { user: 'ada', host: 'laptop', commit: '3f2c1ab9' }, confirm: yes }
+  const who = () => Promise.resolve({ user: 'ada', host: 'laptop', commit: '3f2c1ab9' })
+  const run = { ...runOn(host, waiting), who, confirm: yes }
   const other = convergeHost(run)
   await untilThere('/run/waiting')
   try {

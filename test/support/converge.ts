@@ -79,7 +79,7 @@ export function runOf(host: SandboxHost, catalog: Catalog, { secrets = {}, allow
     secrets: new Map(Object.entries(secrets)),
     connect: () => connectSsh({ address, port, user, identityFile, hostKey }, {}),
     progress: () => {},
-    who: { user: 'test', host: 'test' },
+    who: () => Promise.resolve({ user: 'test', host: 'test' }),
     ...(allowRemove === undefined ? {} : { allowRemove }),
     ...(only === undefined ? {} : { only }),
   }

@@ -1,7 +1,6 @@
 /**
  * plan and converge: one way to the hosts, and one way to tell how it went.
  */
-import { hostname, userInfo } from 'node:os'
 import { dirname } from 'node:path'
 import { types } from '../../dsl/declare.ts'
 import type { HostRun } from '../../engine/converge.ts'
@@ -53,10 +52,7 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
     )
   }
   const more = flags.allowRemove === undefined ? {} : { allowRemove: parseCount('--allow-remove', flags.allowRemove) }
-  const [{ convergeHost }, who] = await Promise.all([
-    import('../../engine/converge.ts'),
-    whoIsAtWork(dirname(setting.site.file)),
-  ])
+  const { convergeHost } = await import('../../engine/converge.ts')
   const turn = oneAtATime()
   const work: HostWork = async (run, view) => {
     let shown: Plan | undefined
@@ -64,7 +60,7 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
       shown = made
       return turn(() => view.aside(() => confirmPlan(setting, made, flags.yes === true)))
     }
-    const report = await convergeHost({ ...run, ...more, who, confirm })
+    const report = await convergeHost({ ...run, ...more, confirm })
     return { report, ...(shown === undefined ? {} : { plan: shown }) }
   }
   const reports = await overHosts(setting, flags, work, (reported, view) => showResult(setting, reported, view))
@@ -122,7 +118,8 @@ async function overHosts(
     return await onEach(hosts, { forks, verbose, tell: ended }, async (host) => {
       const prepared = await prepare(site, host, where, view.note)
       output.hide(prepared.secrets.values())
-      return work(hostRun({ ...prepared, only: flags.only }, show, interrupts.signal), view)
+      const own = { ...prepared, only: flags.only, who: () => whoIsAtWork(dirname(site.file)) }
+      return work(hostRun(own, show, interrupts.signal), view)
     })
   } finally {
     view.close()
@@ -131,7 +128,7 @@ async function overHosts(
 }
 
 function hostRun(
-  { only, ...prepared }: Awaited<ReturnType<typeof prepare>> & { only: readonly string[] },
+  { only, ...prepared }: Awaited<ReturnType<typeof prepare>> & { only: readonly string[]; who: HostRun['who'] },
   progress: HostRun['progress'],
   signal: AbortSignal,
 ): HostRun {
@@ -140,7 +137,6 @@ function hostRun(
     types,
     progress,
     ...(only.length === 0 ? {} : { only: (resource) => isAskedFor(resource, only) }),
-    who: { user: userInfo().username, host: hostname() },
     signal,
   }
 }

@@ -2,7 +2,7 @@
  * What a renderer must know of the place its text is shown in, and how texts are laid out there.
  */
 import type { createColors } from 'picocolors'
-import stringWidth from 'string-width'
+import stringWidth from 'fast-string-width'
 
 export type Colors = ReturnType<typeof createColors>
 

@@ -1,0 +1,41 @@
+/**
+ * What is made once and used by later runs: files in node_modules/.cache/keelson. Losing them costs time and nothing
+ * else, so whatever fails here is told under NODE_DEBUG=keelson only.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { debuglog } from 'node:util'
+
+export const CACHE = fileURLToPath(new URL('../../node_modules/.cache/keelson/', import.meta.url))
+
+/** Ends every file: one that a crash cut off is not taken for a whole one. */
+const END = '\n//whole\n'
+
+const debug = debuglog('keelson')
+
+/**
+ * @param name Path below the folder; it has to change with whatever the content is made of.
+ * @returns The content; undefined when there is none.
+ */
+export function readCached(name: string): Buffer | undefined {
+  try {
+    const bytes = readFileSync(join(CACHE, name))
+    return bytes.subarray(-END.length).equals(Buffer.from(END)) ? bytes.subarray(0, -END.length) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** In one move: two commands may start at once. */
+export function writeCached(name: string, content: string | Uint8Array): void {
+  const file = join(CACHE, name)
+  const part = join(dirname(file), `.${process.pid}-${basename(file)}`)
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(part, Buffer.concat([Buffer.from(content), Buffer.from(END)]))
+    renameSync(part, file)
+  } catch (error) {
+    debug('not kept: %s', error)
+  }
+}
