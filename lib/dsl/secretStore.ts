@@ -2,16 +2,23 @@
  * Where the values of secrets come from: the environment (`KEELSON_SECRET_NAME`), then `secrets.age` in the site's
  * folder, a JSON object encrypted for everyone in `secrets.recipients` as age(1) does it.
  *
- * The key is in KEELSON_AGE_KEY, in the file that KEELSON_AGE_KEY_FILE names, or in ~/.config/keelson/age.key.
  * Nothing is read and no library loaded before a value is asked for. No error holds a value.
  */
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Source } from '../engine/catalog.ts'
 import { RecipeError } from '../engine/evaluate.ts'
 import { isSecretName } from './secret.ts'
+import {
+  checkOwn,
+  ensureReader,
+  type Environment,
+  findIdentities,
+  readRecipients,
+  RECIPIENTS,
+} from './secretReaders.ts'
 
 export type SecretStore = {
   /**
@@ -22,8 +29,11 @@ export type SecretStore = {
   load(names: readonly string[], usedAt?: (name: string) => Source | undefined): Promise<Map<string, string>>
   /** Names in the encrypted file, sorted. */
   list(): Promise<string[]>
-  /** Adds or replaces a value in the encrypted file. */
-  set(name: string, value: string): Promise<void>
+  /**
+   * Adds or replaces a value in the encrypted file. With the first one, what it takes to read it again is made.
+   * @returns Paths of a key and of a list of readers that were made.
+   */
+  set(name: string, value: string): Promise<string[]>
   /**
    * Lets a person change the clear text: `{ "name": "value" }`.
    * @param editor Is given a file that nobody else can read, and ends when the person is done. The file goes then.
@@ -31,11 +41,9 @@ export type SecretStore = {
   edit(editor: (file: string) => Promise<void>): Promise<void>
 }
 
-type Environment = { readonly [name: string]: string | undefined }
 type Values = ReadonlyMap<string, string>
 
 const FILE = 'secrets.age'
-const RECIPIENTS = 'secrets.recipients'
 
 export function secretStore(folder: string, env: Environment = process.env): SecretStore {
   const read = (): Promise<Values> => readValues(folder, env)
@@ -55,8 +63,10 @@ export function secretStore(folder: string, env: Environment = process.env): Sec
     async set(name, value) {
       const problem = problemOf(name, value)
       if (problem !== undefined) throw failure(problem)
+      const made = await ensureReader(folder, env)
       const values = await read()
       if (values.get(name) !== value) await store(new Map([...values, [name, value]]))
+      return made
     },
     async edit(editor) {
       const before = clearText(await read())
@@ -136,61 +146,6 @@ function addRecipient(encrypter: { addRecipient(recipient: string): void }, reci
   } catch {
     throw failure(`${RECIPIENTS}: ${JSON.stringify(recipient)} is not an age public key`, 'they begin with age1')
   }
-}
-
-async function readRecipients(folder: string): Promise<string[]> {
-  const file = join(folder, RECIPIENTS)
-  const recipients = existsSync(file) ? entries(await readFile(file, 'utf8')) : []
-  if (recipients.length > 0) return recipients
-  throw failure(
-    `${RECIPIENTS} names nobody who may read the secrets`,
-    `one public key a line: age-keygen -y KEYFILE >> ${RECIPIENTS}`,
-  )
-}
-
-/** Whoever stores secrets must be able to read them again. */
-async function checkOwn(recipients: readonly string[], identities: readonly string[]): Promise<void> {
-  const { identityToRecipient } = await import('age-encryption')
-  const own = await Promise.all(identities.map((identity) => identityToRecipient(identity)))
-  if (own.some((recipient) => recipients.includes(recipient))) return
-  throw failure(`${RECIPIENTS} does not have your own public key`, `add ${own.join(' or ')}`)
-}
-
-/** @throws {RecipeError} When there is none, or what is there is not one. */
-async function findIdentities(env: Environment): Promise<string[]> {
-  const { where, text } = await readKey(env)
-  const identities = entries(text)
-  const { identityToRecipient } = await import('age-encryption')
-  try {
-    if (identities.length === 0) throw new Error('empty')
-    await Promise.all(identities.map((identity) => identityToRecipient(identity)))
-  } catch {
-    throw failure(`${where} holds no age key`, 'a key begins with AGE-SECRET-KEY-1; other kinds cannot be used here')
-  }
-  return identities
-}
-
-async function readKey(env: Environment): Promise<{ where: string; text: string }> {
-  const { KEELSON_AGE_KEY: key, KEELSON_AGE_KEY_FILE: named, HOME: home = homedir() } = env
-  if (key !== undefined && key !== '') return { where: 'KEELSON_AGE_KEY', text: key }
-  const file = named ?? join(home, '.config/keelson/age.key')
-  const found = await stat(file).catch(() => undefined)
-  if (found === undefined) {
-    throw failure(
-      `${FILE} needs an age key, and there is none in ${file}`,
-      `put it there (age-keygen -o ${file} makes one), or give KEELSON_AGE_KEY or KEELSON_AGE_KEY_FILE`,
-    )
-  }
-  if ((found.mode & 0o077) !== 0) throw failure(`${file} can be read by others`, `chmod 600 ${file}`)
-  return { where: file, text: await readFile(file, 'utf8') }
-}
-
-/** Lines that are neither empty nor comments, as age-keygen writes them. */
-function entries(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'))
 }
 
 function clearText(values: Values): string {

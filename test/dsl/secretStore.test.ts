@@ -45,6 +45,30 @@ test('what is set is loaded again, and stands encrypted in the file', () =>
     assert.equal((await readdir(folder)).sort(), ['secrets.age', 'secrets.recipients'])
   }))
 
+test('the first secret of a site makes a key that only its owner reads, and a list of readers', () =>
+  inFolder(async ({ folder, open }) => {
+    await rm(join(folder, 'secrets.recipients'))
+    const file = join(folder, '.config/keelson/age.key')
+    assert.equal(await open({}).set('a', SENTINEL), [file, join(folder, 'secrets.recipients')])
+    assert.is((await stat(file)).mode & 0o777, 0o600)
+    assert.equal([...(await open({}).load(['a'])).values()], [SENTINEL])
+    assert.equal(await open({}).set('b', 'x'), [])
+  }))
+
+test('the first secret is for the key that its owner has already', () =>
+  inFolder(async ({ folder, open }) => {
+    await rm(join(folder, 'secrets.recipients'))
+    assert.equal(await open().set('a', 'x'), [join(folder, 'secrets.recipients')])
+    assert.match(await readFile(join(folder, 'secrets.recipients'), 'utf8'), recipient)
+  }))
+
+test('a list of readers that is gone is not made anew for secrets that are there', () =>
+  inFolder(async ({ folder, open }) => {
+    await open().set('a', 'x')
+    await rm(join(folder, 'secrets.recipients'))
+    assert.match(await failureOf(open().set('b', 'x')), 'names nobody')
+  }))
+
 test('setting the value that is there leaves the file as it is', () =>
   inFolder(async ({ folder, open }) => {
     await open().set('a', 'x')
@@ -123,7 +147,7 @@ test('whoever could not read the secrets again cannot store any', () =>
       await failureOf(open().set('a', SENTINEL)),
       `does not have your own public key\n  next      add ${recipient}`,
     )
-    await rm(join(folder, 'secrets.recipients'))
+    await writeFile(join(folder, 'secrets.recipients'), '# nobody yet\n')
     assert.match(await failureOf(open().set('a', SENTINEL)), 'names nobody')
   }))
 

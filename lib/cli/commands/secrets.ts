@@ -14,8 +14,13 @@ import type { Setting } from '../setting.ts'
 export async function secretsSet(setting: Setting, name: string): Promise<ExitName> {
   const value = isInteractive() ? await askHidden(`Value of ${cleanLine(name)}: `) : await readStdin()
   if (value === '') throw new UsageError(`no value for ${name}`, 'type it when asked, or give it on standard input')
-  await storeOf(setting).set(name, value)
-  setting.output.err.write(`${cleanLine(name)} is stored in secrets.age\n`)
+  const { err } = setting.output
+  const made = await storeOf(setting).set(name, value)
+  for (const file of made) err.write(`made ${cleanLine(file)}\n`)
+  err.write(`${cleanLine(name)} is stored in secrets.age\n`)
+  if (made.some((file) => file.endsWith('.key'))) {
+    err.write('Keep a copy of the key where this machine is not: without it nobody can read the secrets again.\n')
+  }
   return 'ok'
 }
 
