@@ -76,7 +76,7 @@ async function storedSecrets(
 /** Values that are nobody's real ones, the same at each run: derived from the key that opens the throw-away host. */
 function generatedSecrets(key: Buffer, host: string, names: readonly string[]): Map<string, string> {
   const valueOf = (name: string): string =>
-    createHmac('sha256', key).update(`${host}\0${name}`).digest('base64url').slice(0, 32)
+    createHmac('sha256', key).update(`${host}\0${name}`).digest('hex').slice(0, 32)
   return new Map(names.map((name) => [name, valueOf(name)]))
 }
 
