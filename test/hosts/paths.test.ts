@@ -1,0 +1,188 @@
+/**
+ * Files, directories, links, edits and commands on real hosts, through the engine.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { conf } from '../../lib/dsl/conf.ts'
+import { resource } from '../../lib/dsl/declare.ts'
+import { secret } from '../../lib/dsl/secret.ts'
+import { command as commandType } from '../../lib/resources/command.ts'
+import { directory as directoryType } from '../../lib/resources/directory.ts'
+import { edit as editType } from '../../lib/resources/edit.ts'
+import { file as fileType } from '../../lib/resources/file.ts'
+import { group as groupType } from '../../lib/resources/group.ts'
+import { symlink as symlinkType } from '../../lib/resources/symlink.ts'
+import { user as userType } from '../../lib/resources/user.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
+import { freshHost, ssh, sshOk } from '../support/host.ts'
+
+const command = resource(commandType)
+const directory = resource(directoryType)
+const edit = resource(editType)
+const file = resource(fileType)
+const group = resource(groupType)
+const symlink = resource(symlinkType)
+const user = resource(userType)
+
+/** What other tests declared stays. */
+const SCOPED = { only: (): boolean => true }
+const SECRET = { ...SCOPED, secrets: { token: "s3cr3t '$(id)'" } }
+
+const hosts = await Promise.all([freshHost('debian-12'), freshHost('debian-13')])
+const test = suite('paths on real hosts')
+
+for (const host of hosts) {
+  const on = (title: string, work: () => Promise<void>): void => test(`${host.os}: ${title}`, work)
+
+  on(
+    'a folder, its owner, a file and a link to it are made as planned, in whatever order they are declared',
+    async () => {
+      await convergeAsPlanned(host, () => {
+        symlink({ path: '/srv/app/current', target: "it's a $(file)" })
+        file({ path: "/srv/app/it's a $(file)", content: 'a\n', owner: 'app', mode: '0640' })
+        directory({ path: '/srv/app', owner: 'app', group: 'crew', mode: '2750' })
+        group({ name: 'crew' })
+        user({ name: 'app', system: true })
+      })
+      assert.is(
+        await sshOk(host, 'cd /srv/app; stat -c "%a %U:%G %F" . *file*; cat current'),
+        '2750 app:crew directory\n640 app:app regular file\na\n',
+      )
+    },
+  )
+
+  on('what another hand changed is drift, shown with its text, and put back', async () => {
+    const declare = (): void => {
+      directory({ path: '/etc/drift', mode: '0755' })
+      file({ path: '/etc/drift/a', content: 'ours\n' })
+      symlink({ path: '/etc/drift/b', target: 'a' })
+    }
+    await convergeAsPlanned(host, declare, SCOPED)
+    await sshOk(host, 'cd /etc/drift; echo theirs > a; chmod 666 a; chown daemon .; chmod 2777 .; ln -sfn /etc b')
+    const { plan } = await convergeAsPlanned(host, declare, SCOPED)
+    assert.equal(
+      plan.changes.map(({ ref, cause }) => `${ref} ${cause}`),
+      ['directory:/etc/drift drift', 'file:/etc/drift/a drift', 'symlink:/etc/drift/b drift'],
+    )
+    assert.equal(changeOf(plan, 'file:/etc/drift/a').fields, [
+      { field: 'mode', form: 'mode', before: '0666', after: '0644' },
+      { field: 'content', form: 'text', before: 'theirs\n', after: 'ours\n' },
+    ])
+  })
+
+  on('a secret file is 0600, its old text is not fetched, and its value is nowhere in plan or report', async () => {
+    const declare = (): void => void file({ path: '/etc/key', content: conf`key=${secret('token')}` })
+    const { report } = await convergeAsPlanned(host, declare, SECRET)
+    assert.is(await sshOk(host, 'stat -c %a /etc/key; cat /etc/key'), `600\nkey=${SECRET.secrets.token}`)
+    await sshOk(host, 'echo key=older > /etc/key')
+    const plan = await planOn(host, declare, SECRET)
+    assert.not.match(JSON.stringify([report, plan]), /s3cr3t|older/)
+    assert.is((await ssh(host, 'grep -rl s3cr3t /var/lib/keelson /run/keelson /run/systemd')).stdout, '')
+    await convergeAsPlanned(host, declare, SECRET)
+  })
+
+  on('a file that its judge refuses is not put in place, and the report carries the words of the judge', async () => {
+    const declare = (content: string) => (): void =>
+      void file({ path: '/etc/ssh/sshd_config.d/60-x.conf', content, validate: 'sshd -t -f %' })
+    await convergeAsPlanned(host, declare('MaxAuthTries 4\n'), SCOPED)
+    const report = await convergeOn(host, declare('MaxAuthTriez 4\n'), SCOPED)
+    const said = changeOf(report, 'file:/etc/ssh/sshd_config.d/60-x.conf').failure?.said ?? ''
+    assert.match(said, 'Bad configuration option: MaxAuthTriez')
+    assert.match(said, 'the old file is still in place')
+    assert.is(await sshOk(host, 'cat /etc/ssh/sshd_config.d/60-x.conf'), 'MaxAuthTries 4\n')
+  })
+
+  on('an exclusive directory is emptied of what is not named', async () => {
+    await sshOk(host, 'mkdir -p /etc/only.d/sub; cd /etc/only.d; touch a b "c d" sub/x')
+    const declare = (): void => void directory({ path: '/etc/only.d', only: ['a'] })
+    const { plan } = await convergeAsPlanned(host, declare, SCOPED)
+    assert.is(changeOf(plan, 'directory:/etc/only.d').consequence, 'destructive')
+    assert.is(await sshOk(host, 'ls -A /etc/only.d'), 'a\n')
+  })
+
+  on('a directory goes with all that is in it only when that is said', async () => {
+    const report = await convergeOn(host, () => void directory({ path: '/etc/only.d', ensure: 'absent' }), SCOPED)
+    assert.match(changeOf(report, 'directory:/etc/only.d').failure?.said ?? '', 'say recursive: true')
+    const declare = (): void => void directory({ path: '/etc/only.d', ensure: 'absent', recursive: true })
+    const { plan } = await convergeAsPlanned(host, declare, SCOPED)
+    assert.is(changeOf(plan, 'directory:/etc/only.d').consequence, 'destructive')
+    assert.is((await ssh(host, 'ls /etc/only.d')).exit, 2)
+  })
+
+  on('edits of a file that others own add up, are put back after drift, and go again', async () => {
+    await sshOk(
+      host,
+      'printf "a 1\\nb\\r\\nc" > /etc/theirs.conf; chown daemon:adm /etc/theirs.conf; chmod 640 /etc/theirs.conf',
+    )
+    const path = '/etc/theirs.conf'
+    const declare = (): void => {
+      edit({ path, line: 'a 2', replaces: 'a ' })
+      edit({ path, block: { name: 'key', content: secret('token') }, position: 'top' })
+      edit({ path, line: 'c', ensure: 'absent' })
+    }
+    await convergeAsPlanned(host, declare, SECRET)
+    const text = `# begin keelson key\n${SECRET.secrets.token}\n# end keelson key\na 2\nb\r`
+    assert.is(await sshOk(host, `cat ${path}`), text)
+    assert.is(await sshOk(host, `stat -c '%a %U:%G' ${path}`), '640 daemon:adm\n')
+    await sshOk(host, `sed -i 's/^a 2/a 3/' ${path}`)
+    const { plan } = await convergeAsPlanned(host, declare, SECRET)
+    assert.equal(changeOf(plan, `edit:${path} a`).fields, [
+      { field: 'line', form: 'value', before: 'a 3', after: 'a 2' },
+    ])
+    assert.is(changeOf(plan, `edit:${path} a`).cause, 'drift')
+  })
+
+  on('a command runs when its check says no, as its account, and is undone when no longer declared', async () => {
+    const declare = (): void =>
+      void command({
+        name: 'a token file',
+        check: 'grep -q . /var/tmp/token',
+        apply: 'umask 077; cat > /var/tmp/token',
+        undo: 'rm /var/tmp/token',
+        user: 'daemon',
+        input: secret('token'),
+      })
+    await convergeAsPlanned(host, declare, SECRET)
+    assert.is(
+      await sshOk(host, 'stat -c "%a %U" /var/tmp/token; cat /var/tmp/token'),
+      `600 daemon\n${SECRET.secrets.token}`,
+    )
+  })
+
+  on('a command whose check still says no after it ran has failed', async () => {
+    const declare = (): void => void command({ name: 'nothing', check: 'false', apply: 'true' })
+    const report = await convergeOn(host, declare, SCOPED)
+    assert.is(changeOf(report, 'command:nothing').failure?.phase, 'verify')
+  })
+
+  on('an opaque command runs with each converge, and every plan says so', async () => {
+    const declare = (): void => void command({ name: 'count', opaque: true, apply: 'echo x >> /var/tmp/count' })
+    for (const expected of ['x\n', 'x\nx\n']) {
+      const { certainty, cause } = changeOf(await planOn(host, declare, SCOPED), 'command:count')
+      assert.equal([certainty, cause], ['opaque', 'intent'])
+      const report = await convergeOn(host, declare, SCOPED)
+      assert.is(changeOf(report, 'command:count').outcome, 'changed')
+      assert.is(await sshOk(host, 'cat /var/tmp/count'), expected)
+    }
+  })
+
+  on(
+    'what is no longer declared goes when Keelson made it, and stays when it was there before or holds data',
+    async () => {
+      await sshOk(host, 'echo old > /etc/before')
+      await convergeAsPlanned(host, () => void file({ path: '/etc/before', content: 'new\n' }), SCOPED)
+      const { secrets } = SECRET
+      const declare = (): void => void group({ name: 'crew' })
+      const removals = (await planOn(host, declare, { secrets })).changes.filter(({ kind }) => kind === 'remove')
+      const { plan } = await convergeAsPlanned(host, declare, { secrets, allowRemove: removals.length })
+      assert.is(changeOf(plan, 'file:/etc/before').kind, 'forget')
+      assert.is(changeOf(plan, 'directory:/srv/app').kind, 'forget')
+      assert.is(changeOf(plan, 'command:count').kind, 'forget')
+      assert.is(await sshOk(host, 'cat /etc/before; ls /srv; ls /etc/key /var/tmp/token 2>&1 | wc -l'), 'new\napp\n2\n')
+      // The line took the place of one that was there; the block was ours.
+      assert.is(await sshOk(host, 'cat /etc/theirs.conf'), 'a 2\nb\r')
+    },
+  )
+}
+
+test.run()
