@@ -335,7 +335,7 @@ class Bookkeeping {
   readonly #survey: Survey
   readonly #run: string
   readonly #ledger: Ledger
-  readonly #begun: Item[] = []
+  readonly #begun = new Set<Ref>()
   digest: string
 
   constructor(survey: Survey, run: string) {
@@ -349,7 +349,7 @@ class Bookkeeping {
   /** Ledger text with the items pending; from here on that is what the host has. */
   begin(items: readonly Item[]): string {
     for (const item of items) {
-      this.#begun.push(item)
+      this.#begun.add(item.plan.ref)
       const entry = this.#entry(item)
       if (entry !== undefined) this.#ledger.entries[item.plan.ref] = { ...entry, pending: true }
     }
@@ -364,7 +364,8 @@ class Bookkeeping {
       if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
       if (item.desired === null) delete this.#ledger.entries[ref]
       else {
-        const { pending: _, ...entry } = this.#ledger.entries[ref] ?? this.#entry(item)!
+        // What was begun has its entry, made from the reading it was begun with.
+        const { pending: _, ...entry } = this.#begun.has(ref) ? this.#ledger.entries[ref]! : this.#entry(item)!
         this.#ledger.entries[ref] = entry
       }
     }

@@ -112,6 +112,8 @@ type Wishes = {
   purge: string[]
   hold: string[]
   unhold: string[]
+  /** Whose hold, if there is one, outlives the transaction. */
+  leave: string[]
 }
 
 /** Packages that are there already are not named to apt, or it would upgrade them. */
@@ -129,6 +131,7 @@ function wishesOf(changes: readonly Change<AptPackageState>[]): Wishes {
     purge: changes.flatMap(({ name, after }) => (after?.status === 'purged' ? [name] : [])),
     hold: holding(true),
     unhold: holding(false),
+    leave: toInstall.filter(({ after }) => after?.hold === undefined).map(({ name }) => name),
   }
 }
 
@@ -172,8 +175,16 @@ no package to install for:" $missing "- correct the name, add its source, or for
 # Fails for what is essential, with apt's words.
 plan() { planned=$(apt -s --fix-broken --allow-change-held-packages --allow-downgrades "$@" 2>&1); }
 named() { printf '%s\\n' "$planned" | sed -n "s/^\\($1\\) \\([^ ]*\\).*/\\2/p" | sort -u; }
+# Old lists, or a package unpacked without what it needs: apt mends that only when nothing else is asked of it.
+heal() {
+  [ "$updated" = yes ] || update
+  apt-get -q check >/dev/null 2>&1 || { plan install && perform install; }
+}
 transact() {
-  plan "$@" || { [ "$updated" = yes ] || update; plan "$@" || fail "$planned"; }
+  plan "$@" || { heal && plan "$@"; } || fail "$planned"
+  perform "$@"
+}
+perform() {
   extra=$(named 'Remv\\|Purg' | grep -vxF "$gone" || :)
   [ -z "$extra" ] || fail "this would also remove" $extra "- declare them with ensure: 'absent' if that is meant"
   extra=$(apt-mark showhold | grep -vxF "$asked" | grep -xF "$(named 'Inst\\|Remv\\|Purg')" || :)
@@ -187,13 +198,14 @@ function transaction(changes: readonly Change<AptPackageState>[]): Step[] {
   return [{ title: titleOf(wishes), timeoutMs: 3_600_000, run: `${APT}${transactionText(wishes)}` }]
 }
 
-function transactionText({ install, generous, gone, purge, hold, unhold }: Wishes): string {
+function transactionText({ install, generous, gone, purge, hold, unhold, leave }: Wishes): string {
   const words = [...install, ...gone.map((name) => `${name}-`)]
   const names = [...install, ...generous].map((word) => word.replace(/=.*/, ''))
   // Apt shows a name with its own architecture without it, so only plain names can be compared.
   const plain = names.filter((name) => !name.includes(':'))
   return [
     sh`gone=${gone.join('\n')} asked=${[...names, ...gone].join('\n')}`,
+    ...(leave.length === 0 ? [] : [sh`held=$(apt-mark showhold ${leave})`]),
     "# An earlier run, or somebody's, was cut off in the middle. What cannot be configured, apt speaks of.",
     '[ -z "$(dpkg --audit)" ] || patiently dpkg --configure -a || :',
     ...(names.length === 0 ? [] : [FRESH]),
@@ -201,6 +213,8 @@ function transactionText({ install, generous, gone, purge, hold, unhold }: Wishe
     ...(generous.length === 0 ? [] : [sh`transact --install-recommends install ${generous}`]),
     ...(words.length === 0 ? [] : [sh`transact --no-install-recommends install ${words}`]),
     ...(purge.length === 0 ? [] : [sh`transact purge ${purge}`]),
+    // Apt releases what it is told to install by name.
+    ...(leave.length === 0 ? [] : ['[ -z "$held" ] || patiently apt-mark hold $held || fail "apt-mark: $said"']),
     ...(unhold.length === 0 ? [] : [`${sh`patiently apt-mark unhold ${unhold}`} || fail "apt-mark: $said"`]),
     ...(hold.length === 0 ? [] : [`${sh`patiently apt-mark hold ${hold}`} || fail "apt-mark: $said"`]),
   ].join('\n')

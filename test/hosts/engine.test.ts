@@ -126,6 +126,19 @@ test('what was there before Keelson is forgotten and not removed, whether it was
   assert.is(await listing(), 'a\nb\nc\n')
 })
 
+test('what is declared otherwise and is so already is noted, once', async () => {
+  await convergeAsPlanned(host, files('a'))
+  await sshOk(host, `echo other > ${play('a')}`)
+  const { plan } = await convergeAsPlanned(host, () => {
+    directory({ path: '/srv/play' })
+    file({ path: play('a'), content: 'other\n' })
+  })
+  assert.equal(
+    plan.changes.map(({ kind, ref }) => `${kind} ${ref}`),
+    [`adopt file:${play('a')}`],
+  )
+})
+
 test('five removals need no word', async () => {
   await convergeOn(host, files(...numbered(8)))
   await convergeOn(host, files(...numbered(3)))
