@@ -40,14 +40,14 @@ for (const host of hosts) {
   on('another text for what is done already is noted and not run', async () => {
     const { plan } = await convergeAsPlanned(
       host,
-      () => void command({ name: 'mark', check: 'test -s /srv/mark', apply: 'touch /srv/never' }),
+      () => void command({ name: 'mark', check: 'test -s /srv/mark', apply: 'echo y >> /srv/mark' }),
       SCOPED,
     )
     assert.equal(
       plan.changes.map(({ kind }) => kind),
       ['adopt'],
     )
-    assert.is((await ssh(host, 'ls /srv/never')).exit, 2)
+    assert.is(await lines('/srv/mark'), '1\n')
   })
 
   on('it runs as its user, in its folder, with its variables and its input', async () => {
@@ -68,10 +68,11 @@ for (const host of hosts) {
     await sshOk(host, 'rm /srv/mark')
     const { plan } = await convergeAsPlanned(
       host,
-      () => void command({ name: 'mark', check: 'test -e /srv/mark', apply: 'echo x >> /srv/mark' }),
+      () => void command({ name: 'mark', check: 'test -s /srv/mark', apply: 'echo y >> /srv/mark' }),
       SCOPED,
     )
     assert.is(changeOf(plan, 'command:mark').cause, 'drift')
+    assert.is(await sshOk(host, 'cat /srv/mark'), 'y\n')
   })
 
   on('one that says it went well, and whose check still says no, is a failure', async () => {
