@@ -7,6 +7,7 @@ import type * as AjvPackage from 'ajv'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import type { Validate } from '../engine/evaluate.ts'
 import type { AnyType } from '../engine/resource.ts'
+import { groupBy } from '../engine/group.ts'
 import type { JsonSchema } from '../engine/schema.ts'
 import { readCached, writeCached } from './cache.ts'
 import { COMMON_KEYS } from './declare.ts'
@@ -68,22 +69,39 @@ function compile(schema: JsonSchema): string {
 
 export const validateProps: Validate = (type: AnyType, props) => schemaProblems(type.schema, props, COMMON_KEYS)
 
-/** Inside an anyOf every branch complains; its own line says it better unless one branch got further than the others. */
+/**
+ * Inside an anyOf every branch complains; its own line says it better, unless one branch is plainly the one that was
+ * meant: the only one for this kind of value, or one that got further than the others.
+ */
 function worthTelling(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')
-  const isInside = ({ schemaPath }: ErrorObject): boolean =>
-    unions.some((union) => schemaPath.startsWith(`${union.schemaPath}/`))
-  const depth = ({ instancePath }: ErrorObject): number => instancePath.split('/').length
+  const meant = new Map(unions.map((union) => [union, meantBy(union, errors)]))
   return errors.filter((error) => {
-    if (unions.includes(error)) {
-      return !errors.some(
-        (inner) =>
-          isInside(inner) && inner.schemaPath.startsWith(`${error.schemaPath}/`) && depth(inner) > depth(error),
-      )
-    }
-    if (!isInside(error)) return true
-    return unions.some((union) => error.schemaPath.startsWith(`${union.schemaPath}/`) && depth(error) > depth(union))
+    const around = unions.filter((union) => isInside(error, union))
+    if (!around.every((union) => meant.get(union)?.includes(error) === true)) return false
+    return (meant.get(error) ?? []).length === 0
   })
+}
+
+/** Complaints of the branch of a union that was meant; none where that cannot be told. */
+function meantBy(union: ErrorObject, errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const branches = groupBy(
+    errors.filter((error) => isInside(error, union)),
+    ({ schemaPath }) => schemaPath.slice(union.schemaPath.length + 1).split('/')[0],
+  )
+  const isOtherKind = ({ keyword, instancePath }: ErrorObject): boolean =>
+    keyword === 'type' && instancePath === union.instancePath
+  const fitting = [...branches.values()].filter((branch) => !branch.some(isOtherKind))
+  if (fitting.length === 1) return fitting.flat()
+  return fitting.flat().filter((error) => depthOf(error) > depthOf(union))
+}
+
+function isInside({ schemaPath }: ErrorObject, union: ErrorObject): boolean {
+  return schemaPath.startsWith(`${union.schemaPath}/`)
+}
+
+function depthOf({ instancePath }: ErrorObject): number {
+  return instancePath.split('/').length
 }
 
 function sentenceFor(error: ErrorObject, more: readonly string[]): string {

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { type Catalog, type CatalogHost, type CatalogResource, formatSource, type Source } from './catalog.ts'
+import { groupBy } from './group.ts'
 import { type AnyType, type Json, labelOf, type Ref, refOf } from './resource.ts'
 
 /** One call of a resource function: props as the recipe wrote them. */
@@ -185,23 +186,20 @@ function merge(known: CatalogResource, again: CatalogResource): void {
   known.protect ||= again.protect
 }
 
+/** Two resources that claim one thing, or several: one mistake for each two. */
 function conflicts(resources: readonly CatalogResource[]): Diagnostic[] {
   const owners = new Map<string, CatalogResource>()
-  return resources.flatMap((resource) =>
-    resource.claims.flatMap((claim): Diagnostic[] => {
+  return resources.flatMap((resource) => {
+    const taken = resource.claims.flatMap((claim) => {
       const owner = owners.get(claim)
-      if (owner === undefined) {
-        owners.set(claim, resource)
-        return []
-      }
-      return [
-        {
-          message: `${labelOf(resource.ref)} and ${labelOf(owner.ref)} both claim ${claim.replace(':', ' ')}`,
-          source: resource.source,
-          also: [owner.source],
-          next: 'only one resource may have it: take it away from one of them',
-        },
-      ]
-    }),
-  )
+      if (owner === undefined) owners.set(claim, resource)
+      return owner === undefined ? [] : [{ claim: claim.replace(':', ' '), owner }]
+    })
+    return [...groupBy(taken, ({ owner }) => owner)].map(([owner, both]): Diagnostic => ({
+      message: `${labelOf(resource.ref)} and ${labelOf(owner.ref)} both claim ${both.map(({ claim }) => claim).join(', ')}`,
+      source: resource.source,
+      also: [owner.source],
+      next: 'only one resource may have it: take it away from one of them',
+    }))
+  })
 }

@@ -12,10 +12,15 @@ import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 const LIB = new URL('../../lib/index.ts', import.meta.url).href
 const NAMES = 'aptPackage, command, directory, file, inventory, nginxSnippet, nginxVhost, service, site, ufwRule, unit'
 
+const folders = new Set<string>()
+process.once('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
+
 /** Line of site.ts on which a role's text begins. */
 export const ROLE_LINE = 4
 
-export type Place = Partial<Pick<SandboxHost, 'os' | 'address' | 'port' | 'user' | 'identityFile' | 'hostKey'>>
+export type Place = Partial<Pick<SandboxHost, 'os' | 'address' | 'port' | 'identityFile' | 'hostKey'>> & {
+  user?: string
+}
 
 /**
  * Writes a site.ts whose hosts all carry one role. It is removed when this process ends.
@@ -25,7 +30,7 @@ export type Place = Partial<Pick<SandboxHost, 'os' | 'address' | 'port' | 'user'
  */
 export function writeSite(hosts: { [name: string]: Place }, role: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'keelson-site-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.add(folder)
   const entries = Object.entries(hosts).map(([name, { os, address, port, user, identityFile, hostKey }]) => [
     name,
     { os, address, port, user, identityFile, hostKey, server: 'CX22', roles: ['all'] },
