@@ -45,6 +45,8 @@ export const absolutePath = {
   maxLength: 4095,
   pattern: '^/$|^(/(?!\\.{1,2}(/|$))[^/\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]{1,255})+$',
 } as const
+/** Absolute path of something that can be made and taken away: not the root. */
+export const entryPath = { ...absolutePath, pattern: absolutePath.pattern.replace('^/$|', '') } as const
 /** Login or group name as Debian's adduser and shadow accept it without force. */
 export const accountName = { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,30}[$]?$' } as const
 /** Octal permission text, `'0640'`; three or four digits. */

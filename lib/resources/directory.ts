@@ -12,7 +12,7 @@ import {
   Unknown,
   type Wanted,
 } from '../engine/resource.ts'
-import { absolutePath, accountName, ensure, fileMode } from '../engine/schema.ts'
+import { entryPath, accountName, ensure, fileMode } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
 import { changeRights, fieldsOf, fullMode, parsePaths, type PathState, pathNeeds, readPaths } from './paths.ts'
 
@@ -51,7 +51,7 @@ export const directory: ResourceType<Directory, DirectoryState> = {
     additionalProperties: false,
     required: ['path'],
     properties: {
-      path: absolutePath,
+      path: entryPath,
       owner: accountName,
       group: accountName,
       mode: fileMode,

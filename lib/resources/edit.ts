@@ -13,7 +13,7 @@ import {
   type Step,
   Unknown,
 } from '../engine/resource.ts'
-import { absolutePath, ensure, textValue } from '../engine/schema.ts'
+import { entryPath, ensure, textValue } from '../engine/schema.ts'
 import { raw, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
 import { EDIT_AWK, found, recordOf, type Wish } from './edit/lines.ts'
@@ -75,7 +75,7 @@ export const edit: ResourceType<Edit, EditState> = {
     additionalProperties: false,
     required: ['path'],
     properties: {
-      path: absolutePath,
+      path: entryPath,
       line: fileLine,
       replaces: fileLine,
       block: {

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
 import type { Context, FieldChange, Output, ResourceType, Step } from '../engine/resource.ts'
-import { absolutePath, accountName, ensure, fileMode, textValue } from '../engine/schema.ts'
+import { accountName, entryPath, ensure, fileMode, textValue } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
 import {
@@ -68,7 +68,7 @@ export const file: ResourceType<File, FileState> = {
     additionalProperties: false,
     required: ['path'],
     properties: {
-      path: absolutePath,
+      path: entryPath,
       content: textValue,
       source: { type: 'string', minLength: 1 },
       owner: accountName,
@@ -151,7 +151,7 @@ function sha256(bytes: Uint8Array | string): string {
 }
 
 function readFiles(paths: readonly string[]): string {
-  // Names cannot hold a newline (absolutePath), so sha256sum's lines are whole; --zero keeps it from escaping.
+  // Names cannot hold a newline (entryPath), so sha256sum's lines are whole; --zero keeps it from escaping.
   return `${readPaths(paths)}
 set --
 for f in ${paths.map(quote).join(' ')}; do if [ -f "$f" ] && [ ! -L "$f" ]; then set -- "$@" "$f"; fi; done

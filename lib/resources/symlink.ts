@@ -1,9 +1,10 @@
 /**
  * A symbolic link. Read with find(1); replaced by rename, so that it points somewhere at every instant.
  */
+import { dirname, resolve } from 'node:path'
 import { byField } from '../engine/diff.ts'
 import type { ResourceType, Step } from '../engine/resource.ts'
-import { absolutePath, ensure, oneLine } from '../engine/schema.ts'
+import { entryPath, ensure, oneLine } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
 import { fieldsOf, parsePaths, type PathState, pathNeeds, readPaths } from './paths.ts'
 
@@ -30,10 +31,13 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
     type: 'object',
     additionalProperties: false,
     required: ['path'],
-    properties: { path: absolutePath, target: { ...oneLine, maxLength: 4095 }, force: { type: 'boolean' }, ensure },
+    properties: { path: entryPath, target: { ...oneLine, maxLength: 4095 }, force: { type: 'boolean' }, ensure },
   },
   name: ({ path }) => path,
-  check: ({ target, ensure: presence }) => (target === undefined && presence !== 'absent' ? ['target is missing'] : []),
+  check: ({ path, target, ensure: presence }) => [
+    ...(target === undefined && presence !== 'absent' ? ['target is missing'] : []),
+    ...(target !== undefined && resolve(dirname(path), target) === path ? ['target is the link itself'] : []),
+  ],
   desired: ({ target = '', force, ensure: presence }) =>
     presence === 'absent' ? null : { kind: 'link', target, force },
   needs: (path) => pathNeeds(path),
