@@ -6,15 +6,17 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { once } from 'node:events'
 
 type Direction = 'toHost' | 'toClient'
+/** Connections are reset, or fall silent without being closed. */
+type Break = 'reset' | 'blackhole'
 
 export type Line = {
   /** Round-trip time in milliseconds: half of it per direction, one and a half until the host sees a connection. */
   latencyMs?: number
   /**
    * Breaks the line, once, when exactly `count` bytes have passed in `direction`, counted over all connections. Every
-   * connection then open is reset, or falls silent without being closed; later ones are whole.
+   * connection then open is broken; later ones are whole.
    */
-  cutAfterBytes?: { direction: Direction; count: number; how: 'reset' | 'blackhole' }
+  cutAfterBytes?: { direction: Direction; count: number; how: Break }
 }
 
 export type Proxy = {
@@ -24,6 +26,8 @@ export type Proxy = {
   readonly bytes: Readonly<Record<Direction, number>>
   /** How many connections were taken so far. */
   readonly connections: () => number
+  /** Breaks every open connection now; later ones are whole. */
+  cut: (how: Break) => void
   /** Ends every connection and the proxy itself. */
   close(): Promise<void>
 }
@@ -45,6 +49,7 @@ export async function openProxy(target: { address: string; port: number }, line:
     port: portOf(server),
     bytes: meter.bytes,
     connections: () => meter.connections,
+    cut: (how) => breakAll(meter.links, how),
     close: () => closeAll(server, meter),
   }
 }
@@ -85,12 +90,16 @@ function createMeter({ cutAfterBytes: cut }: Line): Meter {
     write(part)
     if (!due || bytes[direction] < cut.count) return
     cutDone = true
-    for (const link of links) {
-      if (cut.how === 'reset') link.reset()
-      else link.silent = true
-    }
+    breakAll(links, cut.how)
   }
   return { bytes, connections: 0, links, admit }
+}
+
+function breakAll(links: ReadonlySet<Link>, how: Break): void {
+  for (const link of links) {
+    if (how === 'reset') link.reset()
+    else link.silent = true
+  }
 }
 
 function openLink(client: Socket, target: { address: string; port: number }, latencyMs: number, meter: Meter): void {

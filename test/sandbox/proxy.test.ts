@@ -4,11 +4,11 @@ import type { Server, Socket } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openProxy } from '../../lib/sandbox/proxy.ts'
-import type { Line } from '../../lib/sandbox/proxy.ts'
+import type { Line, Proxy } from '../../lib/sandbox/proxy.ts'
 
 const test = suite('sandbox proxy')
 
-type Peers = { client: Socket; host: Socket; bytes: Readonly<Record<'toHost' | 'toClient', number>> }
+type Peers = { client: Socket; host: Socket; bytes: Proxy['bytes']; cut: Proxy['cut'] }
 
 /** A client connected through a proxy to a host of our own, both ends in hand. */
 async function withLine(line: Line, work: (peers: Peers, again: () => Promise<Peers>) => Promise<void>): Promise<void> {
@@ -21,7 +21,7 @@ async function withLine(line: Line, work: (peers: Peers, again: () => Promise<Pe
     const client = connect({ host: proxy.address, port: proxy.port, noDelay: true })
     const host = await accepted
     for (const socket of [client, host]) socket.on('error', () => undefined)
-    return { client, host, bytes: proxy.bytes }
+    return { client, host, bytes: proxy.bytes, cut: proxy.cut }
   }
   try {
     await work(await open(), open)
@@ -131,6 +131,19 @@ test('cuts once: a connection made afterwards is whole', async () => {
     const second = await again()
     second.client.write('whole')
     assert.is((await receive(second.host, 5)).toString(), 'whole')
+  })
+})
+
+test('cuts when it is told to, and a connection made afterwards is whole', async () => {
+  await withLine({}, async ({ client, host, cut }, again) => {
+    client.write('ab')
+    await receive(host, 2)
+    const ends = Promise.all([errorOf(client), errorOf(host)])
+    cut('reset')
+    assert.equal(await ends, ['ECONNRESET', 'ECONNRESET'])
+    const second = await again()
+    second.client.write('cd')
+    assert.is((await receive(second.host, 2)).toString(), 'cd')
   })
 })
 
