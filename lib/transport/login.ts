@@ -10,8 +10,9 @@ import type { Route } from './route.ts'
 /** How long the host may take for one answer of the handshake or login. */
 const ANSWER_TIMEOUT_MS = 20_000
 
-/** A dead link is noticed after three unanswered ones. */
-const KEEPALIVE_MS = 15_000
+/** A dead link is noticed when four went unanswered: half a minute at most, of the two that a run waits for its client. */
+const KEEPALIVE_MS = 5000
+const KEEPALIVES = 4
 
 /** What ssh2 1.17.0 can verify. SHA-1 signatures (ssh-rsa) are left out. */
 const HOST_KEY_ALGORITHMS: ServerHostKeyAlgorithm[] = [
@@ -82,6 +83,7 @@ class Attempt {
       // Own timer: a person may take long over a passphrase.
       readyTimeout: 0,
       keepaliveInterval: KEEPALIVE_MS,
+      keepaliveCountMax: KEEPALIVES,
       algorithms: { serverHostKey: hostKeyAlgorithms(trust, HOST_KEY_ALGORITHMS) },
       // Without a verifier ssh2 accepts any key.
       hostVerifier: (shown: Buffer) => {
