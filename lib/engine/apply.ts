@@ -12,14 +12,20 @@ import {
   followText,
   handOverText,
   launchText,
+  NOT_STARTED,
+  OVER,
+  PATIENCE_S,
   type RunFile,
   unitOf,
+  WHOLE,
   workerProgram,
 } from './program.ts'
 import { type Answer, framedProgram, parseFrames, type Section } from './read.ts'
 
 /** How long the client tries to come back, in milliseconds between attempts; the worker waits longer than their sum. */
 const RETRY_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, 30_000]
+/** A connection that held this long was a good one: what broke it is no reason to give up the sooner. */
+const STEADY_MS = 60_000
 
 export type TaskEvent =
   | { event: 'start'; task: number }
@@ -65,29 +71,34 @@ export class Run {
    * Runs one stage, starting the worker for the first, and reads the host again when it has ended: one trip.
    *
    * @returns The answers to `sections`.
-   * @throws {Locked | Stale | HostError} Nothing of this stage was applied.
+   * @throws {Locked | Stale | HostError} Nothing of this stage was applied, or the worker was killed in it.
    */
   async stage(
     files: readonly RunFile[],
     onEvent: (event: TaskEvent) => void,
     sections: readonly Section[],
   ): Promise<Map<string, Answer>> {
-    const { id, mark } = this.#options
-    const start = await this.#startText(files)
-    this.#stage += 1
+    const { id, mark, signal } = this.#options
+    const start = await this.#start(files)
     const events = new Events(onEvent)
     const tail = framedProgram(sections, mark)
-    const follow = (): string => followText(id, this.#stage, this.#seen + 1)
-    const output = await this.#attend(
-      `${start.text}set +e\n${follow()}${tail}`,
-      () => `${follow()}${tail}`,
-      start.input,
-      events,
-    )
-    this.#finishEvents(events)
+    const stderr = await this.persist(async (connection) => {
+      events.restart()
+      const follow = events.ended ? OVER : followText(id, this.#stage, this.#seen + events.count + 1)
+      const begin = events.count === 0 && !start.isOver() ? start : undefined
+      const result = await connection.run(`${begin?.text ?? ''}${follow}${tail}`, {
+        ...(begin === undefined ? {} : { input: begin.input }),
+        ...(signal === undefined ? {} : { signal }),
+        onStdout: (chunk) => events.feed(chunk),
+      })
+      if (result.exit === NOT_STARTED) throw notStarted(this.#stage, result.stderr)
+      return result.stderr
+    })
+    this.#seen += events.count
+    this.#judge(events)
     return parseFrames(
-      output.rest,
-      output.stderr,
+      events.rest(),
+      stderr,
       mark,
       sections.map(({ name }) => name),
     )
@@ -95,11 +106,10 @@ export class Run {
 
   /** The last stage: the worker writes the ledger and ends. @throws {HostError} When the ledger is not as sent. */
   async finish(files: readonly RunFile[], ledger: string): Promise<void> {
-    const start = await this.#startText(files)
-    this.#stage += 1
-    const connection = await this.#options.connection()
-    const text = `${start.text}set +e\n${awaitEndText(this.#options.id)}`
-    const { stdout, stderr } = await connection.run(text, { input: start.input })
+    const start = await this.#start(files)
+    // A worker that had it before the line broke has ended by now, and then it cannot be handed over again.
+    const text = `(${start.text})\n${awaitEndText(this.#options.id)}`
+    const { stdout, stderr } = await this.persist((connection) => connection.run(text, { input: start.input }))
     const digest = createHash('sha256').update(ledger).digest('hex')
     if (stdout.toString().startsWith(digest)) return
     throw new HostError('the run was not recorded on the host', {
@@ -115,51 +125,43 @@ export class Run {
     await connection.run(dismissText(this.#options.id), { timeoutMs: 10_000 })
   }
 
-  async #startText(files: readonly RunFile[]): Promise<{ text: string; input: Buffer }> {
-    const { id, who } = this.#options
-    const first = this.#stage === 0
-    const all = first ? [{ name: 'worker', data: workerProgram(id, who) }, ...files] : files
-    return { text: first ? launchText(id) : handOverText(id, this.nextStage), input: await archive(all) }
-  }
-
-  /** Runs a program that prints events and then a reading; after a lost connection goes on with `again`. */
-  async #attend(
-    program: string,
-    again: () => string,
-    input: Buffer | undefined,
-    events: Events,
-  ): Promise<{ rest: Buffer; stderr: string }> {
+  /**
+   * Does work that may be done again, again after each lost connection.
+   *
+   * @throws {ConnectionLost} When the host cannot be reached any more; the worker goes on without this client.
+   */
+  async persist<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const pauses = new Pauses()
     let connection = await this.#options.connection()
-    let next: { program: string; input?: Buffer } = { program, ...(input === undefined ? {} : { input }) }
     for (;;) {
+      const began = performance.now()
       try {
-        events.restart()
-        const { signal } = this.#options
-        const result = await connection.run(next.program, {
-          ...(next.input === undefined ? {} : { input: next.input }),
-          ...(signal === undefined ? {} : { signal }),
-          onStdout: (chunk) => events.feed(chunk),
-        })
-        if (result.exit === 99)
-          throw new HostError('the run could not be started', {
-            said: result.stderr,
-            next: 'nothing was changed by it',
-          })
-        return { rest: events.rest(), stderr: result.stderr }
+        return await work(connection)
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error
-        this.#seen += events.count
-        connection = await this.#reconnect(connection, error)
-        next = { program: again() }
+        if (performance.now() - began > STEADY_MS) pauses.restart()
+        connection = await this.#reconnect(connection, error, pauses)
       }
     }
   }
 
-  async #reconnect(lost: Connection, error: ConnectionLost): Promise<Connection> {
+  async #start(files: readonly RunFile[]): Promise<Start> {
+    const { id, who } = this.#options
+    const first = this.#stage === 0
+    const all = first ? [{ name: 'worker', data: workerProgram(id, who) }, ...files] : files
+    const text = first ? launchText(id) : handOverText(id, this.nextStage)
+    this.#stage += 1
+    const input = await archive([...all, WHOLE])
+    const began = performance.now()
+    return { text, input, isOver: () => performance.now() - began > PATIENCE_S * 1000 }
+  }
+
+  async #reconnect(lost: Connection, error: ConnectionLost, pauses: Pauses): Promise<Connection> {
+    const { signal } = this.#options
     let because = error.message
-    for (const [attempt, wait] of RETRY_MS.entries()) {
-      this.#options.reconnecting(because, attempt + 1)
-      await delay(wait, undefined, this.#options.signal === undefined ? {} : { signal: this.#options.signal })
+    for (let wait = pauses.next(); wait !== undefined; wait = pauses.next()) {
+      this.#options.reconnecting(because, pauses.taken)
+      await delay(wait, undefined, signal === undefined ? {} : { signal })
       try {
         return await this.#options.connection(lost)
       } catch (failure) {
@@ -176,8 +178,7 @@ export class Run {
     )
   }
 
-  #finishEvents(events: Events): void {
-    this.#seen += events.count
+  #judge(events: Events): void {
     if (events.locked !== undefined) {
       throw new Locked(`this host is locked by ${holderText(events.locked)}`, {
         next: 'wait for it to end, then converge again; a plan needs no lock',
@@ -188,12 +189,42 @@ export class Run {
         next: 'plan again',
       })
     }
+    if (events.unrecorded !== undefined) {
+      throw new HostError('what the run was about to do could not be recorded on the host, so it was not done', {
+        said: events.unrecorded,
+        next: 'see that /var/lib/keelson can be written, then converge again',
+      })
+    }
     if (!events.ended) {
       throw new HostError(`the run ended before its stage did (${this.unit})`, {
         next: `journalctl -u ${this.unit} on the host may say why; converge again: it starts from what is there now`,
       })
     }
   }
+}
+
+/** What starts a stage, until it is too late for that: then the worker has ended, and this would be another run. */
+type Start = { text: string; input: Buffer; isOver: () => boolean }
+
+/** The pauses between attempts to come back, until there are none left. */
+class Pauses {
+  taken = 0
+
+  next(): number | undefined {
+    const pause = RETRY_MS[this.taken]
+    this.taken += 1
+    return pause
+  }
+
+  restart(): void {
+    this.taken = 0
+  }
+}
+
+function notStarted(stage: number, said: string): HostError {
+  return stage === 1
+    ? new HostError('the run could not be started', { said, next: 'nothing was changed by it' })
+    : new HostError('the run could not go on', { said, next: 'what was applied stays; converge again for the rest' })
 }
 
 /** `run 4 of ada@laptop since 16:59:02 UTC (keelson-4-ab12cd, commit 3f2c1ab)`, from what the holder left in `owner`. */
@@ -222,10 +253,11 @@ class Events {
   over = false
   #rest: Buffer[] = []
   readonly #said = new Map<number, string>()
-  /** Event lines since the last restart. */
+  /** Whole event lines so far. */
   count = 0
   locked: string | undefined
   moved = false
+  unrecorded: string | undefined
   ended = false
 
   constructor(onEvent: (event: TaskEvent) => void) {
@@ -237,7 +269,6 @@ class Events {
     this.#text = Buffer.alloc(0)
     this.over = false
     this.#rest = []
-    this.count = 0
   }
 
   feed(chunk: Buffer): void {
@@ -272,6 +303,9 @@ class Events {
         break
       case 'moved':
         this.moved = true
+        break
+      case 'unrecorded':
+        this.unrecorded = Buffer.from(first ?? '', 'base64').toString()
         break
       case 'end':
         this.ended = true

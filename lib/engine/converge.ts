@@ -163,11 +163,10 @@ class Session {
       skipDependents(left, done)
       const scope = new Set(left.map(({ plan }) => plan.ref).filter((ref) => !done.has(ref)))
       if (scope.size === 0) break
-      const next = await resurvey(await this.#connected(), survey, this.#survey, {
-        readings,
-        scope,
-        ...ledger.written(),
-      })
+      const before = survey
+      const next = await run.persist((connection) =>
+        resurvey(connection, before, this.#survey, { readings, scope, ...ledger.written() }),
+      )
       // What an earlier change brought in order by itself needs nothing any more.
       const open = new Set(next.items.map(({ plan }) => plan.ref))
       for (const ref of scope) if (!open.has(ref)) done.set(ref, { outcome: 'unchanged' })

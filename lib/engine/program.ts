@@ -6,8 +6,9 @@
  * runs the stage it was handed, appends events to a file, and then waits for the next stage on a fifo. It does not
  * need the client; when none comes back it ends by itself.
  *
- * Events, one a line: `locked WHO` · `moved ledger` · `start T` · `step T S` · `ok T` · `failed T EXIT` ·
- * `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `end STAGE`. T counts tasks of the stage from 0.
+ * Events, one a line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `start T` · `step T S` · `ok T` ·
+ * `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `end STAGE`. T counts tasks of the stage
+ * from 0.
  */
 import { LEDGER_PATH } from './facts.ts'
 import { PRELUDE } from './prelude.ts'
@@ -16,7 +17,7 @@ import { quote, sh } from './shell.ts'
 
 const RUN_ROOT = '/run/keelson'
 /** Seconds the worker waits for a client that went away after a stage. */
-const PATIENCE_S = 120
+export const PATIENCE_S = 120
 /** Seconds after which a client that has not come back may be replaced by another; between stages it needs one or two. */
 const AWAY_S = 5
 const STEP_TIMEOUT_MS = 600_000
@@ -24,6 +25,8 @@ const STEP_TIMEOUT_MS = 600_000
 const SAID_BYTES = 16_384
 /** Exit status by which a task says that the host is not as planned. */
 const STALE = 86
+/** Exit status of a program that could not start a run, or hand a stage to it. */
+export const NOT_STARTED = 99
 
 export type RunFile = { name: string; data: string | Uint8Array }
 
@@ -49,8 +52,10 @@ umask 022
 cd ${RUN_ROOT}/${id}
 ev() { printf '%s\\n' "$*" >> events; }
 exec 9>> ${RUN_ROOT}/lock
-# A holder that has nothing to do but wait for its client, and for some time, is let go.
+# A holder that has nothing to do but wait for its client is let go when that does not come back.
 take_over() {
+  [ -n "$(find ${RUN_ROOT} -mindepth 2 -maxdepth 2 -name waiting)" ] || return 1
+  ! flock -w ${AWAY_S} 9 || return 0
   for wait in $(find ${RUN_ROOT} -mindepth 2 -maxdepth 2 -name waiting ! -newermt '${AWAY_S} seconds ago'); do
     timeout 5 sh -c 'echo none > "$1"' sh "\${wait%waiting}next" || :
     flock -w 5 9 && return 0
@@ -65,16 +70,27 @@ fi
 printf '%s\\n' ${quote(who)} > ${RUN_ROOT}/owner
 # A run that is turned away leaves its events to its client, which may not have come to read them yet.
 trap 'rm -rf ${RUN_ROOT}/owner; [ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}' EXIT
-# What runs that were killed left behind: older than a minute, so that none is taken that is only just starting.
-for left in $(find ${RUN_ROOT} -mindepth 1 -maxdepth 1 -type d -mmin +1 ! -name loaded ! -name ${quote(id)} -printf '%f '); do
-  systemctl is-active --quiet "keelson-$left" || rm -rf "${RUN_ROOT}/$left"
+# What runs that were killed left behind. What may still be arriving, or waits to be read, has a minute.
+exec 8< ${RUN_ROOT}
+flock 8
+for left in $(find ${RUN_ROOT} -mindepth 1 -maxdepth 1 -type d ! -name loaded ! -name ${quote(id)} -printf '%f '); do
+  case $left in
+    .*) find "${RUN_ROOT}/$left" -maxdepth 0 -mmin +1 -exec rm -rf {} + ;;
+    *)
+      systemctl is-active --quiet "keelson-$left" ||
+        [ -n "$(find "${RUN_ROOT}/$left" -maxdepth 1 -name turned-away -mmin -1)" ] || rm -rf "${RUN_ROOT}/$left" ;;
+  esac
 done
+exec 8<&-
+# commit FILE DEST: DEST is as it was, or FILE, whatever happens.
 commit() {
-  mkdir -p -m 0700 /var/lib/keelson "\${2%/*}"
-  (umask 077; cat -- "$1" > "$2.new")
-  sync -- "$2.new"
-  mv -f -- "$2.new" "$2"
-  sync -- "\${2%/*}"
+  mkdir -p -m 0700 /var/lib/keelson "\${2%/*}" &&
+    (umask 077; cat -- "$1" > "$2.new") &&
+    sync -- "$2.new" &&
+    mv -f -- "$2.new" "$2" &&
+    sync -- "\${2%/*}" && return 0
+  rm -f -- "$2.new"
+  return 1
 }
 # What became of task $1, in $was; one that runs beside the others is waited for.
 outcome_of() {
@@ -147,9 +163,9 @@ export function stageFiles(
   const calls = tasks.map(({ after, beside }, index) => sh`task ${index} ${beside ? 'yes' : 'no'} ${[...after]}`)
   const stage = [
     `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
-    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; : > turned-away; finished=yes; else`,
-    `commit ./${number}/ledger ${LEDGER_PATH}`,
-    sh`commit ${`./${number}/record`} ${`/var/lib/keelson/runs/${ledger.run.name}`}`,
+    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; : > turned-away; finished=yes`,
+    `elif ! { ${commitText(number, ledger.run)}; } 2> complaint; then`,
+    'ev unrecorded "$(base64 -w0 complaint)"; : > turned-away; finished=yes; else :',
     ...calls,
     'fi',
     '',
@@ -164,17 +180,15 @@ export function stageFiles(
 
 /** The last thing a worker does: the confirmed ledger and the run's record, then it ends. */
 export function finishFiles(number: number, ledger: string, run: RunFile): RunFile[] {
-  const stage = [
-    `commit ./${number}/ledger ${LEDGER_PATH}`,
-    sh`commit ${`./${number}/record`} ${`/var/lib/keelson/runs/${run.name}`}`,
-    'finished=yes',
-    '',
-  ].join('\n')
   return [
-    { name: `${number}/stage`, data: stage },
+    { name: `${number}/stage`, data: `${commitText(number, run)}\nfinished=yes\n` },
     { name: `${number}/ledger`, data: ledger },
     { name: `${number}/record`, data: run.data },
   ]
+}
+
+function commitText(number: number, run: RunFile): string {
+  return `commit ./${number}/ledger ${LEDGER_PATH} && ${sh`commit ${`./${number}/record`} ${`/var/lib/keelson/runs/${run.name}`}`}`
 }
 
 function taskFiles(folder: string, { steps, unmoved }: TaskProgram): RunFile[] {
@@ -212,44 +226,75 @@ function stepFiles(folder: string, step: Step): RunFile[] {
   ]
 }
 
-/** Starts a run: its files come as a tar archive on stdin. */
+/** Last in an archive: where it is there, so is all the rest. A tar that was cut off between two files is none to tar(1). */
+export const WHOLE: RunFile = { name: 'whole', data: '' }
+
+/**
+ * Starts a run: its files come as a tar archive on stdin, `WHOLE` last. A client that does not know whether this
+ * arrived sends it again: the first that is whole starts the run, later ones find it started.
+ */
 export function launchText(id: string): string {
-  const unit = unitOf(id)
-  return `set -eu
-umask 077
-mkdir -p -m 0700 ${RUN_ROOT}
-mkdir -m 0700 ${RUN_ROOT}/${id}
-cd ${RUN_ROOT}/${id}
-tar -xf - --no-same-owner
-mkfifo next
-: > events
-systemd-run --quiet --collect --unit=${unit} --description='Keelson run ${id}' --property=Type=exec -- /bin/sh ${RUN_ROOT}/${id}/worker
-`
+  const start = sh`systemd-run --quiet --collect --unit=${unitOf(id)} --description=${`Keelson run ${id}`} --property=Type=exec`
+  return `mkdir -p -m 0700 ${RUN_ROOT}
+${arrivalText(`if [ ! -e ${id} ]; then
+  mkfifo "$new/next"
+  : > "$new/events"
+  mv -T "$new" ${id}
+  ${start} -- /bin/sh ${RUN_ROOT}/${id}/worker 8<&- || { rm -rf ${id}; exit 1; }
+fi`)}`
 }
 
-/** Hands the next stage to a waiting worker: its files come as a tar archive on stdin. */
+/** Hands the next stage to a waiting worker, as `launchText` does the first. */
 export function handOverText(id: string, stage: number): string {
+  return arrivalText(`[ -d ${id} ] || { echo 'the run is over: its client stayed away too long' >&2; exit 1; }
+if [ ! -e ${id}/handed-${stage} ]; then
+  mv -T "$new/${stage}" ${id}/${stage}
+  : > ${id}/handed-${stage}
+  exec 8<&-
+  timeout ${PATIENCE_S} sh -c 'echo ${stage} > ${id}/next'
+fi`)
+}
+
+/**
+ * Unpacks stdin beside the runs, into `$new`, and does `rest` there, one client at a time. Exits with `NOT_STARTED` when
+ * that fails.
+ */
+function arrivalText(rest: string): string {
   return `set -eu
 umask 077
-cd ${RUN_ROOT}/${id} || { echo 'the run is over: its client stayed away too long' >&2; exit 1; }
-tar -xf - --no-same-owner
-timeout ${PATIENCE_S} sh -c 'echo ${stage} > next'
+cd ${RUN_ROOT}
+new=$(mktemp -d .XXXXXX)
+trap 'rm -rf "$new"; exit ${NOT_STARTED}' EXIT
+# Words to a client that is gone must not end this before it has cleaned up.
+trap '' PIPE
+tar -xf - --no-same-owner -C "$new" && [ -e "$new/${WHOLE.name}" ] || { echo 'it did not arrive whole' >&2; exit 1; }
+exec 8< .
+flock 8
+${rest}
+exec 8<&-
+rm -rf "$new"
+trap - EXIT PIPE
 `
 }
 
-/** Tells a waiting worker that no stage follows. */
+/** Tells a waiting worker that no stage follows; what one that was killed left is taken away. */
 export function dismissText(id: string): string {
   return `cd ${RUN_ROOT}/${id} 2>/dev/null || exit 0
+systemctl is-active --quiet ${unitOf(id)} || { rm -rf ${RUN_ROOT}/${id}; exit 0; }
 timeout 5 sh -c 'echo none > next'
 `
 }
+
+/** Parts events from what follows. */
+export const OVER = 'echo over\n'
 
 /**
  * Prints the run's events from line `from` on (counting from 1) until the stage ends or the worker does, then `over`.
  * The first line is `gone` when there is no such run.
  */
 export function followText(id: string, stage: number, from: number): string {
-  return `if cd ${RUN_ROOT}/${id} 2>/dev/null; then
+  return `set +e
+if cd ${RUN_ROOT}/${id} 2>/dev/null; then
   pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)
   # No such process, so that tail prints what is there and ends.
   [ "\${pid:-0}" != 0 ] || pid=2147483647
@@ -259,13 +304,13 @@ export function followText(id: string, stage: number, from: number): string {
 else
   echo gone
 fi
-echo over
-`
+${OVER}`
 }
 
 /** Waits until the worker has ended, then prints the SHA-256 of the ledger it left. */
 export function awaitEndText(id: string): string {
-  return `pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)
+  return `set +e
+pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)
 [ "\${pid:-0}" = 0 ] || tail -f -s 0.05 --pid="$pid" /dev/null
 sha256sum < ${LEDGER_PATH}
 `
