@@ -4,7 +4,7 @@ import type { AnyAuthMethod, Client, ServerHostKeyAlgorithm } from 'ssh2'
 import { LoginRefused, Unreachable } from './connection.ts'
 import type { TransportError } from './connection.ts'
 import { hostKeyAlgorithms, judgeHostKey } from './hostKey.ts'
-import type { Identities, Ssh2 } from './keys.ts'
+import type { Identities, Identity, Ssh2 } from './keys.ts'
 import type { Route } from './route.ts'
 
 /** How long the host may take for one answer of the handshake or login. */
@@ -28,11 +28,11 @@ const HOST_KEY_ALGORITHMS: ServerHostKeyAlgorithm[] = [
 export class HungUp extends Error {}
 
 /**
- * Logs in over an open stream with the identities not tried yet; each is tried at most once in its life.
+ * Logs in over an open stream with the identities not tried yet; each is answered at most once in its life.
  *
  * @throws {WrongHostKey | LoginRefused | Unreachable} For good.
- * @throws {HungUp} When the host closed the connection before the handshake, as sshd does beyond MaxStartups, or
- *   because of too many keys while some are left to try.
+ * @throws {HungUp} When the connection broke before the login was done, as sshd has it beyond MaxStartups, or because of
+ *   too many keys while some are left to try.
  */
 export function login(ssh2: Ssh2, stream: Duplex, route: Route, identities: Identities): Promise<Client> {
   const attempt = new Attempt(new ssh2.Client(), route, identities)
@@ -46,6 +46,8 @@ class Attempt {
   #wrongKey: TransportError | undefined
   #handshaken = false
   #methods = ''
+  /** The key that the host was shown and has not answered yet. */
+  #shown: Identity | undefined
   #timer: NodeJS.Timeout | undefined
   #fail: (error: Error) => void = () => {}
 
@@ -103,10 +105,13 @@ class Attempt {
 
   async #nextKey(): Promise<AnyAuthMethod | undefined> {
     clearTimeout(this.#timer)
+    this.#shown = undefined
     for (let key = this.#identities.keys.shift(); key; key = this.#identities.keys.shift()) {
       const method = await key.open()
       if (!method) continue
       this.#identities.notes.push(`${key.label}: refused`)
+      // Whoever was asked for its passphrase is not asked again.
+      this.#shown = { label: key.label, open: () => Promise.resolve(method) }
       return method
     }
     return undefined
@@ -126,14 +131,27 @@ class Attempt {
 
   #explain(error: Error): Error {
     if (this.#wrongKey) return this.#wrongKey
+    if (/before handshake|ECONNRESET|EPIPE|closed the connection/.test(error.message)) return this.#hungUp(error)
     if (!this.#handshaken) return this.#handshakeError(error)
-    const tooMany = /too many authentication failures/i.test(error.message)
-    if (tooMany && this.#identities.keys.length > 0) return new HungUp(error.message)
+    if (/too many authentication failures/i.test(error.message)) {
+      // That was the answer to it; the end of the connection, which follows, is not another.
+      this.#shown = undefined
+      if (this.#identities.keys.length > 0) return new HungUp(error.message)
+    }
     return this.#loginError(error.message)
   }
 
+  /** Whether the key that was shown opens the host is not known, so it is the first to be tried again. */
+  #hungUp({ message }: Error): HungUp {
+    if (this.#shown !== undefined) {
+      this.#identities.keys.unshift(this.#shown)
+      this.#identities.notes.pop()
+      this.#shown = undefined
+    }
+    return new HungUp(message)
+  }
+
   #handshakeError(error: Error): Error {
-    if (/before handshake|ECONNRESET|EPIPE|closed the connection/.test(error.message)) return new HungUp(error.message)
     return new Unreachable(
       `${this.#route.name} and this client do not agree on how to speak`,
       {

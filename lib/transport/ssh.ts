@@ -171,7 +171,7 @@ function release(channel: ClientChannel): void {
 
 function hungUp({ name }: Route, error: HungUp): Unreachable {
   return new Unreachable(
-    `${name} hung up before it spoke SSH`,
+    `${name} hung up before the login was done`,
     {
       said: error.message,
       next: 'Too many logins at once (MaxStartups), a ban (fail2ban), or a port that is not sshd.',

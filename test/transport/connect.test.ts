@@ -9,6 +9,7 @@ import { LoginRefused, Unreachable, WrongHostKey } from '../../lib/transport/con
 import type { Ask, Target } from '../../lib/transport/connection.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { rejects } from './rejects.ts'
+import { openProxy, type Line } from '../../lib/sandbox/proxy.ts'
 import { startRelay } from './relay.ts'
 import { freePort, makeKey, startSshd } from './sshd.ts'
 
@@ -156,6 +157,24 @@ test('a host that hangs up before the handshake is tried again', async () => {
   await logsIn({ ...sshd.target, port: relay.port })
   assert.is(relay.taken(), 3)
   await relay.stop()
+})
+
+test('a line that breaks anywhere in the login is no refusal: the login is tried again', async () => {
+  const bytesOfLogin = async (line: Line): Promise<number> => {
+    const proxy = await openProxy(sshd.target, line)
+    try {
+      const connection = await connectSsh({ ...sshd.target, address: proxy.address, port: proxy.port }, {})
+      await connection.close()
+      return proxy.bytes.toClient
+    } finally {
+      await proxy.close()
+    }
+  }
+  const whole = await bytesOfLogin({})
+  for (let part = 1; part <= 12; part += 1) {
+    const count = Math.floor((whole * part) / 13)
+    await bytesOfLogin({ cutAfterBytes: { direction: 'toClient', count, how: 'reset' } })
+  }
 })
 
 test('a host that always hangs up is unreachable', async () => {
