@@ -108,7 +108,7 @@ function planResource(
       ...about,
       kind: isFollowUp(change) ? 'follow-up' : change.kind,
       cause: causeOf(planning, resource, change),
-      consequence: consequenceOf(type, change),
+      consequence: consequenceOf(type, change, planning.context),
       ...certainty,
       fields: change.fields,
     }
@@ -216,8 +216,8 @@ function certaintyOf(change: Change<Json>, unsettling: Item | undefined): { cert
   return { certainty: 'exact' }
 }
 
-function consequenceOf(type: AnyType, change: Change<Json>): Consequence {
-  const own = type.consequence?.(change) ?? 'safe'
+function consequenceOf(type: AnyType, change: Change<Json>, context: Context): Consequence {
+  const own = type.consequence?.(change, context) ?? 'safe'
   const followUps = change.fields.flatMap(({ followUp }) => (followUp === undefined ? [] : [followUp.action]))
   return (
     CONSEQUENCES.find((consequence) => consequence === own || followUps.some((action) => action === consequence)) ?? own
@@ -284,7 +284,7 @@ function planUndeclared(planning: Planning): Item[] {
     const change: Change<Json> = { kind: 'remove', name: entry.name, before: observed, after: null, fields: [] }
     // Taken away in the opposite order: after everything that needed it.
     const after = new Set([...gone].filter((other) => planning.ledger!.entries[other]!.needs.includes(ref)))
-    const plan: PlanChange = { ...about, kind: 'remove', consequence: consequenceOf(type, change) }
+    const plan: PlanChange = { ...about, kind: 'remove', consequence: consequenceOf(type, change, planning.context) }
     return [{ ...base, after, change, plan }]
   })
   return dependentsFirst(items)

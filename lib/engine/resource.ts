@@ -88,6 +88,8 @@ export type Change<State> =
 /** Given to slots that need more than the resource itself. What comes from `reveal` may only be compared or put in a payload. */
 export type Context = {
   reveal: Reveal
+  /** Port of the sshd that the operator came in by; left out for a machine that is this one. */
+  sshPort?: number
   /** Every declared resource of the type in declaration order, for types whose resources stand in an order on the host. */
   declared?: readonly Wanted<Json>[]
 }
@@ -135,7 +137,7 @@ export type ResourceType<Props, State> = {
   /** What this resource will look like when other changes of the plan are done. */
   simulate?(observed: State | null, desired: State | null, earlier: readonly PlannedChange[]): State | null
   /** @default 'safe' */
-  consequence?(change: Change<State>): Consequence
+  consequence?(change: Change<State>, context: Context): Consequence
   /** Steps for one create or change. */
   steps(change: Extract<Change<State>, { kind: 'create' | 'change' }>, context: Context): Step[]
   /** Steps that take it away. */

@@ -62,7 +62,10 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
     const { facts, ledger } = parseFacts(answers)
     const undeclared = await readUndeclared(connection, options, ledger)
     const readings = joinReadings(parseReadings(answers, requests), undeclared)
-    const planning: Planning = { ...base, ledger, warnings: checkHost(options.catalog.host, facts), readings }
+    // Known since the host has answered.
+    const { remotePort: sshPort } = connection.peer
+    const context: Context = { ...base.context, ...(sshPort === undefined ? {} : { sshPort }) }
+    const planning: Planning = { ...base, context, ledger, warnings: checkHost(options.catalog.host, facts), readings }
     return { planning, items: planItems(planning) }
   }
 

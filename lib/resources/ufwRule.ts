@@ -15,6 +15,7 @@ import {
   canonicalAddress,
   canonicalPorts,
   familiesOf,
+  portsHave,
   type Family,
   type Match,
   nameOf,
@@ -226,13 +227,13 @@ function diffRule(desired: UfwRuleState, observed: UfwRuleState): FieldChange[] 
   return byField({ action, log, comment, families, order, loaded }, observed)
 }
 
-/** Opening is safe; closing anything that may carry the operator's own session is not. */
-function consequenceOf({
-  kind,
-  before,
-  after,
-  fields,
-}: Change<UfwRuleState>): ReturnType<NonNullable<(typeof ufwRule)['consequence']>> {
+/** Opening is safe; closing what may carry the operator's own session is not. */
+function consequenceOf(
+  { kind, before, after, fields }: Change<UfwRuleState>,
+  { sshPort }: Context,
+): ReturnType<NonNullable<(typeof ufwRule)['consequence']>> {
+  const match = after ?? before
+  if (match !== null && isState(match) && !carries(match, sshPort)) return 'safe'
   const opens = after?.action === 'allow'
   if (kind === 'create') return opens ? 'safe' : 'lockout'
   const opened = before !== null && 'action' in before && before.action.includes('allow')
@@ -255,6 +256,12 @@ function stepsFor(changes: readonly Change<UfwRuleState>[], context: Context): S
       run: program.join('\n'),
     },
   ]
+}
+
+/** Whether it can be about new connections to sshd; where its port is not known, any rule may be. */
+function carries({ direction, route, protocol, port }: UfwRuleState, sshPort: number | undefined): boolean {
+  if (direction === 'out' || route || !['', 'tcp'].includes(protocol)) return false
+  return sshPort === undefined || portsHave(port, sshPort)
 }
 
 function declaredIn({ declared = [] }: Context): UfwRuleState[] {

@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type SecretStore, secretStore } from '../../lib/dsl/secretStore.ts'
 import { RecipeError } from '../../lib/engine/evaluate.ts'
-import { rejects } from '../transport/rejects.ts'
+import { rejects } from '../support/rejects.ts'
 
 const test = suite('secret store')
 

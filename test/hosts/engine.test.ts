@@ -10,6 +10,7 @@ import { command, directory, file } from '../../lib/index.ts'
 import { changedFiles } from '../../lib/sandbox/sandbox.ts'
 import { changeOf, convergeAsPlanned, convergeOn, runOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
+import { rejects } from '../support/rejects.ts'
 import { runSiteFile, writeSite } from '../support/siteFile.ts'
 
 const suited = suite('engine on a host')
@@ -68,20 +69,6 @@ function outcomes({ changes }: HostReport): { [ref: string]: Outcome } {
 function hostReports(stdout: string): HostReport[] {
   const { hosts }: { hosts: HostReport[] } = JSON.parse(stdout)
   return hosts
-}
-
-/** The error a promise fails with. @throws When it does not, or with another one. */
-async function failure<Kind extends Error>(
-  kind: abstract new (...args: never[]) => Kind,
-  work: Promise<unknown>,
-): Promise<Kind> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof kind) return error
-    throw error
-  }
-  throw new Error(`it did not fail with ${kind.name}`)
 }
 
 test('a failed change stops what needs it, near and far, and nothing else', async () => {
@@ -148,7 +135,7 @@ test('five removals need no word', async () => {
 test('six removals of nine are refused, by name and before anything is written', async () => {
   await convergeOn(host, files(...numbered(8)))
   const before = await changedFiles(host.name)
-  const error = await failure(Refused, convergeOn(host, files(...numbered(2))))
+  const error = await rejects(convergeOn(host, files(...numbered(2))), Refused)
   assert.is(error.message, '6 resources would be removed, more than 5 of the 9 that Keelson owns here')
   assert.is(error.said.split('\n').length, 6)
   assert.match(error.next, '--allow-remove 6')
@@ -157,7 +144,7 @@ test('six removals of nine are refused, by name and before anything is written',
 
 test('another count than the number of removals does not help', async () => {
   await convergeOn(host, files(...numbered(8)))
-  await failure(Refused, convergeOn(host, files(...numbered(2)), { allowRemove: 7 }))
+  await rejects(convergeOn(host, files(...numbered(2)), { allowRemove: 7 }), Refused)
   assert.is((await listing()).split('\n').length - 1, 8)
 })
 
@@ -171,23 +158,23 @@ test('a fifth of many may go without a word, and no more', async () => {
   await sshOk(host, 'mkdir /srv/play')
   await convergeOn(host, files(...numbered(40)))
   const left = (count: number) => files(...numbered(count))
-  await failure(Refused, convergeOn(host, left(31)))
+  await rejects(convergeOn(host, left(31)), Refused)
   await convergeOn(host, left(32))
   assert.is((await listing()).split('\n').length - 1, 32)
 })
 
 test('an empty catalog removes nothing without the count', async () => {
   await convergeOn(host, files('a'))
-  await failure(
-    Refused,
+  await rejects(
     convergeOn(host, () => {}),
+    Refused,
   )
   assert.is(await listing(), 'a\n')
 })
 
 test('a second client is turned away, told who is at work and since when, and has changed nothing', async () => {
   const report = await besideAnother(async () => {
-    const error = await failure(Locked, convergeOn(host, files('a')))
+    const error = await rejects(convergeOn(host, files('a')), Locked)
     assert.match(
       error.message,
       /locked by run 1 of ada@laptop since \d\d:\d\d:\d\d UTC \(keelson-1-\w+, commit 3f2c1ab\)/,
@@ -202,7 +189,7 @@ test('of two clients that begin at once one applies, and the other is turned awa
   const run = { ...runOn(host, waiting), confirm: yes }
   const both = [convergeHost(run), convergeHost(run)]
   // The one that applies waits to be told to go on, so the first to end is the one that was turned away.
-  await failure(Locked, Promise.race(both))
+  await rejects(Promise.race(both), Locked)
   await sshOk(host, 'touch /run/go')
   const ends = await Promise.allSettled(both)
   assert.equal(ends.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
@@ -238,7 +225,7 @@ test('a plan that another run overtook is refused, and nothing of it is written'
     await convergeOn(host, files('b'))
     return true
   }
-  await failure(Stale, convergeHost({ ...runOn(host, files('a')), confirm }))
+  await rejects(convergeHost({ ...runOn(host, files('a')), confirm }), Stale)
   assert.is(await listing(), 'b\n')
 })
 

@@ -8,7 +8,7 @@ import { LoginRefused, SudoRefused, TimedOut } from '../../lib/transport/connect
 import type { Ask, Connection } from '../../lib/transport/connection.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { freshHost, sshOk, takeDown } from '../support/host.ts'
-import { rejects } from '../transport/rejects.ts'
+import { rejects } from '../support/rejects.ts'
 
 const SYSTEMS: SandboxOs[] = ['debian-12', 'debian-13']
 

@@ -113,7 +113,18 @@ for (const host of hosts) {
       plan.changes.map(({ ref }) => ref),
       ['ufw-rule:6000:6100/udp'],
     )
-    assert.is(plan.changes[0]?.consequence, 'lockout')
+    assert.is(plan.changes[0]?.consequence, 'safe')
+  })
+
+  on('only a rule about the port of sshd can lock anybody out', async () => {
+    const consequences = async (...closing: UfwRule[]) => {
+      const { changes } = await planOn(host, declare([...RULES, ...closing]))
+      return changes.flatMap(({ kind, consequence }) => (kind === 'create' ? [consequence] : []))
+    }
+    assert.equal(await consequences({ action: 'deny', port: 3000, protocol: 'tcp' }), ['safe'])
+    assert.equal(await consequences({ action: 'deny', port: 22, protocol: 'udp' }), ['safe'])
+    assert.equal(await consequences({ action: 'deny', port: '20:30', protocol: 'tcp' }), ['lockout'])
+    assert.equal(await consequences({ action: 'reject', from: '192.0.2.0/24' }), ['lockout'])
   })
 
   on('a comment can be changed and taken away', async () => {

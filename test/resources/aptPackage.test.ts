@@ -91,7 +91,7 @@ test('a package whose hold alone differs is not named to apt, which would upgrad
 
 test('purging comes after removing, and is destructive', () => {
   const change = changeOf({ name: 'cron', ensure: 'absent', purge: true }, installed)
-  assert.is(aptPackage.consequence!(change), 'destructive')
+  assert.is(aptPackage.consequence!(change, { reveal: String }), 'destructive')
   assert.match(programOf(change), /install cron-\ntransact purge cron$/)
 })
 

@@ -253,7 +253,7 @@ test('an exclusive directory loses what is not named, as planned', () => {
   for (const name of ['keep', '-rf', 'a b', '$(id)\n']) writeFileSync(join(path, name), '')
   const change = changeOf(directory, { path, only: ['keep', 'later'] })!
   assert.equal(change.fields, [{ field: 'others', form: 'list', before: ['$(id)\n', '-rf', 'a b', 'old'], after: [] }])
-  assert.is(directory.consequence!(change), 'destructive')
+  assert.is(directory.consequence!(change, { reveal: String }), 'destructive')
   converge(directory, { path, only: ['keep', 'later'] })
   assert.equal(readdirSync(path), ['keep'])
 })
@@ -289,7 +289,7 @@ test('an empty directory is removed, one with something in it only when that is 
   writeFileSync(join(path, 'data'), '')
   assert.match(apply(directory, { path, ensure: 'absent' }).stderr, 'say recursive: true')
   const recursive = { path, ensure: 'absent', recursive: true } as const
-  assert.is(directory.consequence!(changeOf(directory, recursive)!), 'destructive')
+  assert.is(directory.consequence!(changeOf(directory, recursive)!, { reveal: String }), 'destructive')
   converge(directory, recursive)
   assert.not(existsSync(path))
   mkdirSync(path)

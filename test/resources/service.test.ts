@@ -142,7 +142,7 @@ test('times are read to the microsecond', () => {
 
 test('stopping is disruptive, loading is what it is', () => {
   const change = (before: ServiceState, wanted: ServiceState, fields: FieldChange[]): string | undefined =>
-    service.consequence?.({ kind: 'change', name, before, after: wanted, fields })
+    service.consequence?.({ kind: 'change', name, before, after: wanted, fields }, { reveal: String })
   assert.is(change(running, { running: false }, []), 'disruptive')
   assert.is(change({ ...running, load: 'restart' }, running, diff({ ...running, load: 'restart' })), 'restart')
 })

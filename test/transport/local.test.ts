@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConnectionLost } from '../../lib/transport/connection.ts'
 import { connectLocal } from '../../lib/transport/local.ts'
-import { rejects } from './rejects.ts'
+import { rejects } from '../support/rejects.ts'
 
 const execute = promisify(execFile)
 const test = suite('local transport')

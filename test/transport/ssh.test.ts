@@ -7,7 +7,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ConnectionLost, TimedOut, TooMuchOutput } from '../../lib/transport/connection.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
-import { rejects } from './rejects.ts'
+import { rejects } from '../support/rejects.ts'
 import { startRelay } from './relay.ts'
 import { startSshd } from './sshd.ts'
 

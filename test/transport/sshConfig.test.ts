@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Unreachable } from '../../lib/transport/connection.ts'
 import { parseSshConfig, readSshConfig } from '../../lib/transport/sshConfig.ts'
-import { rejects } from './rejects.ts'
+import { rejects } from '../support/rejects.ts'
 
 const test = suite('ssh config')
 

@@ -87,6 +87,17 @@ function range(part: string): [low: number, high: number] {
   return [low, high]
 }
 
+/** Whether a canonical list of ports has one; an empty list has all. */
+export function portsHave(ports: string, port: number): boolean {
+  return (
+    ports === '' ||
+    ports
+      .split(',')
+      .map(range)
+      .some(([low, high]) => low <= port && port <= high)
+  )
+}
+
 /** True when some packet could match both. */
 export function overlap(a: Match, b: Match): boolean {
   const same = (x: string, y: string): boolean => x === '' || y === '' || x === y
