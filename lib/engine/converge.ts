@@ -2,7 +2,7 @@
  * One host from reading to report: read → diff → order → plan → apply → verify.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import type { Connection } from '../transport/connection.ts'
+import { type Connection, ConnectionLost } from '../transport/connection.ts'
 import { Run, type TaskEvent } from './apply.ts'
 import { canonicalJson } from './catalog.ts'
 import { Refused } from './errors.ts'
@@ -79,6 +79,20 @@ function refuseRemovals({ items, planning }: Survey, allowRemove: number | undef
   )
 }
 
+/** Reading writes nothing, so that nobody has to look at what was done. */
+function explainLoss(error: unknown): never {
+  if (!(error instanceof ConnectionLost)) throw error
+  const { said } = error
+  throw new ConnectionLost(
+    'the connection broke while the host was read; nothing was written',
+    {
+      said,
+      next: 'run the same again',
+    },
+    error,
+  )
+}
+
 type Done = { outcome: Outcome; failure?: Failure }
 
 /** One host while it is being worked on. */
@@ -99,7 +113,7 @@ class Session {
     this.#progress({ event: 'connecting' })
     const connection = await this.#connected()
     this.#progress({ event: 'reading' })
-    const survey = await surveyHost(connection, this.#survey)
+    const survey = await surveyHost(connection, this.#survey).catch(explainLoss)
     this.#progress({ event: 'planned', plan: survey.plan })
     return survey
   }
