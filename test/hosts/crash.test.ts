@@ -348,7 +348,7 @@ async function assertWentOn(report: HostReport | Error, told: readonly Progress[
   await assertGatedDone()
 }
 
-/** Cuts in each direction: of 32 evenly spread byte counts this many ran in two minutes, and each found is one here. */
+/** In each direction, evenly spread over the whole conversation. Where they fall differs a little from run to run. */
 const CUTS = 12
 
 for (const direction of ['toHost', 'toClient'] as const) {
