@@ -1,7 +1,7 @@
 /**
  * Exit codes: what one host's report comes to, and several hosts' together. Pure.
  */
-import { EXIT_CODES, type ExitName, type HostReport } from '../engine/report.ts'
+import type { ExitName, HostReport } from '../engine/report.ts'
 
 /** The worst first, for hosts that ended differently and where nothing was applied. */
 const WORST_FIRST: readonly ExitName[] = [
@@ -16,12 +16,6 @@ const WORST_FIRST: readonly ExitName[] = [
   'changes',
   'ok',
 ]
-
-export type Exit = { code: number; name: ExitName }
-
-export function exitNamed(name: ExitName): Exit {
-  return { code: EXIT_CODES[name], name }
-}
 
 /** A host on which some changes failed is applied in part when others were applied, else an error. */
 export function exitOfHost(report: HostReport): ExitName {

@@ -6,7 +6,6 @@ import { UsageError } from './errors.ts'
 import { parseAt, type Where } from './machine.ts'
 
 /** As commander leaves them. */
-export type GlobalFlags = { json?: boolean; verbose?: boolean; color: boolean }
 export type HostFlags = { host: string[]; only: string[]; forks: string }
 export type MachineFlags = { sandbox?: string | true; at?: string; identity?: string; hostKey?: string }
 

@@ -19,16 +19,6 @@ export async function freshHost(os: SandboxOs): Promise<SandboxHost> {
   return up(uniqueName(), { os })
 }
 
-/** Boots a host, hands it to `work`, and takes it down whatever becomes of that. */
-export async function withHost<T>(os: SandboxOs, work: (host: SandboxHost) => Promise<T>): Promise<T> {
-  const host = await freshHost(os)
-  try {
-    return await work(host)
-  } finally {
-    await takeDown(host.name)
-  }
-}
-
 /** A name for a host no other test has; whatever boots under it is taken down when this process ends. */
 export function uniqueName(): string {
   const name = `t-${process.pid}-${randomBytes(3).toString('hex')}`
