@@ -91,6 +91,9 @@ class LiveView implements ProgressView {
       case 'reconnecting':
         live.doing = `reconnecting, attempt ${progress.attempt}: ${cleanLine(progress.because)}`
         break
+      case 'proving':
+        live.doing = 'proving that a new login works'
+        break
       case 'verifying':
         live.doing = 'verifying'
         break

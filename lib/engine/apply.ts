@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Connection, ConnectionLost, Unreachable } from '../transport/connection.ts'
-import { HostError, Locked, Stale } from './errors.ts'
+import { HostError, Locked, Refused, Stale } from './errors.ts'
 import {
   awaitEndText,
   dismissText,
@@ -195,6 +195,12 @@ export class Run {
         next: 'see that /var/lib/keelson can be written, then converge again',
       })
     }
+    if (events.unguarded !== undefined) {
+      throw new Refused('a change that may lock you out could not be guarded, so it was not made', {
+        said: events.unguarded,
+        next: 'the guard keeps a copy of what it may have to put back in /var/lib/keelson; see that there is room',
+      })
+    }
     if (!events.ended) {
       throw new HostError(`the run ended before its stage did (${this.unit})`, {
         next: `journalctl -u ${this.unit} on the host may say why; converge again: it starts from what is there now`,
@@ -258,6 +264,7 @@ class Events {
   locked: string | undefined
   moved = false
   unrecorded: string | undefined
+  unguarded: string | undefined
   ended = false
 
   constructor(onEvent: (event: TaskEvent) => void) {
@@ -306,6 +313,9 @@ class Events {
         break
       case 'unrecorded':
         this.unrecorded = Buffer.from(first ?? '', 'base64').toString()
+        break
+      case 'unguarded':
+        this.unguarded = Buffer.from(first ?? '', 'base64').toString()
         break
       case 'end':
         this.ended = true

@@ -6,6 +6,7 @@ import { type Connection, ConnectionLost } from '../transport/connection.ts'
 import { Run, type TaskEvent } from './apply.ts'
 import { canonicalJson } from './catalog.ts'
 import { Refused } from './errors.ts'
+import { armText, prove } from './guard.ts'
 import { emptyLedger, entryFor, type Ledger, ledgerDigest } from './ledger.ts'
 import { type Item, remainingDifference, summaryOf } from './plan.ts'
 import { finishFiles, type RunFile, stageFiles, type TaskProgram } from './program.ts'
@@ -202,21 +203,36 @@ class Session {
   ): Promise<ReadonlyMap<string, TypeReading>> {
     const prepared = prepare(tasks, survey, done)
     const programs = prepared.map((one) => this.#program(one, survey, prepared))
-    const files = stageFiles(run.nextStage, programs, {
-      was: ledger.digest,
-      next: ledger.begin(prepared.flatMap(({ items }) => items)),
-      run: record.file(done),
-    })
+    // Where nothing is left to apply, there is nothing to guard.
+    const guard = survey.stage.guarded && prepared.length > 0 ? armText() : undefined
+    const was = ledger.digest
+    const next = ledger.begin(prepared.flatMap(({ items }) => items))
+    const files = stageFiles(run.nextStage, programs, { was, next, run: record.file(done) }, guard)
     const again = againSections(survey, this.#survey)
     const follow = (event: TaskEvent): void => this.#follow(event, prepared, done)
     const answers = await run.stage(files, follow, again.sections)
     const readings = parseReadings(answers, again.requests)
+    if (guard !== undefined) await this.#prove(prepared, done)
     for (const { items } of prepared) verify(items, readings, survey, done)
     for (const item of tasks.flatMap(({ items }) => items)) {
       if (!done.has(item.plan.ref))
         done.set(item.plan.ref, { outcome: item.plan.kind === 'recheck' ? 'unchanged' : 'recorded' })
     }
     return readings
+  }
+
+  /** After changes that may lock the operator out: goes on over a new login, or says that the host went back. */
+  async #prove(prepared: readonly Prepared[], done: Map<Ref, Done>): Promise<void> {
+    this.#progress({ event: 'proving' })
+    try {
+      const fresh = await prove(this.#options.connect, this.#options.signal)
+      await this.close()
+      this.#connection = fresh
+    } catch (error) {
+      for (const { items } of prepared)
+        for (const { plan } of items) done.set(plan.ref, { outcome: 'failed', failure: TAKEN_BACK })
+      throw error
+    }
   }
 
   #program({ task, items, steps }: Prepared, survey: Survey, prepared: readonly Prepared[]): TaskProgram {
@@ -447,6 +463,12 @@ const STALE: Failure = {
   next: 'converge again: it plans from what is there now',
 }
 
+const TAKEN_BACK: Failure = {
+  phase: 'verify',
+  said: 'taken back: after it, no new login worked',
+  next: 'see that it lets you in as you come now, then converge again',
+}
+
 const UNREACHED: Failure = {
   phase: 'apply',
   said: 'not reached: the run ended before it',
@@ -458,7 +480,13 @@ function reportedError(error: unknown): NonNullable<HostReport['error']> {
   if (!(error instanceof Error)) throw error
   const { name, message } = error
   const text = (key: 'said' | 'next'): string => (key in error ? String(Reflect.get(error, key)) : '')
-  return { name, message, said: text('said'), next: text('next') || 'converge again', exit: 'partial' }
+  return {
+    name,
+    message,
+    said: text('said'),
+    next: text('next') || 'converge again',
+    exit: error instanceof Refused ? 'refused' : 'partial',
+  }
 }
 
 function applyFailure(title: string, { exit, said }: { exit: number; said: string }): Failure {

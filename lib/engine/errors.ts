@@ -26,7 +26,7 @@ export class Stale extends EngineError {
   readonly exit = 'stale'
 }
 
-/** Protection, removal budget or guard. Nothing was written. */
+/** Protection or removal budget, and then nothing was written; or the guard, and then the host went back. */
 export class Refused extends EngineError {
   readonly exit = 'refused'
 }

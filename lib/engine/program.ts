@@ -6,9 +6,9 @@
  * runs the stage it was handed, appends events to a file, and then waits for the next stage on a fifo. It does not
  * need the client; when none comes back it ends by itself.
  *
- * Events, one a line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `start T` · `step T S` · `ok T` ·
- * `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `end STAGE`. T counts tasks of the stage
- * from 0.
+ * Events, one a line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `unguarded BASE64` · `start T` ·
+ * `step T S` · `ok T` · `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `end STAGE`. T counts
+ * tasks of the stage from 0.
  */
 import { LEDGER_PATH } from './facts.ts'
 import { PRELUDE } from './prelude.ts'
@@ -153,19 +153,29 @@ done
  * A stage's files, below the folder named by its number. The stage refuses to start when the ledger is not the one the
  * plan was made with, and writes the new ledger (with this stage's entries pending) before its first task.
  *
- * @param ledgerWas SHA-256 of the ledger the plan knew, or of nothing.
+ * @param ledger.was SHA-256 of the ledger the plan knew, or of nothing.
+ * @param guard Runs before the first task; when it fails, none is run.
  */
 export function stageFiles(
   number: number,
   tasks: readonly TaskProgram[],
   ledger: { was: string; next: string; run: RunFile },
+  guard?: string,
 ): RunFile[] {
   const calls = tasks.map(({ after, beside }, index) => sh`task ${index} ${beside ? 'yes' : 'no'} ${[...after]}`)
   const stage = [
     `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
     sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; : > turned-away; finished=yes`,
     `elif ! { ${commitText(number, ledger.run)}; } 2> complaint; then`,
-    'ev unrecorded "$(base64 -w0 complaint)"; : > turned-away; finished=yes; else :',
+    'ev unrecorded "$(base64 -w0 complaint)"; : > turned-away; finished=yes',
+    ...(guard === undefined
+      ? []
+      : [
+          `elif ! {`,
+          guard,
+          '} > complaint 2>&1; then ev unguarded "$(base64 -w0 complaint)"; : > turned-away; finished=yes',
+        ]),
+    'else :',
     ...calls,
     'fi',
     '',

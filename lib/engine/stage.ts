@@ -1,6 +1,7 @@
 /**
  * Stages: which changes can be applied together without reading the host again, and in which order. Pure.
  */
+import { isGuarded } from './guard.ts'
 import type { Item, Planning } from './plan.ts'
 import { type Change, type Context, type Json, type Ref, type Step, Unknown } from './resource.ts'
 
@@ -13,11 +14,17 @@ export type Task = {
   comparable: boolean
 }
 
-export type Stage = { tasks: Task[]; later: Item[] }
+export type Stage = {
+  tasks: Task[]
+  later: Item[]
+  /** Its changes may lock the operator out. */
+  guarded: boolean
+}
 
 /**
  * Takes what can be applied now. What is not known until something else is done, and what an unsettling change
- * (a package) comes before, waits for a later stage and is read again then.
+ * (a package) comes before, waits for a later stage and is read again then. What may lock the operator out is applied
+ * by itself, after all that can do without.
  */
 export function nextStage(items: readonly Item[]): Stage {
   const waiting = new Set<Ref>()
@@ -29,7 +36,29 @@ export function nextStage(items: readonly Item[]): Stage {
     if (unsettled || unknown || near.some((ref) => waiting.has(ref))) waiting.add(item.plan.ref)
     else now.set(item.plan.ref, item)
   }
-  return { tasks: inOrder(grouped([...now.values()])), later: items.filter(({ plan }) => waiting.has(plan.ref)) }
+  for (const ref of apartFromGuarded(now)) waiting.add(ref)
+  const taken = [...now.values()].filter(({ plan }) => !waiting.has(plan.ref))
+  return {
+    tasks: inOrder(grouped(taken)),
+    later: items.filter(({ plan }) => waiting.has(plan.ref)),
+    guarded: taken.some(isGuarded),
+  }
+}
+
+/**
+ * What has to wait so that guarded changes have a stage of their own: they and what comes after them, while there is
+ * anything else to do; then what comes after them.
+ */
+function apartFromGuarded(now: ReadonlyMap<Ref, Item>): Set<Ref> {
+  const guarded = [...now.values()].filter(isGuarded).map(({ plan }) => plan.ref)
+  const held = new Set(guarded)
+  for (const item of now.values()) if ([...item.after].some((ref) => held.has(ref))) held.add(item.plan.ref)
+  const isFree = ({ plan, change }: Item): boolean => change !== undefined && !held.has(plan.ref)
+  if (guarded.length === 0 || [...now.values()].some(isFree)) return held
+  const rest = [...held].filter((ref) => !guarded.includes(ref))
+  const behind = new Set(rest)
+  for (const item of now.values()) if ([...item.after].some((ref) => behind.has(ref))) behind.add(item.plan.ref)
+  return behind
 }
 
 function isUnsettling(need: Item | undefined, item: Item): boolean {

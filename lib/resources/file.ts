@@ -93,6 +93,8 @@ export const file: ResourceType<File, FileState> = {
   },
   fetch: { command: fetchTexts, parse: parseTexts },
   diff: diffFile,
+  // What sshd reads decides who may come in.
+  consequence: ({ name }) => (name.startsWith('/etc/ssh/') ? 'lockout' : 'safe'),
   steps(change, { reveal }) {
     const { name, after } = change
     if (change.kind === 'change' && change.fields.every(({ field }) => field !== 'content' && field !== 'kind')) {

@@ -156,7 +156,11 @@ function diffService(desired: ServiceState, observed: ServiceState): FieldChange
   return [...changes, { field: 'load', form: 'value', before: observed.load, after: 'current', followUp }]
 }
 
+/** Services by which people come in: ssh.socket listens for sshd where it is used. */
+const WAYS_IN = ['ssh.service', 'ssh.socket', 'sshd.service']
+
 function consequence(change: Change<ServiceState>): Consequence {
+  if (WAYS_IN.includes(change.name)) return 'lockout'
   if (change.kind !== 'change') return 'safe'
   const { before, after } = change
   if (before.running && (after.running === false || after.masked === true)) return 'disruptive'

@@ -54,6 +54,16 @@ test('only what nothing before it may alter is compared, unless its reading is s
   )
 })
 
+test('what may lock the operator out waits for all that can do without, then has a stage of its own', () => {
+  const types = [file, toyType('rule', { consequence: () => 'lockout' })]
+  const first = stageOf({ 'rule:a': [], 'file:after': ['rule:a'], 'file:x': [], 'file:y': ['file:after'] }, types)
+  assert.equal(shape(first), { tasks: [['file:x']], later: ['rule:a', 'file:after', 'file:y'] })
+  assert.not(first.guarded)
+  const second = stageOf({ 'rule:a': [], 'file:after': ['rule:a'], 'file:y': ['file:after'] }, types)
+  assert.equal(shape(second), { tasks: [['rule:a']], later: ['file:after', 'file:y'] })
+  assert.ok(second.guarded)
+})
+
 test('whatever needs what, every task comes after all it needs, and everything is somewhere once', () => {
   const graph = fc.array(fc.tuple(fc.constantFrom('file', 'unit', 'package'), fc.array(fc.nat(), { maxLength: 4 })), {
     maxLength: 25,

@@ -106,7 +106,7 @@ function consequenceNotes({ kind, consequence }: PlanChange, colors: Page['color
   const verb = kind === 'remove' ? 'remove; ' : kind === 'create' ? 'create; ' : ''
   switch (consequence) {
     case 'lockout':
-      return [colors.red(`${verb}could lock you out`)]
+      return [colors.red(`${verb}guarded: reverts by itself unless a new login works`)]
     case 'destructive':
       return [colors.red(`${verb}destroys data`)]
     case 'disruptive':

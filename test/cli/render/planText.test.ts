@@ -13,7 +13,7 @@ const GOLDEN = `
 takeclient-1  95.216.1.123  debian-13  69 resources: 59 in sync, 11 to change
   warning  it has 8000 MiB of memory
 
-  ! ufw rule 22/tcp from 10.0.0.0/8  recipes/firewall.ts:12   could lock you out
+  ! ufw rule 22/tcp from 10.0.0.0/8  recipes/firewall.ts:12   guarded: reverts by itself unless a new login works
       from  any → 10.0.0.0/8
   ~ nginx vhost api.takeclient.com   recipes/proxy.ts:41
       proxy_read_timeout  60s → 120s
@@ -90,7 +90,7 @@ test('a long diff is cut unless everything is asked for', () => {
 
 test('a note that does not fit the terminal stands on a line of its own', () => {
   const text = renderPlan(planOf(everyKind), { ...paper, width: 60 })
-  assert.match(text, '\n      could lock you out\n')
+  assert.match(text, '\n      guarded: reverts by itself unless a new login works\n')
 })
 
 test('a long value is cut to the terminal, on both sides of the arrow', () => {

@@ -1,0 +1,173 @@
+/**
+ * The lock-out guard. A change that may shut the operator out goes into a stage of its own. Before its first task the
+ * host keeps what it is about to lose and starts a clock; after it the client has to come in anew, over another
+ * connection and as root, and stop the clock. Otherwise the host goes back by itself, also when it was rebooted before
+ * the clock ran out: the clock is a timer of systemd, and a start of the host counts as its end.
+ *
+ * Everything is below /var/lib/keelson/guard: `saved.tar`, `revert`, and `armed` until one of both, the client or the
+ * clock, takes that file away. Shell text only; converge.ts sends it.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Connection } from '../transport/connection.ts'
+import { Refused } from './errors.ts'
+import type { Item } from './plan.ts'
+import { quote } from './shell.ts'
+
+const FOLDER = '/var/lib/keelson/guard'
+const UNIT = 'keelson-guard'
+/** Seconds a client has for coming in again. A stage with a guard takes a few of them. */
+const CLOCK_S = 30
+/** Exit status of `disarmText` when the clock was faster. */
+const TOO_LATE = 75
+/** Pause between attempts to come in. */
+const PAUSE_MS = 1000
+
+/** What a way in depends on. Folders are put back as a whole: what was added goes. */
+const KEPT = [
+  '/etc/default/ufw',
+  '/etc/group',
+  '/etc/gshadow',
+  '/etc/passwd',
+  '/etc/shadow',
+  '/etc/ssh',
+  '/etc/sudoers',
+  '/etc/sudoers.d',
+  '/etc/ufw',
+]
+
+/** Whether a change may shut its operator out. */
+export function isGuarded({ change, plan }: Item): boolean {
+  return change !== undefined && plan.consequence === 'lockout'
+}
+
+/** Keeps what would be lost and starts the clock; a non-zero exit means that nothing is guarded. */
+export function armText(): string {
+  return `guard=${FOLDER}
+rm -rf "$guard" && mkdir -p -m 0700 "$guard" &&
+  getent passwd | cut -d: -f6 | sort -u | sed 's,$,/.ssh,' > "$guard/homes" &&
+  for path in ${KEPT.join(' ')} $(cat "$guard/homes"); do [ ! -e "$path" ] || printf '%s\\0' "\${path#/}"; done > "$guard/list" &&
+  tar -C / --null -T "$guard/list" -cpf "$guard/saved.tar" &&
+  { systemctl is-active ssh > "$guard/ssh" || :; } &&
+  printf '%s' ${quote(revertProgram())} > "$guard/revert" &&
+  printf '%s' ${quote(SERVICE)} > /etc/systemd/system/${UNIT}.service &&
+  printf '%s' ${quote(TIMER)} > /etc/systemd/system/${UNIT}.timer &&
+  : > "$guard/armed" && sync -f "$guard" &&
+  systemctl daemon-reload && systemctl --quiet enable ${UNIT}.service && systemctl start ${UNIT}.timer`
+}
+
+const SERVICE = `[Unit]
+Description=Take back a change that nobody could come in after
+ConditionPathExists=${FOLDER}/armed
+After=local-fs.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh ${FOLDER}/revert
+[Install]
+WantedBy=multi-user.target
+`
+
+const TIMER = `[Unit]
+Description=The time a client has for coming in again
+[Timer]
+OnActiveSec=${CLOCK_S}
+AccuracySec=1
+`
+
+/** Puts back what was kept. May be cut off anywhere and run again; whoever takes \`armed\` away first has won. */
+function revertProgram(): string {
+  return `cd ${FOLDER} || exit 1
+[ ! -e armed ] || mv armed reverting 2>/dev/null || exit 0
+[ -e reverting ] || exit 0
+command -v ufw >/dev/null && ufw --force disable
+rm -rf new && mkdir new && tar -C new -xpf saved.tar || exit 1
+for path in ${KEPT.join(' ')} $(cat homes); do
+  [ -e "new$path" ] || [ -e "$path" ] || continue
+  rm -rf "$path.keelson-old"
+  [ ! -e "$path" ] || mv "$path" "$path.keelson-old"
+  [ ! -e "new$path" ] || mv "new$path" "$path" || cp -a "new$path" "$path"
+  rm -rf "$path.keelson-old"
+done
+sync
+grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf && ufw --force enable
+if [ "$(cat ssh)" = active ]; then
+  systemctl daemon-reload
+  systemctl reload ssh || systemctl restart ssh
+fi
+mv reverting reverted
+${STOP}
+`
+}
+
+/** Takes the clock away, whether it has run or not. */
+const STOP = `systemctl stop ${UNIT}.timer
+systemctl --quiet disable ${UNIT}.service
+rm -f /etc/systemd/system/${UNIT}.service /etc/systemd/system/${UNIT}.timer
+systemctl daemon-reload
+systemctl reset-failed '${UNIT}.*' 2>/dev/null || :`
+
+/** Stops the clock, if it is still running. */
+function disarmText(): string {
+  return `mv ${FOLDER}/armed ${FOLDER}/proved 2>/dev/null || exit ${TOO_LATE}
+${STOP}
+rm -rf ${FOLDER}
+`
+}
+
+/** Whether the host has gone back: exit 0 when it has. */
+const HAS_REVERTED = `[ -e ${FOLDER}/reverted ]`
+
+/**
+ * Comes in anew and stops the clock. The connection it came in by is the one to go on with.
+ *
+ * @param connect Logs in over a new connection; running a program there takes root's rights.
+ * @throws {Refused} When the host has gone back: nothing of the guarded stage is left.
+ */
+export async function prove(connect: () => Promise<Connection>, signal: AbortSignal | undefined): Promise<Connection> {
+  const until = performance.now() + CLOCK_S * 1000
+  let because = ''
+  while (performance.now() < until) {
+    try {
+      const connection = await comeIn(connect, disarmText())
+      if (connection !== undefined) return connection
+      break
+    } catch (error) {
+      because = error instanceof Error ? error.message : String(error)
+      await delay(PAUSE_MS, undefined, signal === undefined ? {} : { signal })
+    }
+  }
+  throw await goneBack(connect, because)
+}
+
+/** A new connection on which a program has succeeded; undefined when the program says no. */
+async function comeIn(connect: () => Promise<Connection>, program: string): Promise<Connection | undefined> {
+  const connection = await connect()
+  try {
+    const { exit } = await connection.run(program, { timeoutMs: 15_000 })
+    if (exit === 0) return connection
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+  await connection.close()
+  return undefined
+}
+
+/** Waits until the host lets the client in again, which it does once it has gone back. */
+async function goneBack(connect: () => Promise<Connection>, because: string): Promise<Refused> {
+  const until = performance.now() + CLOCK_S * 1000
+  let state = 'it has not been seen to go back yet; its clock does that without this client'
+  while (performance.now() < until) {
+    // Whatever keeps the client out now, the next attempt may find gone.
+    const back = await comeIn(connect, HAS_REVERTED).catch(() => undefined)
+    if (back !== undefined) {
+      await back.close()
+      state = 'it went back to what it was'
+      break
+    }
+    await delay(PAUSE_MS)
+  }
+  return new Refused(`after this change nobody could log in to the host any more, so ${state}`, {
+    said: because,
+    next: 'see that the firewall, sshd and sudo let you in as you come now, then converge again',
+  })
+}

@@ -1,0 +1,166 @@
+/**
+ * Changes that lock their operator out, on a real host: it comes back by itself, exactly as it was.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { convergeHost } from '../../lib/engine/converge.ts'
+import { Refused } from '../../lib/engine/errors.ts'
+import type { HostReport } from '../../lib/engine/report.ts'
+import { file, service, sudoers, ufwDefaults, ufwRule, user } from '../../lib/index.ts'
+import { boot, powerCut } from '../../lib/sandbox/sandbox.ts'
+import { connectSsh } from '../../lib/transport/ssh.ts'
+import { convergeOn, planOn, runOn } from '../support/converge.ts'
+import { freshHost, sshOk } from '../support/host.ts'
+import { rejects } from '../support/rejects.ts'
+
+const test = suite('lock-out guard')
+const host = await freshHost('debian-13')
+await sshOk(
+  host,
+  'apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ufw sudo >/dev/null',
+)
+
+/** What other tests declared stays. */
+const SCOPED = { only: (): boolean => true }
+const SSH = { action: 'allow', port: 22, protocol: 'tcp' } as const
+
+/** Everything a way in depends on, as the host's own tools show it. */
+const waysIn = () =>
+  sshOk(
+    host,
+    `cat /etc/ufw/ufw.conf /etc/default/ufw /etc/ufw/user.rules /etc/ufw/user6.rules; ufw status verbose
+     iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#'; sshd -T; getent passwd; getent shadow
+     find /etc/ssh /etc/sudoers.d /root/.ssh -type f -exec sha256sum {} + | sort; find /etc/ssh /etc/sudoers.d -printf '%p %m %u:%g\\n' | sort`,
+  )
+
+/** No clock runs, and nothing of the guard is left but word of what it did. */
+async function assertNoClock(): Promise<void> {
+  assert.is(await sshOk(host, "systemctl list-units --all --no-legend 'keelson-guard*' | cat"), '')
+  assert.is(await sshOk(host, 'ls /etc/systemd/system | grep keelson-guard | cat'), '')
+  assert.is(await sshOk(host, 'ls /var/lib/keelson/guard/armed 2>/dev/null | cat'), '')
+}
+
+async function assertTakenBack(declare: () => void): Promise<HostReport> {
+  const before = await waysIn()
+  const report = await convergeOn(host, declare, SCOPED)
+  assert.is(report.error?.exit, 'refused')
+  assert.match(report.error?.message ?? '', 'nobody could log in')
+  assert.match(report.error?.message ?? '', 'it went back to what it was')
+  assert.is(await waysIn(), before)
+  await assertNoClock()
+  return report
+}
+
+test('a firewall that lets the operator in is kept, and no clock is left', async () => {
+  const report = await convergeOn(
+    host,
+    () => {
+      ufwDefaults({ enabled: true, incoming: 'deny', after: ufwRule(SSH) })
+    },
+    SCOPED,
+  )
+  assert.is(report.error, undefined)
+  assert.ok(report.trips.connections > 1, 'nobody came in anew')
+  assert.match(await sshOk(host, 'ufw status'), 'Status: active')
+  await assertNoClock()
+  assert.is(await sshOk(host, 'ls -d /var/lib/keelson/guard 2>/dev/null | cat'), '')
+})
+
+test('a rule that shuts the operator out is taken back, and the plan has it again', async () => {
+  const deny = (): void => void ufwRule({ ...SSH, action: 'deny' })
+  const report = await assertTakenBack(deny)
+  assert.equal(
+    report.changes.map(({ ref, outcome }) => [ref, outcome]),
+    [['ufw-rule:22/tcp', 'failed']],
+  )
+  assert.equal(
+    (await planOn(host, deny, SCOPED)).changes.map(({ ref, consequence }) => [ref, consequence]),
+    [['ufw-rule:22/tcp', 'lockout']],
+  )
+})
+
+test('an sshd that lets nobody in is taken back', async () => {
+  await assertTakenBack(() => {
+    const settings = file({ path: '/etc/ssh/sshd_config.d/00-nobody.conf', content: 'AllowUsers nobody\n' })
+    service({ name: 'ssh.service', running: true, reloadOn: [settings] })
+  })
+})
+
+test('what comes after a guarded change is not done when that was taken back', async () => {
+  const report = await convergeOn(
+    host,
+    () => {
+      const deny = ufwRule({ ...SSH, action: 'deny' })
+      file({ path: '/srv/free', content: 'x' })
+      file({ path: '/srv/after', content: 'x', after: deny })
+    },
+    SCOPED,
+  )
+  assert.equal(Object.fromEntries(report.changes.map(({ ref, outcome }) => [ref, outcome])), {
+    'ufw-rule:22/tcp': 'failed',
+    'file:/srv/free': 'changed',
+    'file:/srv/after': 'skipped',
+  })
+  assert.is(await sshOk(host, 'ls /srv'), 'free\n')
+})
+
+test('a host that was cut off before anybody came in goes back when it starts', async () => {
+  const before = await waysIn()
+  const { address, port, identityFile, hostKey } = host
+  let logins = 0
+  const connect = async () => {
+    logins += 1
+    if (logins === 2) {
+      await powerCut(host.name)
+      await boot(host.name)
+    }
+    return connectSsh({ address, port, user: 'root', identityFile, hostKey }, {})
+  }
+  const declare = (): void => void ufwRule({ ...SSH, action: 'deny' })
+  const run = { ...runOn(host, declare, SCOPED), connect, confirm: () => Promise.resolve(true) }
+  const report = await convergeHost(run)
+  assert.is(report.error?.exit, 'refused')
+  assert.is(await waysIn(), before)
+  await assertNoClock()
+})
+
+test('without room for a guard the change is not made', async () => {
+  await sshOk(host, 'mount -t tmpfs -o size=200k none /var/lib/keelson')
+  const before = await waysIn()
+  try {
+    const error = await rejects(
+      convergeOn(host, () => void ufwRule({ ...SSH, action: 'deny' }), SCOPED),
+      Refused,
+    )
+    assert.match(error.message, 'could not be guarded')
+    assert.match(error.said, 'saved.tar')
+  } finally {
+    await sshOk(host, 'umount /var/lib/keelson')
+  }
+  assert.is(await waysIn(), before)
+  await assertNoClock()
+})
+
+test('an operator whose sudo is taken away gets it back', async () => {
+  await sshOk(
+    host,
+    `useradd -m ops && install -d -m 700 -o ops /home/ops/.ssh && install -m 600 -o ops /root/.ssh/authorized_keys /home/ops/.ssh/
+     printf 'ops ALL=(ALL) NOPASSWD: ALL\\n' > /etc/sudoers.d/ops && chmod 440 /etc/sudoers.d/ops`,
+  )
+  const before = await waysIn()
+  const { address, port, identityFile, hostKey } = host
+  const declare = (): void => {
+    sudoers({ name: 'ops', user: 'ops', commands: ['/bin/true'], noPassword: true, after: user({ name: 'ops' }) })
+  }
+  const connect = () => connectSsh({ address, port, user: 'ops', identityFile, hostKey }, {})
+  const report = await convergeHost({
+    ...runOn(host, declare, SCOPED),
+    connect,
+    confirm: () => Promise.resolve(true),
+  })
+  assert.is(report.error?.exit, 'refused')
+  assert.is(await waysIn(), before)
+  await assertNoClock()
+})
+
+test.run()
