@@ -9,7 +9,15 @@ import type { Change, Consequence, Context, FieldChange, Output, ResourceType } 
 import { Unknown } from '../engine/resource.ts'
 import { ensure, textValue } from '../engine/schema.ts'
 import { holdsSecret, type Reveal, type StateText, type TextValue } from '../engine/value.ts'
-import { AT_START, canonicalLines, isRunning, quoteArgument, SECRET_DIRECTIVES, splitArguments } from './redis/conf.ts'
+import {
+  AT_START,
+  canonicalLines,
+  inUnits,
+  isRunning,
+  quoteArgument,
+  SECRET_DIRECTIVES,
+  splitArguments,
+} from './redis/conf.ts'
 import { NOT_INSTALLED, readRedis, redisStep } from './redis/program.ts'
 
 export type RedisSetting = {
@@ -151,15 +159,17 @@ function linesIn(conf: string, name: string): string[] {
 }
 
 function diffSetting(desired: RedisState, host: RedisState, { reveal }: Context): FieldChange[] {
-  const value = diffLines(desired.lines, host.lines, reveal)
-  if (value !== undefined) return [value]
+  const changed = diffLines(desired.lines, host.lines, reveal)
+  if (changed !== undefined) return [changed]
   const after = desired.lines
   if (typeof host.unheard === 'string') {
     const because = `the running Redis cannot be asked: ${host.unheard}`
     return [{ field: 'running', form: 'secret', followUp: { action: 'restart', because, unit: 'redis-server' } }]
   }
   if (host.running === undefined || host.running === null) return []
-  const { value: before, restart } = host.running
+  const { value, restart } = host.running
+  const [only] = after.length === 1 ? after : []
+  const before = typeof only === 'string' ? inUnits(value, only) : value
   if (!restart) return [{ field: 'running', form: 'list', before: [before], after }]
   const because = `it still runs with ${before === '' ? 'nothing' : before}`
   return [

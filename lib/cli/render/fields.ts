@@ -75,8 +75,9 @@ function differenceText({ form, before, after }: FieldChange, page: Page, taken:
   return `${was!} ${colors.dim('→')} ${willBe!}`
 }
 
-/** Items that come and go; undefined when only their order differs. */
+/** Items that come and go; undefined when only their order differs, or one stands in place of one other. */
 function listDifference(before: readonly unknown[], after: readonly unknown[]): string | undefined {
+  if (before.length === 1 && after.length === 1) return undefined
   const had = before.map(valueText)
   const has = after.map(valueText)
   const words = [

@@ -87,6 +87,14 @@ export function canonicalArgument(argument: string): string {
   return argument === 'slave' ? 'replica' : argument
 }
 
+/** What a server answers in bytes, in a unit where the recipe's value has one: `67108864` is `64mb`. */
+export function inUnits(answer: string, like: string): string {
+  const bytes = /^[1-9]\d*$/.test(answer) && /^\d+(kb?|mb?|gb?)$/i.test(like) ? Number(answer) : NaN
+  const fits = (['gb', 'mb', 'kb'] as const).map((unit) => ({ unit, count: bytes / BYTES[unit]! }))
+  const fit = fits.find(({ count }) => Number.isInteger(count))
+  return fit === undefined ? answer : `${fit.count}${fit.unit}`
+}
+
 /** Lines of one directive as one text, in the form in which CONFIG GET has them. */
 export function canonicalLines(lines: readonly string[]): string {
   return lines

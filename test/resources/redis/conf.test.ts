@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
+  inUnits,
   canonicalLines,
   confLine,
   isRunning,
@@ -37,6 +38,14 @@ test('sizes are compared in bytes, and an empty save is none', () => {
   assert.is(canonicalLines(['256mb']), '268435456')
   assert.is(canonicalLines(['900 1', '300 10']), '900 1 300 10')
   assert.is(canonicalLines(['']), '')
+})
+
+test('what a server answers in bytes is shown in a unit where the recipe has one', () => {
+  assert.is(inUnits('67108864', '3013mb'), '64mb')
+  assert.is(inUnits('1073741824', '3013MB'), '1gb')
+  assert.is(inUnits('67108865', '3013mb'), '67108865')
+  for (const like of ['67108864', 'yes', '']) assert.is(inUnits('67108864', like), '67108864')
+  assert.is(inUnits('0', '1mb'), '0')
 })
 
 test('a running server that names more client classes than the file agrees with it', () => {
