@@ -33,7 +33,7 @@ export function catchInterrupts(say: (text: string) => void, leave: (text: strin
     signal: controller.signal,
     watch: (progress) => {
       if (progress.event === 'applying') running.set(progress.host, progress.unit)
-      if (progress.event === 'done') running.delete(progress.host)
+      if (progress.event === 'done' || progress.event === 'waiting') running.delete(progress.host)
     },
     stop: () => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, onSignal)

@@ -8,7 +8,7 @@ import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/evaluate.ts'
 import { EXIT_CODES, type ExitName } from '../engine/report.ts'
 import { describeError } from './errors.ts'
-import { addGlobals, addHosts, addMachine, type HostFlags, several } from './options.ts'
+import { addGlobals, addHosts, addMachine, type HostFlags, type MachineFlags, several } from './options.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from './render/json.ts'
 import { errorProblem, recipeProblem, renderProblem } from './render/problem.ts'
@@ -81,6 +81,7 @@ function programFor(setting: Setting, run: Run, argv: readonly string[]): Comman
     })
   addPlan(program, setting, run, argv)
   addConverge(program, setting, run, argv)
+  addRuns(program, setting, run)
   addGraph(program, setting, run)
   addSandbox(program, setting, run)
   addSecrets(program, setting, run)
@@ -117,6 +118,7 @@ function addConverge(program: Command, setting: Setting, run: Run, argv: readonl
   const command = program.command('converge').description('plan, ask, apply, verify')
   addGlobals(addMachine(addHosts(command)))
     .option('--yes', 'do not ask; unknown host keys and guards stay refused')
+    .option('--wait', 'where another run is at work, wait for its end, and plan again then')
     .option('--allow-remove <n>', 'agree to the removal of exactly so many resources')
     .option('--watch', 'plan again on every save, and apply nothing')
     .addHelpText('after', examples('converge', 'converge --yes --sandbox try', 'converge --yes --json --host "web-*"'))
@@ -124,6 +126,18 @@ function addConverge(program: Command, setting: Setting, run: Run, argv: readonl
       run(async () =>
         flags.watch === true ? watched(setting, argv) : (await import('./commands/hosts.ts')).converge(setting, flags),
       ),
+    )
+}
+
+function addRuns(program: Command, setting: Setting, run: Run): void {
+  const command = program
+    .command('runs [number]')
+    .description('what was done to the hosts, by whom and how it came out; a number shows one run')
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+  addGlobals(addMachine(command))
+    .addHelpText('after', examples('runs', 'runs 12', 'runs --sandbox --json'))
+    .action((number: string | undefined, flags: Pick<HostFlags, 'host'> & MachineFlags) =>
+      run(async () => (await import('./commands/runs.ts')).runs(setting, number, flags)),
     )
 }
 

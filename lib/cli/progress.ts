@@ -48,6 +48,10 @@ function plainLine(progress: Progress): string | undefined {
       return progress.state === 'started' ? undefined : `${progress.state} ${cleanLine(progress.label)}`
     case 'reconnecting':
       return `reconnecting, attempt ${progress.attempt}: ${cleanLine(progress.because)}`
+    case 'waiting':
+      return `waiting: ${cleanLine(progress.because)}`
+    case 'proving':
+      return 'proving that a new login works'
     default:
       return undefined
   }
@@ -90,6 +94,9 @@ class LiveView implements ProgressView {
         break
       case 'reconnecting':
         live.doing = `reconnecting, attempt ${progress.attempt}: ${cleanLine(progress.because)}`
+        break
+      case 'waiting':
+        live.doing = `waiting: ${cleanLine(progress.because)}`
         break
       case 'proving':
         live.doing = 'proving that a new login works'

@@ -34,6 +34,8 @@ export type TaskEvent =
   | { event: 'failed'; task: number; exit: number; said: string }
   | { event: 'stale'; task: number }
   | { event: 'skipped'; task: number; because: number }
+  /** Task `task` of this stage put back what `undone` had changed. */
+  | { event: 'undone'; task: number; undone: { stage: number; task: number } }
 
 export type RunOptions = {
   /** Unique on the host and safe in a unit's name. */
@@ -341,6 +343,11 @@ class Events {
       case 'skipped':
         this.#onEvent({ event: 'skipped', task, because: Number(second) })
         break
+      case 'undone': {
+        const [stage, other] = (second ?? '').split('/').map(Number)
+        this.#onEvent({ event: 'undone', task, undone: { stage: stage ?? NaN, task: other ?? NaN } })
+        break
+      }
       default:
         throw new HostError('an event of the run was not understood', {
           said: line,

@@ -1,22 +1,34 @@
 /**
  * One host from reading to report: read → diff → order → plan → apply → verify.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { type Connection, ConnectionLost } from '../transport/connection.ts'
 import { Run, type TaskEvent } from './apply.ts'
-import { canonicalJson } from './catalog.ts'
-import { Refused } from './errors.ts'
-import { armText, prove } from './guard.ts'
-import { emptyLedger, entryFor, type Ledger, ledgerDigest } from './ledger.ts'
+import { Bookkeeping } from './bookkeeping.ts'
+import { Locked, Refused, Stale } from './errors.ts'
+import {
+  applyFailure,
+  reportedError,
+  skipFailure,
+  STALE,
+  TAKEN_BACK,
+  undoneFailure,
+  unknownFailure,
+  UNREACHED,
+} from './failures.ts'
+import { armText, isGuarded, prove } from './guard.ts'
+import { emptyLedger } from './ledger.ts'
 import { type Item, remainingDifference, summaryOf } from './plan.ts'
-import { finishFiles, type RunFile, stageFiles, type TaskProgram } from './program.ts'
+import { awaitLockText, finishFiles, stageFiles, type TaskProgram } from './program.ts'
 import { parseReadings, stateIn, type TypeReading } from './read.ts'
+import { RunRecord, type Who } from './record.ts'
 import type { Failure, HostReport, Outcome, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
 import { type Ref, type Step, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
 import { againSections, compareTextOf, resurvey, type Survey, surveyHost, type SurveyOptions } from './survey.ts'
 
-export type Who = { user: string; host: string; commit?: string; dirty?: boolean }
+/** Seconds for which the lock is waited for with one program. */
+const LOCK_TURN_S = 60
 
 export type HostRun = Omit<SurveyOptions, 'mark'> & {
   connect: () => Promise<Connection>
@@ -31,6 +43,8 @@ export type HostRun = Omit<SurveyOptions, 'mark'> & {
 export type ConvergeRun = HostRun & {
   /** Asked once, before anything is written, and only when there is something to do. */
   confirm: (plan: Plan) => Promise<boolean>
+  /** Where another run is at work: waits for its end, then plans and asks again. @default false: it throws `Locked` */
+  wait?: boolean
 }
 
 /** Reads the host and says what differs; writes nothing. */
@@ -49,6 +63,30 @@ export async function planHost(options: HostRun): Promise<{ plan: Plan; report: 
  * what happens before anything is written throws.
  */
 export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
+  for (;;) {
+    try {
+      return await convergeOnce(options)
+    } catch (error) {
+      // Both come before anything is written: another run is at work, or was while the plan was looked at.
+      if (options.wait !== true || !(error instanceof Locked || error instanceof Stale)) throw error
+      await awaitLock(options, error.message)
+    }
+  }
+}
+
+async function awaitLock({ catalog, connect, progress, signal }: ConvergeRun, because: string): Promise<void> {
+  progress({ host: catalog.host.name, event: 'waiting', because })
+  const connection = await connect()
+  try {
+    const program = awaitLockText(LOCK_TURN_S)
+    // In turns, so that a line that died is noticed.
+    while ((await connection.run(program, signal === undefined ? {} : { signal })).exit !== 0);
+  } finally {
+    await connection.close()
+  }
+}
+
+async function convergeOnce(options: ConvergeRun): Promise<HostReport> {
   const session = new Session(options)
   try {
     const survey = await session.survey()
@@ -104,6 +142,8 @@ class Session {
   readonly #trips: Trips = { connections: 0, execs: 0 }
   #connection: Connection | undefined
   #run: string | undefined
+  /** By stage: what its tasks were. */
+  readonly #applied = new Map<number, readonly Prepared[]>()
 
   constructor(options: HostRun) {
     this.#options = options
@@ -140,7 +180,7 @@ class Session {
     const { serial } = first.planning.ledger ?? emptyLedger()
     const number = String(serial + 1)
     const id = `${number}-${randomBytes(3).toString('hex')}`
-    const record = new Record(number, id, first, await this.#options.who())
+    const record = new RunRecord(number, id, first.plan, await this.#options.who())
     const run = this.#startRun(id, record)
     this.#run = number
     this.#progress({
@@ -168,7 +208,7 @@ class Session {
     }
   }
 
-  async #stages(first: Survey, run: Run, record: Record, ledger: Bookkeeping, done: Map<Ref, Done>): Promise<void> {
+  async #stages(first: Survey, run: Run, record: RunRecord, ledger: Bookkeeping, done: Map<Ref, Done>): Promise<void> {
     let survey = first
     while (survey.stage.tasks.length > 0) {
       const { tasks, later } = survey.stage
@@ -189,7 +229,7 @@ class Session {
     }
     this.#progress({ event: 'verifying' })
     const final = ledger.confirmed(done)
-    await run.finish(finishFiles(run.nextStage, final, record.file(done)), final)
+    await run.finish(finishFiles(run.nextStage, final, record.end(done)), final)
   }
 
   /** Applies one stage and verifies it by reading again. */
@@ -198,22 +238,34 @@ class Session {
     survey: Survey,
     tasks: readonly Task[],
     ledger: Bookkeeping,
-    record: Record,
+    record: RunRecord,
     done: Map<Ref, Done>,
   ): Promise<ReadonlyMap<string, TypeReading>> {
     const prepared = prepare(tasks, survey, done)
     const programs = prepared.map((one) => this.#program(one, survey, prepared))
-    // Where nothing is left to apply, there is nothing to guard.
-    const guard = survey.stage.guarded && prepared.length > 0 ? armText() : undefined
+    const guard = prepared.some(({ items }) => items.some(isGuarded)) ? armText() : undefined
     const was = ledger.digest
     const next = ledger.begin(prepared.flatMap(({ items }) => items))
-    const files = stageFiles(run.nextStage, programs, { was, next, run: record.file(done) }, guard)
+    const files = stageFiles(
+      run.nextStage,
+      programs,
+      { was, next, run: record.begin(run.nextStage, prepared.map(refsOf), done) },
+      guard,
+    )
     const again = againSections(survey, this.#survey)
-    const follow = (event: TaskEvent): void => this.#follow(event, prepared, done)
-    const answers = await run.stage(files, follow, again.sections)
+    this.#applied.set(run.nextStage, prepared)
+    const proof = guard === undefined ? undefined : new Proof(prepared, () => this.#prove())
+    const follow = (event: TaskEvent): void => {
+      this.#follow(event, prepared, done)
+      proof?.follow(event)
+    }
+    const answers = await run.stage(files, follow, again.sections).catch(async (error: unknown) => {
+      await this.#goOnOver(await proof?.begun(), prepared, done)
+      throw error
+    })
     const readings = parseReadings(answers, again.requests)
-    if (guard !== undefined) await this.#prove(prepared, done)
     for (const { items } of prepared) verify(items, readings, survey, done)
+    await this.#goOnOver(await proof?.outcome(), prepared, done)
     for (const item of tasks.flatMap(({ items }) => items)) {
       if (!done.has(item.plan.ref))
         done.set(item.plan.ref, { outcome: item.plan.kind === 'recheck' ? 'unchanged' : 'recorded' })
@@ -221,18 +273,26 @@ class Session {
     return readings
   }
 
-  /** After changes that may lock the operator out: goes on over a new login, or says that the host went back. */
-  async #prove(prepared: readonly Prepared[], done: Map<Ref, Done>): Promise<void> {
+  #prove(): Promise<Connection> {
     this.#progress({ event: 'proving' })
-    try {
-      const fresh = await prove(this.#options.connect, this.#options.signal)
+    return prove(this.#options.connect, this.#options.signal)
+  }
+
+  /** After changes that may lock the operator out: goes on over the new login, or says that the host went back. */
+  async #goOnOver(
+    proved: PromiseSettledResult<Connection> | undefined,
+    prepared: readonly Prepared[],
+    done: Map<Ref, Done>,
+  ): Promise<void> {
+    if (proved === undefined) return
+    if (proved.status === 'fulfilled') {
       await this.close()
-      this.#connection = fresh
-    } catch (error) {
-      for (const { items } of prepared)
-        for (const { plan } of items) done.set(plan.ref, { outcome: 'failed', failure: TAKEN_BACK })
-      throw error
+      this.#connection = proved.value
+      return
     }
+    for (const { plan } of prepared.flatMap(({ items }) => items.filter(isGuarded)))
+      done.set(plan.ref, { outcome: 'failed', failure: TAKEN_BACK })
+    throw proved.reason
   }
 
   #program({ task, items, steps }: Prepared, survey: Survey, prepared: readonly Prepared[]): TaskProgram {
@@ -272,10 +332,15 @@ class Session {
         for (const { plan } of items) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(because) })
         return this.#progress({ event: 'step', ...about, state: 'skipped' })
       }
+      case 'undone': {
+        const { stage, task } = event.undone
+        const undone = this.#applied.get(stage)?.[task]?.items ?? []
+        for (const { plan } of undone) done.set(plan.ref, { outcome: 'failed', failure: undoneFailure(about.label) })
+      }
     }
   }
 
-  #startRun(id: string, record: Record): Run {
+  #startRun(id: string, record: RunRecord): Run {
     const { signal } = this.#options
     return new Run({
       id,
@@ -310,6 +375,33 @@ class Session {
 
   #progress(progress: DistributiveOmit<Progress, 'host'>): void {
     this.#options.progress({ host: this.#options.catalog.host.name, ...progress })
+  }
+}
+
+/** Proves that a new login works as soon as all changes that may prevent it are made, beside what else goes on. */
+class Proof {
+  readonly #begin: () => Promise<Connection>
+  readonly #open: Set<number>
+  #outcome: Promise<PromiseSettledResult<Connection>> | undefined
+
+  constructor(prepared: readonly Prepared[], begin: () => Promise<Connection>) {
+    this.#open = new Set(prepared.flatMap(({ items }, index) => (items.some(isGuarded) ? [index] : [])))
+    this.#begin = begin
+  }
+
+  follow({ event, task }: TaskEvent): void {
+    if (['ok', 'failed', 'stale', 'skipped'].includes(event)) this.#open.delete(task)
+    if (this.#open.size === 0) void this.outcome()
+  }
+
+  /** Undefined when there was no reason to begin yet. */
+  begun(): Promise<PromiseSettledResult<Connection>> | undefined {
+    return this.#outcome
+  }
+
+  outcome(): Promise<PromiseSettledResult<Connection>> {
+    this.#outcome ??= Promise.allSettled([this.#begin()]).then(([only]) => only)
+    return this.#outcome
   }
 }
 
@@ -359,154 +451,11 @@ function verify(
   }
 }
 
-/** The ledger as it goes from what was read, by what is begun, to what is confirmed. */
-class Bookkeeping {
-  readonly #survey: Survey
-  readonly #run: string
-  readonly #ledger: Ledger
-  readonly #begun = new Set<Ref>()
-  digest: string
-
-  constructor(survey: Survey, run: string) {
-    this.#survey = survey
-    this.#run = run
-    this.#ledger = structuredClone(survey.planning.ledger ?? emptyLedger())
-    this.#ledger.serial += 1
-    this.digest = survey.ledgerDigest
-  }
-
-  /** Ledger text with the items pending; from here on that is what the host has. */
-  begin(items: readonly Item[]): string {
-    for (const item of items) {
-      this.#begun.add(item.plan.ref)
-      const entry = this.#entry(item)
-      if (entry !== undefined) this.#ledger.entries[item.plan.ref] = { ...entry, pending: true }
-    }
-    return this.#text()
-  }
-
-  /** Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten. */
-  confirmed(done: ReadonlyMap<Ref, Done>): string {
-    for (const item of this.#survey.items) {
-      const { ref } = item.plan
-      const outcome = done.get(ref)?.outcome
-      if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
-      if (item.desired === null) delete this.#ledger.entries[ref]
-      else {
-        // What was begun has its entry, made from the reading it was begun with.
-        const { pending: _, ...entry } = this.#begun.has(ref) ? this.#ledger.entries[ref]! : this.#entry(item)!
-        this.#ledger.entries[ref] = entry
-      }
-    }
-    return this.#text()
-  }
-
-  written(): { ledger: Ledger; ledgerDigest: string } {
-    return { ledger: this.#ledger, ledgerDigest: this.digest }
-  }
-
-  #entry({ resource, change, plan, desired }: Item): Ledger['entries'][string] | undefined {
-    if (resource === undefined || desired === null) return undefined
-    const known = this.#survey.planning.ledger?.entries[plan.ref]
-    const made = known?.made ?? (change?.kind === 'create' && change.before === null)
-    const digest = ledgerDigest(this.#ledger.key, desired, this.#survey.planning.secrets)
-    const needs = [...(this.#survey.planning.needsOf.get(plan.ref) ?? [])]
-    return entryFor(resource, { made, digest, needs, run: this.#run })
-  }
-
-  #text(): string {
-    const text = `${canonicalJson(this.#ledger)}\n`
-    this.digest = createHash('sha256').update(text).digest('hex')
-    return text
-  }
-}
-
-/** The record of a run, as /var/lib/keelson/runs keeps it. */
-class Record {
-  readonly #about: { run: string; unit: string; startedAt: string; plan: string; who: Who }
-  readonly #plan: Plan
-
-  constructor(run: string, id: string, { plan }: Survey, who: Who) {
-    this.#about = { run, unit: `keelson-${id}`, startedAt: new Date().toISOString(), plan: plan.digest, who }
-    this.#plan = plan
-  }
-
-  /** One line, for whoever finds the host locked. */
-  who(): string {
-    return JSON.stringify(this.#about)
-  }
-
-  file(done: ReadonlyMap<Ref, Done>): RunFile {
-    const changes = this.#plan.changes.map(({ ref, kind, cause }) => ({
-      ref,
-      kind,
-      cause,
-      outcome: done.get(ref)?.outcome ?? 'unfinished',
-    }))
-    const outcome = changes.some((change) => change.outcome === 'unfinished')
-      ? 'unfinished'
-      : changes.some((change) => change.outcome === 'failed')
-        ? 'failed'
-        : 'ok'
-    return { name: `${this.#about.run}.json`, data: `${JSON.stringify({ ...this.#about, outcome, changes })}\n` }
-  }
+function refsOf({ items }: Prepared): Ref[] {
+  return items.map(({ plan }) => plan.ref)
 }
 
 function labelOfTask(items: readonly Item[]): string {
   const [first, ...others] = items
   return others.length === 0 ? first!.plan.label : `${first!.plan.label} and ${others.length} more`
-}
-
-const STALE: Failure = {
-  phase: 'apply',
-  said: 'the host is no longer as the plan saw it; nothing was written for this',
-  next: 'converge again: it plans from what is there now',
-}
-
-const TAKEN_BACK: Failure = {
-  phase: 'verify',
-  said: 'taken back: after it, no new login worked',
-  next: 'see that it lets you in as you come now, then converge again',
-}
-
-const UNREACHED: Failure = {
-  phase: 'apply',
-  said: 'not reached: the run ended before it',
-  next: 'converge again: it goes on from what is there now',
-}
-
-/** What ended a run after some of it was applied. */
-function reportedError(error: unknown): NonNullable<HostReport['error']> {
-  if (!(error instanceof Error)) throw error
-  const { name, message } = error
-  const text = (key: 'said' | 'next'): string => (key in error ? String(Reflect.get(error, key)) : '')
-  return {
-    name,
-    message,
-    said: text('said'),
-    next: text('next') || 'converge again',
-    exit: error instanceof Refused ? 'refused' : 'partial',
-  }
-}
-
-function applyFailure(title: string, { exit, said }: { exit: number; said: string }): Failure {
-  return {
-    phase: 'apply',
-    ran: title,
-    exit,
-    said: said.trimEnd(),
-    next: 'correct what the host complains of and converge again',
-  }
-}
-
-function skipFailure(because: string): Failure {
-  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'it is done when that succeeds' }
-}
-
-function unknownFailure({ because }: Unknown): Failure {
-  return {
-    phase: 'read',
-    said: `it cannot be read: ${because}`,
-    next: 'nothing in this site brings that about; declare what it needs',
-  }
 }

@@ -8,6 +8,7 @@ import type { Answer, Section } from './read.ts'
 import { lines } from './shell.ts'
 
 export const LEDGER_PATH = '/var/lib/keelson/ledger.json'
+export const RUNS_FOLDER = '/var/lib/keelson/runs'
 
 export type Facts = {
   /** `debian-12` */

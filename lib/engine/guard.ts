@@ -57,11 +57,14 @@ rm -rf "$guard" && mkdir -p -m 0700 "$guard" &&
 
 const SERVICE = `[Unit]
 Description=Take back a change that nobody could come in after
-ConditionPathExists=${FOLDER}/armed
+ConditionPathExists=|${FOLDER}/armed
+ConditionPathExists=|${FOLDER}/reverting
 After=local-fs.target
 [Service]
 Type=oneshot
 ExecStart=/bin/sh ${FOLDER}/revert
+Restart=on-failure
+RestartSec=1
 [Install]
 WantedBy=multi-user.target
 `
@@ -73,7 +76,7 @@ OnActiveSec=${CLOCK_S}
 AccuracySec=1
 `
 
-/** Puts back what was kept. May be cut off anywhere and run again; whoever takes \`armed\` away first has won. */
+/** Puts back what was kept. May be cut off anywhere and run again; whoever takes `armed` away first has won. */
 function revertProgram(): string {
   return `cd ${FOLDER} || exit 1
 [ ! -e armed ] || mv armed reverting 2>/dev/null || exit 0
@@ -112,6 +115,14 @@ ${STOP}
 rm -rf ${FOLDER}
 `
 }
+
+/**
+ * For a worker before it does anything: a client that died left a clock, and this one has come in since. What is being
+ * put back is waited for.
+ */
+export const SETTLE = `[ ! -e ${FOLDER}/armed ] || (
+${disarmText()})
+[ ! -e ${FOLDER}/reverting ] || systemctl start ${UNIT}.service`
 
 /** Whether the host has gone back: exit 0 when it has. */
 const HAS_REVERTED = `[ -e ${FOLDER}/reverted ]`

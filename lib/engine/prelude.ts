@@ -17,9 +17,49 @@ export function payload(name: string): ShellText {
  *   directory is synced. At no instant is DEST missing, half written or wider than MODE. A symlink at DEST is
  *   replaced, never followed. The temp name starts with `.keelson.` and is removed when anything fails; one left by
  *   a power cut is removed by the next call for the same DEST.
+ * - `remove_file PATH` takes a file or link away.
+ * - `keep PATH` is for what changes a file in another way, and comes before that: what stands there when this run first
+ *   touches it can be put back until the run ends. The two above do so by themselves.
+ * - `put_back ROOT…` puts back all that was kept at or below these paths, and prints `STAGE/TASK PATH` of each.
  */
 export const PRELUDE = `
 fail() { printf '%s\\n' "$*" >&2; exit 1; }
+# In the run's folder: log (STAGE/TASK PATH), was/ with what stood there, none/ where nothing did.
+kept=\${P%/*/*/*}/kept
+keep() {
+  [ -d "$kept" ] || return 0
+  if [ -d "$1" ] && [ ! -L "$1" ]; then return 0; fi
+  k_task=\${P#"\${kept%kept}"}
+  printf '%s %s\\n' "\${k_task%/*}" "$1" >> "$kept/log"
+  [ ! -e "$kept/was$1" ] && [ ! -L "$kept/was$1" ] && [ ! -e "$kept/none$1/.none" ] || return 0
+  if [ -e "$1" ] || [ -L "$1" ]; then
+    mkdir -p -- "$kept/was\${1%/*}"
+    cp -a -- "$1" "$kept/was$1"
+  else
+    mkdir -p -- "$kept/none$1"
+    : > "$kept/none$1/.none"
+  fi
+}
+remove_file() { keep "$1"; rm -f -- "$1"; }
+put_back() {
+  [ -f "$kept/log" ] || return 0
+  sort -u -- "$kept/log" > "$P/kept"
+  while read -r pb_task pb_path; do
+    for pb_root; do
+      case $pb_path in "$pb_root" | "$pb_root"/*) ;; *) continue ;; esac
+      if [ -e "$kept/was$pb_path" ] || [ -L "$kept/was$pb_path" ]; then
+        pb_tmp=\${pb_path%/*}/.keelson.\${pb_path##*/}
+        rm -f -- "$pb_tmp"
+        cp -a -- "$kept/was$pb_path" "$pb_tmp" && mv -fT -- "$pb_tmp" "$pb_path"
+      else
+        rm -f -- "$pb_path"
+      fi || { echo "$pb_path could not be put back" >&2; return 1; }
+      printf '%s %s\\n' "$pb_task" "$pb_path"
+      sync -- "\${pb_path%/*}"
+      break
+    done
+  done < "$P/kept"
+}
 replace_file() {
   rf_dest=$1 rf_owner=$2 rf_group=$3 rf_mode=$4 rf_source=$5
   shift 5
@@ -33,6 +73,7 @@ replace_file() {
   chmod -- "$rf_mode" "$rf_tmp"
   cat -- "$rf_source" > "$rf_tmp"
   if [ $# -gt 0 ]; then "$@" "$rf_tmp" || fail "$rf_dest: the candidate was refused; the old file is still in place"; fi
+  keep "$rf_dest"
   sync -- "$rf_tmp"
   mv -fT -- "$rf_tmp" "$rf_dest"
   trap - EXIT

@@ -7,10 +7,11 @@
  * need the client; when none comes back it ends by itself.
  *
  * Events, one a line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `unguarded BASE64` · `start T` ·
- * `step T S` · `ok T` · `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `end STAGE`. T counts
- * tasks of the stage from 0.
+ * `step T S` · `ok T` · `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `undone T STAGE/TASK` ·
+ * `end STAGE`. T counts tasks of the stage from 0. A task says of another that it has undone it in its file `undone`.
  */
-import { LEDGER_PATH } from './facts.ts'
+import { LEDGER_PATH, RUNS_FOLDER } from './facts.ts'
+import { SETTLE } from './guard.ts'
 import { PRELUDE } from './prelude.ts'
 import type { Step } from './resource.ts'
 import { quote, sh } from './shell.ts'
@@ -50,7 +51,10 @@ export function workerProgram(id: string, who: string): string {
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 umask 022
 cd ${RUN_ROOT}/${id}
+mkdir -p -m 0700 kept
 ev() { printf '%s\\n' "$*" >> events; }
+# How tasks come out, for when no client sees it. That it cannot be noted stops nothing, and the journal has it.
+note() { printf '%s\\n' "$*" >> ${RUNS_FOLDER}/${id.split('-')[0]!}.log || :; }
 exec 9>> ${RUN_ROOT}/lock
 # A holder that has nothing to do but wait for its client is let go when that does not come back.
 take_over() {
@@ -70,6 +74,7 @@ fi
 printf '%s\\n' ${quote(who)} > ${RUN_ROOT}/owner
 # A run that is turned away leaves its events to its client, which may not have come to read them yet.
 trap 'rm -rf ${RUN_ROOT}/owner; [ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}' EXIT
+${SETTLE}
 # What runs that were killed left behind. What may still be arriving, or waits to be read, has a minute.
 exec 8< ${RUN_ROOT}
 flock 8
@@ -104,13 +109,16 @@ perform() {
   ev start "$1"
   if sh "$stage/$1/run" "$stage/$1" > "$stage/$1/said" 2>&1 < /dev/null 9>&-; then
     ev ok "$1"
+    note "$stage/$1" ok
     echo ok > "$stage/$1/outcome"
     return 0
   else
     code=$?
   fi
+  if [ -f "$stage/$1/undone" ]; then while read -r other; do ev undone "$1" "$other"; note "$other" undone; done < "$stage/$1/undone"; fi
   ev said "$1" "$(tail -c ${SAID_BYTES} "$stage/$1/said" | base64 -w0)"
   if [ "$code" = ${STALE} ]; then ev stale "$1"; else ev failed "$1" "$code"; fi
+  note "$stage/$1" failed
   echo failed > "$stage/$1/outcome"
 }
 # task T BESIDE NEEDS…
@@ -122,6 +130,7 @@ task() {
     if [ "$was" != ok ]; then
       eval "task_$t=skipped"
       ev skipped "$t" "$need"
+      note "$stage/$t" skipped
       return 0
     fi
   done
@@ -191,14 +200,17 @@ export function stageFiles(
 /** The last thing a worker does: the confirmed ledger and the run's record, then it ends. */
 export function finishFiles(number: number, ledger: string, run: RunFile): RunFile[] {
   return [
-    { name: `${number}/stage`, data: `${commitText(number, run)}\nfinished=yes\n` },
+    {
+      name: `${number}/stage`,
+      data: `${commitText(number, run)} && rm -f -- ${RUNS_FOLDER}/${run.name.replace(/json$/, 'log')}\nfinished=yes\n`,
+    },
     { name: `${number}/ledger`, data: ledger },
     { name: `${number}/record`, data: run.data },
   ]
 }
 
 function commitText(number: number, run: RunFile): string {
-  return `commit ./${number}/ledger ${LEDGER_PATH} && ${sh`commit ${`./${number}/record`} ${`/var/lib/keelson/runs/${run.name}`}`}`
+  return `commit ./${number}/ledger ${LEDGER_PATH} && ${sh`commit ${`./${number}/record`} ${`${RUNS_FOLDER}/${run.name}`}`}`
 }
 
 function taskFiles(folder: string, { steps, unmoved }: TaskProgram): RunFile[] {
@@ -292,6 +304,12 @@ export function dismissText(id: string): string {
   return `cd ${RUN_ROOT}/${id} 2>/dev/null || exit 0
 systemctl is-active --quiet ${unitOf(id)} || { rm -rf ${RUN_ROOT}/${id}; exit 0; }
 timeout 5 sh -c 'echo none > next'
+`
+}
+
+/** Waits for the lock, for so long at most; exit 1 when another run still has it then. Nothing is held afterwards. */
+export function awaitLockText(seconds: number): string {
+  return `[ ! -e ${RUN_ROOT}/lock ] || flock -w ${seconds} ${RUN_ROOT}/lock true
 `
 }
 

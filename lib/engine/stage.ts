@@ -17,48 +17,69 @@ export type Task = {
 export type Stage = {
   tasks: Task[]
   later: Item[]
-  /** Its changes may lock the operator out. */
-  guarded: boolean
 }
 
 /**
  * Takes what can be applied now. What is not known until something else is done, and what an unsettling change
  * (a package) comes before, waits for a later stage and is read again then. What may lock the operator out is applied
- * by itself, after all that can do without.
+ * after all that can do without. What mostly waits, and nothing needs, goes with the last stage, beside the rest of it.
  */
 export function nextStage(items: readonly Item[]): Stage {
   const waiting = new Set<Ref>()
-  const now = new Map<Ref, Item>()
+  const now: Item[] = []
+  const taken = new Map<Ref, Item>()
   for (const item of items) {
     const near = [...item.after]
-    const unsettled = near.some((ref) => isUnsettling(now.get(ref), item))
-    const unknown = isUnknown(item) && near.some((ref) => now.get(ref)?.change !== undefined)
+    const unsettled = near.some((ref) => isUnsettling(taken.get(ref), item))
+    const unknown = isUnknown(item) && near.some((ref) => taken.get(ref)?.change !== undefined)
     if (unsettled || unknown || near.some((ref) => waiting.has(ref))) waiting.add(item.plan.ref)
-    else now.set(item.plan.ref, item)
+    else {
+      now.push(item)
+      taken.set(item.plan.ref, item)
+    }
   }
-  for (const ref of apartFromGuarded(now)) waiting.add(ref)
-  const taken = [...now.values()].filter(({ plan }) => !waiting.has(plan.ref))
+  const patient = new Set(patientOf(items))
+  for (const ref of heldBack(now, patient, waiting.size > 0)) waiting.add(ref)
+  const stage = now.filter(({ plan }) => !waiting.has(plan.ref))
   return {
-    tasks: inOrder(grouped(taken)),
+    tasks: inOrder(grouped(stage)),
     later: items.filter(({ plan }) => waiting.has(plan.ref)),
-    guarded: taken.some(isGuarded),
   }
 }
 
+/** What mostly waits, and only such comes after. */
+function patientOf(items: readonly Item[]): Item[] {
+  const needed = new Set<Ref>()
+  return items.toReversed().filter((item) => {
+    const { change, type, plan, after } = item
+    const isPatient = type.waits === true && !isGuarded(item) && !needed.has(plan.ref)
+    if (change !== undefined && !isPatient) for (const ref of after) needed.add(ref)
+    return change !== undefined && isPatient
+  })
+}
+
 /**
- * What has to wait so that guarded changes have a stage of their own: they and what comes after them, while there is
- * anything else to do; then what comes after them.
+ * Of what could be applied now, what has to wait: guarded changes and what comes after them, while there is anything else
+ * to do; then what comes after them. Patient ones wait as long as something else is to be done, before a later stage.
  */
-function apartFromGuarded(now: ReadonlyMap<Ref, Item>): Set<Ref> {
-  const guarded = [...now.values()].filter(isGuarded).map(({ plan }) => plan.ref)
-  const held = new Set(guarded)
-  for (const item of now.values()) if ([...item.after].some((ref) => held.has(ref))) held.add(item.plan.ref)
-  const isFree = ({ plan, change }: Item): boolean => change !== undefined && !held.has(plan.ref)
-  if (guarded.length === 0 || [...now.values()].some(isFree)) return held
-  const rest = [...held].filter((ref) => !guarded.includes(ref))
-  const behind = new Set(rest)
-  for (const item of now.values()) if ([...item.after].some((ref) => behind.has(ref))) behind.add(item.plan.ref)
-  return behind
+function heldBack(now: readonly Item[], patient: ReadonlySet<Item>, hasLater: boolean): Set<Ref> {
+  const guarded = now.filter(isGuarded)
+  const held = withFollowers(guarded, now)
+  const isFree = (item: Item): boolean => item.change !== undefined && !held.has(item.plan.ref) && !patient.has(item)
+  if (now.some(isFree)) {
+    const postponed = hasLater || guarded.length > 0 ? withFollowers([...patient], now) : []
+    return new Set([...held, ...postponed])
+  }
+  const refs = new Set(guarded.map(({ plan }) => plan.ref))
+  const followers = now.filter(({ plan }) => held.has(plan.ref) && !refs.has(plan.ref))
+  return withFollowers(followers, now)
+}
+
+/** Refs of items and of all that comes after them. */
+function withFollowers(first: readonly Item[], items: readonly Item[]): Set<Ref> {
+  const refs = new Set(first.map(({ plan }) => plan.ref))
+  for (const { plan, after } of items) if ([...after].some((ref) => refs.has(ref))) refs.add(plan.ref)
+  return refs
 }
 
 function isUnsettling(need: Item | undefined, item: Item): boolean {

@@ -75,7 +75,7 @@ ${sh`replace_file ${pathOf(name)} root root 0644 ${payload('job')}`}`,
       payload: { job: after.content },
     },
   ],
-  remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`rm -f -- ${pathOf(name)}` }],
+  remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`remove_file ${pathOf(name)}` }],
 }
 
 /** cron ignores names with a dot (cron(8), "as for run-parts"). */

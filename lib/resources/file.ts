@@ -107,7 +107,7 @@ export const file: ResourceType<File, FileState> = {
     {
       title: `remove ${name}`,
       run: `${sh`if [ -d ${name} ] && [ ! -L ${name} ]; then fail ${`${name} is a directory; only a file would be removed`}; fi`}
-${sh`rm -f -- ${name}`}`,
+${sh`remove_file ${name}`}`,
     },
   ],
   steady: true,

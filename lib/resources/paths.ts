@@ -70,6 +70,7 @@ export function changeRights(path: string, before: Rights, { owner, group, mode 
   const narrow = (Number.parseInt(before.mode, 8) & Number.parseInt(mode, 8)).toString(8).padStart(4, '0')
   // Five digits: with four, chmod(1) leaves the setgid bit of a directory as it was.
   return sh`[ ! -L ${path} ] || fail ${`${path} is a link`}
+keep ${path}
 chmod -- ${`0${narrow}`} ${path}
 chown -h -- ${`${owner}:${group}`} ${path}
 chmod -- ${`0${mode}`} ${path}`

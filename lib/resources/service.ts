@@ -199,6 +199,7 @@ function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
     // One that was not there or not running when the plan was made loads everything when it starts; where it has come
     // up by itself meanwhile, a restart is no more than that.
     load: kind === 'create' || before.running !== true ? 'any' : (before.load ?? 'current'),
+    goesBack: kind === 'change' && before.running === true,
     restartPaths: restartRoots(name, after),
     reloadPaths: reloadRoots(after),
     settleMs,

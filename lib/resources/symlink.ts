@@ -53,7 +53,7 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
     {
       title: `remove ${name}`,
       run: sh`[ -L ${name} ] || [ ! -e ${name} ] || fail ${`${name} is not a link; only a link would be removed`}
-rm -f -- ${name}`,
+remove_file ${name}`,
     },
   ],
   steady: true,
@@ -67,6 +67,6 @@ function point(path: string, { target, force }: SymlinkState): Step {
     title: `link ${path}`,
     run: `${allowed} || ${sh`fail ${`something other than a link stands at ${path}; remove it${force === true ? '' : ', or say force: true for a file'}`}`}
 ${sh`ln -sfn -- ${target} ${temp}`}
-${sh`mv -fT -- ${temp} ${path}`}`,
+${sh`keep ${path}; mv -fT -- ${temp} ${path}`}`,
   }
 }

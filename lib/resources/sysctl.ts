@@ -61,7 +61,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState> = {
       payload: { value: `${after.running ?? ''}\n`, file: `${keyOf(name)} = ${after.atBoot}\n` },
     },
   ],
-  remove: ({ name }) => [{ title: `no longer set ${name} at boot`, run: sh`rm -f -- ${fileOf(name)}` }],
+  remove: ({ name }) => [{ title: `no longer set ${name} at boot`, run: sh`remove_file ${fileOf(name)}` }],
 }
 
 /** `net/ipv4/conf/eth0.100/rp_filter` is `net.ipv4.conf.eth0/100.rp_filter` with dots (sysctl(8)). */

@@ -58,10 +58,31 @@ test('what may lock the operator out waits for all that can do without, then has
   const types = [file, toyType('rule', { consequence: () => 'lockout' })]
   const first = stageOf({ 'rule:a': [], 'file:after': ['rule:a'], 'file:x': [], 'file:y': ['file:after'] }, types)
   assert.equal(shape(first), { tasks: [['file:x']], later: ['rule:a', 'file:after', 'file:y'] })
-  assert.not(first.guarded)
   const second = stageOf({ 'rule:a': [], 'file:after': ['rule:a'], 'file:y': ['file:after'] }, types)
   assert.equal(shape(second), { tasks: [['rule:a']], later: ['file:after', 'file:y'] })
-  assert.ok(second.guarded)
+})
+
+test('what mostly waits goes with the last stage, unless something else needs it', () => {
+  const types = [file, pkg, toyType('rule', { consequence: () => 'lockout' }), toyType('service', { waits: true })]
+  const declared: { [ref: Ref]: Ref[] } = {
+    'service:early': [],
+    'service:needed': [],
+    'file:x': ['service:needed'],
+    'package:p': [],
+    'file:y': ['package:p'],
+    'rule:r': [],
+    'service:late': ['service:early'],
+    'service:guarded': ['rule:r'],
+  }
+  const next = ({ later }: Stage): Stage =>
+    stageOf(Object.fromEntries(later.map(({ plan }) => [plan.ref, declared[plan.ref]!])), types)
+  const first = stageOf(declared, types)
+  assert.equal(shape(first).tasks, [['service:needed'], ['file:x'], ['package:p']])
+  const second = next(first)
+  assert.equal(shape(second).tasks, [['file:y']])
+  const third = next(second)
+  assert.equal(shape(third).tasks, [['service:early'], ['rule:r'], ['service:late']])
+  assert.equal(shape(next(third)), { tasks: [['service:guarded']], later: [] })
 })
 
 test('whatever needs what, every task comes after all it needs, and everything is somewhere once', () => {

@@ -97,12 +97,45 @@ test('an interrupt exits 130, names the unit, and what was handed over is finish
   await sshOk(host, 'touch /run/go-on; timeout 20 sh -c "until grep -qx wait /etc/notes/second; do sleep 0.1; done"')
 })
 
-test('converge after an interrupt goes on from there, once the worker left behind may be replaced', async () => {
-  const again = () => runSite(['converge', '--yes', ...web], { env: { SECOND: 'wait' } })
-  let ended = await again()
-  for (let tries = 0; ended.code === EXIT_CODES.locked && tries < 20; tries += 1) ended = await again()
-  assert.is(ended.code, EXIT_CODES.ok, ended.stdout)
-  assert.is((await runSite(['plan', '--detailed-exitcode', ...web], { env: { SECOND: 'wait' } })).code, EXIT_CODES.ok)
+test('converge after an interrupt waits for the worker left behind, and goes on from there', async () => {
+  const env = { SECOND: 'wait' }
+  const again = await runSite(['converge', '--yes', '--wait', ...web], { env })
+  assert.is(again.code, EXIT_CODES.ok, again.stdout)
+  assert.is((await runSite(['plan', '--detailed-exitcode', ...web], { env })).code, EXIT_CODES.ok)
+})
+
+test('converge --wait lets another run end, and plans anew', async () => {
+  const env = { SECOND: 'wait' }
+  await sshOk(host, 'rm -f /etc/notes/second /run/go-on')
+  const first = runSite(['converge', '--yes', ...web], { env })
+  await sshOk(host, 'timeout 20 sh -c "until [ -e /run/keelson/owner ]; do sleep 0.1; done"')
+  const locked = await runSite(['converge', '--yes', ...web])
+  assert.is(locked.code, EXIT_CODES.locked)
+  assert.match(locked.stdout, /locked by run \d+ of \S+@\S+ since [\d:]+ UTC/)
+  const waiting = runSite(['converge', '--yes', '--wait', ...web], { env })
+  await sshOk(host, "timeout 20 sh -c 'until pgrep -x flock; do sleep 0.1; done'")
+  await sshOk(host, 'touch /run/go-on')
+  assert.is((await first).code, EXIT_CODES.ok)
+  const { code, stdout, stderr } = await waiting
+  assert.is(code, EXIT_CODES.ok, stdout)
+  assert.match(stderr, 'waiting: this host is locked by run')
+  assert.match(stdout, '3 unchanged')
+})
+
+test('runs tells what was done, also by a run that nobody saw end', async () => {
+  const { code, stdout } = await runSite(['runs', ...web])
+  assert.is(code, EXIT_CODES.ok)
+  assert.match(stdout, /^web-1\n/)
+  assert.match(stdout, /^ +1 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC {2}\S+@\S+.* ok +1 changed$/m)
+  assert.match(stdout, /^ +2 .* failed +1 changed, 1 failed, 1 skipped$/m)
+  const [, cut] = /^ +(\d+) .* unfinished /m.exec(stdout) ?? []
+  assert.ok(cut, stdout)
+  const one = await runSite(['runs', cut, ...web])
+  assert.match(one.stdout, `web-1, run ${cut}  unfinished`)
+  assert.match(one.stdout, /^ {2}applied unverified +change note second {2}\(/m)
+  const none = await runSite(['runs', '999', ...web])
+  assert.is(none.code, EXIT_CODES.usage)
+  assert.match(none.stderr, 'there was no run 999')
 })
 
 test('sandbox up of a host that is there, and list, tell how to reach it', async () => {

@@ -124,6 +124,30 @@ test('a host that was cut off before anybody came in goes back when it starts', 
   await assertNoClock()
 })
 
+test('a guard that is killed while it works begins again', async () => {
+  // The first ufw that the guard calls kills it.
+  await sshOk(
+    host,
+    `cat > /usr/local/sbin/ufw <<'END'
+#!/bin/sh
+case $(tr '\\0' ' ' < /proc/$PPID/cmdline) in
+  */guard/revert*) [ -e /run/killed ] || { : > /run/killed; systemctl kill -s KILL keelson-guard.service; sleep 60; } ;;
+esac
+exec /usr/sbin/ufw "$@"
+END
+     chmod 755 /usr/local/sbin/ufw`,
+  )
+  try {
+    await assertTakenBack(() => {
+      const settings = file({ path: '/etc/ssh/sshd_config.d/00-nobody.conf', content: 'AllowUsers nobody\n' })
+      service({ name: 'ssh.service', running: true, reloadOn: [settings] })
+    })
+    assert.is(await sshOk(host, 'ls /run/killed'), '/run/killed\n')
+  } finally {
+    await sshOk(host, 'rm -f /usr/local/sbin/ufw /run/killed')
+  }
+})
+
 test('without room for a guard the change is not made', async () => {
   await sshOk(host, 'mount -t tmpfs -o size=200k none /var/lib/keelson')
   const before = await waysIn()

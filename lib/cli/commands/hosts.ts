@@ -20,7 +20,7 @@ import type { Setting } from '../setting.ts'
 import { whoIsAtWork } from '../who.ts'
 
 export type PlanFlags = HostFlags & MachineFlags & { detailedExitcode?: boolean }
-export type ConvergeFlags = HostFlags & MachineFlags & { yes?: boolean; allowRemove?: string }
+export type ConvergeFlags = HostFlags & MachineFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
 
 type HostWork = (run: HostRun, view: ProgressView) => Promise<Reported>
 
@@ -60,7 +60,7 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
       shown = made
       return turn(() => view.aside(() => confirmPlan(setting, made, flags.yes === true)))
     }
-    const report = await convergeHost({ ...run, ...more, confirm })
+    const report = await convergeHost({ ...run, ...more, confirm, wait: flags.wait === true })
     return { report, ...(shown === undefined ? {} : { plan: shown }) }
   }
   const reports = await overHosts(setting, flags, work, (reported, view) => showResult(setting, reported, view))

@@ -72,7 +72,7 @@ export function replaceNginxFiles(work: readonly NginxWork[], { reveal }: Contex
       ...files.flatMap(placeInCandidate),
       TEST_CANDIDATE,
       ...files.flatMap(dropLink),
-      ...files.filter(({ content }) => content === null).map(({ path }) => sh`rm -f -- ${path}`),
+      ...files.filter(({ content }) => content === null).map(({ path }) => sh`remove_file ${path}`),
       ...writes.map(putFile),
       ...writes.flatMap(putLink),
       ...directoriesOf(work).map((dir) => sh`if [ -d ${dir} ]; then sync -- ${dir}; fi`),
@@ -145,7 +145,7 @@ esac`
 
 /** Takes the link away when it is to go. One to the wrong place is replaced later, at once. */
 function dropLink({ link, content }: Sourced): string[] {
-  return link !== undefined && (link.target === null || content === null) ? [sh`rm -f -- ${link.path}`] : []
+  return link !== undefined && (link.target === null || content === null) ? [sh`remove_file ${link.path}`] : []
 }
 
 function putFile({ path, mode, source }: Sourced): string {
@@ -159,7 +159,7 @@ function putLink({ link }: Sourced): string[] {
   const dir = link.path.slice(0, slash)
   const temporary = `${dir}/.keelson.${link.path.slice(slash + 1)}`
   return [
-    sh`mkdir -p -m 0755 -- ${dir}; rm -f -- ${temporary}; ln -s -- ${link.target} ${temporary}; mv -fT -- ${temporary} ${link.path}`,
+    sh`mkdir -p -m 0755 -- ${dir}; rm -f -- ${temporary}; ln -s -- ${link.target} ${temporary}; keep ${link.path}; mv -fT -- ${temporary} ${link.path}`,
   ]
 }
 

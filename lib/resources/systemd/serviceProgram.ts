@@ -3,6 +3,9 @@
  *
  * It finds out again, on the host, whether the service has yet to load something: a package's own scripts may have
  * restarted it since the plan was made. What it has seen succeed it records; until then the record says that it is pending.
+ *
+ * A service that ran and does not come up with what this run changed gets its files back as they were before the run, and
+ * runs with them again. It is a failure all the same, and those changes are undone.
  */
 import { quote } from '../../engine/shell.ts'
 import { LISTING, RECORDS, type Load } from './watch.ts'
@@ -14,6 +17,8 @@ export type ServiceWork = {
   masked?: boolean | undefined
   /** The most the plan allows for; `any` where it could not know. */
   load: Load | 'any'
+  /** It ran when the plan was made: with the files of that time it may be expected to run again. */
+  goesBack: boolean
   restartPaths: readonly string[]
   reloadPaths: readonly string[]
   settleMs: number
@@ -38,6 +43,7 @@ export function serviceProgram(work: ServiceWork): string {
     `settle_ms=${work.settleMs}`,
     `timeout_ms=${work.timeoutMs}`,
     `replaces_workers=${answer(work.replacesWorkers)}`,
+    `goes_back=${answer(work.goesBack)}`,
     `list_watched() { kind=$1; shift; [ $# -eq 0 ] || find -H "$@" \\( -type d -printf "$kind d - - %m %U:%G %p\\0" -o -printf "$kind ${LISTING}" \\) 2>/dev/null || :; }`,
     `restart_paths() { "$@" ${words(work.restartPaths)}; }`,
     `reload_paths() { "$@" ${words(work.reloadPaths)}; }`,
@@ -68,7 +74,37 @@ give_up() {
       if [ -f "$log" ]; then tail -c "+$(($(log_size "$log") + 1))" -- "$log" | tail -n 20; fi
     done
   } >&2
-  fail "$unit: $*"
+  [ "$goes_back" = yes ] || fail "$unit: $*"
+  goes_back=no
+  go_back "$*"
+}
+# With the files it had before this run. The change it did not come up with is a failure in any case.
+go_back() {
+  undone=$(restart_paths put_back && reload_paths put_back && loaded_paths put_back) || fail "$unit: $1. What it had before could not be put back"
+  [ -n "$undone" ] || fail "$unit: $1"
+  printf '%s\\n' "$undone" | cut -d' ' -f1 | sort -u > "\${P%/*}/undone"
+  files=$(printf '%s\\n' "$undone" | cut -d' ' -f2- | sort -u | tr '\\n' ' ')
+  if again=$(come_up_again 2>&1); then fail "$unit: $1. It runs again with what it had before: \${files% }"; fi
+  printf '%s\\n' "$again" >&2
+  fail "$unit: $1. What it had before was put back (\${files% }), and it does not run with that either"
+}
+# What it had loaded besides, as far as that is known: files that are no longer of the site.
+loaded_paths() {
+  [ -f "$P/loaded" ] || return 0
+  tr '\\0' '\\n' < "$P/loaded" | sed -n 's,^re[a-z]* [^/]* \\(/.*\\)$,\\1,p' > "$P/loaded-paths"
+  while IFS= read -r path; do set -- "$@" "$path"; done < "$P/loaded-paths"
+  "$@"
+}
+come_up_again() {
+  began=$(date +%s)
+  mark_logs
+  # What was put back has its old time, by which systemd does not see that it changed.
+  systemctl daemon-reload
+  take_listing "$P/listing"
+  if is_up && [ "$action" = reload ]; then act reload; else act restart; fi
+  # Ports and probe are what is wanted now, which it may never have had.
+  settle
+  write_record
 }
 mark_logs() {
   : > "$P/log-sizes"
@@ -155,6 +191,7 @@ workers_replaced() {
 
 act() {
   action=$1
+  if [ -f "$record" ] && ! grep -qaz '^pending ' -- "$record"; then cp -- "$record" "$P/loaded"; fi
   # Until it is seen to succeed, whatever cuts it off.
   case $action in reload) put_record printf 'pending reload\\0' ;; *) put_record printf 'pending restart\\0' ;; esac
   [ "$action" = reload ] || systemctl reset-failed -- "$unit" 2>/dev/null || :

@@ -207,12 +207,12 @@ function put({ path }: UnitFileWork, index: number): string {
 function takeAway({ unit, path }: UnitFileWork): string {
   if (path !== unitPath(unit)) {
     const dir = path.slice(0, path.lastIndexOf('/'))
-    return sh`rm -f -- ${path}; rmdir -- ${dir} 2>/dev/null || :`
+    return sh`remove_file ${path}; rmdir -- ${dir} 2>/dev/null || :`
   }
   // disable exits 1 for a unit whose file went away in a run that was cut off; the links are what must be gone.
   return unit.includes('@.')
-    ? sh`systemctl --quiet disable -- ${unit} || [ ! -e ${path} ]; rm -f -- ${path}`
-    : sh`if [ -e ${path} ]; then systemctl --quiet disable --now -- ${unit}; fi; rm -f -- ${path}; systemctl reset-failed -- ${unit} 2>/dev/null || :`
+    ? sh`systemctl --quiet disable -- ${unit} || [ ! -e ${path} ]; remove_file ${path}`
+    : sh`if [ -e ${path} ]; then systemctl --quiet disable --now -- ${unit}; fi; remove_file ${path}; systemctl reset-failed -- ${unit} 2>/dev/null || :`
 }
 
 function observeLoaded(unit: string): string {

@@ -1,0 +1,72 @@
+/**
+ * The ledger while a run goes on.
+ */
+import { createHash } from 'node:crypto'
+import { canonicalJson } from './catalog.ts'
+import { emptyLedger, entryFor, type Ledger, ledgerDigest } from './ledger.ts'
+import type { Item } from './plan.ts'
+import type { Outcome } from './report.ts'
+import type { Ref } from './resource.ts'
+import type { Survey } from './survey.ts'
+
+/** The ledger as it goes from what was read, by what is begun, to what is confirmed. */
+export class Bookkeeping {
+  readonly #survey: Survey
+  readonly #run: string
+  readonly #ledger: Ledger
+  readonly #begun = new Set<Ref>()
+  digest: string
+
+  constructor(survey: Survey, run: string) {
+    this.#survey = survey
+    this.#run = run
+    this.#ledger = structuredClone(survey.planning.ledger ?? emptyLedger())
+    this.#ledger.serial += 1
+    this.digest = survey.ledgerDigest
+  }
+
+  /** Ledger text with the items pending; from here on that is what the host has. */
+  begin(items: readonly Item[]): string {
+    for (const item of items) {
+      this.#begun.add(item.plan.ref)
+      const entry = this.#entry(item)
+      if (entry !== undefined) this.#ledger.entries[item.plan.ref] = { ...entry, pending: true }
+    }
+    return this.#text()
+  }
+
+  /** Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten. */
+  confirmed(done: ReadonlyMap<Ref, { outcome: Outcome }>): string {
+    for (const item of this.#survey.items) {
+      const { ref } = item.plan
+      const outcome = done.get(ref)?.outcome
+      if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
+      if (item.desired === null) delete this.#ledger.entries[ref]
+      else {
+        // What was begun has its entry, made from the reading it was begun with.
+        const { pending: _, ...entry } = this.#begun.has(ref) ? this.#ledger.entries[ref]! : this.#entry(item)!
+        this.#ledger.entries[ref] = entry
+      }
+    }
+    return this.#text()
+  }
+
+  written(): { ledger: Ledger; ledgerDigest: string } {
+    return { ledger: this.#ledger, ledgerDigest: this.digest }
+  }
+
+  #entry({ resource, change, plan, desired }: Item): Ledger['entries'][string] | undefined {
+    if (resource === undefined || desired === null) return undefined
+    const known = this.#survey.planning.ledger?.entries[plan.ref]
+    const made = known?.made ?? (change?.kind === 'create' && change.before === null)
+    const digest = ledgerDigest(this.#ledger.key, desired, this.#survey.planning.secrets)
+    const needs = [...(this.#survey.planning.needsOf.get(plan.ref) ?? [])]
+    return entryFor(resource, { made, digest, needs, run: this.#run })
+  }
+
+  #text(): string {
+    const text = `${canonicalJson(this.#ledger)}\n`
+    this.digest = createHash('sha256').update(text).digest('hex')
+    return text
+  }
+}

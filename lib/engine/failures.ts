@@ -1,0 +1,69 @@
+/**
+ * Why changes fail or are skipped, and what to do then.
+ */
+import { Refused } from './errors.ts'
+import type { Failure, HostReport } from './report.ts'
+import type { Unknown } from './resource.ts'
+
+export const STALE: Failure = {
+  phase: 'apply',
+  said: 'the host is no longer as the plan saw it; nothing was written for this',
+  next: 'converge again: it plans from what is there now',
+}
+
+export const TAKEN_BACK: Failure = {
+  phase: 'verify',
+  said: 'taken back: after it, no new login worked',
+  next: 'see that it lets you in as you come now, then converge again',
+}
+
+/** A service did not come up with it, and the host put back what it had before. */
+export function undoneFailure(because: string): Failure {
+  return {
+    phase: 'verify',
+    said: `taken back: ${because} did not come up with it`,
+    next: 'correct it and converge again',
+  }
+}
+
+export const UNREACHED: Failure = {
+  phase: 'apply',
+  said: 'not reached: the run ended before it',
+  next: 'converge again: it goes on from what is there now',
+}
+
+/** What ended a run after some of it was applied. */
+export function reportedError(error: unknown): NonNullable<HostReport['error']> {
+  if (!(error instanceof Error)) throw error
+  const { name, message } = error
+  const text = (key: 'said' | 'next'): string => (key in error ? String(Reflect.get(error, key)) : '')
+  return {
+    name,
+    message,
+    said: text('said'),
+    next: text('next') || 'converge again',
+    exit: error instanceof Refused ? 'refused' : 'partial',
+  }
+}
+
+export function applyFailure(title: string, { exit, said }: { exit: number; said: string }): Failure {
+  return {
+    phase: 'apply',
+    ran: title,
+    exit,
+    said: said.trimEnd(),
+    next: 'correct what the host complains of and converge again',
+  }
+}
+
+export function skipFailure(because: string): Failure {
+  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'it is done when that succeeds' }
+}
+
+export function unknownFailure({ because }: Unknown): Failure {
+  return {
+    phase: 'read',
+    said: `it cannot be read: ${because}`,
+    next: 'nothing in this site brings that about; declare what it needs',
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * What is kept of a run in /var/lib/keelson/runs: one line of JSON each.
+ *
+ * It is written before a stage, with the changes of that stage unfinished, and once more when the run has ended. Between
+ * the two the worker notes how tasks come out in RUN.log beside it, which goes when the record is complete.
+ */
+import type { RunFile } from './program.ts'
+import type { Cause, ChangeKind, Outcome, Plan } from './report.ts'
+import type { Ref } from './resource.ts'
+
+/** Who converges, from where, with which commit. */
+export type Who = { user: string; host: string; commit?: string; dirty?: boolean }
+
+export type RunAbout = {
+  /** Number of the run on this host. */
+  run: string
+  unit: string
+  /** ISO 8601. */
+  startedAt: string
+  /** Digest of the plan. */
+  plan: string
+  who: Who
+}
+
+export type StoredRun = RunAbout & {
+  endedAt?: string
+  outcome: 'ok' | 'failed' | 'unfinished'
+  changes: { ref: Ref; kind: ChangeKind; cause: Cause; outcome: Outcome | 'unfinished' }[]
+  /** What each task of a stage applies; left out when the run has ended. */
+  stages?: { [stage: string]: Ref[][] }
+}
+
+/** A run's record as it grows. */
+export class RunRecord {
+  readonly #about: RunAbout
+  readonly #plan: Plan
+  readonly #stages: { [stage: string]: Ref[][] } = {}
+
+  constructor(run: string, id: string, plan: Plan, who: Who) {
+    this.#about = { run, unit: `keelson-${id}`, startedAt: new Date().toISOString(), plan: plan.digest, who }
+    this.#plan = plan
+  }
+
+  /** One line, for whoever finds the host locked. */
+  who(): string {
+    return JSON.stringify(this.#about)
+  }
+
+  /** @param tasks What each task of the stage applies. */
+  begin(stage: number, tasks: Ref[][], done: ReadonlyMap<Ref, { outcome: Outcome }>): RunFile {
+    this.#stages[stage] = tasks
+    return this.#file({ outcome: 'unfinished', changes: this.#changes(done), stages: this.#stages })
+  }
+
+  end(done: ReadonlyMap<Ref, { outcome: Outcome }>): RunFile {
+    const changes = this.#changes(done)
+    const outcome = changes.some((change) => change.outcome === 'unfinished')
+      ? 'unfinished'
+      : changes.some((change) => change.outcome === 'failed')
+        ? 'failed'
+        : 'ok'
+    return this.#file({ endedAt: new Date().toISOString(), outcome, changes })
+  }
+
+  #changes(done: ReadonlyMap<Ref, { outcome: Outcome }>): StoredRun['changes'] {
+    return this.#plan.changes.map(({ ref, kind, cause }) => ({
+      ref,
+      kind,
+      cause,
+      outcome: done.get(ref)?.outcome ?? 'unfinished',
+    }))
+  }
+
+  #file(how: Omit<StoredRun, keyof RunAbout>): RunFile {
+    return { name: `${this.#about.run}.json`, data: `${JSON.stringify({ ...this.#about, ...how })}\n` }
+  }
+}

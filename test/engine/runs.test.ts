@@ -1,0 +1,97 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { HostError } from '../../lib/engine/errors.ts'
+import type { StoredRun } from '../../lib/engine/record.ts'
+import { parseRuns } from '../../lib/engine/runs.ts'
+
+const test = suite('runs')
+
+function stored(run: string, more: Partial<StoredRun>): StoredRun {
+  return {
+    run,
+    unit: `keelson-${run}-abcdef`,
+    startedAt: '2026-11-23T21:55:02.000Z',
+    plan: 'd',
+    who: { user: 'ada', host: 'laptop' },
+    outcome: 'ok',
+    changes: [],
+    ...more,
+  }
+}
+
+const change = (ref: string, outcome: StoredRun['changes'][number]['outcome']): StoredRun['changes'][number] => ({
+  ref,
+  kind: 'create',
+  cause: 'intent',
+  outcome,
+})
+
+const output = (holder: string, records: StoredRun[], notes = ''): string =>
+  `${holder}\0${records.map((one) => `${JSON.stringify(one)}\n`).join('')}\0${notes}`
+
+test('a host that was never converged has none', () => {
+  assert.equal(parseRuns(''), [])
+  assert.equal(parseRuns('\0\0'), [])
+})
+
+test('the latest comes first, by number', () => {
+  const runs = parseRuns(
+    output(
+      '',
+      ['9', '11', '10'].map((run) => stored(run, {})),
+    ),
+  )
+  assert.equal(
+    runs.map(({ run }) => run),
+    ['11', '10', '9'],
+  )
+})
+
+test('of a run that nobody saw end, what the worker noted is told', () => {
+  const cut = stored('2', {
+    outcome: 'unfinished',
+    changes: ['a', 'b', 'c', 'd', 'e', 'f'].map((ref) => change(ref, 'unfinished')).concat(change('g', 'changed')),
+    stages: { 1: [['g']], 2: [['a', 'b'], ['c'], ['d'], ['e']] },
+  })
+  const [run] = parseRuns(
+    output('', [cut], './2.log:2/0 ok\n./2.log:2/1 failed\n./2.log:2/2 skipped\n./22.log:2/3 ok\n'),
+  )
+  assert.is(run!.outcome, 'unfinished')
+  assert.equal(
+    run!.changes.map(({ ref, outcome }) => [ref, outcome]),
+    [
+      ['a', 'applied'],
+      ['b', 'applied'],
+      ['c', 'failed'],
+      ['d', 'skipped'],
+      ['e', 'unfinished'],
+      ['f', 'unfinished'],
+      ['g', 'changed'],
+    ],
+  )
+})
+
+test('what was put back after it was applied has failed', () => {
+  const cut = stored('2', { outcome: 'unfinished', changes: [change('a', 'unfinished')], stages: { 1: [['a']] } })
+  const [run] = parseRuns(output('', [cut], './2.log:1/0 ok\n./2.log:1/0 undone\n'))
+  assert.is(run!.changes[0]!.outcome, 'failed')
+})
+
+test('the one that holds the lock is running', () => {
+  const [second, first] = parseRuns(
+    output('keelson-2-abcdef', [stored('1', {}), stored('2', { outcome: 'unfinished' })]),
+  )
+  assert.is(second!.outcome, 'running')
+  assert.is(first!.outcome, 'ok')
+})
+
+test('a record that is none is an error that shows it', () => {
+  for (const text of ['{"run":', '[]', '{"run":"1"}']) {
+    assert.throws(
+      () => parseRuns(`\0${text}\n\0`),
+      (error: unknown) => error instanceof HostError && error.said === text,
+    )
+  }
+})
+
+test.run()
