@@ -1,0 +1,272 @@
+/**
+ * What is done to hosts, case by case: each throws when a host shows something else than it should. What decides is what
+ * the host's own tools show, never what the engine says of itself.
+ */
+import * as assert from 'uvu/assert'
+import { convergeHost } from '../../lib/engine/converge.ts'
+import { Locked, Stale } from '../../lib/engine/errors.ts'
+import type { HostReport } from '../../lib/engine/report.ts'
+import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
+import { file, service, sudoers, ufwDefaults, ufwRule } from '../../lib/index.ts'
+import { boot, changedFiles, powerCut, type SandboxHost } from '../../lib/sandbox/sandbox.ts'
+import { connectSsh } from '../../lib/transport/ssh.ts'
+import { convergeOn, planOn, runOn } from '../support/converge.ts'
+import { sshOk } from '../support/host.ts'
+import { Killer } from './kill.ts'
+import { declareRecipe, observe, type Recipe, randomRecipe } from './pieces.ts'
+import { Random } from './random.ts'
+
+/** @param seed Decides everything about the case. */
+export type Case = (host: SandboxHost, seed: number) => Promise<number>
+export type Kind = {
+  name: string
+  /** How many cases the project wants to have seen. */
+  goal: number
+  /** Shell text that makes a host ready, once. */
+  prepare?: string
+  /** Resolves to how many cases it was. */
+  run: Case
+}
+
+const ALL = { only: (): boolean => true }
+
+let spaces = 0
+/** A name that nothing on any host has yet. */
+function newSpace(): string {
+  spaces += 1
+  return `t${process.pid.toString(36)}x${spaces.toString(36)}`
+}
+
+/** From here on Keelson has never been on the host. */
+const forget = (host: SandboxHost): Promise<string> => sshOk(host, 'rm -rf /var/lib/keelson')
+
+/** @returns What it came to, or why it did not. */
+function comesTo(work: Promise<HostReport>): Promise<HostReport | Error> {
+  return work.catch((error: unknown) => {
+    if (error instanceof Error) return error
+    throw error
+  })
+}
+
+function assertWell(report: HostReport | Error): asserts report is HostReport {
+  if (report instanceof Error) throw report
+  if (report.error !== undefined) throw new Error(`${report.error.message}: ${report.error.said}`)
+  const bad = report.changes.filter(({ outcome }) => outcome === 'failed' || outcome === 'skipped')
+  if (bad.length > 0) throw new Error(bad.map(({ ref, failure }) => `${ref}: ${failure?.said ?? ''}`).join('\n'))
+}
+
+/** Says what differs, which a message of our own would hide. */
+function assertSame(seen: string, expected: string, about: string): void {
+  const [has, should] = [seen.split('\n'), expected.split('\n')]
+  const lines = [
+    ...has.filter((line) => !should.includes(line)).map((line) => `+${line}`),
+    ...should.filter((line) => !has.includes(line)).map((line) => `-${line}`),
+  ]
+  if (seen !== expected) throw new Error(`${about}: not as it should be:\n${lines.join('\n')}`)
+}
+
+const DOES = new Set(['create', 'change', 'remove', 'follow-up'])
+
+/** What both versions of a recipe come to when nothing disturbs them. */
+async function undisturbed(host: SandboxHost, recipe: Recipe): Promise<string> {
+  const space = newSpace()
+  await forget(host)
+  assertWell(await convergeOn(host, () => declareRecipe(space, recipe.first, 1, recipe.chained)))
+  assertWell(await convergeOn(host, () => declareRecipe(space, recipe.second, 2, recipe.chained)))
+  return observe(host, space)
+}
+
+/** A recipe is converged, changed, and killed after each of its steps in turn. */
+const killedAfterEachStep: Case = async (host, seed) => {
+  const recipe = randomRecipe(new Random(seed))
+  const expected = await undisturbed(host, recipe)
+  for (let at = 0; ; at += 1) {
+    const space = newSpace()
+    await forget(host)
+    assertWell(await convergeOn(host, () => declareRecipe(space, recipe.first, 1, recipe.chained)))
+    const second = (): void => declareRecipe(space, recipe.second, 2, recipe.chained)
+    const intended = new Set((await planOn(host, second)).changes.map(({ ref }) => ref))
+    const killer = new Killer(at)
+    const run = runOn(host, second)
+    const ended = await comesTo(
+      convergeHost({
+        ...run,
+        connect: async () => killer.over(await run.connect()),
+        confirm: () => Promise.resolve(true),
+      }),
+    )
+    if (!killer.hasKilled) {
+      assertWell(ended)
+      return at
+    }
+    assert.ok(ended instanceof Error || ended.error !== undefined, 'nobody noticed that the worker was killed')
+    const told = parseRuns(await sshOk(host, READ_RUNS))[0]
+    const applied = new Set((told?.changes ?? []).filter(({ outcome }) => outcome === 'applied').map(({ ref }) => ref))
+    const left = (await planOn(host, second)).changes.filter(({ kind }) => DOES.has(kind)).map(({ ref }) => ref)
+    for (const ref of left) {
+      assert.ok(intended.has(ref), `step ${at}: ${ref} is left, and was never to be done`)
+      assert.not.ok(applied.has(ref), `step ${at}: ${ref} is left, and was done`)
+    }
+    assertWell(await convergeOn(host, second))
+    assert.equal((await planOn(host, second)).changes, [], `step ${at}: the next plan`)
+    assertSame(await observe(host, space), expected, `step ${at}`)
+  }
+}
+
+/** A plan of something else than what is there. */
+const planWritesNothing: Case = async (host, seed) => {
+  const random = new Random(seed)
+  const recipe = randomRecipe(random)
+  const space = newSpace()
+  await forget(host)
+  if (random.next() < 0.7) assertWell(await convergeOn(host, () => declareRecipe(space, recipe.first, 1, false)))
+  // A login leaves its time behind, whoever logs in.
+  const ignore = [
+    '/var/log/wtmp',
+    '/var/log/lastlog',
+    '/var/log/btmp',
+    '/var/lib/lastlog',
+    '/var/lib/wtmpdb',
+    '/var/log',
+  ]
+  const before = await changedFiles(host.name, { ignore })
+  const running = () =>
+    sshOk(host, "ls -lR --time-style=+ /run/keelson 2>&1; systemctl list-units --all 'keelson*' --no-legend")
+  const ran = await running()
+  const plan = await planOn(host, () => declareRecipe(space, recipe.second, 2, recipe.chained))
+  assert.ok(plan.changes.length > 0 || recipe.second.length === 0)
+  assert.equal(await changedFiles(host.name, { ignore }), before)
+  assert.is(await running(), ran)
+  return 1
+}
+
+/** Two clients that want different things at about the same time. */
+const twoClients: Case = async (host, seed) => {
+  const random = new Random(seed)
+  const { first: names, chained } = randomRecipe(random)
+  const wants = [1, 2] as const
+  const results = new Map<number, string>()
+  for (const version of wants) {
+    const space = newSpace()
+    await forget(host)
+    assertWell(await convergeOn(host, () => declareRecipe(space, names, version, chained)))
+    results.set(version, await observe(host, space))
+  }
+  const space = newSpace()
+  await forget(host)
+  const late = random.below(1500)
+  const pause = new Promise((resolve) => setTimeout(resolve, late))
+  const [one, two] = await Promise.all(
+    wants.map(async (version) => {
+      if (version === 2) await pause
+      return comesTo(convergeOn(host, () => declareRecipe(space, names, version, chained)))
+    }),
+  )
+  const did: number[] = []
+  for (const [version, ended] of [
+    [1, one],
+    [2, two],
+  ] as const) {
+    if (ended instanceof Locked || ended instanceof Stale) continue
+    assertWell(ended!)
+    did.push(version)
+  }
+  assert.ok(did.length > 0, 'neither came through')
+  const seen = await observe(host, space)
+  const whole = did.filter((version) => results.get(version) === seen)
+  assert.ok(whole.length > 0, `after ${late} ms it is what neither wants:\n${seen}`)
+  const winner = whole[0]!
+  assert.equal((await planOn(host, () => declareRecipe(space, names, winner, chained))).changes, [])
+  return 1
+}
+
+const SSH = { action: 'allow', port: 22, protocol: 'tcp' } as const
+
+/** Changes after which nobody can come in, by what they shut. */
+const LOCK_OUTS: { readonly [what: string]: () => void } = {
+  'ufw rule': () => void ufwRule({ ...SSH, action: 'deny' }),
+  'ufw defaults': () => void ufwDefaults({ enabled: true, incoming: 'deny' }),
+  'sshd users': () => {
+    const settings = file({ path: '/etc/ssh/sshd_config.d/00-nobody.conf', content: 'AllowUsers nobody\n' })
+    service({ name: 'ssh.service', running: true, reloadOn: [settings] })
+  },
+  'sshd port': () => {
+    const settings = file({ path: '/etc/ssh/sshd_config.d/00-port.conf', content: 'Port 2222\n' })
+    service({ name: 'ssh.service', running: true, restartOn: [settings] })
+  },
+  sudoers: () => void sudoers({ name: 'ops', user: 'ops', commands: ['/bin/true'], noPassword: true }),
+}
+
+/** All that a way in depends on. */
+const waysIn = (host: SandboxHost) =>
+  sshOk(
+    host,
+    `cat /etc/ufw/ufw.conf /etc/default/ufw /etc/ufw/user.rules /etc/ufw/user6.rules; ufw status verbose
+     iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#'; sshd -T; getent passwd; getent shadow; ss -ltnH | awk '{ print $4 }' | sort
+     find /etc/ssh /etc/sudoers.d /root/.ssh -type f -exec sha256sum {} + | sort; find /etc/ssh /etc/sudoers.d -printf '%p %m %u:%g\\n' | sort`,
+  )
+
+/** Someone is locked out, and nothing, a reboot or a killed guard comes between. */
+const lockedOut: Case = async (host, seed) => {
+  const random = new Random(seed)
+  const what = random.pick(Object.keys(LOCK_OUTS))
+  const how = random.pick(['plain', 'first run', 'reboot', 'guard killed'] as const)
+  const about = `${what}, ${how}`
+  await sshOk(
+    host,
+    `ufw --force reset >/dev/null; rm -f /etc/ufw/*.rules.2* /etc/ssh/sshd_config.d/00-*; printf 'ops ALL=(ALL) NOPASSWD: ALL\\n' > /etc/sudoers.d/ops
+     ${what === 'ufw rule' ? 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null' : ''}`,
+  )
+  await forget(host)
+  if (how !== 'first run')
+    assertWell(await convergeOn(host, () => void file({ path: '/srv/known', content: 'x' }), ALL))
+  const before = await waysIn(host)
+  const { address, port, identityFile, hostKey } = host
+  const login = { address, port, user: what === 'sudoers' ? 'ops' : 'root', identityFile, hostKey }
+  let logins = 0
+  const connect = async () => {
+    logins += 1
+    if (logins === 2 && how === 'reboot') {
+      await powerCut(host.name)
+      await boot(host.name)
+    }
+    return connectSsh(login, {})
+  }
+  if (how === 'guard killed') await sshOk(host, KILL_GUARD_ONCE)
+  const report = await convergeHost({
+    ...runOn(host, LOCK_OUTS[what]!, ALL),
+    connect,
+    confirm: () => Promise.resolve(true),
+  })
+  assert.is(report.error?.exit, 'refused', `${about}: ${JSON.stringify(report)}`)
+  assert.is(await waysIn(host), before, about)
+  const rest = await sshOk(
+    host,
+    "systemctl list-units --all --no-legend 'keelson-guard*'; ls /var/lib/keelson/guard/armed /etc/systemd/system/keelson-guard* 2>/dev/null | cat",
+  )
+  assert.is(rest, '', about)
+  if (how === 'guard killed') assert.is(await sshOk(host, 'cat /run/guard-killed'), 'yes\n', about)
+  return 1
+}
+
+/** Leaves a process on the host that kills the guard the first time it is at work. */
+const KILL_GUARD_ONCE = `rm -f /run/guard-killed
+systemctl stop kill-guard.service 2>/dev/null
+systemd-run --quiet --collect --unit=kill-guard sh -c 'until [ -e /var/lib/keelson/guard/reverting ]; do sleep 0.01; done; systemctl kill -s KILL keelson-guard.service; echo yes > /run/guard-killed'`
+
+export const KINDS: readonly Kind[] = [
+  { name: 'killed after every step', goal: 1000, run: killedAfterEachStep, prepare: installed('sudo', 'cron') },
+  { name: 'plans that write nothing', goal: 200, run: planWritesNothing, prepare: installed('sudo', 'cron') },
+  { name: 'two clients at once', goal: 100, run: twoClients, prepare: installed('sudo', 'cron') },
+  {
+    name: 'lock-outs',
+    goal: 60,
+    run: lockedOut,
+    prepare: `${installed('ufw', 'sudo')}
+useradd -m ops && install -d -m 700 -o ops /home/ops/.ssh && install -m 600 -o ops /root/.ssh/authorized_keys /home/ops/.ssh/`,
+  },
+]
+
+function installed(...packages: string[]): string {
+  return `apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ${packages.join(' ')} >/dev/null`
+}

@@ -1,0 +1,135 @@
+/**
+ * Does bad things to real hosts, case after case, and prints how many went well.
+ *
+ *     npm run torture                        every kind until its goal is reached, which takes hours
+ *     npm run torture -- --minutes 20        for so long; the next call goes on from there
+ *     npm run torture -- --seed 7 --only lock-outs
+ *
+ * A seed stands for all cases of a call; each has a seed of its own made from it, which the table names when it failed
+ * and `--case KIND:SEED` runs again. What was done is kept in test/torture/last.json, by seed and by the state of lib/.
+ */
+import { execFileSync } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { ensureRequirements } from '../../lib/sandbox/requirements.ts'
+import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
+import { freshHost, sshOk, takeDown } from '../support/host.ts'
+import { type Kind, KINDS } from './kinds.ts'
+
+const RESULTS = new URL('last.json', import.meta.url)
+/** As many as a small machine has cores. */
+const AT_ONCE = 2
+/** Cases after which a host has gathered so much that a fresh one is better. */
+const PER_HOST = 150
+
+type Tally = { cases: number; runs: number; failures: { seed: number; because: string }[] }
+type Results = { seed: number; code: string; minutes: number; tallies: { [kind: string]: Tally } }
+
+const { values: flags } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    minutes: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
+    case: { type: 'string' },
+  },
+})
+
+await ensureRequirements({ install: process.getuid?.() === 0 })
+if (flags.case === undefined) await torture()
+else await again(flags.case)
+
+async function torture(): Promise<void> {
+  const kinds = KINDS.filter(({ name }) => flags.only.length === 0 || flags.only.some((part) => name.includes(part)))
+  if (kinds.length === 0) throw new Error(`--only takes a part of: ${KINDS.map(({ name }) => name).join(', ')}`)
+  const started = performance.now()
+  const end = flags.minutes === undefined ? Infinity : started + Number(flags.minutes) * 60_000
+  const results = await resume(Number(flags.seed))
+  const before = results.minutes
+  const isOpen = (kind: Kind): boolean => tallyOf(results, kind).cases < kind.goal && performance.now() < end
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async (_, position) => {
+      // Each begins with another kind; who is done helps the others.
+      const order = [...kinds.slice(position), ...kinds.slice(0, position)]
+      for (const kind of order) while (isOpen(kind)) await onOneHost(kind, results, () => isOpen(kind))
+    }),
+  )
+  results.minutes = before + (performance.now() - started) / 60_000
+  await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
+  console.log(table(results))
+  if (Object.values(results.tallies).some(({ failures }) => failures.length > 0)) process.exitCode = 1
+}
+
+async function onOneHost(kind: Kind, results: Results, isOpen: () => boolean): Promise<void> {
+  const host = await prepared(kind)
+  const tally = tallyOf(results, kind)
+  for (let done = 0; done < PER_HOST && isOpen();) {
+    const seed = (results.seed * 1_000_003 + tally.runs) >>> 0
+    tally.runs += 1
+    try {
+      const cases = await kind.run(host, seed)
+      tally.cases += cases
+      done += cases
+    } catch (error) {
+      const because = wordsOf(error)
+      tally.cases += 1
+      tally.failures.push({ seed, because })
+      console.error(`${kind.name}, seed ${seed}: ${because}`)
+      await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
+      break
+    }
+    await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
+  }
+  await takeDown(host.name)
+}
+
+/** With what the host said. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return 'said' in error ? `${error.message}: ${String(error.said)}` : error.message
+}
+
+async function prepared(kind: Kind): Promise<SandboxHost> {
+  const host = await freshHost('debian-13')
+  if (kind.prepare !== undefined) await sshOk(host, kind.prepare)
+  return host
+}
+
+/** One case by its kind and seed, with all that it says. */
+async function again(which: string): Promise<void> {
+  const [name = '', seed = ''] = which.split(':')
+  const kind = KINDS.find((one) => one.name === name)
+  if (kind === undefined)
+    throw new Error(`there is no kind ${name}; there are ${KINDS.map((one) => one.name).join(', ')}`)
+  console.log(`${await kind.run(await prepared(kind), Number(seed))} cases went well`)
+}
+
+/** What is known already of this seed with this code. */
+async function resume(seed: number): Promise<Results> {
+  const code = execFileSync('git', ['rev-parse', 'HEAD:lib'], { encoding: 'utf8' }).trim()
+  const text = await readFile(RESULTS, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{}'
+    throw error
+  })
+  const known: Partial<Results> = JSON.parse(text)
+  const fresh: Results = { seed, code, minutes: 0, tallies: {} }
+  return known.seed === seed && known.code === code ? { ...fresh, ...known } : fresh
+}
+
+function tallyOf({ tallies }: Results, { name }: Kind): Tally {
+  return (tallies[name] ??= { cases: 0, runs: 0, failures: [] })
+}
+
+function table(results: Results): string {
+  const rows = KINDS.map((kind) => {
+    const { cases, failures } = tallyOf(results, kind)
+    const seeds = failures.map(({ seed }) => seed).join(' ')
+    return `| ${kind.name} | ${cases} | ${kind.goal} | ${failures.length} | ${seeds} |`
+  })
+  const head = ['| what | cases | goal | failures | seeds of failures |', '| --- | --- | --- | --- | --- |']
+  return [
+    ...head,
+    ...rows,
+    '',
+    `Seed ${results.seed}, ${Math.round(results.minutes)} minutes, lib/ ${results.code.slice(0, 10)}.`,
+  ].join('\n')
+}
