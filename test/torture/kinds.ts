@@ -133,8 +133,7 @@ const planWritesNothing: Case = async (host, seed) => {
   const running = () =>
     sshOk(host, "ls -lR --time-style=+ /run/keelson 2>&1; systemctl list-units --all 'keelson*' --no-legend")
   const ran = await running()
-  const plan = await planOn(host, () => declareRecipe(space, recipe.second, 2, recipe.chained))
-  assert.ok(plan.changes.length > 0 || recipe.second.length === 0)
+  await planOn(host, () => declareRecipe(space, recipe.second, 2, recipe.chained))
   assert.equal(await changedFiles(host.name, { ignore }), before)
   assert.is(await running(), ran)
   return 1
