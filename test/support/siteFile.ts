@@ -10,7 +10,8 @@ import { text } from 'node:stream/consumers'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 
 const LIB = new URL('../../lib/index.ts', import.meta.url).href
-const NAMES = 'aptPackage, command, directory, file, inventory, nginxSnippet, nginxVhost, service, site, ufwRule, unit'
+const NAMES =
+  'aptPackage, command, conf, directory, edit, file, inventory, nginxSnippet, nginxVhost, postgresRole, redisSetting, secret, service, site, ufwRule, unit, user'
 
 const folders = new Set<string>()
 process.once('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
@@ -50,8 +51,14 @@ export function writeSite(hosts: { [name: string]: Place }, role: string): strin
 
 export type Ended = { code: number | null; stdout: string; stderr: string }
 
-export function startSite(file: string, args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const { NO_COLOR: _no, FORCE_COLOR: _force, ...env } = process.env
+/** @param more Variables besides those of this process. */
+export function startSite(
+  file: string,
+  args: readonly string[],
+  more: { readonly [variable: string]: string } = {},
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const { NO_COLOR: _no, FORCE_COLOR: _force, ...own } = process.env
+  const env = { ...own, ...more }
   const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
     ([stdout, stderr]): Ended => ({ code: child.exitCode, stdout, stderr }),
