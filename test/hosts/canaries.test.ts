@@ -29,7 +29,10 @@ const USES: { readonly [name: string]: { places: string[]; value: (a: string, b:
   'in-redis': { places: ['/etc/redis/redis.conf'], value: (a, b) => `${a}'"$x\\${b}` },
   'in-role': { places: [], value: (a, b) => `${a}'"$x\\ü${b}` },
   'in-input': { places: ['/etc/app/given'], value: (a, b) => `${a}'"$x\\${b}` },
-  'in-shadow': { places: ['/etc/shadow', '/etc/shadow-'], value: (a, b) => `$6$${a.slice(0, 16)}$${b}${'x'.repeat(62)}` },
+  'in-shadow': {
+    places: ['/etc/shadow', '/etc/shadow-'],
+    value: (a, b) => `$6$${a.slice(0, 16)}$${b}${'x'.repeat(62)}`,
+  },
 }
 
 type Canary = { name: string; value: string; places: string[]; parts: string[] }
