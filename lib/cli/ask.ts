@@ -43,6 +43,26 @@ export function askForLogin(): Ask {
   }
 }
 
+/**
+ * Asks each question once, however many connections to a machine need the answer: one is made anew when a line broke, and
+ * to prove that a login still works, when nobody may be there to type.
+ */
+export function remembering({ passphrase, sudoPassword }: Ask): Ask {
+  return {
+    ...(passphrase === undefined ? {} : { passphrase: once(passphrase) }),
+    ...(sudoPassword === undefined ? {} : { sudoPassword: once(sudoPassword) }),
+  }
+}
+
+function once<T>(ask: (about: string) => Promise<T>): (about: string) => Promise<T> {
+  const answers = new Map<string, Promise<T>>()
+  return (about) => {
+    const answer = answers.get(about) ?? ask(about)
+    answers.set(about, answer)
+    return answer
+  }
+}
+
 async function askLine(prompt: string, output: Writable): Promise<string> {
   const lines = createInterface({ input: process.stdin, output, terminal: true })
   try {

@@ -9,7 +9,7 @@ import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Override, Site } from '../dsl/site.ts'
 import type { Source } from '../engine/catalog.ts'
 import type { Connection, Target } from '../transport/connection.ts'
-import { askForLogin } from './ask.ts'
+import { askForLogin, remembering } from './ask.ts'
 import { UsageError } from './errors.ts'
 
 export type Where =
@@ -42,11 +42,12 @@ export async function findMachine(
   const secrets: Machine['secrets'] = (names, usedAt) => storedSecrets(site, names, usedAt)
   if (where.kind === 'local') {
     const { connectLocal } = await import('../transport/local.ts')
-    return { connect: () => connectLocal(askForLogin()), standIn: { address: 'local' }, secrets }
+    const ask = remembering(askForLogin())
+    return { connect: () => connectLocal(ask), standIn: { address: 'local' }, secrets }
   }
-  if (where.kind === 'own') return { connect: () => connect(targetOf(host)), secrets }
+  if (where.kind === 'own') return { connect: connecting(targetOf(host)), secrets }
   const { address } = where.target
-  return { connect: () => connect(where.target), standIn: { address }, secrets }
+  return { connect: connecting(where.target), standIn: { address }, secrets }
 }
 
 async function sandboxMachine(name: string, os: InventoryHost['os'], note: (text: string) => void): Promise<Machine> {
@@ -59,7 +60,7 @@ async function sandboxMachine(name: string, os: InventoryHost['os'], note: (text
   const size = { cpus: availableParallelism(), memoryMiB: Math.round(totalmem() / 2 ** 20) }
   const standIn = { address, os: running.os, ...size, container: true }
   return {
-    connect: () => connect({ address, port, user, identityFile, hostKey }),
+    connect: connecting({ address, port, user, identityFile, hostKey }),
     standIn,
     secrets: async (names) => generatedSecrets(await readFile(identityFile), name, names),
   }
@@ -92,9 +93,12 @@ export function targetOf({ address, port, user, identityFile, hostKey, jump }: I
   }
 }
 
-async function connect(target: Target): Promise<Connection> {
-  const { connectSsh } = await import('../transport/ssh.ts')
-  return connectSsh(target, askForLogin())
+function connecting(target: Target): () => Promise<Connection> {
+  const ask = remembering(askForLogin())
+  return async () => {
+    const { connectSsh } = await import('../transport/ssh.ts')
+    return connectSsh(target, ask)
+  }
 }
 
 /**
