@@ -47,15 +47,11 @@ export function nextStage(items: readonly Item[]): Stage {
   }
 }
 
-/** What mostly waits, and only such comes after. */
+/** What mostly waits, and nothing else comes after. */
 function patientOf(items: readonly Item[]): Item[] {
-  const needed = new Set<Ref>()
-  return items.toReversed().filter((item) => {
-    const { change, type, plan, after } = item
-    const isPatient = type.waits === true && !isGuarded(item) && !needed.has(plan.ref)
-    if (change !== undefined && !isPatient) for (const ref of after) needed.add(ref)
-    return change !== undefined && isPatient
-  })
+  const changes = items.filter(({ change }) => change !== undefined)
+  const needed = new Set(changes.flatMap(({ after }) => [...after]))
+  return changes.filter((item) => item.type.waits === true && !isGuarded(item) && !needed.has(item.plan.ref))
 }
 
 /**

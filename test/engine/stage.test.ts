@@ -77,11 +77,11 @@ test('what mostly waits goes with the last stage, unless something else needs it
   const next = ({ later }: Stage): Stage =>
     stageOf(Object.fromEntries(later.map(({ plan }) => [plan.ref, declared[plan.ref]!])), types)
   const first = stageOf(declared, types)
-  assert.equal(shape(first).tasks, [['service:needed'], ['file:x'], ['package:p']])
+  assert.equal(shape(first).tasks, [['service:early'], ['service:needed'], ['file:x'], ['package:p']])
   const second = next(first)
   assert.equal(shape(second).tasks, [['file:y']])
   const third = next(second)
-  assert.equal(shape(third).tasks, [['service:early'], ['rule:r'], ['service:late']])
+  assert.equal(shape(third).tasks, [['rule:r'], ['service:late']])
   assert.equal(shape(next(third)), { tasks: [['service:guarded']], later: [] })
 })
 

@@ -204,7 +204,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'believe a service that died',
     file: SERVICE,
-    find: '    is_up || give_up "it did not stay up after $action; above is what it said"\n',
+    find: '      *) give_up "it did not stay up after $action; above is what it said" ;;\n',
     replace: '',
     tests: ['hosts/systemd', 'hosts/healthGate'],
   },

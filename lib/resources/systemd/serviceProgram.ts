@@ -144,16 +144,26 @@ write_record() { put_record cat -- "$P/listing"; }
 
 # A unit that dies at once has been "active" too: it must stay the same one for a while.
 settle() {
-  invocation=$(show InvocationID) restarts=$(show NRestarts) until=$(($(now_ms) + settle_ms))
+  same='' until=$(($(now_ms) + settle_ms))
   while :; do
-    is_up || give_up "it did not stay up after $action; above is what it said"
-    [ "$(show InvocationID)" = "$invocation" ] && [ "$(show NRestarts)" = "$restarts" ] ||
+    # One process each time: several services may settle at once, and on a small host.
+    shown=$(systemctl show -p ActiveState,InvocationID,NRestarts,Result -- "$unit")
+    case $(shown ActiveState) in
+      active | reloading | refreshing) ;;
+      *) give_up "it did not stay up after $action; above is what it said" ;;
+    esac
+    [ "\${same:=$(shown InvocationID) $(shown NRestarts)}" = "$(shown InvocationID) $(shown NRestarts)" ] ||
       give_up "it was started again by itself after $action; above is what it said"
-    case $(show Result) in success | '') ;; *) give_up "it failed after $action; above is what it said" ;; esac
+    case $(shown Result) in success | '') ;; *) give_up "it failed after $action; above is what it said" ;; esac
     [ "$(now_ms)" -lt "$until" ] || return 0
-    sleep 0.1
+    sleep 0.2
   done
 }
+# A property in what was shown.
+shown() { line="
+$shown"; line=\${line#*"
+$1="}; printf '%s' "\${line%%
+*}"; }
 # wait_for SENTENCE COMMAND…: asks again until it holds or the time is up.
 wait_for() {
   sentence=$1; shift
