@@ -4,7 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/converge.ts'
-import { Refused } from '../../lib/engine/errors.ts'
+import { HostError, Refused } from '../../lib/engine/errors.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
 import { file, service, sudoers, ufwDefaults, ufwRule, user } from '../../lib/index.ts'
 import { boot, powerCut } from '../../lib/sandbox/sandbox.ts'
@@ -12,6 +12,7 @@ import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
+import { Killer } from '../torture/kill.ts'
 
 const test = suite('lock-out guard')
 const host = await freshHost('debian-13')
@@ -64,6 +65,21 @@ test('a firewall that lets the operator in is kept, and no clock is left', async
   assert.match(await sshOk(host, 'ufw status'), 'Status: active')
   await assertNoClock()
   assert.is(await sshOk(host, 'ls -d /var/lib/keelson/guard 2>/dev/null | cat'), '')
+})
+
+test('a clock that a run left which was killed is stopped by the next one, whose client has come in', async () => {
+  const declare = (): void => {
+    ufwDefaults({ enabled: true, incoming: 'reject', after: ufwRule(SSH) })
+  }
+  const killer = new Killer(0)
+  const run = runOn(host, declare, SCOPED)
+  const connect = async () => killer.over(await run.connect())
+  await rejects(convergeHost({ ...run, connect, confirm: () => Promise.resolve(true) }), HostError)
+  assert.is(await sshOk(host, 'ls /var/lib/keelson/guard/armed'), '/var/lib/keelson/guard/armed\n')
+  const report = await convergeOn(host, declare, SCOPED)
+  assert.is(report.error, undefined)
+  await assertNoClock()
+  assert.match(await sshOk(host, 'ufw status verbose'), 'reject (incoming)')
 })
 
 test('a rule that shuts the operator out is taken back, and the plan has it again', async () => {
