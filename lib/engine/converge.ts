@@ -21,7 +21,7 @@ import { emptyLedger } from './ledger.ts'
 import { type Item, remainingDifference, summaryOf } from './plan.ts'
 import { awaitLockText, finishFiles, stageFiles, type TaskProgram } from './program.ts'
 import { parseReadings, stateIn, type TypeReading } from './read.ts'
-import { RunRecord, type Who } from './record.ts'
+import { logOf, noteOf, RunRecord, type Who } from './record.ts'
 import type { Failure, HostReport, Outcome, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
 import { type Ref, type Step, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
@@ -195,15 +195,19 @@ class Session {
       ...change,
       ...(done.get(change.ref) ?? { outcome: 'unchanged' }),
     })
+    const ledger = new Bookkeeping(first, number)
     try {
-      await this.#stages(first, run, record, new Bookkeeping(first, number), done)
+      await this.#stages(first, run, record, ledger, done)
       return this.report(first.plan, outcome)
     } catch (error) {
+      const ends = done.size === 0 || this.#options.signal?.aborted === true
+      if (!ends)
+        for (const { ref } of first.plan.changes)
+          if (!done.has(ref)) done.set(ref, { outcome: 'skipped', failure: UNREACHED })
       // The worker ends by itself when nobody comes; that it cannot be told so now must not hide why.
-      await run.dismiss().catch(() => undefined)
-      if (done.size === 0 || this.#options.signal?.aborted === true) throw error
-      for (const { ref } of first.plan.changes)
-        if (!done.has(ref)) done.set(ref, { outcome: 'skipped', failure: UNREACHED })
+      const isTakenBack = error instanceof Refused && !ends
+      await (isTakenBack ? this.#finish(run, record, ledger, done) : run.dismiss()).catch(() => undefined)
+      if (ends) throw error
       return { ...this.report(first.plan, outcome), error: reportedError(error) }
     }
   }
@@ -228,6 +232,10 @@ class Session {
       survey = next
     }
     this.#progress({ event: 'verifying' })
+    await this.#finish(run, record, ledger, done)
+  }
+
+  async #finish(run: Run, record: RunRecord, ledger: Bookkeeping, done: Map<Ref, Done>): Promise<void> {
     const final = ledger.confirmed(done)
     await run.finish(finishFiles(run.nextStage, final, record.end(done)), final)
   }
@@ -243,7 +251,7 @@ class Session {
   ): Promise<ReadonlyMap<string, TypeReading>> {
     const prepared = prepare(tasks, survey, done)
     const programs = prepared.map((one) => this.#program(one, survey, prepared))
-    const guard = prepared.some(({ items }) => items.some(isGuarded)) ? armText() : undefined
+    const guard = this.#guard(run.nextStage, prepared)
     const was = ledger.digest
     const next = ledger.begin(prepared.flatMap(({ items }) => items))
     const files = stageFiles(
@@ -271,6 +279,14 @@ class Session {
         done.set(item.plan.ref, { outcome: item.plan.kind === 'recheck' ? 'unchanged' : 'recorded' })
     }
     return readings
+  }
+
+  /** What arms the guard of a stage; undefined where nothing needs one. */
+  #guard(stage: number, prepared: readonly Prepared[]): string | undefined {
+    const guarded = prepared.flatMap(({ items }, task) => (items.some(isGuarded) ? [task] : []))
+    if (guarded.length === 0) return undefined
+    const lines = guarded.map((task) => noteOf(stage, task, 'undone')).join('')
+    return armText({ file: logOf(this.#run ?? ''), lines })
   }
 
   #prove(): Promise<Connection> {

@@ -40,15 +40,20 @@ export function isGuarded({ change, plan }: Item): boolean {
   return change !== undefined && plan.consequence === 'lockout'
 }
 
-/** Keeps what would be lost and starts the clock; a non-zero exit means that nothing is guarded. */
-export function armText(): string {
+/**
+ * Keeps what would be lost and starts the clock; a non-zero exit means that nothing is guarded.
+ *
+ * @param undone What the guard appends to a file when it goes back.
+ */
+export function armText(undone: { file: string; lines: string }): string {
   return `guard=${FOLDER}
 rm -rf "$guard" && mkdir -p -m 0700 "$guard" &&
   getent passwd | cut -d: -f6 | sort -u | sed 's,$,/.ssh,' > "$guard/homes" &&
   for path in ${KEPT.join(' ')} $(cat "$guard/homes"); do [ ! -e "$path" ] || printf '%s\\0' "\${path#/}"; done > "$guard/list" &&
   tar -C / --null -T "$guard/list" -cpf "$guard/saved.tar" &&
   { systemctl is-active ssh > "$guard/ssh" || :; } &&
-  printf '%s' ${quote(revertProgram())} > "$guard/revert" &&
+  printf '%s' ${quote(undone.lines)} > "$guard/undone" &&
+  printf '%s' ${quote(revertProgram(undone.file))} > "$guard/revert" &&
   printf '%s' ${quote(SERVICE)} > /etc/systemd/system/${UNIT}.service &&
   printf '%s' ${quote(TIMER)} > /etc/systemd/system/${UNIT}.timer &&
   : > "$guard/armed" && sync -f "$guard" &&
@@ -77,7 +82,7 @@ AccuracySec=1
 `
 
 /** Puts back what was kept. May be cut off anywhere and run again; whoever takes `armed` away first has won. */
-function revertProgram(): string {
+function revertProgram(undone: string): string {
   return `cd ${FOLDER} || exit 1
 [ ! -e armed ] || mv armed reverting 2>/dev/null || exit 0
 [ -e reverting ] || exit 0
@@ -96,6 +101,7 @@ if [ "$(cat ssh)" = active ]; then
   systemctl daemon-reload
   systemctl reload ssh || systemctl restart ssh
 fi
+cat undone >> ${quote(undone)}
 mv reverting reverted
 ${STOP}
 `

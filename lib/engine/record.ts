@@ -4,6 +4,7 @@
  * It is written before a stage, with the changes of that stage unfinished, and once more when the run has ended. Between
  * the two the worker notes how tasks come out in RUN.log beside it, which goes when the record is complete.
  */
+import { RUNS_FOLDER } from './facts.ts'
 import type { RunFile } from './program.ts'
 import type { Cause, ChangeKind, Outcome, Plan } from './report.ts'
 import type { Ref } from './resource.ts'
@@ -28,6 +29,15 @@ export type StoredRun = RunAbout & {
   changes: { ref: Ref; kind: ChangeKind; cause: Cause; outcome: Outcome | 'unfinished' }[]
   /** What each task of a stage applies; left out when the run has ended. */
   stages?: { [stage: string]: Ref[][] }
+}
+
+/** What a worker notes in a run's log of a task that came out so. */
+export function noteOf(stage: number, task: number, word: 'undone'): string {
+  return `${stage}/${task} ${word}\n`
+}
+
+export function logOf(run: string): string {
+  return `${RUNS_FOLDER}/${run}.log`
 }
 
 /** A run's record as it grows. */

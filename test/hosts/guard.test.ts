@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/converge.ts'
 import { HostError, Refused } from '../../lib/engine/errors.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
+import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
 import { file, service, sudoers, ufwDefaults, ufwRule, user } from '../../lib/index.ts'
 import { boot, powerCut } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
@@ -49,6 +50,8 @@ async function assertTakenBack(declare: () => void): Promise<HostReport> {
   assert.match(report.error?.message ?? '', 'it went back to what it was')
   assert.is(await waysIn(), before)
   await assertNoClock()
+  const [run] = parseRuns(await sshOk(host, READ_RUNS))
+  assert.is(run?.outcome, 'failed')
   return report
 }
 
@@ -138,6 +141,13 @@ test('a host that was cut off before anybody came in goes back when it starts', 
   assert.is(report.error?.exit, 'refused')
   assert.is(await waysIn(), before)
   await assertNoClock()
+  // The guard itself has said so: the run died with the host.
+  const [last] = parseRuns(await sshOk(host, READ_RUNS))
+  assert.is(last?.outcome, 'unfinished')
+  assert.equal(
+    last?.changes.map(({ ref, outcome }) => [ref, outcome]),
+    [['ufw-rule:22/tcp', 'failed']],
+  )
 })
 
 test('a guard that is killed while it works begins again', async () => {
