@@ -306,7 +306,8 @@ class Session {
       this.#connection = proved.value
       return
     }
-    for (const { plan } of prepared.flatMap(({ items }) => items.filter(isGuarded)))
+    // With a guarded change goes what was applied in one batch with it.
+    for (const { plan } of prepared.filter(({ items }) => items.some(isGuarded)).flatMap(({ items }) => items))
       done.set(plan.ref, { outcome: 'failed', failure: TAKEN_BACK })
     throw proved.reason
   }

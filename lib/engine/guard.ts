@@ -130,8 +130,8 @@ export const SETTLE = `[ ! -e ${FOLDER}/armed ] || (
 ${disarmText()})
 [ ! -e ${FOLDER}/reverting ] || systemctl start ${UNIT}.service`
 
-/** Whether the host has gone back: exit 0 when it has. */
-const HAS_REVERTED = `[ -e ${FOLDER}/reverted ]`
+/** Whether the host has gone back, and the guard is done: exit 0 when it is so. */
+const HAS_REVERTED = `[ -e ${FOLDER}/reverted ] && [ "$(systemctl show -P ActiveState ${UNIT}.service)" != activating ]`
 
 /**
  * Comes in anew and stops the clock. The connection it came in by is the one to go on with.

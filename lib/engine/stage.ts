@@ -59,7 +59,7 @@ function patientOf(items: readonly Item[]): Item[] {
  * to do; then what comes after them. Patient ones wait as long as something else is to be done, before a later stage.
  */
 function heldBack(now: readonly Item[], patient: ReadonlySet<Item>, hasLater: boolean): Set<Ref> {
-  const guarded = now.filter(isGuarded)
+  const guarded = guardedOf(now)
   const held = withFollowers(guarded, now)
   const isFree = (item: Item): boolean => item.change !== undefined && !held.has(item.plan.ref) && !patient.has(item)
   if (now.some(isFree)) {
@@ -69,6 +69,14 @@ function heldBack(now: readonly Item[], patient: ReadonlySet<Item>, hasLater: bo
   const refs = new Set(guarded.map(({ plan }) => plan.ref))
   const followers = now.filter(({ plan }) => held.has(plan.ref) && !refs.has(plan.ref))
   return withFollowers(followers, now)
+}
+
+/** Guarded changes, and those that are applied in one batch with them: their order may be what matters. */
+function guardedOf(now: readonly Item[]): Item[] {
+  const batches = new Set(
+    now.filter((item) => isGuarded(item) && item.type.batch !== undefined).map(({ type }) => type),
+  )
+  return now.filter((item) => isGuarded(item) || (item.change !== undefined && batches.has(item.type)))
 }
 
 /** Refs of items and of all that comes after them. */

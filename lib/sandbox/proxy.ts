@@ -108,7 +108,7 @@ function openLink(client: Socket, target: { address: string; port: number }, lat
   const both = [client, host]
   const link: Link = {
     silent: false,
-    reset: () => both.forEach((socket) => socket.resetAndDestroy()),
+    reset: () => both.forEach(reset),
     destroy: () => both.forEach((socket) => socket.destroy()),
   }
   meter.links.add(link)
@@ -123,6 +123,12 @@ function openLink(client: Socket, target: { address: string; port: number }, lat
     link,
     meter,
   )
+}
+
+/** A socket that has been ended cannot be reset any more: node would lose its handle, and at times never exit. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded || socket.destroyed) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 type Way = {

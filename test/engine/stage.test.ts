@@ -62,6 +62,14 @@ test('what may lock the operator out waits for all that can do without, then has
   assert.equal(shape(second), { tasks: [['rule:a']], later: ['file:after', 'file:y'] })
 })
 
+test('what is applied in one batch with a guarded change is not parted from it', () => {
+  const rule = toyType('rule', { consequence: ({ name }) => (name === 'a' ? 'lockout' : 'safe'), batch: () => [] })
+  const stage = stageOf({ 'rule:b': [], 'file:x': [], 'rule:a': [], 'rule:c': [] }, [file, rule])
+  assert.equal(shape(stage), { tasks: [['file:x']], later: ['rule:b', 'rule:a', 'rule:c'] })
+  const next = stageOf({ 'rule:b': [], 'rule:a': [], 'rule:c': [] }, [file, rule])
+  assert.equal(shape(next).tasks, [['rule:b', 'rule:a', 'rule:c']])
+})
+
 test('what mostly waits goes with the last stage, unless something else needs it', () => {
   const types = [file, pkg, toyType('rule', { consequence: () => 'lockout' }), toyType('service', { waits: true })]
   const declared: { [ref: Ref]: Ref[] } = {

@@ -238,12 +238,12 @@ const lockedOut: Case = async (host, seed) => {
     confirm: () => Promise.resolve(true),
   })
   assert.is(report.error?.exit, 'refused', `${about}: ${JSON.stringify(report)}`)
-  assert.is(await waysIn(host), before, about)
+  assertSame(await waysIn(host), before, about)
   const rest = await sshOk(
     host,
     "systemctl list-units --all --no-legend 'keelson-guard*'; ls /var/lib/keelson/guard/armed /etc/systemd/system/keelson-guard* 2>/dev/null | cat",
   )
-  assert.is(rest, '', about)
+  assertSame(rest, '', about)
   if (how === 'guard killed') assert.is(await sshOk(host, 'cat /run/guard-killed'), 'yes\n', about)
   return 1
 }
