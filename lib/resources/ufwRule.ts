@@ -232,6 +232,8 @@ function consequenceOf(
   { kind, before, after, fields }: Change<UfwRuleState>,
   { sshPort }: Context,
 ): ReturnType<NonNullable<(typeof ufwRule)['consequence']>> {
+  // Loading all rules again, into a kernel that lost some, is more than this rule: the way in may be lost as well.
+  if (fields.some(({ field }) => field === 'loaded') && kind === 'change') return 'lockout'
   const match = after ?? before
   if (match !== null && isState(match) && !carries(match, sshPort)) return 'safe'
   const opens = after?.action === 'allow'
