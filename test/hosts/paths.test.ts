@@ -136,17 +136,14 @@ for (const host of hosts) {
     const declare = (): void =>
       void command({
         name: 'a token file',
-        check: 'grep -q . /var/tmp/token',
-        apply: 'umask 077; cat > /var/tmp/token',
-        undo: 'rm /var/tmp/token',
+        check: 'grep -q . /tmp/token',
+        apply: 'umask 077; cat > /tmp/token',
+        undo: 'rm /tmp/token',
         user: 'daemon',
         input: secret('token'),
       })
     await convergeAsPlanned(host, declare, SECRET)
-    assert.is(
-      await sshOk(host, 'stat -c "%a %U" /var/tmp/token; cat /var/tmp/token'),
-      `600 daemon\n${SECRET.secrets.token}`,
-    )
+    assert.is(await sshOk(host, 'stat -c "%a %U" /tmp/token; cat /tmp/token'), `600 daemon\n${SECRET.secrets.token}`)
   })
 
   on('a command whose check still says no after it ran has failed', async () => {
@@ -156,13 +153,13 @@ for (const host of hosts) {
   })
 
   on('an opaque command runs with each converge, and every plan says so', async () => {
-    const declare = (): void => void command({ name: 'count', opaque: true, apply: 'echo x >> /var/tmp/count' })
+    const declare = (): void => void command({ name: 'count', opaque: true, apply: 'echo x >> /tmp/count' })
     for (const expected of ['x\n', 'x\nx\n']) {
       const { certainty, cause } = changeOf(await planOn(host, declare, SCOPED), 'command:count')
       assert.equal([certainty, cause], ['opaque', 'intent'])
       const report = await convergeOn(host, declare, SCOPED)
       assert.is(changeOf(report, 'command:count').outcome, 'changed')
-      assert.is(await sshOk(host, 'cat /var/tmp/count'), expected)
+      assert.is(await sshOk(host, 'cat /tmp/count'), expected)
     }
   })
 
@@ -178,7 +175,7 @@ for (const host of hosts) {
       assert.is(changeOf(plan, 'file:/etc/before').kind, 'forget')
       assert.is(changeOf(plan, 'directory:/srv/app').kind, 'forget')
       assert.is(changeOf(plan, 'command:count').kind, 'forget')
-      assert.is(await sshOk(host, 'cat /etc/before; ls /srv; ls /etc/key /var/tmp/token 2>&1 | wc -l'), 'new\napp\n2\n')
+      assert.is(await sshOk(host, 'cat /etc/before; ls /srv; ls /etc/key /tmp/token 2>&1 | wc -l'), 'new\napp\n2\n')
       // The line took the place of one that was there; the block was ours.
       assert.is(await sshOk(host, 'cat /etc/theirs.conf'), 'a 2\nb\r')
     },

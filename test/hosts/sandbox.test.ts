@@ -34,7 +34,7 @@ const execute = promisify(execFile)
 // A state directory of its own, so that downAll ends nobody else's hosts; images and packages are the machine's.
 const shared = await openState()
 for (const os of ['debian-12', 'debian-13'] as const) await ensureImage(shared, os, () => undefined)
-const dir = await realpath(await mkdtemp('/var/tmp/keelson-sandbox-test-'))
+const dir = await realpath(await mkdtemp(`${shared.dir}-test-`))
 for (const room of ['images', 'packages']) await symlink(join(shared.dir, room), join(dir, room))
 process.env['KEELSON_SANDBOX_DIR'] = dir
 const { id } = await openState()
