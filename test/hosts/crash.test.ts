@@ -433,6 +433,40 @@ test('what a killed run had made is owned: no longer declared, it goes', async (
   await assertSettled(other)
 })
 
+/** In the place of sync(1): notes what it is asked for, what the file holds by then, and what has yet to get its name. */
+const SYNC = `#!/bin/sh
+for path; do
+  case $path in --) continue ;; esac
+  folder=$path; [ -d "$path" ] || folder=\${path%/*}
+  echo "$path: $(cat ${play('file')}), $(ls -A "$folder" | grep -cE '[.]new$|^[.]keelson')" >> /run/synced
+done
+exec /usr/bin/sync "$@"
+`
+
+test('what is written is on the disk before it gets its name, and that before anything comes after', async () => {
+  const declare = (content: string) => (): void => void file({ path: play('file'), content })
+  await sshOk(host, 'mkdir /srv/play')
+  await convergeOn(host, declare('one'))
+  await sshOk(host, `printf %s ${quote(SYNC)} > /usr/local/sbin/sync && chmod 755 /usr/local/sbin/sync`)
+  try {
+    await convergeOn(host, declare('two'))
+    const record = (holds: string): string[] => [
+      `/var/lib/keelson/ledger.json.new: ${holds}, 1`,
+      `/var/lib/keelson: ${holds}, 0`,
+      `/var/lib/keelson/runs/2.json.new: ${holds}, 1`,
+      `/var/lib/keelson/runs: ${holds}, 0`,
+    ]
+    assert.equal((await sshOk(host, 'cat /run/synced')).trim().split('\n'), [
+      ...record('one'),
+      `${play('.keelson.file')}: one, 1`,
+      '/srv/play: two, 0',
+      ...record('two'),
+    ])
+  } finally {
+    await sshOk(host, 'rm -f /usr/local/sbin/sync /run/synced')
+  }
+})
+
 test('a ledger that cannot be written stays as it was, and nothing is applied', async () => {
   const declare =
     (...names: string[]) =>
