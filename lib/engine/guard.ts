@@ -5,7 +5,8 @@
  * the clock ran out: the clock is a timer of systemd, and a start of the host counts as its end.
  *
  * Everything is below /var/lib/keelson/guard: `saved.tar`, `revert`, and `armed` until one of both, the client or the
- * clock, takes that file away. Shell text only; converge.ts sends it.
+ * clock, takes that file away. What the kernel filters is kept in /run, which a start of the host empties: after one,
+ * the files are put back before ufw and sshd read them. Shell text only; converge.ts sends it.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../transport/connection.ts'
@@ -15,6 +16,8 @@ import { quote } from './shell.ts'
 
 const FOLDER = '/var/lib/keelson/guard'
 const UNIT = 'keelson-guard'
+/** What the kernel filtered when the clock was started, by program; it is only there until the host starts anew. */
+const FILTERS = '/run/keelson/guard'
 /** Seconds a client has for coming in again. A stage with a guard takes a few of them. */
 const CLOCK_S = 30
 /** Exit status of `disarmText` when the clock was faster. */
@@ -52,6 +55,10 @@ rm -rf "$guard" && mkdir -p -m 0700 "$guard" &&
   for path in ${KEPT.join(' ')} $(cat "$guard/homes"); do [ ! -e "$path" ] || printf '%s\\0' "\${path#/}"; done > "$guard/list" &&
   tar -C / --null -T "$guard/list" -cpf "$guard/saved.tar" &&
   { systemctl is-active ssh > "$guard/ssh" || :; } &&
+  rm -f ${FILTERS}.* && : > ${FILTERS}.same-boot &&
+  (for ip in iptables ip6tables; do
+    ! command -v "$ip-save" > /dev/null || "$ip-save" -t filter > "${FILTERS}.$ip" || exit 1
+  done) &&
   printf '%s' ${quote(undone.lines)} > "$guard/undone" &&
   printf '%s' ${quote(revertProgram(undone.file))} > "$guard/revert" &&
   printf '%s' ${quote(SERVICE)} > /etc/systemd/system/${UNIT}.service &&
@@ -64,7 +71,11 @@ const SERVICE = `[Unit]
 Description=Take back a change that nobody could come in after
 ConditionPathExists=|${FOLDER}/armed
 ConditionPathExists=|${FOLDER}/reverting
+DefaultDependencies=no
+RequiresMountsFor=/etc /usr ${FOLDER}
 After=local-fs.target
+Before=network-pre.target ufw.service ssh.service ssh.socket shutdown.target
+Conflicts=shutdown.target
 [Service]
 Type=oneshot
 ExecStart=/bin/sh ${FOLDER}/revert
@@ -86,7 +97,9 @@ function revertProgram(undone: string): string {
   return `cd ${FOLDER} || exit 1
 [ ! -e armed ] || mv armed reverting 2>/dev/null || exit 0
 [ -e reverting ] || exit 0
-command -v ufw >/dev/null && ufw --force disable
+# Killed the first time after a start of the host, this may come after ufw.
+ufw_was_first() { [ ! -e ${FILTERS}.same-boot ] && systemctl --quiet is-active ufw; }
+! ufw_was_first || ufw --force disable
 rm -rf new && mkdir new && tar -C new -xpf saved.tar || exit 1
 for path in ${KEPT.join(' ')} $(cat homes); do
   [ -e "new$path" ] || [ -e "$path" ] || continue
@@ -96,10 +109,14 @@ for path in ${KEPT.join(' ')} $(cat homes); do
   rm -rf "$path.keelson-old"
 done
 sync
-grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf && ufw --force enable
+! ufw_was_first || ! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || ufw --force enable
+for ip in iptables ip6tables; do
+  [ ! -e "${FILTERS}.$ip" ] || "$ip-restore" -T filter < "${FILTERS}.$ip"
+done
 if [ "$(cat ssh)" = active ]; then
   systemctl daemon-reload
-  systemctl reload ssh || systemctl restart ssh
+  # It comes after this service, so that it cannot be waited for here.
+  if systemctl --quiet is-active ssh; then systemctl --no-block reload ssh; else systemctl --no-block restart ssh; fi
 fi
 cat undone >> ${quote(undone)}
 mv reverting reverted
@@ -110,6 +127,7 @@ ${STOP}
 /** Takes the clock away, whether it has run or not. */
 const STOP = `systemctl stop ${UNIT}.timer
 systemctl --quiet disable ${UNIT}.service
+rm -f ${FILTERS}.*
 rm -f /etc/systemd/system/${UNIT}.service /etc/systemd/system/${UNIT}.timer
 systemctl daemon-reload
 systemctl reset-failed '${UNIT}.*' 2>/dev/null || :`

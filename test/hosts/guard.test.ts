@@ -55,6 +55,11 @@ async function assertTakenBack(declare: () => void): Promise<HostReport> {
   return report
 }
 
+test('a firewall that was never on, and lets nobody in, leaves nothing in the kernel', async () => {
+  await assertTakenBack(() => void ufwDefaults({ enabled: true, incoming: 'deny' }))
+  assert.not.match(await sshOk(host, 'iptables-save; ip6tables-save'), 'ufw')
+})
+
 test('a firewall that lets the operator in is kept, and no clock is left', async () => {
   const report = await convergeOn(
     host,
@@ -151,17 +156,17 @@ test('a host that was cut off before anybody came in goes back when it starts', 
 })
 
 test('a guard that is killed while it works begins again', async () => {
-  // The first ufw that the guard calls kills it.
+  // The first program of the firewall that the guard calls kills it.
   await sshOk(
     host,
-    `cat > /usr/local/sbin/ufw <<'END'
+    `cat > /usr/local/sbin/iptables-restore <<'END'
 #!/bin/sh
 case $(tr '\\0' ' ' < /proc/$PPID/cmdline) in
   */guard/revert*) [ -e /run/killed ] || { : > /run/killed; systemctl kill -s KILL keelson-guard.service; sleep 60; } ;;
 esac
-exec /usr/sbin/ufw "$@"
+exec /usr/sbin/iptables-restore "$@"
 END
-     chmod 755 /usr/local/sbin/ufw`,
+     chmod 755 /usr/local/sbin/iptables-restore`,
   )
   try {
     await assertTakenBack(() => {
@@ -170,7 +175,7 @@ END
     })
     assert.is(await sshOk(host, 'ls /run/killed'), '/run/killed\n')
   } finally {
-    await sshOk(host, 'rm -f /usr/local/sbin/ufw /run/killed')
+    await sshOk(host, 'rm -f /usr/local/sbin/iptables-restore /run/killed')
   }
 })
 

@@ -37,7 +37,7 @@ export const FAULTS: readonly Fault[] = [
     what: 'take over from a run that is at work',
     file: PROGRAM,
     find: 'if ! flock -n 9 && ! take_over; then',
-    replace: `if ! flock -n 9 && ! { systemctl kill --signal=KILL $(sed -n 's/.*"unit":"\\([^"]*\\)".*/\\1/p' /run/keelson/owner); flock -w 5 9; }; then`,
+    replace: `if ! flock -n 9 && ! { systemctl kill --signal=KILL $(sed -n 's/.*"unit":"\\\\([^"]*\\\\)".*/\\\\1/p' /run/keelson/owner); flock -w 5 9; }; then`,
     tests: ['hosts/engine'],
   },
   {
