@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { convergeHost, planHost } from '../../lib/engine/converge.ts'
 import { Locked, Refused, Stale } from '../../lib/engine/errors.ts'
 import { EXIT_CODES, type HostReport, type Outcome } from '../../lib/engine/report.ts'
-import { command, directory, file } from '../../lib/index.ts'
+import { command, directory, file, symlink } from '../../lib/index.ts'
 import { changedFiles } from '../../lib/sandbox/sandbox.ts'
 import { changeOf, convergeAsPlanned, convergeOn, runOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
@@ -90,6 +90,22 @@ test('a failed change stops what needs it, near and far, and nothing else', asyn
   assert.is(bad?.exit, 3)
   assert.match(bad?.said ?? '', 'no ink left')
   assert.is(await listing(), 'other\n')
+})
+
+test('what needs a change of the same stage that failed is not done', async () => {
+  const report = await convergeOn(host, () => {
+    directory({ path: '/srv/play' })
+    const bad = file({ path: play('bad'), content: 'x\n', validate: 'false %' })
+    const near = file({ path: play('near'), content: 'x\n', after: bad })
+    symlink({ path: play('far'), target: 'near', after: near })
+  })
+  assert.equal(outcomes(report), {
+    'directory:/srv/play': 'changed',
+    [`file:${play('bad')}`]: 'failed',
+    [`file:${play('near')}`]: 'skipped',
+    [`symlink:${play('far')}`]: 'skipped',
+  })
+  assert.is(await listing(), '')
 })
 
 test('what is no longer declared is removed, and the plan says so', async () => {
