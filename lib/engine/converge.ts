@@ -27,6 +27,8 @@ import { type Ref, type Step, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
 import { againSections, compareTextOf, resurvey, type Survey, surveyHost, type SurveyOptions } from './survey.ts'
 
+/** How often a host is read anew whose connection breaks meanwhile, the first time counted. */
+const READINGS = 3
 /** Seconds for which the lock is waited for with one program. */
 const LOCK_TURN_S = 60
 
@@ -119,15 +121,10 @@ function refuseRemovals({ items, planning }: Survey, allowRemove: number | undef
 }
 
 /** Reading writes nothing, so that nobody has to look at what was done. */
-function explainLoss(error: unknown): never {
-  if (!(error instanceof ConnectionLost)) throw error
-  const { said } = error
-  throw new ConnectionLost(
-    'the connection broke while the host was read; nothing was written',
-    {
-      said,
-      next: 'run the same again',
-    },
+function lostWhileReading(error: ConnectionLost): ConnectionLost {
+  return new ConnectionLost(
+    'the connection broke each time the host was read; nothing was written',
+    { said: error.said, next: 'run the same again when the line is better' },
     error,
   )
 }
@@ -152,11 +149,20 @@ class Session {
 
   async survey(): Promise<Survey> {
     this.#progress({ event: 'connecting' })
-    const connection = await this.#connected()
-    this.#progress({ event: 'reading' })
-    const survey = await surveyHost(connection, this.#survey).catch(explainLoss)
-    this.#progress({ event: 'planned', plan: survey.plan })
-    return survey
+    let connection = await this.#connected()
+    for (let attempt = 1; ; attempt += 1) {
+      this.#progress({ event: 'reading' })
+      try {
+        const survey = await surveyHost(connection, this.#survey)
+        this.#progress({ event: 'planned', plan: survey.plan })
+        return survey
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error
+        if (attempt === READINGS) throw lostWhileReading(error)
+        this.#progress({ event: 'reconnecting', because: error.message, attempt })
+        connection = await this.#connected(connection)
+      }
+    }
   }
 
   report(plan: Plan, outcome: (change: PlanChange) => ReportChange): HostReport {
