@@ -115,7 +115,7 @@ export const FAULTS: readonly Fault[] = [
     file: CONVERGE,
     find: '    if (failed !== undefined) done.set(',
     replace: '    if (failed === undefined && false) done.set(',
-    tests: ['hosts/guard'],
+    tests: ['hosts/engine'],
   },
   {
     what: 'remove without a budget',
