@@ -238,10 +238,7 @@ test('a service that was new goes with its unit and its files', async () => {
   await sshOk(host, 'systemctl disable --now app; rm /etc/systemd/system/app.service; systemctl daemon-reload')
   await converge(app('one\n'))
   await assertDone(await undoOn(app('one\n')))
-  assert.is(
-    await sshOk(host, 'ls /srv/play /etc/systemd/system/app.service 2>/dev/null; systemctl is-active app | cat'),
-    'inactive\n',
-  )
+  assert.is(await sshOk(host, 'ls -A /srv/play; systemctl is-active app | cat'), 'inactive\n')
   assert.is(await sshOk(host, 'find /etc/systemd -name "app.service*"; systemctl --failed --no-legend'), '')
 })
 
@@ -279,7 +276,7 @@ test('a run that was killed, and an undo that was killed, come to the same end',
   await converge(eight('1'))
   const was = await disk()
   const after = eight('2')
-  for (const at of [0, 2, 5]) {
+  for (const at of [0, 4]) {
     const killer = new Killer(at)
     const run = runOn(host, after)
     await rejects(
@@ -297,7 +294,7 @@ test('a run that was killed, and an undo that was killed, come to the same end',
     assert.equal(changesOf(await planOn(host, eight('1'))), [])
     assert.equal(causesOf(await planOn(host, after)), ['intent'])
   }
-  for (const at of [0, 2, 5]) {
+  for (const at of [0, 4]) {
     await converge(after)
     const killer = new Killer(at)
     await undoOn(after, { over: killer }).catch(() => undefined)
