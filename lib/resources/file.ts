@@ -218,11 +218,10 @@ function diffFile(desired: FileState, observed: FileState, { reveal }: Context):
   const changes = byField(rest, observed)
   const wanted = content === undefined ? digest : sha256(reveal(content))
   if (wanted === undefined || wanted === observed.sha256) return changes
-  if (content === undefined)
-    return [
-      ...changes,
-      { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${source ?? kept})` },
-    ]
+  if (content === undefined) {
+    const from = kept === undefined ? source : 'the former bytes, which the host has kept'
+    return [...changes, { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${from})` }]
+  }
   const secret = holdsSecret(content)
   return [
     ...changes,

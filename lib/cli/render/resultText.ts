@@ -65,7 +65,7 @@ function nothingText({ run, stays }: NonNullable<HostReport['undo']>): string {
   if (run === undefined) return 'has nothing to undo: no run changed anything.'
   return stays.length === 0
     ? `has nothing to undo: all is as before run ${cleanLine(run)}.`
-    : `is left as it is: nothing of run ${cleanLine(run)} can go back.`
+    : `is left as it is: nothing more of run ${cleanLine(run)} can go back.`
 }
 
 function verdictOf(report: HostReport): string {

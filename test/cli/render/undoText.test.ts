@@ -52,7 +52,7 @@ test('nothing to undo is said, with what stays', () => {
   assert.match(renderResult(reportOf([], []), page), 'h has nothing to undo: all is as before run 12.')
   const text = renderResult(reportOf([], STAYS), page)
   assert.match(text, 'a database holds data')
-  assert.match(text, 'h is left as it is: nothing of run 12 can go back.')
+  assert.match(text, 'h is left as it is: nothing more of run 12 can go back.')
 })
 
 test.run()
