@@ -239,7 +239,10 @@ test('a service that was new goes with its unit and its files', async () => {
   await converge(app('one\n'))
   await assertDone(await undoOn(app('one\n')))
   assert.is(await sshOk(host, 'ls -A /srv/play; systemctl is-active app | cat'), 'inactive\n')
-  assert.is(await sshOk(host, 'find /etc/systemd -name "app.service*"; systemctl --failed --no-legend app.service'), '')
+  assert.is(
+    await sshOk(host, 'find /etc/systemd -name "app.service*"; systemctl list-units --failed --no-legend app.service'),
+    '',
+  )
 })
 
 test('what a later run or another hand has changed since is left to them', async () => {
