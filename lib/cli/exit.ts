@@ -21,8 +21,15 @@ const WORST_FIRST: readonly ExitName[] = [
 export function exitOfHost(report: HostReport): ExitName {
   if (report.error !== undefined) return report.error.exit
   const failed = report.changes.some(({ outcome, failure }) => outcome === 'failed' || failure !== undefined)
-  if (!failed) return 'ok'
+  const stays = report.undo?.stays.some(({ rest }) => rest !== true) === true
+  if (!failed) return stays ? exitOfRest(report) : 'ok'
   return wasApplied(report) ? 'partial' : 'error'
+}
+
+/** An undo that leaves something: what could go back has gone, or there was nothing that could. */
+function exitOfRest(report: HostReport): ExitName {
+  if (wasApplied(report)) return 'partial'
+  return report.changes.length === 0 ? 'refused' : 'ok'
 }
 
 /**

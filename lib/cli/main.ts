@@ -14,6 +14,7 @@ import { renderJson } from './render/json.ts'
 import { errorProblem, recipeProblem, renderProblem } from './render/problem.ts'
 import type { Setting } from './setting.ts'
 import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
+import type { UndoFlags } from './commands/undo.ts'
 
 /** Sets the exit code that main returns. */
 type Run = (work: () => Promise<ExitName | number>) => Promise<void>
@@ -82,6 +83,7 @@ function programFor(setting: Setting, run: Run, argv: readonly string[]): Comman
   addPlan(program, setting, run, argv)
   addConverge(program, setting, run, argv)
   addRuns(program, setting, run)
+  addUndo(program, setting, run)
   addGraph(program, setting, run)
   addSandbox(program, setting, run)
   addSecrets(program, setting, run)
@@ -138,6 +140,19 @@ function addRuns(program: Command, setting: Setting, run: Run): void {
     .addHelpText('after', examples('runs', 'runs 12', 'runs --sandbox --json'))
     .action((number: string | undefined, flags: Pick<HostFlags, 'host'> & MachineFlags) =>
       run(async () => (await import('./commands/runs.ts')).runs(setting, number, flags)),
+    )
+}
+
+function addUndo(program: Command, setting: Setting, run: Run): void {
+  const command = program
+    .command('undo [number]')
+    .description('take back what a run did, the latest if no number is given: plan, ask, apply, verify')
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+  addGlobals(addMachine(command))
+    .option('--yes', 'do not ask')
+    .addHelpText('after', examples('undo', 'undo 12 --host web-1', 'undo --yes --sandbox try'))
+    .action((number: string | undefined, flags: UndoFlags) =>
+      run(async () => (await import('./commands/undo.ts')).undo(setting, number, flags)),
     )
 }
 

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from './catalog.ts'
-import { emptyLedger, entryFor, type Ledger, ledgerDigest } from './ledger.ts'
+import { emptyLedger, entryFor, type Ledger, type LedgerEntry, ledgerDigest } from './ledger.ts'
 import type { Item } from './plan.ts'
 import type { Outcome } from './report.ts'
 import type { Ref } from './resource.ts'
@@ -15,11 +15,14 @@ export class Bookkeeping {
   readonly #run: string
   readonly #ledger: Ledger
   readonly #begun = new Set<Ref>()
+  readonly #undo: ReadonlyMap<Ref, LedgerEntry | null>
   digest: string
 
-  constructor(survey: Survey, run: string) {
+  /** @param undo By what undo brings back: its entry of that time, null for none. */
+  constructor(survey: Survey, run: string, undo: ReadonlyMap<Ref, LedgerEntry | null> = new Map()) {
     this.#survey = survey
     this.#run = run
+    this.#undo = undo
     this.#ledger = structuredClone(survey.planning.ledger ?? emptyLedger())
     this.#ledger.serial += 1
     this.digest = survey.ledgerDigest
@@ -29,10 +32,16 @@ export class Bookkeeping {
   begin(items: readonly Item[]): string {
     for (const item of items) {
       this.#begun.add(item.plan.ref)
-      const entry = this.#entry(item)
+      // What Keelson did not own before is begun under the entry that it has.
+      const entry = this.#entry(item) ?? (item.desired === null ? undefined : this.#ledger.entries[item.plan.ref])
       if (entry !== undefined) this.#ledger.entries[item.plan.ref] = { ...entry, pending: true }
     }
     return this.#text()
+  }
+
+  /** The entry that the item will have when it has come out right; null for none. */
+  left(item: Item): LedgerEntry | null {
+    return this.#entry(item) ?? null
   }
 
   /** Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten. */
@@ -41,7 +50,9 @@ export class Bookkeeping {
       const { ref } = item.plan
       const outcome = done.get(ref)?.outcome
       if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
-      if (item.desired === null) delete this.#ledger.entries[ref]
+      const restored = this.#undo.has(ref) ? this.#entry(item) : undefined
+      if (restored !== undefined) this.#ledger.entries[ref] = restored
+      else if (item.desired === null || this.#undo.has(ref)) delete this.#ledger.entries[ref]
       else {
         // What was begun has its entry, made from the reading it was begun with.
         const { pending: _, ...entry } = this.#begun.has(ref) ? this.#ledger.entries[ref]! : this.#entry(item)!
@@ -55,7 +66,9 @@ export class Bookkeeping {
     return { ledger: this.#ledger, ledgerDigest: this.digest }
   }
 
-  #entry({ resource, change, plan, desired }: Item): Ledger['entries'][string] | undefined {
+  #entry({ resource, change, plan, desired }: Item): LedgerEntry | undefined {
+    const restored = this.#undo.get(plan.ref)
+    if (restored !== undefined) return restored === null ? undefined : { ...restored, run: this.#run }
     if (resource === undefined || desired === null) return undefined
     const known = this.#survey.planning.ledger?.entries[plan.ref]
     const made = known?.made ?? (change?.kind === 'create' && change.before === null)

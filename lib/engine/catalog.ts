@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { Json, Ref } from './resource.ts'
 
-/** A place in a recipe; lines and columns count from 1, the file is relative to the site's folder. */
+/** A place in a recipe; lines and columns count from 1, the file is relative to the site's folder. 0: no line of it. */
 export type Source = { file: string; line: number; column: number }
 
 export type CatalogResource = {
@@ -44,7 +44,7 @@ export type CatalogHost = {
 export type Catalog = { host: CatalogHost; resources: CatalogResource[] }
 
 export function formatSource({ file, line }: Source): string {
-  return `${file}:${line}`
+  return line === 0 ? file : `${file}:${line}`
 }
 
 /** JSON with sorted keys and no spaces: equal values give equal bytes. Undefined fields vanish. */

@@ -18,14 +18,15 @@ import {
 } from './failures.ts'
 import { armText, isGuarded, prove } from './guard.ts'
 import { emptyLedger } from './ledger.ts'
-import { type Item, remainingDifference, summaryOf } from './plan.ts'
+import { isFollowUp, type Item, remainingDifference, summaryOf } from './plan.ts'
 import { awaitLockText, finishFiles, stageFiles, type TaskProgram } from './program.ts'
 import { parseReadings, stateIn, type TypeReading } from './read.ts'
 import { logOf, noteOf, RunRecord, type Who } from './record.ts'
 import type { Failure, HostReport, Outcome, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
-import { type Ref, type Step, Unknown } from './resource.ts'
+import { type Change, type Json, type Ref, type Step, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
 import { againSections, compareTextOf, resurvey, type Survey, surveyHost, type SurveyOptions } from './survey.ts'
+import { type WayStep, wayStepOf } from './wayBack.ts'
 
 /** How often a host is read anew whose connection breaks meanwhile, the first time counted. */
 const READINGS = 3
@@ -92,6 +93,7 @@ async function convergeOnce(options: ConvergeRun): Promise<HostReport> {
   const session = new Session(options)
   try {
     const survey = await session.survey()
+    refuseOtherLedger(survey, options.undo?.ledgerDigest)
     if (survey.items.every(({ plan }) => plan.kind === 'recheck')) {
       return session.report(survey.plan, (change) => ({ ...change, outcome: 'unchanged' }))
     }
@@ -103,6 +105,14 @@ async function convergeOnce(options: ConvergeRun): Promise<HostReport> {
   } finally {
     await session.close()
   }
+}
+
+/** The way back was found with one ledger; another run has written a new one since. */
+function refuseOtherLedger({ ledgerDigest }: Survey, known: string | undefined): void {
+  if (known === undefined || ledgerDigest === known) return
+  throw new Stale('another run has changed this host since it was looked at; nothing was written', {
+    next: 'undo again',
+  })
 }
 
 /** More than max(5, 20 %) of what is owned, or anything because nothing is declared, goes only when the count is given. */
@@ -175,6 +185,7 @@ class Session {
       changes,
       trips: this.#currentTrips(),
       seconds: Math.round(performance.now() - this.#started) / 1000,
+      ...(plan.undo === undefined ? {} : { undo: plan.undo }),
       ...(this.#run === undefined ? {} : { run: this.#run }),
     }
     this.#progress({ event: 'done', report })
@@ -201,7 +212,7 @@ class Session {
       ...change,
       ...(done.get(change.ref) ?? { outcome: 'unchanged' }),
     })
-    const ledger = new Bookkeeping(first, number)
+    const ledger = new Bookkeeping(first, number, this.#options.undo?.entries)
     try {
       await this.#stages(first, run, record, ledger, done)
       return this.report(first.plan, outcome)
@@ -259,11 +270,12 @@ class Session {
     const programs = prepared.map((one) => this.#program(one, survey, prepared))
     const guard = this.#guard(run.nextStage, prepared)
     const was = ledger.digest
+    const way = record.way(waySteps(prepared, survey, ledger, this.#run ?? ''))
     const next = ledger.begin(prepared.flatMap(({ items }) => items))
     const files = stageFiles(
       run.nextStage,
       programs,
-      { was, next, run: record.begin(run.nextStage, prepared.map(refsOf), done) },
+      { was, next, run: record.begin(run.nextStage, prepared.map(refsOf), done), way },
       guard,
     )
     const again = againSections(survey, this.#survey)
@@ -445,6 +457,19 @@ function prepare(tasks: readonly Task[], { planning }: Survey, done: Map<Ref, Do
   })
 }
 
+/** How what is about to be done goes back. What a service has yet to load is no change of its own. */
+function waySteps(prepared: readonly Prepared[], { planning }: Survey, ledger: Bookkeeping, run: string): WayStep[] {
+  return prepared
+    .flatMap(({ items }) => items)
+    .flatMap((item) =>
+      hasChange(item) && !isFollowUp(item.change) ? [wayStepOf(run, item, planning, ledger.left(item))] : [],
+    )
+}
+
+function hasChange(item: Item): item is Item & { change: Change<Json> } {
+  return item.change !== undefined
+}
+
 /** What needs something that failed or was skipped is skipped. */
 function skipDependents(items: readonly Item[], done: Map<Ref, Done>): void {
   for (const { plan, after } of items) {
@@ -463,7 +488,9 @@ function verify(
 ): void {
   for (const { type, name, desired, plan } of items) {
     if (done.get(plan.ref)?.outcome !== 'changed') continue
-    const difference = remainingDifference(type, name, desired, stateIn(readings, type.type, name), planning.context)
+    const observed = stateIn(readings, type.type, name)
+    if (observed === null && planning.mayBeGone?.has(plan.ref) === true) continue
+    const difference = remainingDifference(type, name, desired, observed, planning.context)
     if (difference === undefined) continue
     const failure: Failure = {
       phase: 'verify',

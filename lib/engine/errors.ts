@@ -35,3 +35,8 @@ export class Refused extends EngineError {
 export class HostError extends EngineError {
   readonly exit = 'error'
 }
+
+/** There is no such run on the host. */
+export class NoSuchRun extends EngineError {
+  readonly exit = 'usage'
+}

@@ -18,7 +18,7 @@ import {
   type Ref,
   Unknown,
 } from './resource.ts'
-import type { Cause, Certainty, FollowUp, Plan, PlanChange, Summary } from './report.ts'
+import type { Cause, Certainty, FollowUp, Plan, PlanChange, Summary, Undoing } from './report.ts'
 import { stateIn, type TypeReading } from './read.ts'
 import { secretNames } from './value.ts'
 
@@ -51,6 +51,10 @@ export type Planning = {
   /** Whether what is owned and no longer declared is taken away. */
   prune: boolean
   warnings: readonly string[]
+  /** Set where a run is undone. */
+  undo?: Undoing
+  /** What an undo stops or turns off, and may be gone afterwards with what brought it. */
+  mayBeGone?: ReadonlySet<Ref>
 }
 
 /** Everything that differs, removals of what is no longer declared last, each before what it needed. */
@@ -139,8 +143,8 @@ function adoption(
   base: Omit<Item, 'plan'>,
   about: Pick<PlanChange, 'ref' | 'label' | 'source'>,
 ): Item | undefined {
-  if (resource.desired === null) return undefined
   const entry = planning.ledger?.entries[resource.ref]
+  if (resource.desired === null) return entry === undefined ? undefined : goneAlready(base, about)
   const known =
     entry !== undefined &&
     !entry.pending &&
@@ -159,7 +163,13 @@ function adoption(
   }
 }
 
-function changeBetween(
+/** Taken away, and the ledger still has it: a run was cut off, or another hand was faster. */
+function goneAlready(base: Omit<Item, 'plan'>, about: Pick<PlanChange, 'ref' | 'label' | 'source'>): Item {
+  const kind = { kind: 'forget', cause: 'intent', consequence: 'record', certainty: 'exact' } as const
+  return { ...base, plan: { ...about, ...kind, because: 'is gone already', fields: [] } }
+}
+
+export function changeBetween(
   type: AnyType,
   name: string,
   desired: Json | null,
@@ -178,7 +188,7 @@ function changeBetween(
 }
 
 /** The type's own comparison; against an empty state it says what a new resource will have. */
-function fieldsBetween(type: AnyType, desired: Json, observed: Json, context: Context): FieldChange[] {
+export function fieldsBetween(type: AnyType, desired: Json, observed: Json, context: Context): FieldChange[] {
   return type.diff === undefined ? byField(desired, observed) : type.diff(desired, observed, context)
 }
 
@@ -205,7 +215,7 @@ function differenceText({ field, form, before, after, followUp }: FieldChange): 
   return `${field} is ${JSON.stringify(before) ?? 'not set'}, not ${JSON.stringify(after)}`
 }
 
-function isFollowUp(change: Change<Json>): boolean {
+export function isFollowUp(change: Change<Json>): boolean {
   return change.kind === 'change' && change.fields.every(({ followUp }) => followUp !== undefined)
 }
 
@@ -290,7 +300,7 @@ function planUndeclared(planning: Planning): Item[] {
   return dependentsFirst(items)
 }
 
-function dataIn({ holdsData }: AnyType, observed: Json | Unknown): string | undefined {
+export function dataIn({ holdsData }: AnyType, observed: Json | Unknown): string | undefined {
   return typeof holdsData === 'function' ? holdsData(observed) : holdsData
 }
 
@@ -324,7 +334,8 @@ export function summarize(planning: Planning, items: readonly Item[]): Plan {
     changes,
     followUps: followUpsOf(changes),
     summary: summaryOf(changes, looked.length),
-    partial: planning.scope !== undefined,
+    partial: planning.scope !== undefined && planning.undo === undefined,
+    ...(planning.undo === undefined ? {} : { undo: planning.undo }),
     first: planning.ledger === undefined,
     warnings: [...planning.warnings, ...protectedWarnings(planning)],
     digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),

@@ -15,6 +15,7 @@ import { SETTLE } from './guard.ts'
 import { PRELUDE } from './prelude.ts'
 import type { Step } from './resource.ts'
 import { quote, sh } from './shell.ts'
+import { KEPT_RUNS, type Way } from './wayBack.ts'
 
 const RUN_ROOT = '/run/keelson'
 /** Seconds the worker waits for a client that went away after a stage. */
@@ -168,14 +169,15 @@ done
 export function stageFiles(
   number: number,
   tasks: readonly TaskProgram[],
-  ledger: { was: string; next: string; run: RunFile },
+  ledger: { was: string; next: string; run: RunFile; way?: Way | undefined },
   guard?: string,
 ): RunFile[] {
+  const { way } = ledger
   const calls = tasks.map(({ after, beside }, index) => sh`task ${index} ${beside ? 'yes' : 'no'} ${[...after]}`)
   const stage = [
     `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
     sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; : > turned-away; finished=yes`,
-    `elif ! { ${commitText(number, ledger.run)}; } 2> complaint; then`,
+    `elif ! { ${commitText(number, ledger.run)}${way === undefined ? '' : commitWay(number, way)}; } 2> complaint; then`,
     'ev unrecorded "$(base64 -w0 complaint)"; : > turned-away; finished=yes',
     ...(guard === undefined
       ? []
@@ -185,6 +187,7 @@ export function stageFiles(
           '} > complaint 2>&1; then ev unguarded "$(base64 -w0 complaint)"; : > turned-away; finished=yes',
         ]),
     'else :',
+    ...(way === undefined ? [] : [keepText(way)]),
     ...calls,
     'fi',
     '',
@@ -193,6 +196,7 @@ export function stageFiles(
     { name: `${number}/stage`, data: stage },
     { name: `${number}/ledger`, data: ledger.next },
     { name: `${number}/record`, data: ledger.run.data },
+    ...(way === undefined ? [] : [{ name: `${number}/way`, data: way.states }]),
     ...tasks.flatMap((task, index) => taskFiles(`${number}/${index}`, task)),
   ]
 }
@@ -211,6 +215,41 @@ export function finishFiles(number: number, ledger: string, run: RunFile): RunFi
 
 function commitText(number: number, run: RunFile): string {
   return `commit ./${number}/ledger ${LEDGER_PATH} && ${sh`commit ${`./${number}/record`} ${`${RUNS_FOLDER}/${run.name}`}`}`
+}
+
+function commitWay(number: number, { folder }: Way): string {
+  return sh` && commit ${`./${number}/way`} ${`${folder}/states`}`
+}
+
+/** Bytes that are kept of one file, and of all files of a run. */
+const KEPT_BYTES = 2 * 2 ** 20
+const KEPT_BYTES_RUN = 16 * 2 ** 20
+
+/**
+ * Keeps the bytes that undo needs, of files that still hold them, and forgets those of old runs. What there is no room for
+ * is left out: undo says so.
+ */
+function keepText({ folder, bytes }: Way): string {
+  const calls = bytes.map(({ path, sha256 }) => sh`keep_bytes ${sha256} ${path}`)
+  return `(
+umask 077
+kept=${quote(`${folder}/bytes`)}
+mkdir -p -- "$kept"
+left=$((${KEPT_BYTES_RUN} - $(find "$kept" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }')))
+keep_bytes() {
+  [ ! -e "$kept/$1" ] && [ -f "$2" ] && [ ! -L "$2" ] || return 0
+  size=$(stat -c %s -- "$2")
+  [ "$size" -le ${KEPT_BYTES} ] && [ "$size" -le "$left" ] || return 0
+  if cat -- "$2" > "$kept/.new" && printf '%s  %s\n' "$1" "$kept/.new" | sha256sum --check --status && sync -- "$kept/.new"; then
+    mv -fT -- "$kept/.new" "$kept/$1"
+    left=$((left - size))
+  else
+    rm -f -- "$kept/.new"
+  fi
+}
+${calls.join('\n')}
+cd ${RUNS_FOLDER} && find . -maxdepth 1 -name '*.kept' -printf '%P\n' | sort -n | head -n -${KEPT_RUNS} | xargs -r rm -rf --
+) || :`
 }
 
 function taskFiles(folder: string, { steps, unmoved }: TaskProgram): RunFile[] {

@@ -8,6 +8,7 @@ import { RUNS_FOLDER } from './facts.ts'
 import type { RunFile } from './program.ts'
 import type { Cause, ChangeKind, Outcome, Plan } from './report.ts'
 import type { Ref } from './resource.ts'
+import { type Way, wayOf, type WayStep } from './wayBack.ts'
 
 /** Who converges, from where, with which commit. */
 export type Who = { user: string; host: string; commit?: string; dirty?: boolean }
@@ -21,6 +22,8 @@ export type RunAbout = {
   /** Digest of the plan. */
   plan: string
   who: Who
+  /** The run whose changes this one takes back. */
+  undoes?: string
 }
 
 export type StoredRun = RunAbout & {
@@ -45,9 +48,17 @@ export class RunRecord {
   readonly #about: RunAbout
   readonly #plan: Plan
   readonly #stages: { [stage: string]: Ref[][] } = {}
+  readonly #steps: WayStep[] = []
 
   constructor(run: string, id: string, plan: Plan, who: Who) {
-    this.#about = { run, unit: `keelson-${id}`, startedAt: new Date().toISOString(), plan: plan.digest, who }
+    this.#about = {
+      run,
+      unit: `keelson-${id}`,
+      startedAt: new Date().toISOString(),
+      plan: plan.digest,
+      who,
+      ...(plan.undo === undefined ? {} : { undoes: plan.undo.run }),
+    }
     this.#plan = plan
   }
 
@@ -60,6 +71,12 @@ export class RunRecord {
   begin(stage: number, tasks: Ref[][], done: ReadonlyMap<Ref, { outcome: Outcome }>): RunFile {
     this.#stages[stage] = tasks
     return this.#file({ outcome: 'unfinished', changes: this.#changes(done), stages: this.#stages })
+  }
+
+  /** What the steps of a stage, and of those before it, go back by; undefined for nothing. */
+  way(steps: readonly WayStep[]): Way | undefined {
+    this.#steps.push(...steps)
+    return this.#steps.length === 0 ? undefined : wayOf(this.#about.run, this.#steps, steps)
   }
 
   end(done: ReadonlyMap<Ref, { outcome: Outcome }>): RunFile {

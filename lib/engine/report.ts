@@ -53,6 +53,11 @@ export type Summary = {
   followUps: number
 }
 
+/** Something that undo leaves as it is. `rest`: it goes back, and this much of it stays. */
+export type Staying = { ref: Ref; label: string; because: string; rest?: true }
+
+export type Undoing = { run: string; stays: Staying[] }
+
 export type Plan = {
   format: 1
   host: CatalogHost
@@ -67,6 +72,8 @@ export type Plan = {
   first: boolean
   /** Sentences about the host that are not changes: memory differs from the inventory, a run did not finish. */
   warnings: string[]
+  /** Set where a run's changes are taken back. */
+  undo?: Undoing
   /** Of the normalised changes only: no time, order or run. */
   digest: string
 }
@@ -94,6 +101,8 @@ export type HostReport = {
   changes: ReportChange[]
   trips: Trips
   seconds: number
+  /** Of `undo`; without a run where none has changed anything. */
+  undo?: Partial<Pick<Undoing, 'run'>> & Pick<Undoing, 'stays'>
   /** Identifier of the run on the host; absent when nothing was applied. */
   run?: string
   /** Set when the host could not be planned or converged at all. */

@@ -149,6 +149,12 @@ export type ResourceType<Props, State> = {
    * declared.
    */
   holdsData?: string | ((observed: State | Unknown) => string | undefined)
+  /**
+   * How a change goes back; undefined for the usual way, as for a type without it: what the run made is taken away unless
+   * that loses data, otherwise the state observed before becomes the desired one. What it says is kept on the host: no
+   * value of a secret may be in it. A state whose changes involve secrets is only used where Keelson knows it by name.
+   */
+  restore?(was: Was<State>): WayBack<State> | undefined
   /** True when applying it may alter what others read (packages): dependents are read again before they are applied. */
   unsettles?: boolean
   /** True when its steps mostly wait, as for a service to stay up: they run beside others that do not need them. */
@@ -156,6 +162,21 @@ export type ResourceType<Props, State> = {
   /** True when no other resource's step alters what its read prints: the engine then always compares before writing. */
   steady?: boolean
 }
+
+/** What a run did to a resource, for its way back. */
+export type Was<State> = {
+  name: string
+  /** As observed before; null: it was not there. */
+  before: State | null
+  /** What the run made of it; null: it was taken away. */
+  after: State | null
+  fields: readonly FieldChange[]
+  /** Has the host keep a file's bytes, if they are these, and says at which path they will be. */
+  keep: (path: string, sha256: string) => string
+}
+
+/** Desired state that brings back what was, with what stays all the same; or why there is none. */
+export type WayBack<State> = { state: State | null; stays?: string } | { cannot: string }
 
 /** A type whose props and state are not of interest where it is passed around. */
 // Methods are bivariant, so every ResourceType<P, S> is assignable; only the DSL and the engine's own calls pair them up.

@@ -27,9 +27,9 @@ export const READ_RUNS = `cd ${RUNS_FOLDER} 2>/dev/null || exit 0
 owner=$(sed -n 's/.*"unit":"\\(keelson-[0-9a-f-]*\\)".*/\\1/p' /run/keelson/owner 2>/dev/null)
 [ -z "$owner" ] || ! systemctl is-active --quiet "$owner" || printf %s "$owner"
 printf '\\0'
-find . -name '*.json' -exec cat {} +
+find . -maxdepth 1 -name '*.json' -exec cat {} +
 printf '\\0'
-find . -name '*.log' -exec grep -H '' {} +
+find . -maxdepth 1 -name '*.log' -exec grep -H '' {} +
 :`
 
 /** @returns The latest first. @throws {HostError} On a record that is none. */

@@ -8,7 +8,7 @@ import type { Catalog, CatalogResource } from './catalog.ts'
 import { Stale } from './errors.ts'
 import { checkHost, FACT_SECTIONS, parseFacts } from './facts.ts'
 import { groupBy } from './group.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, LedgerEntry } from './ledger.ts'
 import { order } from './order.ts'
 import { type Item, type Planning, planItems, summarize } from './plan.ts'
 import {
@@ -23,7 +23,7 @@ import {
   type Section,
   type TypeReading,
 } from './read.ts'
-import type { Plan } from './report.ts'
+import type { Plan, Undoing } from './report.ts'
 import { type AnyType, type Context, type Json, type Ref, Unknown, type Wanted } from './resource.ts'
 import { nextStage, type Stage, type Task } from './stage.ts'
 import { revealFrom } from './value.ts'
@@ -33,8 +33,23 @@ export type SurveyOptions = {
   types: ReadonlyMap<string, AnyType>
   secrets: ReadonlyMap<string, string>
   only?: (resource: CatalogResource) => boolean
+  /** Set where a run is undone: the catalog is made for that, and holds what it is to be like again. */
+  undo?: Undo
   /** Random word that closes the sections of this client's read programs. */
   mark: string
+}
+
+export type Undo = Undoing & {
+  /** What goes back, by its ledger entry of that time; null for none. What only follows has the entry that it has. */
+  entries: ReadonlyMap<Ref, LedgerEntry | null>
+  /** Of `entries`, what the run made: it may be gone afterwards. */
+  made: ReadonlySet<Ref>
+  /** Of `entries`, what is only to follow. */
+  followers: ReadonlySet<Ref>
+  /** State by which something that is to be gone is found on the host. */
+  was: ReadonlyMap<Ref, Json>
+  /** SHA-256 of the ledger all this was made with. */
+  ledgerDigest: string
 }
 
 export type Survey = {
@@ -54,7 +69,7 @@ const ATTEMPTS = 3
 /** @throws {HostError | Stale} */
 export async function surveyHost(connection: Connection, options: SurveyOptions): Promise<Survey> {
   const base = planningBase(options)
-  const requests = declaredRequests(options.catalog, options.types)
+  const requests = declaredRequests(options)
   const sections = [...FACT_SECTIONS, ...readSections(requests, options.mark)]
   const expected = [...FACT_SECTIONS.map(({ name }) => name), ...requests.map(({ type }) => type.type)]
   const read = (more: readonly Section[]) => runSections(connection, [...sections, ...more], options.mark, expected)
@@ -66,7 +81,7 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
     const { remotePort: sshPort } = connection.peer
     const context: Context = { ...base.context, ...(sshPort === undefined ? {} : { sshPort }) }
     const planning: Planning = { ...base, context, ledger, warnings: checkHost(options.catalog.host, facts), readings }
-    return { planning, items: planItems(planning) }
+    return { planning, items: ownItems(planItems(planning), options.undo) }
   }
 
   let answers = await read([])
@@ -95,6 +110,20 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
   })
 }
 
+/** Of an undo: what goes back, and services that have to load it. */
+function ownItems(items: Item[], undo: Undo | undefined): Item[] {
+  if (undo === undefined) return items
+  const changed = new Set(
+    items
+      .filter(({ plan, change }) => change !== undefined && !undo.followers.has(plan.ref))
+      .map(({ plan }) => plan.ref),
+  )
+  return items.filter(
+    ({ plan, after }) =>
+      !undo.followers.has(plan.ref) || (plan.kind === 'follow-up' && [...after].some((ref) => changed.has(ref))),
+  )
+}
+
 function sameChanges(a: readonly Item[], b: readonly Item[]): boolean {
   const changesOf = (items: readonly Item[]) => items.map(({ plan: { ref, kind, fields } }) => ({ ref, kind, fields }))
   return a === b || isDeepStrictEqual(changesOf(a), changesOf(b))
@@ -104,7 +133,7 @@ function sameChanges(a: readonly Item[], b: readonly Item[]): boolean {
 export function againSections(survey: Survey, options: SurveyOptions): { sections: Section[]; requests: Request[] } {
   const types = new Set(survey.items.map(({ type }) => type.type))
   const requests = mergeRequests(
-    declaredRequests(options.catalog, options.types).filter(({ type }) => types.has(type.type)),
+    declaredRequests(options).filter(({ type }) => types.has(type.type)),
     undeclaredRequests(options, survey.planning.ledger).filter(({ type }) => types.has(type.type)),
   )
   return { sections: readSections(requests, options.mark), requests }
@@ -139,9 +168,15 @@ function planningBase({
   types,
   secrets,
   only,
+  undo,
 }: SurveyOptions): Omit<Planning, 'ledger' | 'warnings' | 'readings'> {
   const { ordered, needsOf } = order(catalog.resources)
-  const scope = only === undefined ? undefined : withNeeds(catalog.resources.filter(only), needsOf)
+  const scope =
+    undo !== undefined
+      ? new Set(undo.entries.keys())
+      : only === undefined
+        ? undefined
+        : withNeeds(catalog.resources.filter(only), needsOf)
   const context: Context = { reveal: revealFrom(secrets) }
   return {
     catalog,
@@ -152,6 +187,7 @@ function planningBase({
     context,
     prune: scope === undefined,
     ...(scope === undefined ? {} : { scope }),
+    ...(undo === undefined ? {} : { undo: { run: undo.run, stays: undo.stays }, mayBeGone: undo.made }),
   }
 }
 
@@ -166,16 +202,16 @@ function withNeeds(chosen: readonly CatalogResource[], needsOf: ReadonlyMap<Ref,
   return scope
 }
 
-function declaredRequests(catalog: Catalog, types: ReadonlyMap<string, AnyType>): Request[] {
+function declaredRequests({ catalog, types, undo }: SurveyOptions): Request[] {
   const byType = groupBy(catalog.resources, ({ type }) => type)
   return [...byType].map(([type, resources]) => ({
     type: types.get(type)!,
-    wanted: resources.map(({ name, desired }) => ({ name, desired })),
+    wanted: resources.map(({ ref, name, desired }) => ({ name, desired: desired ?? undo?.was.get(ref) ?? null })),
   }))
 }
 
-function undeclaredRequests({ catalog, types, only }: SurveyOptions, ledger: Ledger | undefined): Request[] {
-  if (only !== undefined) return []
+function undeclaredRequests({ catalog, types, only, undo }: SurveyOptions, ledger: Ledger | undefined): Request[] {
+  if (only !== undefined || undo !== undefined) return []
   const declared = new Set(catalog.resources.map(({ ref }) => ref))
   const wanted = new Map<AnyType, Wanted<Json>[]>()
   for (const [ref, entry] of Object.entries(ledger?.entries ?? {})) {

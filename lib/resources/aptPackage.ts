@@ -3,7 +3,7 @@
  * Read with dpkg-query(1); changed with apt-get(8) and apt-mark(8).
  */
 import { byField } from '../engine/diff.ts'
-import { type Change, type ResourceType, type Step, Unknown } from '../engine/resource.ts'
+import { type Change, type ResourceType, type Step, Unknown, type Was, type WayBack } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import { lines, quote, sh } from '../engine/shell.ts'
 
@@ -80,6 +80,7 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
   batch: transaction,
   holdsData: (observed) =>
     !(observed instanceof Unknown) && observed.status === 'purged' ? 'is gone already' : undefined,
+  restore: restorePackage,
   unsettles: true,
 }
 
@@ -100,6 +101,17 @@ function parseEntry(line: string): [name: string, state: AptPackageState][] {
 function stateOf(found: AptPackageState | undefined, desired: AptPackageState | null): AptPackageState | null {
   if (desired?.status === 'purged') return found ?? { status: 'purged' }
   return found !== undefined && THERE.includes(found.status) ? found : null
+}
+
+/** The archive has one version of a package, and that is seldom the former one. */
+function restorePackage({ before, after, fields }: Was<AptPackageState>): WayBack<AptPackageState> {
+  if (before === null) return { state: null, stays: 'its configuration files, and packages that came with it' }
+  const { status, version, hold } = before
+  if (after?.status === 'purged') return { cannot: 'its configuration was purged with it' }
+  if (after !== null && fields.some(({ field }) => field === 'version'))
+    return { cannot: `version ${version ?? ''} was installed, which the archive may no longer have` }
+  if (after !== null && status !== 'installed') return { cannot: `it was ${status}` }
+  return { state: { status: 'installed', hold } }
 }
 
 /** What a transaction is to do, by name. */

@@ -36,6 +36,8 @@ export type AuthorizedKeysState = {
   directory: string
 }
 
+const IN_ORDER = { file: '0600 user', directory: '0700 user' } as const
+
 const KEY_TYPES =
   '(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256|ecdsa-sha2-nistp384|ecdsa-sha2-nistp521|sk-ssh-ed25519@openssh\\.com|sk-ecdsa-sha2-nistp256@openssh\\.com)'
 const key = {
@@ -91,8 +93,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState> =
       : {
           keys: keys.map(lineOf).toSorted(),
           ...(exclusive ? {} : { exclusive }),
-          file: '0600 user',
-          directory: '0700 user',
+          ...IN_ORDER,
         },
   needs: (name) => [`user:${name}`],
   read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
@@ -103,6 +104,14 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState> =
   },
   steps: ({ name, after }) => [writeStep(name, after)],
   remove: ({ name, before }) => [removeStep(name, before)],
+  restore({ before, after }) {
+    if (before === null) return undefined
+    const { keys, exclusive } = before
+    if (after === null || exclusive !== false)
+      return { state: { keys, ...(exclusive === undefined ? {} : { exclusive }), ...IN_ORDER } }
+    // The list names what is looked at: to take a single key away, it would have to name that as well.
+    return keys.length === 0 ? { state: null } : { cannot: 'of a list that is not exclusive, no key can be taken away' }
+  },
 }
 
 function lineOf(one: string | AuthorizedKey): string {

@@ -124,6 +124,12 @@ export const command: ResourceType<Command, CommandState> = {
       ? []
       : [stepOf(`undo ${name}`, running(before.undo, before), before)],
   holdsData: (observed) => (observed instanceof Unknown || observed.undo === undefined ? 'it has no undo' : undefined),
+  restore({ before, after }) {
+    // Taken away by its undo, it can be brought about again by its declaration.
+    if (after === null) return undefined
+    if (before === null && after.undo !== undefined) return { state: null }
+    return { cannot: 'nobody knows what it did, and it has no undo' }
+  },
   // It may bring about what any other type reads: a package, a file, a database.
   unsettles: true,
 }

@@ -7,7 +7,7 @@ import type { ResourceType } from '../engine/resource.ts'
 import { accountName, ensure, oneLine } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
 import { scheduleMistake } from './cron/schedule.ts'
-import { diffWholeFile, wholeFileReader, type WholeFileState } from './wholeFile.ts'
+import { diffWholeFile, restoreWholeFile, wholeFileReader, type WholeFileState } from './wholeFile.ts'
 
 export type CronJob = {
   /** Small letters, digits, `-` and `_`. */
@@ -76,6 +76,7 @@ ${sh`replace_file ${pathOf(name)} root root 0644 ${payload('job')}`}`,
     },
   ],
   remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`remove_file ${pathOf(name)}` }],
+  restore: restoreWholeFile,
 }
 
 /** cron ignores names with a dot (cron(8), "as for run-parts"). */

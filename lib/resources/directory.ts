@@ -103,6 +103,13 @@ rmdir -- ${name} || fail ${`${name} is left as it is: empty it, or say recursive
     },
   ],
   holdsData: 'a directory may hold what others put there',
+  restore({ before, after, fields }) {
+    if (before === null) return undefined
+    const isEmptied = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
+    if (isEmptied) return { cannot: 'what was in it was removed, and is not kept' }
+    const { others: _, ...state } = before
+    return { state }
+  },
   steady: true,
 }
 

@@ -14,6 +14,7 @@ import {
   readUnitFilesAlone,
   refsIn,
   replaceUnitFiles,
+  restoreUnitFile,
   type UnitFile,
   type UnitFileState,
   type UnitFileWork,
@@ -69,6 +70,7 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],
+  restore: restoreUnitFile,
 }
 
 function contentOf({ unitSection: unit, unit: _unit, name: _name, ensure: _ensure, ...rest }: DropIn): UnitContent {

@@ -12,6 +12,8 @@ import {
   type ResourceType,
   type Step,
   Unknown,
+  type Was,
+  type WayBack,
 } from '../engine/resource.ts'
 import { entryPath, ensure, textValue } from '../engine/schema.ts'
 import { raw, sh } from '../engine/shell.ts'
@@ -135,6 +137,7 @@ export const edit: ResourceType<Edit, EditState> = {
   steps: (change, context) => editSteps([change], context),
   remove: (change, context) => editSteps([change], context),
   batch: editSteps,
+  restore: restoreEdit,
   holdsData: (observed) =>
     !(observed instanceof Unknown) && observed.found.length === 0 ? 'is gone already' : undefined,
 }
@@ -171,6 +174,18 @@ function diffEdit(desired: EditState, observed: Partial<EditState>, { reveal }: 
 /** As it can be read back: without the end of its last line, and with plain line ends. */
 function blockText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(/\n$/, '')
+}
+
+/** What stood there takes the place of what stands there now. */
+function restoreEdit({ before, after }: Was<EditState>): WayBack<EditState> | undefined {
+  if (before === null) return undefined
+  const [text, ...more] = before.found
+  // Nothing of it was there, or somebody wanted it gone and it was.
+  if (text === undefined) return { state: null }
+  if (more.length > 0) return { cannot: `it stood there ${before.found.length} times` }
+  const wish = after?.wish ?? before.wish
+  const match = 'line' in wish.match ? { ...wish.match, line: typeof text === 'string' ? text : '' } : wish.match
+  return { state: { wish: { ...wish, match, text, present: true }, found: [text] } }
 }
 
 /** Several edits of one file are made together, and it is written once. */

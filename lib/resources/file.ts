@@ -8,9 +8,9 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
-import type { Context, FieldChange, Output, ResourceType, Step } from '../engine/resource.ts'
+import type { Context, FieldChange, Output, ResourceType, Step, Was, WayBack } from '../engine/resource.ts'
 import { accountName, entryPath, ensure, fileMode, textValue } from '../engine/schema.ts'
-import { quote, sh } from '../engine/shell.ts'
+import { quote, raw, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
 import {
   changeRights,
@@ -52,6 +52,8 @@ export type FileState = {
   content?: StateText | undefined
   /** Local path of a source that is not small text, on the desired side. */
   source?: string | undefined
+  /** Path on the host of bytes that an earlier run has kept, on the desired side. */
+  kept?: string | undefined
   /** On the desired side. */
   validate?: string | undefined
 }
@@ -110,6 +112,7 @@ export const file: ResourceType<File, FileState> = {
 ${sh`remove_file ${name}`}`,
     },
   ],
+  restore: restoreFile,
   steady: true,
 }
 
@@ -211,12 +214,14 @@ function isText(bytes: Buffer): boolean {
 }
 
 function diffFile(desired: FileState, observed: FileState, { reveal }: Context): FieldChange[] {
-  const { content, source, sha256: digest, validate: _, ...rest } = desired
+  const { content, source, kept, sha256: digest, validate: _, ...rest } = desired
   const changes = byField(rest, observed)
   const wanted = content === undefined ? digest : sha256(reveal(content))
   if (wanted === undefined || wanted === observed.sha256) return changes
-  if (content === undefined)
-    return [...changes, { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${source})` }]
+  if (content === undefined) {
+    const from = kept === undefined ? source : 'the former bytes, which the host has kept'
+    return [...changes, { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${from})` }]
+  }
   const secret = holdsSecret(content)
   return [
     ...changes,
@@ -224,8 +229,8 @@ function diffFile(desired: FileState, observed: FileState, { reveal }: Context):
   ]
 }
 
-function hasContent({ content, source }: FileState): boolean {
-  return content !== undefined || source !== undefined
+function hasContent({ content, source, kept }: FileState): boolean {
+  return content !== undefined || source !== undefined || kept !== undefined
 }
 
 /** Without content there is nothing to put in the place of what stands there. */
@@ -237,13 +242,25 @@ function refuse(path: string, { kind }: FileState): Step {
 }
 
 function replace(path: string, after: FileState, reveal: Context['reveal']): Step {
-  const { content, source, sha256: digest, validate } = after
+  const { content, source, kept, sha256: digest, validate } = after
+  const judges = validate === undefined ? [] : [validate]
+  if (kept !== undefined)
+    return { title: `bring back ${path}`, run: replaceText(path, after, raw(quote(kept)), judges) }
   const bytes = source === undefined ? reveal(content ?? '') : readFileSync(source)
   if (digest !== undefined && sha256(bytes) !== digest)
     throw new Error(`${source} has changed since the plan was made; plan again`)
   return {
     title: `write ${path}`,
-    run: replaceText(path, after, payload('content'), validate === undefined ? [] : [validate]),
+    run: replaceText(path, after, payload('content'), judges),
     payload: { content: bytes },
   }
+}
+
+/** Its digest was read, its bytes were not: those the host has to keep. */
+function restoreFile({ name, before, after, fields, keep }: Was<FileState>): WayBack<FileState> | undefined {
+  if (before === null) return undefined
+  const { kind, owner, group, mode, sha256: digest } = before
+  if (kind !== 'file' || digest === undefined) return { cannot: `a ${kind} stood there` }
+  const isWhole = after === null || fields.some(({ field }) => field === 'content')
+  return { state: { kind, owner, group, mode, ...(isWhole ? { sha256: digest, kept: keep(name, digest) } : {}) } }
 }

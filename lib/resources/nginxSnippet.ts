@@ -11,6 +11,7 @@ import {
   NGINX,
   observedNginxFile,
   replaceNginxFiles,
+  restoreNginxFile,
   type NginxFileState,
   type NginxWork,
 } from './nginx/tree.ts'
@@ -67,6 +68,7 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
   steps: (change, context) => [replaceNginxFiles([workOf(change)], context)],
   remove: (change, context) => [replaceNginxFiles([workOf(change)], context)],
   batch: (changes, context) => [replaceNginxFiles(changes.map(workOf), context)],
+  restore: restoreNginxFile,
 }
 
 const fullPath = (name: string): string => `${NGINX}/${name}`

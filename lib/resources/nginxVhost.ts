@@ -11,6 +11,7 @@ import {
   NGINX,
   observedNginxFile,
   replaceNginxFiles,
+  restoreNginxFile,
   type NginxFileState,
   type NginxWork,
 } from './nginx/tree.ts'
@@ -83,6 +84,10 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
   steps: (change, context) => [step([change], context)],
   remove: (change, context) => [step([change], context)],
   batch: (changes, context) => [step(changes, context)],
+  restore: (was) =>
+    was.before?.link === '(not a link)'
+      ? { cannot: 'something other than a link stood in sites-enabled' }
+      : restoreNginxFile(was),
   steady: true,
 }
 

@@ -86,6 +86,7 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
   steps: (change, context) => [redisStep([change], context)],
   remove: (change, context) => [redisStep([change], context)],
   batch: (changes, context) => [redisStep(changes, context)],
+  restore: ({ before }) => (before === null ? undefined : { state: { lines: before.lines } }),
 }
 
 function checkSetting({ name, value, ensure: presence }: RedisSetting): string[] {

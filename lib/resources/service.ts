@@ -4,7 +4,7 @@
  * service that is no longer declared is left as it is.
  */
 import { byField } from '../engine/diff.ts'
-import type { Change, Consequence, FieldChange, ResourceType } from '../engine/resource.ts'
+import type { Change, Consequence, FieldChange, ResourceType, Was, WayBack } from '../engine/resource.ts'
 import { sh } from '../engine/shell.ts'
 import { absolutePath, handle, oneLine } from '../engine/schema.ts'
 import { serviceProgram, type ServiceWork } from './systemd/serviceProgram.ts'
@@ -120,6 +120,7 @@ export const service: ResourceType<Service, ServiceState> = {
   steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
   remove: () => [],
   holdsData: 'its package or unit file is what takes a service away',
+  restore: restoreService,
   waits: true,
 }
 
@@ -154,6 +155,14 @@ function diffService(desired: ServiceState, observed: ServiceState): FieldChange
   if (load === undefined || !stays || observed.load === undefined || observed.load === 'current') return changes
   const followUp = { action: observed.load, because: observed.because ?? 'its files changed since it was loaded' }
   return [...changes, { field: 'load', form: 'value', before: observed.load, after: 'current', followUp }]
+}
+
+/** One that was not there is stopped before what brought it goes. What it had yet to load is for now, and not for then. */
+function restoreService({ before, after }: Was<ServiceState>): WayBack<ServiceState> {
+  const wishes = after?.wishes
+  if (before === null) return { state: { enabled: false, running: false, load: 'current', wishes } }
+  const { enabled, running, masked } = before
+  return { state: { enabled, running, masked, load: 'current', wishes } }
 }
 
 /** Services by which people come in: ssh.socket listens for sshd where it is used. */

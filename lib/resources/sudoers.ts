@@ -6,7 +6,7 @@ import { payload } from '../engine/prelude.ts'
 import type { ResourceType } from '../engine/resource.ts'
 import { accountName, ensure, text } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
-import { diffWholeFile, wholeFileReader, type WholeFileState } from './wholeFile.ts'
+import { diffWholeFile, restoreWholeFile, wholeFileReader, type WholeFileState } from './wholeFile.ts'
 
 export type Sudoers = {
   /** File name in /etc/sudoers.d; no dot and no `~`, since sudo silently ignores such files. */
@@ -80,6 +80,7 @@ ${CHECK_ALL} || {
     },
   ],
   remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`rm -f -- ${pathOf(name)}` }],
+  restore: restoreWholeFile,
 }
 
 const REQUIRE_SUDO = `command -v visudo >/dev/null || fail 'sudo is not installed; declare the package sudo first'`

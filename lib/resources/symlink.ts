@@ -56,6 +56,8 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
 remove_file ${name}`,
     },
   ],
+  restore: ({ before }) =>
+    before === null || before.kind === 'link' ? undefined : { cannot: `a ${before.kind} stood there` },
   steady: true,
 }
 

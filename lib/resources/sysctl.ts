@@ -62,6 +62,10 @@ export const sysctl: ResourceType<Sysctl, SysctlState> = {
     },
   ],
   remove: ({ name }) => [{ title: `no longer set ${name} at boot`, run: sh`remove_file ${fileOf(name)}` }],
+  restore: ({ before, after }) =>
+    before === null && after?.running !== undefined
+      ? { state: null, stays: 'its running value, until the next boot' }
+      : undefined,
 }
 
 /** `net/ipv4/conf/eth0.100/rp_filter` is `net.ipv4.conf.eth0/100.rp_filter` with dots (sysctl(8)). */

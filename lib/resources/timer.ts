@@ -14,6 +14,7 @@ import {
   readUnitFiles,
   readUnitFilesAlone,
   replaceUnitFiles,
+  restoreUnitFile,
   unitPath,
   type UnitFile,
   type UnitFileState,
@@ -115,6 +116,10 @@ export const timer: ResourceType<Timer, TimerState> = {
   steps: (change) => [replaceUnitFiles([workOf(change)], startAll([change]))],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf), startAll(changes))],
+  restore: (was) =>
+    was.before?.enabled === false || was.before?.active === false
+      ? { cannot: 'it was there but did not wait for its next time' }
+      : restoreUnitFile(was),
 }
 
 const INSTALL: UnitSection = { WantedBy: 'timers.target' }

@@ -77,6 +77,7 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
     },
   ],
   remove: () => [],
+  restore: ({ before }) => (before === null ? undefined : { state: { ...before, ipv6: true, loaded: true } }),
   holdsData: 'a firewall is not turned off by being left out; declare it with enabled: false',
 }
 

@@ -128,6 +128,12 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState> = {
   steps: (change, context) => stepsFor([change], context),
   remove: (change, context) => stepsFor([change], context),
   batch: stepsFor,
+  restore({ before }) {
+    if (before === null) return undefined
+    const isTorn = [before.action, before.log, before.comment].some((each) => each.includes(' and '))
+    if (isTorn) return { cannot: 'its two address families differed' }
+    return { state: { ...before, order: IN_ORDER, loaded: true } }
+  },
 }
 
 const IN_ORDER = 'as declared'

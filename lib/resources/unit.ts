@@ -13,6 +13,7 @@ import {
   readUnitFilesAlone,
   refsIn,
   replaceUnitFiles,
+  restoreUnitFile,
   unitPath,
   type UnitFileState,
   type UnitFileWork,
@@ -60,6 +61,7 @@ export const unit: ResourceType<Unit, UnitFileState> = {
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],
+  restore: restoreUnitFile,
 }
 
 function fileOf(name: string): { unit: string; path: string } {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
-import type { FieldChange, ResourceType, Step, Wanted } from '../engine/resource.ts'
+import type { FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../engine/resource.ts'
 import { absolutePath, accountName, ensure, secretToken } from '../engine/schema.ts'
 import { forEach, lines, quote, sh } from '../engine/shell.ts'
 import type { Reveal, Secret, SecretToken } from '../engine/value.ts'
@@ -103,6 +103,7 @@ export const user: ResourceType<User, UserState> = {
   },
   steps: (change, { reveal }) => [setUp(change.name, change.after, reveal)],
   remove: ({ name }) => [{ title: `remove user ${name}`, run: removeText(name) }],
+  restore: restoreUser,
   holdsData: 'its home and files would be left without an owner; declare it absent to remove it',
 }
 
@@ -226,6 +227,19 @@ function diffUser(desired: UserState, observed: UserState, reveal: Reveal): Fiel
   const samePassword =
     password === undefined || typeof password === 'string' || digest(reveal(password)) === observed.password
   return samePassword ? fields : [...fields, { field: 'password', form: 'secret' }]
+}
+
+/** Only what was changed goes back: the rest is nobody's business. A home is never removed. */
+function restoreUser({ before, after, fields }: Was<UserState>): WayBack<UserState> {
+  if (before === null) return { state: null, stays: 'its home, and files of its own elsewhere' }
+  const { password: _, homeThere: _there, ...known } = before
+  if (after === null) return { state: { ...known, exclusiveGroups: true } }
+  const changed = new Set<string>(fields.map(({ field }) => field))
+  const state: UserState = Object.fromEntries(Object.entries(known).filter(([field]) => changed.has(field)))
+  return {
+    state: changed.has('groups') ? { ...state, exclusiveGroups: true } : state,
+    ...(changed.has('homeThere') ? { stays: 'its home, which was made for it' } : {}),
+  }
 }
 
 function setUp(name: string, state: UserState, reveal: Reveal): Step {

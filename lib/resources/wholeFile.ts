@@ -2,7 +2,7 @@
  * A configuration file that one resource owns from the first to the last byte: its state, how it is read and compared.
  */
 import { byField } from '../engine/diff.ts'
-import type { FieldChange, Output, Wanted } from '../engine/resource.ts'
+import type { FieldChange, Output, Wanted, Was, WayBack } from '../engine/resource.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
 
 export type WholeFileState = {
@@ -35,4 +35,9 @@ function stateOf(file: SmallFile | undefined): WholeFileState | null {
 
 export function diffWholeFile(desired: WholeFileState, observed: WholeFileState): FieldChange[] {
   return byField(desired, observed).map((change) => (change.field === 'content' ? { ...change, form: 'text' } : change))
+}
+
+/** Something other than a file that stood there is only known by a sentence. */
+export function restoreWholeFile<State extends { mode: string }>({ before }: Was<State>): WayBack<State> | undefined {
+  return before !== null && before.mode === '' ? { cannot: 'something other than a file stood there' } : undefined
 }

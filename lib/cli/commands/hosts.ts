@@ -8,7 +8,7 @@ import type { ExitName, HostReport, Plan, Progress } from '../../engine/report.t
 import { askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { exitOfFleet } from '../exit.ts'
-import { oneAtATime, onEach, prepare } from '../fleet.ts'
+import { oneAtATime, onEach, prepare, type Prepared } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
 import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
@@ -22,7 +22,12 @@ import { whoIsAtWork } from '../who.ts'
 export type PlanFlags = HostFlags & MachineFlags & { detailedExitcode?: boolean }
 export type ConvergeFlags = HostFlags & MachineFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
 
-type HostWork = (run: HostRun, view: ProgressView) => Promise<Reported>
+/** @param secrets Gives the values of those of the names that have one. */
+export type HostWork = (
+  run: HostRun,
+  view: ProgressView,
+  secrets: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>,
+) => Promise<Reported>
 
 /** Shows what would change; the hosts are not touched. */
 export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName> {
@@ -55,16 +60,30 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
   const { convergeHost } = await import('../../engine/converge.ts')
   const turn = oneAtATime()
   const work: HostWork = async (run, view) => {
-    let shown: Plan | undefined
-    const confirm = (made: Plan): Promise<boolean> => {
-      shown = made
-      return turn(() => view.aside(() => confirmPlan(setting, made, flags.yes === true)))
-    }
+    const { shown, confirm } = asking(setting, view, turn, flags.yes === true)
     const report = await convergeHost({ ...run, ...more, confirm, wait: flags.wait === true })
-    return { report, ...(shown === undefined ? {} : { plan: shown }) }
+    const made = shown()
+    return { report, ...(made === undefined ? {} : { plan: made }) }
   }
   const reports = await overHosts(setting, flags, work, (reported, view) => showResult(setting, reported, view))
   return finish(setting, 'converge', reports, exitOfFleet(reports.map(({ report }) => report)))
+}
+
+/** Asks whether a plan should be applied, and knows which plan was shown. */
+export function asking(
+  setting: Setting,
+  view: ProgressView,
+  turn: ReturnType<typeof oneAtATime>,
+  yes: boolean,
+): { shown: () => Plan | undefined; confirm: (made: Plan) => Promise<boolean> } {
+  let shown: Plan | undefined
+  return {
+    shown: () => shown,
+    confirm(made) {
+      shown = made
+      return turn(() => view.aside(() => confirmPlan(setting, made, yes)))
+    },
+  }
 }
 
 async function confirmPlan({ output, json }: Setting, made: Plan, yes: boolean): Promise<boolean> {
@@ -80,7 +99,7 @@ async function confirmPlan({ output, json }: Setting, made: Plan, yes: boolean):
 }
 
 /** Runs a command's work on every host asked for. Nothing is connected to before all recipes were evaluated. */
-async function overHosts(
+export async function overHosts(
   setting: Setting,
   flags: HostFlags & MachineFlags,
   work: HostWork,
@@ -118,8 +137,13 @@ async function overHosts(
     return await onEach(hosts, { forks, verbose, tell: ended }, async (host) => {
       const prepared = await prepare(site, host, where, view.note)
       output.hide(prepared.secrets.values())
-      const own = { ...prepared, only: flags.only, who: () => whoIsAtWork(dirname(site.file)) }
-      return work(hostRun(own, show, interrupts.signal), view)
+      const { known, ...own } = { ...prepared, only: flags.only, who: () => whoIsAtWork(dirname(site.file)) }
+      const secrets = async (names: readonly string[]): Promise<ReadonlyMap<string, string>> => {
+        const values = await known(names)
+        output.hide(values.values())
+        return values
+      }
+      return work(hostRun(own, show, interrupts.signal), view, secrets)
     })
   } finally {
     view.close()
@@ -128,7 +152,7 @@ async function overHosts(
 }
 
 function hostRun(
-  { only, ...prepared }: Awaited<ReturnType<typeof prepare>> & { only: readonly string[]; who: HostRun['who'] },
+  { only, ...prepared }: Omit<Prepared, 'known'> & { only: readonly string[]; who: HostRun['who'] },
   progress: HostRun['progress'],
   signal: AbortSignal,
 ): HostRun {
@@ -145,7 +169,7 @@ function showProblems({ output: { err } }: Setting, report: HostReport, view: Pr
   for (const problem of problemsOf(report)) view.print(err, renderProblem(problem, err.page))
 }
 
-function showResult(setting: Setting, { report, plan: shown }: Reported, view: ProgressView): void {
+export function showResult(setting: Setting, { report, plan: shown }: Reported, view: ProgressView): void {
   const { out } = setting.output
   if (setting.json) return showProblems(setting, report, view)
   // Finished steps stand between the plan and this on a terminal.
@@ -153,7 +177,7 @@ function showResult(setting: Setting, { report, plan: shown }: Reported, view: P
   view.print(out, `${gap}${renderResult(report, out.page)}`)
 }
 
-function finish(setting: Setting, command: string, hosts: readonly Reported[], exit: ExitName): ExitName {
+export function finish(setting: Setting, command: string, hosts: readonly Reported[], exit: ExitName): ExitName {
   const { out } = setting.output
   const reports = hosts.map(({ report }) => report)
   if (!setting.json && reports.length > 1) out.write(`\n${renderFleet(reports, out.page)}`)

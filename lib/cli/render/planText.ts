@@ -6,9 +6,10 @@
  */
 import { formatSource } from '../../engine/catalog.ts'
 import { groupBy } from '../../engine/group.ts'
-import type { ChangeKind, FollowUp, Plan, PlanChange, Summary } from '../../engine/report.ts'
+import type { ChangeKind, FollowUp, Plan, PlanChange, Summary, Undoing } from '../../engine/report.ts'
 import { cleanLine } from './clean.ts'
 import { fieldLines, INDENT } from './fields.ts'
+import { STILL_DECLARED, stayLines } from './undoText.ts'
 import { counted, pad, type Page, shorten, widest, wrap } from './page.ts'
 
 /** Labels up to this wide share a column with those of the other lines. */
@@ -37,6 +38,7 @@ export function renderPlan(plan: Plan, page: Page, sentence = ''): string {
     headLines(plan, page),
     layOut(rows, page),
     followUpLines(plan.followUps, page),
+    ...(plan.undo === undefined ? [] : [stayLines(plan.undo, page), [STILL_DECLARED]]),
     [[closingLine(plan), sentence].filter(Boolean).join(' ')],
   ]
   return `${blocks
@@ -50,18 +52,24 @@ function hasOwnRow({ kind }: PlanChange): boolean {
   return kind !== 'follow-up' && kind !== 'adopt' && kind !== 'recheck'
 }
 
-function headLines({ host, resources, summary, changes, warnings, partial, first }: Plan, page: Page): string[] {
+function headLines({ host, resources, summary, changes, warnings, partial, first, undo }: Plan, page: Page): string[] {
   const { colors } = page
   const inSync = summary.unchanged + summary.adopt
   const pending = changes.filter(({ kind }) => kind !== 'adopt' && kind !== 'forget').length
   const state = pending === 0 ? 'all in sync' : `${inSync} in sync, ${pending} to change`
   const names = [colors.bold(cleanLine(host.name)), cleanLine(host.address), host.os]
   return [
-    [...names, `${counted(resources, 'resource')}: ${state}`].join('  '),
+    [...names, undo === undefined ? `${counted(resources, 'resource')}: ${state}` : undoneText(undo, pending)].join(
+      '  ',
+    ),
     ...(partial ? [`  ${colors.bold('PARTIAL')}  only what was asked for, and what that needs`] : []),
     ...(first ? [`  ${colors.dim('nothing was ever converged here')}`] : []),
     ...warnings.map((warning) => `  ${colors.yellow('warning')}  ${cleanLine(warning)}`),
   ]
+}
+
+function undoneText({ run }: Undoing, pending: number): string {
+  return `undo of run ${cleanLine(run)}: ${counted(pending, 'change')}`
 }
 
 function rowOf(change: PlanChange, page: Page): Row {
@@ -92,7 +100,7 @@ function notesOf(change: PlanChange, { colors }: Page): string[] {
   const after = run === undefined ? '' : ` after run ${cleanLine(run)}`
   return [
     ...consequenceNotes(change, colors),
-    ...(kind === 'remove' && source !== undefined ? ['removed, as declared'] : []),
+    ...(kind === 'remove' && source !== undefined && source.line > 0 ? ['removed, as declared'] : []),
     ...(kind === 'forget' ? [`only forgotten, it stays: ${because}`] : []),
     ...(cause === 'drift' ? [colors.magenta(`drift: edited on the host${after}`)] : []),
     ...(cause === 'both' ? [colors.magenta(`declared otherwise, and edited on the host${after}`)] : []),
@@ -174,7 +182,7 @@ function followUpLines(followUps: readonly FollowUp[], { colors }: Page): string
 }
 
 /** `Plan: 1 create, 3 change · 1 reload · 57 unchanged.` */
-function closingLine({ summary, followUps, partial }: Plan): string {
+function closingLine({ summary, followUps, partial, undo }: Plan): string {
   const todo = terms(summary, ['create', 'change', 'remove', 'adopt', 'forget'])
   const later = summary.recheck === 0 ? [] : [`${summary.recheck} to look at again`]
   const actions = (['reload', 'restart'] as const).flatMap((action) => {
@@ -183,7 +191,7 @@ function closingLine({ summary, followUps, partial }: Plan): string {
   })
   const parts = [[...todo, ...later].join(', '), actions.join(', ')].filter(Boolean)
   const said = parts.length === 0 ? ['nothing to do'] : parts
-  const unchanged = summary.unchanged === 0 ? [] : [`${summary.unchanged} unchanged`]
+  const unchanged = summary.unchanged === 0 || undo !== undefined ? [] : [`${summary.unchanged} unchanged`]
   return `${partial ? 'PARTIAL plan' : 'Plan'}: ${[...said, ...unchanged].join(' · ')}.`
 }
 

@@ -7,12 +7,13 @@ import type { HostReport, Outcome, ReportChange } from '../../engine/report.ts'
 import { exitOfHost } from '../exit.ts'
 import { cleanLine } from './clean.ts'
 import { counted, duration, pad, type Page, widest } from './page.ts'
+import { stayLines } from './undoText.ts'
 import { hostProblem, type Problem, problemOf, renderProblem } from './problem.ts'
 
 /** What the plan could not tell, what failed and why, and one closing line. What went as planned is only counted. */
 export function renderResult(report: HostReport, page: Page): string {
   const problems = problemsOf(report).map((problem) => renderProblem(problem, page).trimEnd())
-  const blocks = [surprises(report.changes, page), ...problems, closing(report, page)]
+  const blocks = [surprises(report.changes, page), ...problems, unasked(report, page), closing(report, page)]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
 }
 
@@ -30,6 +31,11 @@ export function problemsOf(report: HostReport): Problem[] {
     next: group[0]!.failure!.next,
   }))
   return [hostProblem(report) ?? [], failed, left].flat()
+}
+
+/** What an undo leaves, where there was no plan to show it in. */
+function unasked({ undo, changes, error }: HostReport, page: Page): string {
+  return undo === undefined || changes.length > 0 || error !== undefined ? '' : stayLines(undo, page).join('\n')
 }
 
 /** What was looked at again after an earlier change, and then changed. */
@@ -50,13 +56,23 @@ function closing(report: HostReport, { colors }: Page): string {
   const colour = exitOfHost(report) === 'ok' ? colors.green : colors.red
   const start = `${cleanLine(report.host)} ${colour(verdict)}`
   const took = duration(report.seconds)
+  if (report.undo !== undefined && report.error === undefined && report.changes.length === 0)
+    return `${cleanLine(report.host)} ${nothingText(report.undo)}`
   return report.error === undefined ? `${start}: ${standing(report)} in ${took}.` : `${start} after ${took}.`
+}
+
+function nothingText({ run, stays }: NonNullable<HostReport['undo']>): string {
+  if (run === undefined) return 'has nothing to undo: no run changed anything.'
+  return stays.length === 0
+    ? `has nothing to undo: all is as before run ${cleanLine(run)}.`
+    : `is left as it is: nothing more of run ${cleanLine(run)} can go back.`
 }
 
 function verdictOf(report: HostReport): string {
   switch (exitOfHost(report)) {
     case 'ok':
-      return report.changes.some(({ outcome }) => outcome === 'skipped') ? 'left as it is' : 'converged'
+      if (report.changes.some(({ outcome }) => outcome === 'skipped')) return 'left as it is'
+      return report.undo === undefined ? 'converged' : 'undone'
     case 'partial':
       return 'applied in part'
     case 'interrupted':

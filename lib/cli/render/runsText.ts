@@ -11,7 +11,7 @@ import { fit, pad, type Page, widest } from './page.ts'
 export function renderRuns(host: string, runs: readonly Run[], page: Page): string {
   const { colors } = page
   if (runs.length === 0) return `${colors.bold(cleanLine(host))}  nothing was ever converged here\n`
-  const rows = runs.map((run) => [run.run, time(run.startedAt), person(run), run.outcome, tally(run)])
+  const rows = runs.map((run) => [run.run, time(run.startedAt), person(run), run.outcome, whatOf(run)])
   const widths = [0, 1, 2, 3].map((column) => widest(rows.map((row) => row[column]!)))
   const lines = rows.map((row) => {
     const [number = '', when = '', who = '', outcome = '', what = ''] = row.map((cell, column) =>
@@ -32,6 +32,7 @@ export function renderRun(host: string, run: Run, page: Page): string {
   )
   return `${[
     `${colors.bold(`${cleanLine(host)}, run ${run.run}`)}  ${coloured(run.outcome, page)}`,
+    ...(run.undoes === undefined ? [] : [`  undo of run ${cleanLine(run.undoes)}`]),
     `  started ${time(run.startedAt)} by ${person(run)}; ${run.outcome === 'running' ? 'it has not ended' : end}`,
     `  journalctl -u ${cleanLine(run.unit)} on the host has what it said`,
     '',
@@ -58,6 +59,11 @@ const OUTCOMES: { readonly [outcome in RunOutcome]: string } = {
   skipped: 'skipped',
   applied: 'applied unverified',
   unfinished: 'not done',
+}
+
+/** `undo of run 12: 5 changed` */
+function whatOf(run: Run): string {
+  return run.undoes === undefined ? tally(run) : `undo of run ${cleanLine(run.undoes)}: ${tally(run)}`
 }
 
 /** `5 changed, 1 failed` */

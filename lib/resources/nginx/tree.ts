@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { byField } from '../../engine/diff.ts'
 import { payload } from '../../engine/prelude.ts'
-import type { Context, FieldChange, Step } from '../../engine/resource.ts'
+import type { Context, FieldChange, Step, Was, WayBack } from '../../engine/resource.ts'
 import { quote, raw, sh, type ShellText } from '../../engine/shell.ts'
 import { holdsSecret, type StateText } from '../../engine/value.ts'
 import type { SmallFile } from '../smallFiles.ts'
@@ -47,6 +47,11 @@ export function diffNginxFile<State extends NginxFileState>(
     return digest(reveal(content)) === observed.content ? fields : [{ field: 'content', form: 'secret' }, ...fields]
   if (content === observed.content) return fields
   return [{ field: 'content', form: 'text', before: observed.content, after: content }, ...fields]
+}
+
+/** Something other than a file that stood there is only known by a sentence. */
+export function restoreNginxFile<State extends NginxFileState>({ before }: Was<State>): WayBack<State> | undefined {
+  return before !== null && before.mode === '' ? { cannot: 'something other than a file stood there' } : undefined
 }
 
 /** A file and its link to be brought about; content null takes the file away, link target null the link. */

@@ -82,6 +82,12 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
       }),
     ]
   },
+  restore({ before, fields }) {
+    if (before === null) return undefined
+    if (fields.some(({ field }) => field === 'version')) return { cannot: `it was at version ${before.version ?? ''}` }
+    const { schema } = before
+    return { state: { schema } }
+  },
   holdsData: 'an extension may keep data in tables and columns of its own',
 }
 

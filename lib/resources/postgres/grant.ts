@@ -109,6 +109,8 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
   consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
   steps: (change) => [grantStep(change)],
   remove: (change) => [grantStep(change)],
+  restore: ({ before }) =>
+    before !== null && before.partly.length > 0 ? { cannot: 'it held for some of the objects only' } : undefined,
 }
 
 function checkGrant({ role, on, privileges, ensure: presence }: PostgresGrant): string[] {

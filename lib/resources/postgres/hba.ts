@@ -106,6 +106,7 @@ export const postgresHba: ResourceType<PostgresHba, HbaState> = {
   steps: (change, context) => [hbaStep([change], context)],
   remove: (change, context) => [hbaStep([change], context)],
   batch: (changes, context) => [hbaStep(changes, context)],
+  restore: ({ before }) => (before === null ? undefined : { state: { method: before.method, place: 'in order' } }),
 }
 
 function methodText(method: string, options: { readonly [name: string]: string }): string {

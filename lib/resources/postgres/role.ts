@@ -135,6 +135,11 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
       next: `the role stays, because of what the server says depends on it. In each of those databases, give it away (REASSIGN OWNED BY … TO …) or drop it (DROP OWNED BY …), and converge again`,
     }),
   ],
+  restore({ before }) {
+    if (before === null) return undefined
+    const { stored: _stored, owns: _owns, ...state } = before
+    return { state }
+  },
   holdsData: (observed) => (observed instanceof Unknown || observed.owns === true ? 'it owns objects' : undefined),
 }
 

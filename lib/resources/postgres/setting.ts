@@ -73,6 +73,7 @@ export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
   steps: (change) => [settingsStep([change])],
   remove: (change) => [settingsStep([change])],
   batch: (changes) => [settingsStep(changes)],
+  restore: ({ before }) => (before === null ? undefined : { state: { value: before.value } }),
 }
 
 function checkSetting({ name, value, ensure: presence }: PostgresSetting): string[] {

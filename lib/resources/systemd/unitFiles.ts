@@ -4,7 +4,7 @@
  */
 import { byField } from '../../engine/diff.ts'
 import { payload } from '../../engine/prelude.ts'
-import type { FieldChange, Output, Ref, Step } from '../../engine/resource.ts'
+import type { FieldChange, Output, Ref, Step, Was, WayBack } from '../../engine/resource.ts'
 import { lines, quote, raw, sh, type ShellText } from '../../engine/shell.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from '../smallFiles.ts'
 
@@ -98,6 +98,13 @@ export function isOf(unit: string, shown: Shown): boolean {
 
 export function diffUnitFile(desired: UnitFileState, observed: UnitFileState): FieldChange[] {
   return byField(desired, observed).map((change) => (change.field === 'content' ? { ...change, form: 'text' } : change))
+}
+
+/** What systemd has yet to load is for now, and not for then. */
+export function restoreUnitFile<State extends UnitFileState>({ before }: Was<State>): WayBack<State> | undefined {
+  if (before === null) return undefined
+  if (before.mode === '') return { cannot: 'something other than a file stood there' }
+  return { state: { ...before, loaded: true } }
 }
 
 /** Users, groups and environment files a unit's text names. */

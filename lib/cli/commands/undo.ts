@@ -1,0 +1,37 @@
+/**
+ * undo: takes back what one run did to a host, as far as it can go back.
+ */
+import type { ExitName } from '../../engine/report.ts'
+import { isInteractive } from '../ask.ts'
+import { UsageError } from '../errors.ts'
+import { exitOfFleet } from '../exit.ts'
+import { oneAtATime } from '../fleet.ts'
+import { type HostFlags, type MachineFlags, parseCount } from '../options.ts'
+import { selectHosts } from '../select.ts'
+import type { Setting } from '../setting.ts'
+import { asking, finish, type HostWork, overHosts, showResult } from './hosts.ts'
+
+export type UndoFlags = Pick<HostFlags, 'host'> & MachineFlags & { yes?: boolean; forks: string }
+
+/** @param number The run to take back. @default of each host, the latest that changed something */
+export async function undo(setting: Setting, number: string | undefined, flags: UndoFlags): Promise<ExitName> {
+  if (flags.yes !== true && !isInteractive()) {
+    throw new UsageError(
+      'undo asks before it changes anything, and there is no terminal to ask on',
+      'look at the run with runs, then run undo --yes',
+    )
+  }
+  const run = number === undefined ? undefined : String(parseCount('undo', number))
+  if (run !== undefined && selectHosts(setting.site.hosts, flags.host).length > 1)
+    throw new UsageError('each host counts its own runs', `choose one with --host, as in: undo ${run} --host NAME`)
+  const { undoHost } = await import('../../engine/undoHost.ts')
+  const turn = oneAtATime()
+  const work: HostWork = async (host, view, secrets) => {
+    const { shown, confirm } = asking(setting, view, turn, flags.yes === true)
+    const report = await undoHost({ ...host, confirm, secrets, ...(run === undefined ? {} : { run }) })
+    const plan = shown()
+    return { report, ...(plan === undefined ? {} : { plan }) }
+  }
+  const reports = await overHosts(setting, { ...flags, only: [] }, work, (one, view) => showResult(setting, one, view))
+  return finish(setting, 'undo', reports, exitOfFleet(reports.map(({ report }) => report)))
+}

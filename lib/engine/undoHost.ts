@@ -1,0 +1,159 @@
+/**
+ * Takes back what one run did to a host: reads what the host kept of it, finds what can go back, and converges to that.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Connection } from '../transport/connection.ts'
+import type { CatalogResource } from './catalog.ts'
+import { type ConvergeRun, convergeHost } from './converge.ts'
+import { HostError, Locked, NoSuchRun, Refused } from './errors.ts'
+import { LEDGER_PATH, RUNS_FOLDER } from './facts.ts'
+import { emptyLedger, parseLedger } from './ledger.ts'
+import type { HostReport } from './report.ts'
+import type { Ref } from './resource.ts'
+import { parseRuns, READ_RUNS, type Run } from './runs.ts'
+import { quote } from './shell.ts'
+import { surveyHost } from './survey.ts'
+import { asLeft, planUndo, runToUndo, secretsFor, type Undoable } from './undo.ts'
+import { KEPT_RUNS, type KeptRun, keptOf } from './wayBack.ts'
+
+export type UndoRun = Omit<ConvergeRun, 'secrets' | 'only' | 'allowRemove' | 'wait' | 'undo'> & {
+  /** Number of the run to take back. @default the latest that changed something */
+  run?: string
+  /** Values of those of the secrets that have one. */
+  secrets: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>
+}
+
+/**
+ * Plans, asks, applies and verifies the way back. What cannot go back is in the report's `undo`.
+ *
+ * @throws {NoSuchRun | Refused | Locked | Stale | HostError} Nothing was written.
+ */
+export async function undoHost(options: UndoRun): Promise<HostReport> {
+  const { run: _run, secrets: _secrets, ...converge } = options
+  const found = await findWayBack(options)
+  if (found === undefined) return nothingToUndo(options)
+  const { resources, undo, secrets } = found
+  return convergeHost({ ...converge, catalog: { ...options.catalog, resources }, secrets, undo })
+}
+
+type Found = {
+  resources: CatalogResource[]
+  undo: NonNullable<ConvergeRun['undo']>
+  secrets: ReadonlyMap<string, string>
+}
+
+async function findWayBack(options: UndoRun): Promise<Found | undefined> {
+  const { catalog, types } = options
+  const mark = `keelson-${randomBytes(16).toString('hex')}`
+  const connection = await options.connect()
+  try {
+    const runs = parseRuns(await answerOf(connection, READ_RUNS))
+    const run = choose(runs, options.run)
+    if (run === undefined) return undefined
+    const undoable: Undoable = {
+      ...(await readKept(connection, run, runs)),
+      types,
+      position: positionsIn(catalog.resources),
+    }
+    const secrets = await options.secrets(secretsFor(undoable))
+    const left = asLeft(undoable)
+    const none = {
+      run: run.run,
+      stays: [],
+      entries: new Map(),
+      made: new Set<Ref>(),
+      followers: new Set<Ref>(),
+      ledgerDigest: '',
+    }
+    const survey = await surveyHost(connection, {
+      catalog: { ...catalog, resources: left.resources },
+      types,
+      secrets,
+      mark,
+      undo: { ...none, was: left.was },
+    })
+    const { planning, ledgerDigest } = survey
+    const { readings, context } = planning
+    const known = { ...undoable, ledger: planning.ledger ?? undoable.ledger }
+    const { resources, undo } = planUndo(known, { readings, context, secrets })
+    return { resources, undo: { ...undo, ledgerDigest }, secrets }
+  } finally {
+    await connection.close()
+  }
+}
+
+function choose(runs: readonly Run[], wanted: string | undefined): Run | undefined {
+  const run = runToUndo(runs, wanted)
+  if (run === undefined && wanted !== undefined)
+    throw new NoSuchRun(`there was no run ${wanted}`, { next: 'runs lists those that there were' })
+  if (run?.outcome === 'running')
+    throw new Locked(`run ${run.run} is still at work`, { next: 'wait for it to end, then undo it' })
+  return run
+}
+
+/** Prints the ledger, what is kept of the run, and the names of its bytes, separated by NUL. It does not write. */
+function readKeptText(run: string): string {
+  const kept = keptOf(run)
+  return `[ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}
+printf '\\0'
+[ ! -e ${quote(kept)}/states ] || cat ${quote(kept)}/states
+printf '\\0'
+[ ! -d ${quote(kept)}/bytes ] || ls ${quote(kept)}/bytes`
+}
+
+async function readKept(
+  connection: Connection,
+  { run }: Run,
+  runs: readonly Run[],
+): Promise<Pick<Undoable, 'run' | 'runs' | 'steps' | 'bytes' | 'ledger'>> {
+  const [ledger = '', states = '', bytes = ''] = (await answerOf(connection, readKeptText(run))).split('\0')
+  if (states === '') {
+    throw new Refused(`how run ${run} goes back is not known`, {
+      next: `hosts keep that of the last ${KEPT_RUNS} runs that changed something; revert the commit and converge`,
+    })
+  }
+  const stdout = Buffer.from(ledger)
+  const known = parseLedger({ stdout: ledger, stderr: '', exit: 0, bytes: stdout }) ?? emptyLedger()
+  return { run, runs, steps: parseKept(states), bytes: new Set(bytes.split('\n')), ledger: known }
+}
+
+function parseKept(text: string): KeptRun['steps'] {
+  try {
+    const kept: KeptRun = JSON.parse(text)
+    if (Array.isArray(kept.steps)) return kept.steps
+  } catch {
+    // Falls through to the error below, which shows the text itself.
+  }
+  throw new HostError('what the host has kept of the run cannot be read', {
+    said: text.slice(0, 500),
+    next: `look at ${RUNS_FOLDER} on the host; nothing was changed`,
+  })
+}
+
+async function answerOf(connection: Connection, program: string): Promise<string> {
+  const { stdout, stderr, exit } = await connection.run(program)
+  if (exit === 0) return stdout.toString()
+  throw new HostError('the runs of the host cannot be read', {
+    said: stderr,
+    next: `look at ${RUNS_FOLDER} on the host`,
+  })
+}
+
+function positionsIn(resources: readonly CatalogResource[]): (ref: Ref) => number | undefined {
+  const positions = new Map(resources.map(({ ref }, index) => [ref, index]))
+  return (ref) => positions.get(ref)
+}
+
+/** As a report of a host on which there is nothing to do. */
+function nothingToUndo({ catalog: { host } }: UndoRun): HostReport {
+  const none = { create: 0, change: 0, remove: 0, adopt: 0, forget: 0, recheck: 0 }
+  return {
+    host: host.name,
+    address: host.address,
+    summary: { ...none, unchanged: 0, failed: 0, followUps: 0 },
+    changes: [],
+    trips: { connections: 1, execs: 1 },
+    seconds: 0,
+    undo: { stays: [] },
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The way back of a change, found when the change is about to be made: what was observed then becomes what undo wants.
+ * Pure.
+ *
+ * What Keelson itself had applied before goes back by its declaration, in which secrets stand by name. Anything else goes
+ * back to the state that was read, or to bytes that the host keeps; where a secret is involved, neither is kept.
+ */
+import { RUNS_FOLDER } from './facts.ts'
+import type { LedgerEntry } from './ledger.ts'
+import { changeBetween, fieldsBetween, type Item, type Planning } from './plan.ts'
+import { type AnyType, type Change, type Json, type Ref, Unknown, type WayBack } from './resource.ts'
+import { secretNames } from './value.ts'
+
+/** Bytes of a file that undo needs, by their SHA-256. */
+export type Bytes = { path: string; sha256: string }
+
+/** One change of a run, as far as its way back goes. Kept on the host; secrets by name only. */
+export type WayStep = {
+  ref: Ref
+  /** Nothing was there before. */
+  made: boolean
+  /** What the run made of it; null: it was taken away. */
+  after: Json | null
+  back: WayBack<Json>
+  bytes?: Bytes
+  /** The ledger's entry before, and as the run leaves it; null for none. */
+  entry: LedgerEntry | null
+  left: LedgerEntry | null
+}
+
+/** Runs whose ways back a host keeps; older ones are forgotten. */
+export const KEPT_RUNS = 20
+
+/** What a stage writes, before its first task, of how its run goes back. */
+export type Way = { folder: string; states: string; bytes: Bytes[] }
+
+/** What is kept of a run: `states`, and `bytes` of files by their SHA-256. */
+export type KeptRun = { run: string; steps: WayStep[] }
+
+export function keptOf(run: string): string {
+  return `${RUNS_FOLDER}/${run}.kept`
+}
+
+/** @param steps Of all stages so far. @param fresh Those of the stage that comes. */
+export function wayOf(run: string, steps: readonly WayStep[], fresh: readonly WayStep[]): Way {
+  const kept: KeptRun = { run, steps: [...steps] }
+  return {
+    folder: keptOf(run),
+    states: `${JSON.stringify(kept)}\n`,
+    bytes: fresh.flatMap(({ bytes }) => bytes ?? []),
+  }
+}
+
+const HIDDEN = 'it held, or holds, a secret whose former value is not kept'
+
+export function wayStepOf(
+  run: string,
+  item: Item & { change: Change<Json> },
+  planning: Planning,
+  left: LedgerEntry | null,
+): WayStep {
+  const { ref } = item.plan
+  const entry = planning.ledger?.entries[ref] ?? null
+  let bytes: Bytes | undefined
+  const keep = (path: string, sha256: string): string => {
+    bytes = { path, sha256 }
+    return `${keptOf(run)}/bytes/${sha256}`
+  }
+  const { before } = item.change
+  const base = { ref, made: before === null, after: item.desired, entry, left }
+  if (before instanceof Unknown) return { ...base, back: { cannot: `it could not be read before: ${before.because}` } }
+  const own = ownWayBack(item.type, item.change, keep)
+  if (before === null || (own !== undefined && 'cannot' in own)) return { ...base, back: own ?? { state: null } }
+  const wanted = own?.state ?? before
+  if (isAsApplied(entry, item, before, wanted, planning)) return { ...base, back: { state: entry!.desired } }
+  const hidden = secretNames([entry?.desired, item.desired]).length > 0 || item.change.fields.some(isSecret)
+  if (hidden) return { ...base, back: { cannot: HIDDEN } }
+  return { ...base, back: own ?? { state: before }, ...(bytes === undefined ? {} : { bytes }) }
+}
+
+function ownWayBack(
+  type: AnyType,
+  { name, before, after, fields }: Change<Json>,
+  keep: (path: string, sha256: string) => string,
+): WayBack<Json> | undefined {
+  return before instanceof Unknown ? undefined : type.restore?.({ name, before, after, fields, keep })
+}
+
+function isSecret({ form }: { form: string }): boolean {
+  return form === 'secret'
+}
+
+/**
+ * Whether what stood there is what Keelson had last applied, and applying that again brings back all that goes now: a
+ * declaration may have left open what the new one does not, or what is lost with the whole.
+ */
+function isAsApplied(
+  entry: LedgerEntry | null,
+  { type, name, desired, change }: Item & { change: Change<Json> },
+  before: Json,
+  wanted: Json,
+  { context, secrets }: Planning,
+): boolean {
+  if (entry === null || entry.pending === true || entry.desired === null) return false
+  if (secretNames([entry.desired, desired]).some((each) => !secrets.has(each))) return false
+  if (changeBetween(type, name, entry.desired, before, context) !== undefined) return false
+  const lost = desired === null ? fieldsBetween(type, wanted, {}, context) : change.fields
+  const back = fieldsBetween(type, entry.desired, desired ?? {}, context)
+  return lost.every(({ field }) => back.some((one) => one.field === field))
+}
