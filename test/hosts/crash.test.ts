@@ -456,6 +456,8 @@ test('what is written is on the disk before it gets its name, and that before an
     ]
     assert.equal((await sshOk(host, 'cat /run/synced')).trim().split('\n'), [
       ...record('one'),
+      '/var/lib/keelson/runs/2.kept/states.new: one, 1',
+      '/var/lib/keelson/runs/2.kept: one, 0',
       `${play('.keelson.file')}: one, 1`,
       '/srv/play: two, 0',
       ...record('two'),
