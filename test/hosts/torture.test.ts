@@ -3,7 +3,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freshHost, sshOk } from '../support/host.ts'
+import { freshHost } from '../support/host.ts'
 import { KINDS } from '../torture/kinds.ts'
 
 const test = suite('torture, a slice of it')
@@ -19,7 +19,7 @@ for (const [name, count] of Object.entries(SLICE)) {
   test(name, async () => {
     const kind = KINDS.find((one) => one.name === name)
     assert.ok(kind)
-    if (kind.prepare !== undefined) await sshOk(host, kind.prepare)
+    await kind.prepare?.(host)
     let cases = 0
     for (let seed = 1; seed <= count; seed += 1) cases += await kind.run(host, seed)
     assert.ok(cases >= count)

@@ -92,7 +92,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'remember what is gone',
     file: BOOKKEEPING,
-    find: 'if (item.desired === null) delete this.#ledger.entries[ref]',
+    find: 'if (item.desired === null || this.#undo.has(ref)) delete this.#ledger.entries[ref]',
     replace: 'if (item.desired === null) continue',
     tests: ['hosts/engine'],
   },
@@ -337,8 +337,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'the ledger after the change',
     file: PROGRAM,
-    find: 'elif ! { ${commitText(number, ledger.run)}; } 2> complaint; then`',
-    replace: 'elif false; then`',
+    find: "elif ! { ${commitText(number, ledger.run)}${way === undefined ? '' : commitWay(number, way)}; } 2> complaint; then",
+    replace: 'elif false; then',
     tests: ['hosts/crash'],
   },
   {

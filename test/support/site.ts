@@ -12,7 +12,7 @@ import { runOf } from './converge.ts'
 const HOST = 'takeclient-1'
 
 /** @param server The server that the throw-away host is taken for: its size, whatever this machine has. */
-async function siteRun(host: SandboxHost, server: ServerName): Promise<HostRun> {
+export async function siteRun(host: SandboxHost, server: ServerName): Promise<HostRun> {
   const { cpus, memoryMiB } = serverNamed(server)
   const { address, os } = host
   const catalog = await site.evaluate(HOST, { address, os, cpus, memoryMiB, container: true })

@@ -33,7 +33,7 @@ const LIVING = { ignore: ['/var/lib/postgresql', '/var/lib/fail2ban', '/var/log'
  * What another hand does to a host: the command, the resource it touches, and the service that has to load the
  * declared state again when that is back.
  */
-const EDITS: readonly { ref: string; run: string; service?: string }[] = [
+export const EDITS: readonly { ref: string; run: string; service?: string }[] = [
   { ref: 'file:/usr/local/sbin/backup-postgresql', run: 'echo exit >> /usr/local/sbin/backup-postgresql' },
   {
     ref: 'nginx-vhost:api',

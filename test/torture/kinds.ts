@@ -5,7 +5,6 @@
 import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/converge.ts'
 import { Locked, Stale } from '../../lib/engine/errors.ts'
-import type { HostReport } from '../../lib/engine/report.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
 import { file, service, sudoers, ufwDefaults, ufwRule } from '../../lib/index.ts'
 import { boot, changedFiles, powerCut, type SandboxHost } from '../../lib/sandbox/sandbox.ts'
@@ -13,8 +12,10 @@ import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { sshOk } from '../support/host.ts'
 import { Killer } from './kill.ts'
+import { assertSame, assertWell, comesTo, DOES } from './outcome.ts'
 import { declareRecipe, observe, type Recipe, randomRecipe } from './pieces.ts'
 import { Random } from './random.ts'
+import { cutTakeclient, prepareTakeclient } from './takeclient.ts'
 
 /** @param seed Decides everything about the case. */
 export type Case = (host: SandboxHost, seed: number) => Promise<number>
@@ -22,8 +23,8 @@ export type Kind = {
   name: string
   /** How many cases the project wants to have seen. */
   goal: number
-  /** Shell text that makes a host ready, once. */
-  prepare?: string
+  /** Makes a host ready, once. */
+  prepare?: (host: SandboxHost) => Promise<unknown>
   /** Resolves to how many cases it was. */
   run: Case
 }
@@ -39,33 +40,6 @@ function newSpace(): string {
 
 /** From here on Keelson has never been on the host. */
 const forget = (host: SandboxHost): Promise<string> => sshOk(host, 'rm -rf /var/lib/keelson')
-
-/** @returns What it came to, or why it did not. */
-function comesTo(work: Promise<HostReport>): Promise<HostReport | Error> {
-  return work.catch((error: unknown) => {
-    if (error instanceof Error) return error
-    throw error
-  })
-}
-
-function assertWell(report: HostReport | Error): asserts report is HostReport {
-  if (report instanceof Error) throw report
-  if (report.error !== undefined) throw new Error(`${report.error.message}: ${report.error.said}`)
-  const bad = report.changes.filter(({ outcome }) => outcome === 'failed' || outcome === 'skipped')
-  if (bad.length > 0) throw new Error(bad.map(({ ref, failure }) => `${ref}: ${failure?.said ?? ''}`).join('\n'))
-}
-
-/** Says what differs, which a message of our own would hide. */
-function assertSame(seen: string, expected: string, about: string): void {
-  const [has, should] = [seen.split('\n'), expected.split('\n')]
-  const lines = [
-    ...has.filter((line) => !should.includes(line)).map((line) => `+${line}`),
-    ...should.filter((line) => !has.includes(line)).map((line) => `-${line}`),
-  ]
-  if (seen !== expected) throw new Error(`${about}: not as it should be:\n${lines.join('\n')}`)
-}
-
-const DOES = new Set(['create', 'change', 'remove', 'follow-up'])
 
 /** What both versions of a recipe come to when nothing disturbs them. */
 async function undisturbed(host: SandboxHost, recipe: Recipe): Promise<string> {
@@ -261,11 +235,18 @@ export const KINDS: readonly Kind[] = [
     name: 'lock-outs',
     goal: 60,
     run: lockedOut,
-    prepare: `${installed('ufw', 'sudo')}
-useradd -m ops && install -d -m 700 -o ops /home/ops/.ssh && install -m 600 -o ops /root/.ssh/authorized_keys /home/ops/.ssh/`,
+    prepare: async (host) => {
+      await installed('ufw', 'sudo')(host)
+      await sshOk(
+        host,
+        'useradd -m ops && install -d -m 700 -o ops /home/ops/.ssh && install -m 600 -o ops /root/.ssh/authorized_keys /home/ops/.ssh/',
+      )
+    },
   },
+  { name: 'TakeClient, cut at random', goal: 200, run: cutTakeclient, prepare: prepareTakeclient },
 ]
 
-function installed(...packages: string[]): string {
-  return `apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ${packages.join(' ')} >/dev/null`
+function installed(...packages: string[]): NonNullable<Kind['prepare']> {
+  const install = `DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ${packages.join(' ')}`
+  return (host) => sshOk(host, `apt-get -q update >/dev/null && ${install} >/dev/null`)
 }

@@ -3,7 +3,7 @@
  *
  *     npm run torture                        every kind until its goal is reached, which takes hours
  *     npm run torture -- --minutes 20        for so long; the next call goes on from there
- *     npm run torture -- --seed 7 --only lock-outs
+ *     npm run torture -- --seed 7 --only lock-outs --hosts 4
  *
  * A seed stands for all cases of a call; each has a seed of its own made from it, which the table names when it failed
  * and `--case KIND:SEED` runs again. What was done is kept in test/torture/last.json, by seed and by the state of lib/.
@@ -13,12 +13,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { ensureRequirements } from '../../lib/sandbox/requirements.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
-import { freshHost, sshOk, takeDown } from '../support/host.ts'
+import { freshHost, takeDown } from '../support/host.ts'
 import { type Kind, KINDS } from './kinds.ts'
 
 const RESULTS = new URL('last.json', import.meta.url)
-/** As many as a small machine has cores. */
-const AT_ONCE = 2
 /** Cases after which a host has gathered so much that a fresh one is better. */
 const PER_HOST = 150
 
@@ -30,6 +28,8 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: '1' },
     minutes: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
+    // As many as a small machine has cores.
+    hosts: { type: 'string', default: '2' },
     case: { type: 'string' },
   },
 })
@@ -47,9 +47,9 @@ async function torture(): Promise<void> {
   const before = results.minutes
   const isOpen = (kind: Kind): boolean => tallyOf(results, kind).cases < kind.goal && performance.now() < end
   await Promise.all(
-    Array.from({ length: AT_ONCE }, async (_, position) => {
+    Array.from({ length: Number(flags.hosts) }, async (_, position) => {
       // Each begins with another kind; who is done helps the others.
-      const order = [...kinds.slice(position), ...kinds.slice(0, position)]
+      const order = [...kinds.slice(position % kinds.length), ...kinds.slice(0, position % kinds.length)]
       for (const kind of order) while (isOpen(kind)) await onOneHost(kind, results, () => isOpen(kind))
     }),
   )
@@ -90,7 +90,7 @@ function wordsOf(error: unknown): string {
 
 async function prepared(kind: Kind): Promise<SandboxHost> {
   const host = await freshHost('debian-13')
-  if (kind.prepare !== undefined) await sshOk(host, kind.prepare)
+  await kind.prepare?.(host)
   return host
 }
 
