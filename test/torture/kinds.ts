@@ -27,6 +27,8 @@ export type Kind = {
   prepare?: (host: SandboxHost) => Promise<unknown>
   /** Resolves to how many cases it was. */
   run: Case
+  /** Each case puts back the disk it begins with: what one leaves behind is nothing to the next. */
+  restores?: true
 }
 
 const ALL = { only: (): boolean => true }
@@ -243,7 +245,7 @@ export const KINDS: readonly Kind[] = [
       )
     },
   },
-  { name: 'TakeClient, cut at random', goal: 200, run: cutTakeclient, prepare: prepareTakeclient },
+  { name: 'TakeClient, cut at random', goal: 200, run: cutTakeclient, prepare: prepareTakeclient, restores: true },
 ]
 
 function installed(...packages: string[]): NonNullable<Kind['prepare']> {

@@ -74,8 +74,8 @@ async function onOneHost(kind: Kind, results: Results, isOpen: () => boolean): P
       tally.cases += 1
       tally.failures.push({ seed, because })
       console.error(`${kind.name}, seed ${seed}: ${because}`)
-      await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
-      break
+      // Another host, unless each case begins with a disk of its own.
+      if (kind.restores !== true) done = PER_HOST
     }
     await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
   }

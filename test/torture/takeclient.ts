@@ -222,6 +222,8 @@ async function appliedBy(host: SandboxHost, before: string | undefined): Promise
 
 /** What depends on when things happened, or on chance. */
 const BY_CHANCE = [
+  '/etc/ssl/certs/ssl-cert-snakeoil.pem',
+  '/etc/ssl/private/ssl-cert-snakeoil.key',
   '/etc/ssl/takeclient',
   '/etc/shadow',
   '/etc/shadow-',
