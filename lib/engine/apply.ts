@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Connection, ConnectionLost, Unreachable } from '../transport/connection.ts'
-import { HostError, Locked, Refused, Stale } from './errors.ts'
+import { HostError, lockedBy, Refused, Stale } from './errors.ts'
+import { holderText } from './holder.ts'
 import {
   awaitEndText,
   dismissText,
@@ -182,9 +183,7 @@ export class Run {
 
   #judge(events: Events): void {
     if (events.locked !== undefined) {
-      throw new Locked(`this host is locked by ${holderText(events.locked)}`, {
-        next: 'wait for it to end, then converge again; a plan needs no lock',
-      })
+      throw lockedBy(holderText(events.locked))
     }
     if (events.moved) {
       throw new Stale('another run has changed this host since the plan was made; nothing was written', {
@@ -233,25 +232,6 @@ function notStarted(stage: number, said: string): HostError {
   return stage === 1
     ? new HostError('the run could not be started', { said, next: 'nothing was changed by it' })
     : new HostError('the run could not go on', { said, next: 'what was applied stays; converge again for the rest' })
-}
-
-/** `run 4 of ada@laptop since 16:59:02 UTC (keelson-4-ab12cd, commit 3f2c1ab)`, from what the holder left in `owner`. */
-function holderText(line: string): string {
-  try {
-    const { run, unit, startedAt, who }: HolderRecord = JSON.parse(line)
-    const commit = who.commit === undefined ? '' : `, commit ${who.commit.slice(0, 7)}`
-    return `run ${run} of ${who.user}@${who.host} since ${startedAt.slice(11, 19)} UTC (${unit}${commit})`
-  } catch {
-    // Between taking the lock and saying who it is, the holder has no name.
-    return 'another run'
-  }
-}
-
-type HolderRecord = {
-  run: string
-  unit: string
-  startedAt: string
-  who: { user: string; host: string; commit?: string }
 }
 
 /** Splits a run's output into event lines and, after `over`, what follows. */

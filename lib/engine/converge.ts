@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { type Connection, ConnectionLost } from '../transport/connection.ts'
 import { Run, type TaskEvent } from './apply.ts'
 import { Bookkeeping } from './bookkeeping.ts'
-import { Locked, Refused, Stale } from './errors.ts'
+import { Locked, lockedBy, Refused, Stale } from './errors.ts'
 import {
   applyFailure,
   reportedError,
@@ -17,6 +17,7 @@ import {
   UNREACHED,
 } from './failures.ts'
 import { armText, isGuarded, prove } from './guard.ts'
+import { type Holder, Watched, watchText } from './holder.ts'
 import { emptyLedger } from './ledger.ts'
 import { isFollowUp, type Item, remainingDifference, summaryOf } from './plan.ts'
 import { awaitLockText, finishFiles, stageFiles, type TaskProgram } from './program.ts'
@@ -63,12 +64,15 @@ export async function planHost(options: HostRun): Promise<{ plan: Plan; report: 
 
 /**
  * Plans, asks, applies and verifies. Failures of single changes are in the report, and so is what ended a run early;
- * what happens before anything is written throws.
+ * what happens before anything is written throws. A run that is at work without a client is watched to the end of what
+ * it was handed; what is left then is this run's.
  */
 export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
   for (;;) {
     try {
-      return await convergeOnce(options)
+      const report = await convergeOnce(options)
+      if (!('alone' in report)) return report
+      await watch(options, report)
     } catch (error) {
       // Both come before anything is written: another run is at work, or was while the plan was looked at.
       if (options.wait !== true || !(error instanceof Locked || error instanceof Stale)) throw error
@@ -89,10 +93,33 @@ async function awaitLock({ catalog, connect, progress, signal }: ConvergeRun, be
   }
 }
 
-async function convergeOnce(options: ConvergeRun): Promise<HostReport> {
+/** Tells what a run does that nobody else sees, until the stage that it was handed has ended. */
+async function watch({ catalog, connect, progress, signal }: ConvergeRun, holder: Holder): Promise<void> {
+  const host = catalog.host.name
+  progress({ host, event: 'waiting', because: `${holder.text} goes on without its client` })
+  const watched = new Watched(({ ref, label, state }) =>
+    progress({ host, event: 'step', ref, label, title: label, state }),
+  )
+  const connection = await connect()
+  try {
+    const onStdout = (chunk: Buffer): void => watched.feed(chunk)
+    await connection.run(watchText(holder), { onStdout, ...(signal === undefined ? {} : { signal }) })
+  } catch (error) {
+    // The host is read anew, which tells how far it has come.
+    if (!(error instanceof ConnectionLost)) throw error
+  } finally {
+    await connection.close()
+  }
+}
+
+/** @returns A run that is at work without a client, in place of a report: nothing was done then. */
+async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> {
   const session = new Session(options)
   try {
     const survey = await session.survey()
+    const { holder } = survey
+    if (holder?.alone === true) return holder
+    if (holder !== undefined) throw lockedBy(holder.text)
     refuseOtherLedger(survey, options.undo?.ledgerDigest)
     if (survey.items.every(({ plan }) => plan.kind === 'recheck')) {
       return session.report(survey.plan, (change) => ({ ...change, outcome: 'unchanged' }))

@@ -21,6 +21,13 @@ export class Locked extends EngineError {
   readonly exit = 'locked'
 }
 
+/** @param holder As people see it. */
+export function lockedBy(holder: string): Locked {
+  return new Locked(`this host is locked by ${holder}`, {
+    next: 'wait for it to end, then converge again, or converge --wait; a plan needs no lock',
+  })
+}
+
 /** The host moved since the plan was made; nothing was written. */
 export class Stale extends EngineError {
   readonly exit = 'stale'

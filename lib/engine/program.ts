@@ -17,7 +17,7 @@ import type { Step } from './resource.ts'
 import { quote, sh } from './shell.ts'
 import { KEPT_RUNS, type Way } from './wayBack.ts'
 
-const RUN_ROOT = '/run/keelson'
+export const RUN_ROOT = '/run/keelson'
 /** Seconds the worker waits for a client that went away after a stage. */
 export const PATIENCE_S = 120
 /** Seconds after which a client that has not come back may be replaced by another; between stages it needs one or two. */
@@ -362,6 +362,8 @@ export const OVER = 'echo over\n'
 export function followText(id: string, stage: number, from: number): string {
   return `set +e
 if cd ${RUN_ROOT}/${id} 2>/dev/null; then
+  # Where this client is, for others that find the host locked (holder.ts).
+  echo $$ > client
   pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)
   # No such process, so that tail prints what is there and ends.
   [ "\${pid:-0}" != 0 ] || pid=2147483647

@@ -7,6 +7,7 @@ import type { Connection } from '../transport/connection.ts'
 import type { Catalog, CatalogResource } from './catalog.ts'
 import { Stale } from './errors.ts'
 import { checkHost, FACT_SECTIONS, parseFacts } from './facts.ts'
+import { type Holder, HOLDER_SECTION, parseHolder } from './holder.ts'
 import { groupBy } from './group.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { order } from './order.ts'
@@ -61,6 +62,8 @@ export type Survey = {
   fingerprints: ReadonlyMap<Task, string>
   /** SHA-256 of the ledger's bytes, or of nothing. */
   ledgerDigest: string
+  /** The run that was at work meanwhile. */
+  holder?: Holder
 }
 
 /** How often a host that moves while it is read is read again before giving up. */
@@ -70,8 +73,8 @@ const ATTEMPTS = 3
 export async function surveyHost(connection: Connection, options: SurveyOptions): Promise<Survey> {
   const base = planningBase(options)
   const requests = declaredRequests(options)
-  const sections = [...FACT_SECTIONS, ...readSections(requests, options.mark)]
-  const expected = [...FACT_SECTIONS.map(({ name }) => name), ...requests.map(({ type }) => type.type)]
+  const sections = [...OWN_SECTIONS, ...readSections(requests, options.mark)]
+  const expected = [...OWN_SECTIONS.map(({ name }) => name), ...requests.map(({ type }) => type.type)]
   const read = (more: readonly Section[]) => runSections(connection, [...sections, ...more], options.mark, expected)
   const lookAt = async (answers: ReadonlyMap<string, Answer>): Promise<{ planning: Planning; items: Item[] }> => {
     const { facts, ledger } = parseFacts(answers)
@@ -80,7 +83,11 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
     // Known since the host has answered.
     const { remotePort: sshPort } = connection.peer
     const context: Context = { ...base.context, ...(sshPort === undefined ? {} : { sshPort }) }
-    const planning: Planning = { ...base, context, ledger, warnings: checkHost(options.catalog.host, facts), readings }
+    const warnings = [
+      ...checkHost(options.catalog.host, facts),
+      ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
+    ]
+    const planning: Planning = { ...base, context, ledger, warnings, readings }
     return { planning, items: ownItems(planItems(planning), options.undo) }
   }
 
@@ -93,7 +100,9 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
     const next = sameAnswers(answers, again, expected) ? look : await lookAt(again)
     // A unit in a restart loop reads otherwise each time; what counts is that the same is to be done.
     if (sameChanges(items, next.items)) {
+      const holder = parseHolder(again.get(HOLDER_SECTION.name)!)
       return {
+        ...(holder === undefined ? {} : { holder }),
         plan: summarize(planning, detail.showTexts(again)),
         planning,
         items,
@@ -108,6 +117,16 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
   throw new Stale('the host keeps changing while it is read', {
     next: 'see what else is at work there, then plan again',
   })
+}
+
+/** What Keelson asks of a host for itself. */
+const OWN_SECTIONS = [...FACT_SECTIONS, HOLDER_SECTION]
+
+function atWork(holder: Holder | undefined): string[] {
+  if (holder === undefined) return []
+  return [
+    `${holder.text} is at work there${holder.alone ? ' without its client' : ''}: this is the host in the middle of it`,
+  ]
 }
 
 /** Of an undo: what goes back, and services that have to load it. */

@@ -356,6 +356,20 @@ export const FAULTS: readonly Fault[] = [
     tests: ['hosts/crash'],
   },
   {
+    what: 'take a run whose client is gone for one that is watched',
+    file: 'lib/engine/holder.ts',
+    find: '  echo alone\n',
+    replace: '',
+    tests: ['hosts/alone'],
+  },
+  {
+    what: 'take a run that is watched for one whose client is gone',
+    file: 'lib/engine/holder.ts',
+    find: '    case $name in sh | dash | bash | sudo) ;; *) exit 0 ;; esac\n',
+    replace: '',
+    tests: ['hosts/alone'],
+  },
+  {
     what: 'events told twice',
     file: 'lib/engine/apply.ts',
     find: 'this.#seen + events.count + 1',
