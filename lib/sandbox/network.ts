@@ -23,6 +23,9 @@ export type Network = {
 const FIRST_HOST = 2
 const LAST_HOST = 254
 
+/** Enough for some seventy hosts. */
+const INOTIFY_INSTANCES = 1024
+
 export function addressOf(network: Network, number: number): string {
   return `${network.prefix}.${number}`
 }
@@ -42,6 +45,7 @@ export async function ensureNetwork(state: State): Promise<Network> {
   const network = await chooseNetwork(state)
   if (!(await succeeds('ip', ['link', 'show', 'dev', network.bridge]))) await addBridge(state, network)
   await writeFile('/proc/sys/net/ipv4/ip_forward', '1')
+  await raiseInotify()
   for (const rule of rules(state, network)) {
     if (!(await iptables(rule, '-C'))) await run('iptables', argumentsOf(rule, '-I'))
   }
@@ -58,6 +62,12 @@ async function addBridge(state: State, { bridge, prefix, prefix6, mtu }: Network
   // Asking who has an address is repeated after a second; a host that is booting answers sooner than that.
   await writeFile(`/proc/sys/net/ipv4/neigh/${bridge}/retrans_time_ms`, '50')
   await run('ip', ['link', 'set', bridge, 'up'])
+}
+
+/** Each host's systemd takes a dozen, and those of all root's processes count together: eight hosts used them up. */
+async function raiseInotify(): Promise<void> {
+  const limit = '/proc/sys/fs/inotify/max_user_instances'
+  if (Number(await readFile(limit, 'utf8')) < INOTIFY_INSTANCES) await writeFile(limit, String(INOTIFY_INSTANCES))
 }
 
 /** Takes bridge and firewall rules away, also when only some of them are there. Call it under the network lock. */

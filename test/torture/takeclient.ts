@@ -12,7 +12,7 @@ import type { ServerName } from '../../lib/dsl/servers.ts'
 import { convergeHost } from '../../lib/engine/converge.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
 import type { Ref } from '../../lib/engine/resource.ts'
-import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
+import { parseRuns, READ_RUNS, type Run } from '../../lib/engine/runs.ts'
 import { openProxy } from '../../lib/sandbox/proxy.ts'
 import { boot, changedFiles, powerCut, restore, type SandboxHost, snapshot } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
@@ -191,6 +191,7 @@ export async function cutTakeclient(host: SandboxHost, seed: number): Promise<nu
   const { server } = STARTS[start]
   await restore(host.name, labelOf(start))
   await sshOk(host, "systemctl stop '*.timer'")
+  const earlier = new Set((await runsOf(host)).map(({ run }) => run))
   const moment = momentIn(random, expected)
   const first = await WAYS[way](host, server, moment)
   const about = `${start}, ${way}, after ${moment.events} events`
@@ -200,7 +201,7 @@ export async function cutTakeclient(host: SandboxHost, seed: number): Promise<nu
   const second = await convergeHost({ ...(await siteRun(host, server)), ...CONFIRMED, wait: true })
   assertWell(second)
   const did = second.changes.filter(({ kind, outcome }) => DOES.has(kind) && outcome === 'changed')
-  const done = await appliedBy(host, second.run)
+  const done = appliedIn((await runsOf(host)).filter(({ run }) => run !== second.run && !earlier.has(run)))
   for (const { ref, kind } of did) {
     assert.ok(expected.intended.has(ref), `${about}: ${kind} ${ref} was never to be done`)
     assert.not.ok(done.has(ref) && kind !== 'follow-up', `${about}: ${kind} ${ref} was done twice`)
@@ -211,9 +212,10 @@ export async function cutTakeclient(host: SandboxHost, seed: number): Promise<nu
   return first.cut ? 1 : 0
 }
 
-/** What the runs before that one did. */
-async function appliedBy(host: SandboxHost, before: string | undefined): Promise<ReadonlySet<Ref>> {
-  const runs = parseRuns(await sshOk(host, READ_RUNS)).filter(({ run }) => run !== before)
+const runsOf = async (host: SandboxHost): Promise<Run[]> => parseRuns(await sshOk(host, READ_RUNS))
+
+/** What these runs did. */
+function appliedIn(runs: readonly Run[]): ReadonlySet<Ref> {
   const applied = runs.flatMap(({ changes }) =>
     changes.filter(({ outcome }) => outcome === 'applied' || outcome === 'changed'),
   )
