@@ -12,7 +12,7 @@ import { lines } from './shell.ts'
 export type Holder = {
   run: string
   unit: string
-  /** `run 4 of ada@laptop since 16:59:02 UTC (keelson-4-ab12cd, commit 3f2c1ab)` */
+  /** `run 4 of ada@laptop since 16:59:02 UTC (keelson-4-ab12cd, commit 3f2c1ab, plan 0d3c9f1)` */
   text: string
   /** Nobody sees what it does: its client was killed, or the line to it broke. */
   alone: boolean
@@ -61,9 +61,9 @@ function aboutOf(owner: string): RunAbout | undefined {
   }
 }
 
-function textOf({ run, unit, startedAt, who }: RunAbout): string {
+function textOf({ run, unit, startedAt, plan, who }: RunAbout): string {
   const commit = who.commit === undefined ? '' : `, commit ${who.commit.slice(0, 7)}`
-  return `run ${run} of ${who.user}@${who.host} since ${startedAt.slice(11, 19)} UTC (${unit}${commit})`
+  return `run ${run} of ${who.user}@${who.host} since ${startedAt.slice(11, 19)} UTC (${unit}${commit}, plan ${plan.slice(0, 7)})`
 }
 
 /**

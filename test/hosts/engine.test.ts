@@ -193,7 +193,7 @@ test('a second client is turned away, told who is at work and since when, and ha
     const error = await rejects(convergeOn(host, files('a')), Locked)
     assert.match(
       error.message,
-      /locked by run 1 of ada@laptop since \d\d:\d\d:\d\d UTC \(keelson-1-\w+, commit 3f2c1ab\)/,
+      /locked by run 1 of ada@laptop since \d\d:\d\d:\d\d UTC \(keelson-1-\w+, commit 3f2c1ab, plan [0-9a-f]{7}\)/,
     )
     assert.is(error.exit, 'locked')
     assert.is(await sshOk(host, 'ls /srv'), '')

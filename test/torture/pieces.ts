@@ -98,16 +98,18 @@ const PIECES: { readonly [name: string]: Piece } = {
 /** Names of pieces, in the order in which they are declared. `chained`: each comes after the one before it. */
 export type Recipe = { first: string[]; second: string[]; chained: boolean }
 
-/** Up to three of them, and what the site says of them the next time: some change, some go, some are new. */
+/** Up to three of them, and what the site says of them the next time: some change, some go, some are new, often all. */
 export function randomRecipe(random: Random): Recipe {
   const names = random.some(Object.keys(PIECES), 1 + random.below(3))
+  const chained = random.next() < 0.5
+  if (random.next() < 0.4) return { first: [], second: names, chained }
   const split = random.below(names.length + 1)
   const [gone, rest] = random.next() < 0.3 ? [names.slice(0, split), names.slice(split)] : [[], names]
   const fresh = random.next() < 0.3 ? rest.slice(0, 1) : []
   return {
     first: names.filter((name) => !fresh.includes(name)),
     second: names.filter((name) => !gone.includes(name)),
-    chained: random.next() < 0.5,
+    chained,
   }
 }
 
