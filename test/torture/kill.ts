@@ -1,21 +1,27 @@
 /**
- * A connection that kills the run's worker right after a chosen step: the step's own program does it.
+ * A connection that kills the run's worker, or all of the host, right after a chosen step: the step's own program does it.
  */
 import { createTar, parseTar } from 'nanotar'
 import { WHOLE } from '../../lib/engine/program.ts'
 import type { Connection } from '../../lib/transport/connection.ts'
 
-/** Worker, step and all else that runs in the unit. */
-const KILL = "\nsystemctl kill --signal=KILL 'keelson-[0-9]*.service'\nsleep 60\n"
+const KILL = {
+  /** Worker, step and all else that runs in the unit. */
+  worker: "\nsystemctl kill --signal=KILL 'keelson-[0-9]*.service'\nsleep 60\n",
+  /** reboot(2) at once: nothing is stopped before, nothing written. */
+  power: '\nsystemctl reboot --force --force\nsleep 60\n',
+}
 
 /** Counts the steps that go over its connections, and lets the one numbered `at` (from 0) be the last of its run. */
 export class Killer {
   readonly #at: number
+  readonly #what: keyof typeof KILL
   /** Steps seen so far. */
   steps = 0
 
-  constructor(at: number) {
+  constructor(at: number, what: keyof typeof KILL = 'worker') {
     this.#at = at
+    this.#what = what
   }
 
   get hasKilled(): boolean {
@@ -44,7 +50,7 @@ export class Killer {
       const isStep = type === 'file' && /^\d+\/\d+\/\d+\/program$/.test(name)
       const dies = isStep && this.steps === this.#at
       if (isStep) this.steps += 1
-      const text = dies ? Buffer.concat([data ?? Buffer.alloc(0), Buffer.from(KILL)]) : data
+      const text = dies ? Buffer.concat([data ?? Buffer.alloc(0), Buffer.from(KILL[this.#what])]) : data
       return type === 'directory'
         ? { name, ...(attrs === undefined ? {} : { attrs }) }
         : { name, data: text ?? '', ...(attrs === undefined ? {} : { attrs }) }
