@@ -33,7 +33,7 @@ export type RedisSetting = {
 }
 
 export type RedisState = {
-  /** One for each line; as observed of a secret directive, SHA-256 of its value as it stands in the file. */
+  /** One for each line; none as observed where they are gone and a restart is due; as observed of a secret directive, SHA-256 of its value as it stands in the file. */
   lines: StateText[]
   /** Observed only: what the running server has when that is not what the file says. */
   running?: { value: string; restart: boolean } | null
@@ -86,7 +86,8 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
   steps: (change, context) => [redisStep([change], context)],
   remove: (change, context) => [redisStep([change], context)],
   batch: (changes, context) => [redisStep(changes, context)],
-  restore: ({ before }) => (before === null ? undefined : { state: { lines: before.lines } }),
+  restore: ({ before }) =>
+    before === null ? undefined : { state: before.lines.length === 0 ? null : { lines: before.lines } },
 }
 
 function checkSetting({ name, value, ensure: presence }: RedisSetting): string[] {
@@ -103,15 +104,19 @@ function linesOf(value: NonNullable<RedisSetting['value']>): StateText[] {
   return 'toJSON' in value ? [value.toJSON()] : [...value]
 }
 
-/** Records, see `readRedis`: lines of the file, digests of secrets, whether the service is active, its answers. */
+/** Records, see `readRedis`: lines of the file, digests of secrets, whether the service is active, its answers, what is due. */
 function parseRedis(output: Output, names: readonly string[]): Map<string, RedisState | null> | Unknown {
   if (output.exit === NOT_INSTALLED) return new Unknown('Redis is not installed')
-  const [conf, digests, active, answers] = output.stdout.split('\0')
-  if (conf === undefined || digests === undefined || active === undefined || answers === undefined)
+  const [conf, digests, active, answers, due] = output.stdout.split('\0')
+  if (conf === undefined || digests === undefined || active === undefined || answers === undefined || due === undefined)
     throw new Error(`expected redis.conf and the answers of redis-cli, exit ${output.exit}`)
   const running = active.trim() === 'active' ? parseAnswers(answers) : {}
   const secrets = parseDigests(digests)
-  const states = names.map((name): [string, RedisState | null] => [name, observed(name, conf, running, secrets)])
+  const waiting = new Set(due.split('\n'))
+  const states = names.map((name): [string, RedisState | null] => [
+    name,
+    observed(name, conf, running, secrets) ?? (waiting.has(name) ? { lines: [] } : null),
+  ])
   const first = states.find(([, state]) => state !== null)?.[1]
   if (typeof running === 'string' && first !== undefined && first !== null) first.unheard = running
   return new Map(states)

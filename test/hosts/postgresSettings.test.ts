@@ -100,6 +100,24 @@ function onEach(host: SandboxHost): void {
     assert.is(await askPostgres(host, 'show max_connections'), '90')
   })
 
+  test(`${host.os}: a setting that left the file is there until the server no longer runs with it`, async () => {
+    const declare = settings({ work_mem: '6MB', autovacuum_max_workers: 5, lock_timeout: '7min' })
+    await convergeAsPlanned(host, declare)
+    const before = await started()
+    // As a run does that is cut off before it reloads, or restarts.
+    await askPostgres(host, 'alter system reset autovacuum_max_workers')
+    await askPostgres(host, 'alter system reset lock_timeout')
+    const { plan } = await convergeAsPlanned(host, settings({ work_mem: '6MB' }))
+    assert.equal(plan.changes.map(({ kind, ref }) => `${kind} ${ref}`).sort(), [
+      'remove postgres-setting:autovacuum_max_workers',
+      'remove postgres-setting:lock_timeout',
+    ])
+    assert.is.not(await started(), before)
+    const shown = `select string_agg(setting, ' ' order by name) from pg_settings where name in ('autovacuum_max_workers', 'lock_timeout')`
+    assert.is(await askPostgres(host, shown), '3 0')
+    assert.equal((await planOn(host, settings({ work_mem: '6MB' }))).changes, [])
+  })
+
   test(`${host.os}: a bad value is refused in the server's words, and none of the batch is half done`, async () => {
     const report = await convergeOn(host, settings({ work_mem: '7MB', jit: 'perhaps' }))
     assert.match(changeOf(report, 'postgres-setting:jit').failure?.said ?? '', 'requires a Boolean value')

@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { HostError } from '../../lib/engine/errors.ts'
 import { resource } from '../../lib/dsl/declare.ts'
 import { secret } from '../../lib/dsl/secret.ts'
 import { type RedisSetting, redisSetting } from '../../lib/resources/redisSetting.ts'
@@ -7,6 +8,7 @@ import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'
 import { installRedis } from '../support/postgres.ts'
+import { rejects } from '../support/rejects.ts'
 
 const test = suite('redis-setting')
 const setting = resource(redisSetting)
@@ -115,6 +117,33 @@ function onEach(host: SandboxHost): void {
     })
     assert.is((await ssh(host, `grep -c '^maxmemory ' ${CONF}`)).stdout, '0\n')
     assert.is(await redis(host, 'config get maxmemory', 'new one'), 'maxmemory\n0')
+  })
+
+  test(`${host.os}: a restart that a directive's going calls for is due until it is done, whoever was cut off`, async () => {
+    const values = { secrets: { redis: 'new one' } }
+    await convergeAsPlanned(host, all({ maxclients: 4321 }), values)
+    const before = await sshOk(host, 'systemctl show -P InvocationID redis-server')
+    // Kills the run where it would restart Redis.
+    await sshOk(
+      host,
+      `printf '%s\\n' '#!/bin/sh' 'case "$*" in "restart redis-server") systemctl kill --signal=KILL "keelson-[0-9]*.service" ;; esac' \\
+         'exec /usr/bin/systemctl "$@"' > /usr/local/sbin/systemctl; chmod 755 /usr/local/sbin/systemctl`,
+    )
+    try {
+      const cut = await rejects(convergeOn(host, all(), values), HostError)
+      assert.match(cut.message, 'ended before its stage did')
+    } finally {
+      await sshOk(host, 'rm /usr/local/sbin/systemctl')
+    }
+    assert.is((await ssh(host, `grep -c '^maxclients ' ${CONF}`)).stdout, '0\n')
+    assert.is(await sshOk(host, 'systemctl show -P InvocationID redis-server'), before)
+    const { plan } = await convergeAsPlanned(host, all(), values)
+    assert.equal(
+      plan.changes.map(({ kind, ref, consequence }) => [kind, ref, consequence]),
+      [['remove', 'redis-setting:maxclients', 'restart']],
+    )
+    assert.is.not(await sshOk(host, 'systemctl show -P InvocationID redis-server'), before)
+    assert.not.match(await redis(host, 'config get maxclients', 'new one'), '4321')
   })
 }
 

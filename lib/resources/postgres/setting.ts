@@ -32,6 +32,8 @@ export type SettingState = {
   unit?: string | null
   /** `postmaster`: only a restart loads it. */
   context?: string | null
+  /** It left the file, and the server runs with it: until that has loaded the rest, taking it away is not done. */
+  gone?: boolean
 }
 
 /** Loaded at start only: context `postmaster` in PostgreSQL 15 and 17. For a plan made before there is a server. */
@@ -64,7 +66,7 @@ export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
     via: psql,
     command: (wanted) => readQuery(wanted.map(({ name }) => name)),
     parse(output) {
-      const read = parseRows<SettingRow>(output, ['name', 'value', 'running', 'kind', 'unit', 'context'])
+      const read = parseRows<SettingRow>(output, ['name', 'value', 'running', 'kind', 'unit', 'context', 'gone'])
       return read instanceof Unknown ? read : new Map(read.map(observedSetting))
     },
   },
@@ -73,7 +75,8 @@ export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
   steps: (change) => [settingsStep([change])],
   remove: (change) => [settingsStep([change])],
   batch: (changes) => [settingsStep(changes)],
-  restore: ({ before }) => (before === null ? undefined : { state: { value: before.value } }),
+  restore: ({ before }) =>
+    before === null ? undefined : { state: before.gone === true ? null : { value: before.value } },
 }
 
 function checkSetting({ name, value, ensure: presence }: PostgresSetting): string[] {
@@ -86,14 +89,19 @@ function checkSetting({ name, value, ensure: presence }: PostgresSetting): strin
 
 type SettingRow = SettingState & { name: string }
 
-/** A name's last line in the file counts. Sessions have some settings of their own, which say nothing of the server. */
+/**
+ * A name's last line in the file counts. Sessions have some settings of their own, which say nothing of the server. It
+ * remembers the file that a value it runs with came from, also when the line is no longer there.
+ */
 function readQuery(names: readonly string[]): string {
-  return `select distinct on (lower(f.name)) json_build_object('name', lower(f.name), 'value', f.setting,
+  return `with auto as (select current_setting('data_directory') || '/postgresql.auto.conf' as path),
+f as (select distinct on (lower(name)) lower(name) as name, setting from pg_file_settings, auto
+  where sourcefile = path order by lower(name), seqno desc)
+select json_build_object('name', lower(coalesce(f.name, s.name)), 'value', coalesce(f.setting, ''),
   'running', case when s.source not in ('client', 'session', 'user', 'database', 'database user') then s.reset_val end,
-  'kind', s.vartype, 'unit', s.unit, 'context', s.context)
-from pg_file_settings f left join pg_settings s on lower(s.name) = lower(f.name)
-where f.sourcefile = current_setting('data_directory') || '/postgresql.auto.conf' and lower(f.name) in ${literals(names)}
-order by lower(f.name), f.seqno desc;`
+  'kind', s.vartype, 'unit', s.unit, 'context', s.context, 'gone', f.name is null)
+from f full join pg_settings s on lower(s.name) = f.name
+where lower(coalesce(f.name, s.name)) in ${literals(names)} and (f.name is not null or s.sourcefile = (select path from auto));`
 }
 
 function observedSetting({ name, ...row }: SettingRow): [string, SettingState] {
@@ -106,6 +114,7 @@ function kindOf({ kind, unit = null }: SettingState): SettingKind | undefined {
 }
 
 function diffSetting(desired: SettingState, observed: SettingState): FieldChange[] {
+  if (observed.gone === true) return [{ field: 'value', form: 'value', after: desired.value }]
   const about = kindOf(observed)
   const same = (a: string, b: string): boolean => canonicalSetting(a, about) === canonicalSetting(b, about)
   if (!same(desired.value, observed.value))

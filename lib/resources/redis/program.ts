@@ -14,6 +14,12 @@ export const NOT_INSTALLED = 3
 const SECRETS = [...SECRET_DIRECTIVES]
 
 /**
+ * Directives that left redis.conf and that the running server still goes by, as `INVOCATION_ID NAME`: nothing else tells
+ * so when a run is cut off before it restarts Redis. A start of the host empties /run, and has loaded the file.
+ */
+const DUE = '/run/keelson/loaded/redis-server.due'
+
+/**
  * `read_conf` sets a variable to the last value of each directive that matters here; `ask_redis [OPTION…]` sends
  * stdin's commands.
  */
@@ -33,8 +39,9 @@ ask_redis() {
 }`
 
 /**
- * Prints four records: redis.conf without comments and secret directives · `NAME DIGEST` of those, the digest being
- * SHA-256 of the value as it stands in the file · whether the service is active · replies as JSON, one a line.
+ * Prints five records: redis.conf without comments and secret directives · `NAME DIGEST` of those, the digest being
+ * SHA-256 of the value as it stands in the file · whether the service is active · replies as JSON, one a line ·
+ * names of directives that are gone and wait for a restart.
  */
 export function readRedis(names: readonly string[]): string {
   const asked = names.filter((name) => !SECRET_DIRECTIVES.has(name))
@@ -50,7 +57,8 @@ done
 printf '\\0'
 if answers=$(printf '%s\\n' ${quote(['CONFIG GET', ...(asked.length === 0 ? ['maxmemory'] : asked)].join(' '))} | ask_redis -2 --json)
 then echo active; else systemctl is-active redis-server; fi
-printf '\\0%s\\n' "$answers"`
+printf '\\0%s\\n\\0' "$answers"
+[ ! -e ${DUE} ] || sed -n "s/^$(systemctl show -P InvocationID redis-server) //p" ${DUE}`
 }
 
 type RedisChange = Change<{ lines: StateText[] }>
@@ -69,6 +77,7 @@ export function redisStep(changes: readonly RedisChange[], { reveal }: Context):
     title: `set ${changes.map(({ name }) => name).join(', ')}`,
     run: applyText(restart, live.length > 0),
     payload: {
+      gone: changes.flatMap(({ kind, name }) => (kind === 'remove' ? [`${name}\n`] : [])).join(''),
       names: `${changes.map(({ name }) => name).join('\n')}\n`,
       lines: writes.map(({ name, lines }) => lines.map((line) => `${confLine(name, line)}\n`).join('')).join(''),
       live: `${['CONFIG SET', ...live.map(({ name, lines }) => `${name} ${liveValue(name, lines)}`)].join(' ')}\n`,
@@ -131,6 +140,8 @@ restart_redis() {
     sleep 0.2
   done
 }
+mkdir -p -m 0700 ${DUE.slice(0, DUE.lastIndexOf('/'))}
+sed "s/^/$(systemctl show -P InvocationID redis-server) /" "$P/gone" > ${DUE}
 put "$P/candidate"
 if [ "$active" = active ] && [ "$restart" = yes ] && ! restart_redis; then
   journalctl --no-pager --lines=8 --output=cat --unit=redis-server >&2 || :
@@ -138,6 +149,8 @@ if [ "$active" = active ] && [ "$restart" = yes ] && ! restart_redis; then
   put "$P/before"
   systemctl reset-failed redis-server || :
   restart_redis || fail 'Redis does not start, not even with the redis.conf it had; see journalctl -u redis-server'
+  rm -f ${DUE}
   fail 'Redis did not start with this redis.conf; it runs again with the one it had'
-fi`
+fi
+rm -f ${DUE}`
 }
