@@ -1,7 +1,7 @@
 /**
  * Real hosts for tests: booted under a name of their own, and taken down however the test ends.
  */
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { down, up } from '../../lib/sandbox/sandbox.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
@@ -75,11 +75,19 @@ export function sshArguments(host: SandboxHost): string[] {
 function installCleanup(): void {
   if (cleanupInstalled) return
   cleanupInstalled = true
-  process.once('SIGINT', () => process.exit(130))
-  process.once('SIGTERM', () => process.exit(143))
+  process.once('SIGINT', () => endBy(130))
+  process.once('SIGTERM', () => endBy(143))
   process.once('exit', () => {
     if (standing.size > 0) spawnSync(process.execPath, downArguments([...standing]), { stdio: 'inherit' })
   })
+}
+
+/** This process may hold the lock of a host that it is just booting, and lets go of it only with its end. */
+function endBy(code: number): void {
+  if (standing.size > 0)
+    spawn(process.execPath, downArguments([...standing]), { stdio: 'ignore', detached: true }).unref()
+  standing.clear()
+  process.exit(code)
 }
 
 function downArguments(names: string[]): string[] {
