@@ -31,7 +31,7 @@ export type AptPackageState = {
   recommends?: boolean | undefined
 }
 
-export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
+export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purge'> = {
   type: 'package',
   schema: {
     type: 'object',
@@ -46,6 +46,7 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
       purge: { type: 'boolean' },
     },
   },
+  going: ['purge'],
   name: ({ name }) => name,
   check: ({ ensure: presence, version, hold, recommends, purge }) => [
     ...(presence === 'absent' && (version ?? hold ?? recommends) !== undefined

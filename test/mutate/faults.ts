@@ -365,8 +365,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'remove what is protected',
     file: 'lib/engine/plan.ts',
-    find: '!declared.has(ref) && !entry.protect,',
-    replace: '!declared.has(ref),',
+    find: 'const kept = protectedRefs(planning)\n  const entries',
+    replace: 'const kept = new Map<Ref, Ref>()\n  const entries',
     tests: ['engine/plan'],
   },
   {
@@ -396,6 +396,41 @@ export const FAULTS: readonly Fault[] = [
     find: 'prune: scope === undefined,',
     replace: 'prune: scope === undefined || scope !== undefined,',
     tests: ['hosts/engine', 'hosts/cli', 'hosts/paths'],
+  },
+  {
+    what: 'take away what a recipe lets go of',
+    file: 'lib/engine/plan.ts',
+    find: '!spoken.has(ref) && !kept.has(ref))',
+    replace: '!planning.needsOf.has(ref) && !kept.has(ref))',
+    tests: ['engine/plan', 'hosts/removal'],
+  },
+  {
+    what: 'take away what is protected, where it is said to be absent',
+    file: CONVERGE,
+    find: '    refuseBarred(survey)\n',
+    replace: '',
+    tests: ['hosts/removal'],
+  },
+  {
+    what: 'take away what something protected needs',
+    file: 'lib/engine/protection.ts',
+    find: 'open.push(...needs.map',
+    replace: 'open.concat(...needs.map',
+    tests: ['engine/plan', 'hosts/removal'],
+  },
+  {
+    what: 'take another machine for this one',
+    file: CONVERGE,
+    find: ' || former !== host.name ?',
+    replace: ' ?',
+    tests: ['hosts/removal'],
+  },
+  {
+    what: 'take half of a role for all of it',
+    file: 'lib/dsl/site.ts',
+    find: '    return [{ message, source: sourceIn(stack, root) ?? place }]\n',
+    replace: '    return message === inspect(stack) ? [{ message, source: sourceIn(stack, root) ?? place }] : []\n',
+    tests: ['dsl/removal', 'dsl/site', 'hosts/removal'],
   },
   {
     what: 'a broken ledger taken for an empty one',

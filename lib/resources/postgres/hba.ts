@@ -59,7 +59,7 @@ const names = {
   pattern: '^[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*(,[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*)*$',
 } as const
 
-export const postgresHba: ResourceType<PostgresHba, HbaState> = {
+export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database' | 'user' | 'address'> = {
   type: 'postgres-hba',
   schema: {
     type: 'object',
@@ -79,6 +79,7 @@ export const postgresHba: ResourceType<PostgresHba, HbaState> = {
       ensure,
     },
   },
+  key: ['type', 'database', 'user', 'address'],
   name: ({ type, database, user, address }) =>
     [type, database, user, ...(address === undefined ? [] : [address])].join(' '),
   check: ({ type, address }) => {
