@@ -28,11 +28,12 @@ export type Wanted<State> = { name: string; desired: State | null }
 
 /**
  * Runs the read texts of several types in one process, such as one psql for all PostgreSQL types.
- * `join` gives one shell command; after each text's output it must print a line made by `mark(exit)`.
+ * `join` gives one shell command; after each text's output it must print a line made by `mark(exit)`. Where there is no
+ * answer, what the shell text `otherwise` prints stands before that line.
  */
 export type Interpreter = {
   name: string
-  join(texts: readonly { text: string; mark: (exit: number) => string }[]): string
+  join(texts: readonly { text: string; mark: (exit: number) => string; otherwise?: string }[]): string
 }
 
 type Reader<State> = {
@@ -44,6 +45,8 @@ type Reader<State> = {
    * resource just before that resource's step runs, unless there is `compare`.
    */
   command(wanted: readonly Wanted<State>[]): string
+  /** With `via`: shell text for when the interpreter has no answer, to read what can be read all the same. */
+  otherwise?: string
   /**
    * Compared just before a write in place of what `command` prints, when other steps may alter some of that: what the
    * write would take from another hand, and no more.

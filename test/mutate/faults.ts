@@ -433,6 +433,27 @@ export const FAULTS: readonly Fault[] = [
     tests: ['dsl/removal', 'dsl/site', 'hosts/removal'],
   },
   {
+    what: 'leave dpkg in the middle of something',
+    file: 'lib/resources/aptPackage.ts',
+    find: "    '( mend ) || :',\n",
+    replace: '',
+    tests: ['hosts/healing', 'hosts/packages'],
+  },
+  {
+    what: 'sudoers that are not put right because others are wrong',
+    file: 'lib/resources/sudoers.ts',
+    find: ' | grep -vxF -f "$P"/known)',
+    replace: ' | grep .)',
+    tests: ['hosts/healing'],
+  },
+  {
+    what: 'pg_hba.conf is only known while the server answers',
+    file: 'lib/resources/postgres/hba.ts',
+    find: 'if (onDisk !== undefined) return',
+    replace: 'if (onDisk === ON_DISK) return',
+    tests: ['resources/postgres/types', 'hosts/healing'],
+  },
+  {
     what: 'a broken ledger taken for an empty one',
     file: 'lib/engine/ledger.ts',
     find: '  throw new HostError(',
