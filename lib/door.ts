@@ -1,7 +1,7 @@
 /**
  * Every name a recipe imports, as index.ts gives them out.
  */
-import { resource } from './dsl/declare.ts'
+import { absent, forget, resource } from './dsl/declare.ts'
 import { aptPackage as aptPackageType } from './resources/aptPackage.ts'
 import { authorizedKeys as authorizedKeysType } from './resources/authorizedKeys.ts'
 import { command as commandType } from './resources/command.ts'
@@ -34,7 +34,7 @@ export { site } from './cli/site.ts'
 export { conf } from './dsl/conf.ts'
 export { inventory } from './dsl/inventory.ts'
 export { secret } from './dsl/secret.ts'
-export { resource }
+export { absent, forget, resource }
 
 export const aptPackage = resource(aptPackageType)
 export const authorizedKeys = resource(authorizedKeysType)

@@ -12,6 +12,7 @@ export type { TextValue } from './engine/value.ts'
 const door: typeof Door = loadCompiled() ?? (await import('./door.ts'))
 
 export const {
+  absent,
   aptPackage,
   authorizedKeys,
   command,
@@ -21,6 +22,7 @@ export const {
   dropIn,
   edit,
   file,
+  forget,
   group,
   inventory,
   nginxSnippet,

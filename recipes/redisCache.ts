@@ -10,14 +10,7 @@ export type RedisCache = {
 
 export function redisCache({ memoryMiB }: RedisCache): { redis: Handle; url: string } {
   const server = aptPackage({ name: 'redis-server' })
-  const running = service({
-    name: 'redis-server',
-    enabled: true,
-    running: true,
-    listens: ['127.0.0.1:6379'],
-    after: server,
-  })
-  const settings = {
+  const values = {
     bind: '127.0.0.1 -::1',
     'protected-mode': 'yes',
     maxmemory: `${memoryMiB}mb`,
@@ -26,6 +19,15 @@ export function redisCache({ memoryMiB }: RedisCache): { redis: Handle; url: str
     save: '',
     appendonly: 'no',
   }
-  for (const [name, value] of Object.entries(settings)) redisSetting({ name, value, after: running })
+  const settings = Object.entries(values).map(([name, value]) => redisSetting({ name, value, after: server }))
+  const running = service({
+    name: 'redis-server',
+    enabled: true,
+    running: true,
+    listens: ['127.0.0.1:6379'],
+    logs: ['/var/log/redis/redis-server.log'],
+    // One of them may be why it does not start.
+    after: settings,
+  })
   return { redis: running, url: 'redis://127.0.0.1:6379/0' }
 }

@@ -4,7 +4,7 @@
 import picomatch from 'picomatch'
 import { didYouMean } from '../dsl/didYouMean.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
-import type { CatalogResource } from '../engine/catalog.ts'
+import type { Forgotten } from '../engine/catalog.ts'
 import { labelOf } from '../engine/resource.ts'
 import { UsageError } from './errors.ts'
 
@@ -31,13 +31,16 @@ function namesFor(pattern: string, names: readonly string[]): string[] {
   )
 }
 
+/** What tells a resource apart, be it declared or forgotten. */
+type Asked = Pick<Forgotten, 'ref' | 'type' | 'tags'>
+
 /** A resource by its ref (`file:/etc/motd`), its label (`file /etc/motd`), its type or one of its tags. */
-export function isAskedFor({ ref, type, tags }: CatalogResource, words: readonly string[]): boolean {
+export function isAskedFor({ ref, type, tags }: Asked, words: readonly string[]): boolean {
   return words.some((word) => word === ref || word === labelOf(ref) || word === type || tags.includes(word))
 }
 
 /** @throws {UsageError} When a word fits no resource of any host. */
-export function checkOnly(words: readonly string[], resources: readonly CatalogResource[]): void {
+export function checkOnly(words: readonly string[], resources: readonly Asked[]): void {
   for (const word of words) {
     if (resources.some((resource) => isAskedFor(resource, [word]))) continue
     const known = new Set(resources.flatMap(({ ref, type, tags }) => [ref, type, ...tags]))

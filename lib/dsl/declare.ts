@@ -19,6 +19,12 @@ export type Common = {
 
 export const COMMON_KEYS: readonly (keyof Common)[] = ['after', 'tags', 'protect']
 
+/** The function that declares resources of one type. `absent` and `forget` take it as a value. */
+export type Resource<Props extends object, Key extends keyof Props, Going extends keyof Props> = {
+  (props: Props & Common): Handle<Props>
+  readonly of: Pick<ResourceType<Props, unknown, Key, Going>, 'type' | 'key' | 'going'>
+}
+
 /** A declared resource. Passing it on as a value wires it and puts what takes it after it. */
 export class Handle<Props = object> {
   readonly ref: Ref
@@ -54,32 +60,91 @@ const registered = new Map<string, AnyType>()
 export const types: ReadonlyMap<string, AnyType> = registered
 
 /** Makes a type's function for recipes. */
-export function resource<Props extends object, State>(
-  type: ResourceType<Props, State>,
-): (props: Props & Common) => Handle<Props> {
+export function resource<Props extends object, State, Key extends keyof Props, Going extends keyof Props>(
+  type: ResourceType<Props, State, Key, Going>,
+): Resource<Props, Key, Going> {
   const known = anyType(type)
   const other = registered.get(type.type)
   if (other !== undefined && other !== known) throw new Error(`two resource types are called ${type.type}`)
   registered.set(type.type, known)
-  return ({ after, tags = [], protect = false, ...rest }) => {
-    const source = callerSource(collector?.root ?? process.cwd())
-    if (collector === undefined) {
-      throw new RecipeError([
-        {
-          message: `${type.type.replaceAll('-', ' ')} is declared outside a role`,
-          source,
-          next: 'call it inside one of the functions given to site(…)',
-        },
-      ])
-    }
+  const declare = ({ after, tags, protect, ...rest }: Props & Common): Handle<Props> => {
     const props = Object.freeze(rest)
-    const refs = [...refsIn(props), ...refsIn(after)]
-    const mistakes = commonMistakes({ after, tags, protect })
-    collector.declarations.push({ type: known, props, refs, tags: [...tags], protect, source, mistakes })
-    // A name can only be made of props that are right; evaluation reports those that are not.
+    note({ type: known, props }, { after, tags, protect })
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Props & Common without Common is Props
     return Object.freeze(new Handle<Props>(type.type, nameOf(known, props), props as unknown as Props))
   }
+  return Object.assign(declare, { of: type })
+}
+
+/**
+ * Declares that something is not to be there, whoever made it: `absent(file, { path: '/etc/motd' })`. It takes the props
+ * that tell which one is meant, and how it goes. What holds data is named by this, and goes with its data.
+ */
+export function absent<
+  Props extends { ensure?: 'present' | 'absent' },
+  Key extends keyof Props,
+  Going extends keyof Props,
+>(
+  what: Resource<Props, Key, Going>,
+  { after, tags, ...which }: NoInfer<Pick<Props, Key | Going>> & Pick<Common, 'after' | 'tags'>,
+): Handle<Pick<Props, Key>> {
+  const type = typeOf(what, 'absent')
+  const props = Object.freeze({ ...which, ensure: 'absent' })
+  note({ type, by: 'absent', props }, { after, tags })
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was taken away is Common's
+  const known = props as unknown as Pick<Props, Key>
+  return Object.freeze(new Handle<Pick<Props, Key>>(type.type, nameOf(type, props), known))
+}
+
+/**
+ * Lets go of something: it stays as it is, though Keelson made it or it was protected, and Keelson does not know it any
+ * more. `forget(file, { path: '/etc/motd' })` can itself be left out once it was converged.
+ */
+export function forget<Props extends object, Key extends keyof Props, Going extends keyof Props>(
+  what: Resource<Props, Key, Going>,
+  { tags, ...which }: NoInfer<Pick<Props, Key>> & Pick<Common, 'tags'>,
+): void {
+  note({ type: typeOf(what, 'forget'), by: 'forget', props: Object.freeze(which) }, { tags })
+}
+
+function typeOf(what: { of?: { type: string } } | undefined, by: 'absent' | 'forget'): AnyType {
+  const type = registered.get(what?.of?.type ?? '')
+  if (type !== undefined) return type
+  throw new RecipeError([
+    {
+      message: `${by} was given something that is no resource function`,
+      source: callerSource(collector?.root ?? process.cwd()),
+      next: `write ${by}(file, { path: … }): the function itself, then the props that tell which one is meant`,
+    },
+  ])
+}
+
+/** Leaves a call with the collector. A name can only be made of props that are right; evaluation reports those that are not. */
+function note(
+  { type, by, props }: Pick<Declaration, 'type' | 'by' | 'props'>,
+  { after, tags = [], protect = false }: { [Name in keyof Common]: Common[Name] | undefined },
+): void {
+  const source = callerSource(collector?.root ?? process.cwd())
+  if (collector === undefined) {
+    throw new RecipeError([
+      {
+        message: `${type.type.replaceAll('-', ' ')} is ${by === 'forget' ? 'forgotten' : 'declared'} outside a role`,
+        source,
+        next: 'call it inside one of the functions given to site(…)',
+      },
+    ])
+  }
+  const refs = [...refsIn(props), ...refsIn(after)]
+  const mistakes = [...commonMistakes({ after, tags, protect }), ...(by === 'absent' ? absenceMistakes(type) : [])]
+  const call = { type, props, refs, tags: [...tags], protect, source, mistakes }
+  collector.declarations.push(by === undefined ? call : { ...call, by })
+}
+
+/** What the compiler says as well, for recipes without types. */
+function absenceMistakes({ type, schema, holdsData }: AnyType): string[] {
+  if ('ensure' in schema.properties) return []
+  const because = typeof holdsData === 'string' ? `: ${holdsData}` : ''
+  return [`a ${type.replaceAll('-', ' ')} cannot be declared absent${because}`]
 }
 
 /** Runs `declare` and returns what it declared, in order. `root` is the folder that source files are relative to. */
@@ -126,7 +191,9 @@ function refsIn(value: unknown, above: readonly unknown[] = []): Ref[] {
 }
 
 /** The engine calls a type's slots only with that type's own props and states. */
-function anyType<Props, State>(type: ResourceType<Props, State>): AnyType {
+function anyType<Props, State, Key extends keyof Props, Going extends keyof Props>(
+  type: ResourceType<Props, State, Key, Going>,
+): AnyType {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place where a type's own props are forgotten
   return type as unknown as AnyType
 }

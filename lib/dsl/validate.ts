@@ -6,7 +6,6 @@ import { createRequire } from 'node:module'
 import type * as AjvPackage from 'ajv'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import type { Validate } from '../engine/evaluate.ts'
-import type { AnyType } from '../engine/resource.ts'
 import { groupBy } from '../engine/group.ts'
 import type { JsonSchema } from '../engine/schema.ts'
 import { readCached, writeCached } from './cache.ts'
@@ -67,7 +66,7 @@ function compile(schema: JsonSchema): string {
   return sourceOf(ajv, ajv.compile(schema))
 }
 
-export const validateProps: Validate = (type: AnyType, props) => schemaProblems(type.schema, props, COMMON_KEYS)
+export const validateProps: Validate = (schema, props) => schemaProblems(schema, props, COMMON_KEYS)
 
 /**
  * Inside an anyOf every branch complains; its own line says it better, unless one branch is plainly the one that was
@@ -150,7 +149,11 @@ function knownKeys({ parentSchema }: ErrorObject): string[] {
 }
 
 function hint(word: string, candidates: readonly string[]): string {
-  const best = didYouMean(word, candidates)
+  // What all resources take is not taken everywhere.
+  const best = didYouMean(
+    word,
+    candidates.filter((candidate) => candidate !== word),
+  )
   return best === undefined ? '' : `; did you mean ${JSON.stringify(best)}?`
 }
 

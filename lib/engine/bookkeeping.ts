@@ -25,6 +25,7 @@ export class Bookkeeping {
     this.#undo = undo
     this.#ledger = structuredClone(survey.planning.ledger ?? emptyLedger())
     this.#ledger.serial += 1
+    this.#ledger.host = survey.planning.catalog.host.name
     this.digest = survey.ledgerDigest
   }
 

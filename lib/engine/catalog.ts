@@ -24,6 +24,8 @@ export type CatalogResource = {
   tags: string[]
   /** Never removed or replaced until the declaration says otherwise. */
   protect: boolean
+  /** Declared not to be there. Some types have a state of their own for that, `desired` need not be null. */
+  absent?: true
   source: Source
   /** Further places that declared the same with the same props. */
   also: Source[]
@@ -40,8 +42,16 @@ export type CatalogHost = {
   memoryMiB: number
 }
 
-/** Resources stand in declaration order. */
-export type Catalog = { host: CatalogHost; resources: CatalogResource[] }
+/** Something that is to stay as it is, and to be Keelson's no longer. */
+export type Forgotten = Pick<CatalogResource, 'ref' | 'type' | 'name' | 'tags' | 'source' | 'also'>
+
+/** Both stand in declaration order. Without `forgotten`: nothing is. */
+export type Catalog = { host: CatalogHost; resources: CatalogResource[]; forgotten?: Forgotten[] }
+
+/** What recipes speak of: by declaring it, or by letting it go. */
+export function spokenOf({ resources, forgotten = [] }: Catalog): Set<Ref> {
+  return new Set([...resources, ...forgotten].map(({ ref }) => ref))
+}
 
 export function formatSource({ file, line }: Source): string {
   return line === 0 ? file : `${file}:${line}`

@@ -20,6 +20,7 @@ import { armText, isGuarded, prove } from './guard.ts'
 import { type Holder, Watched, watchText } from './holder.ts'
 import { emptyLedger } from './ledger.ts'
 import { isFollowUp, type Item, remainingDifference, summaryOf } from './plan.ts'
+import { barred } from './protection.ts'
 import { awaitLockText, finishFiles, stageFiles, type TaskProgram } from './program.ts'
 import { parseReadings, stateIn, type TypeReading } from './read.ts'
 import { logOf, noteOf, RunRecord, type Who } from './record.ts'
@@ -124,6 +125,7 @@ async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> 
     if (survey.items.every(({ plan }) => plan.kind === 'recheck')) {
       return session.report(survey.plan, (change) => ({ ...change, outcome: 'unchanged' }))
     }
+    refuseBarred(survey)
     refuseRemovals(survey, options.allowRemove)
     if (!(await options.confirm(survey.plan))) {
       return session.report(survey.plan, (change) => ({ ...change, outcome: 'skipped' }))
@@ -142,14 +144,31 @@ function refuseOtherLedger({ ledgerDigest }: Survey, known: string | undefined):
   })
 }
 
-/** More than max(5, 20 %) of what is owned, or anything because nothing is declared, goes only when the count is given. */
+/** @throws {Refused} When it would take away or replace what is protected. */
+function refuseBarred({ items, planning }: Survey): void {
+  const sentences = barred(planning, items)
+  if (sentences.length === 0) return
+  throw new Refused(`${sentences.join('; ')}; nothing was written`, {
+    next: 'declare the protected one with protect: false and converge that first; or say forget(…) of it, and it stays',
+  })
+}
+
+/**
+ * More than max(5, 20 %) of what is owned goes only when the count is given; so does anything where nothing is declared,
+ * or where the host has been converged under another name.
+ */
 function refuseRemovals({ items, planning }: Survey, allowRemove: number | undefined): void {
   const removals = items.filter(({ change, resource }) => change?.kind === 'remove' && resource === undefined)
   const owned = Object.keys(planning.ledger?.entries ?? {}).length
-  const budget = planning.catalog.resources.length === 0 ? 0 : Math.max(5, Math.floor(owned * 0.2))
+  const { host, resources } = planning.catalog
+  const former = planning.ledger?.host ?? host.name
+  const budget = resources.length === 0 || former !== host.name ? 0 : Math.max(5, Math.floor(owned * 0.2))
   if (removals.length <= budget || removals.length === allowRemove) return
+  const what = removals.length === 1 ? '1 resource' : `${removals.length} resources`
   throw new Refused(
-    `${removals.length} resources would be removed, more than ${budget} of the ${owned} that Keelson owns here`,
+    former === host.name
+      ? `${what} would be removed, more than ${budget} of the ${owned} that Keelson owns here`
+      : `${what} would be removed of the ${owned} that Keelson owns here, and this host was ${former} before: the inventory may have the wrong address`,
     {
       said: removals.map(({ plan }) => plan.label).join('\n'),
       next: `if all of them should go: --allow-remove ${removals.length}`,

@@ -3,13 +3,23 @@
  * library is loaded only by who needs it.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { type Catalog, type CatalogHost, type CatalogResource, formatSource, type Source } from './catalog.ts'
+import {
+  type Catalog,
+  type CatalogHost,
+  type CatalogResource,
+  type Forgotten,
+  formatSource,
+  type Source,
+} from './catalog.ts'
 import { groupBy } from './group.ts'
 import { type AnyType, type Json, labelOf, type Ref, refOf } from './resource.ts'
+import { type JsonSchema, narrowed } from './schema.ts'
 
-/** One call of a resource function: props as the recipe wrote them. */
+/** One call of a resource function, of `absent` or of `forget`: props as the recipe wrote them. */
 export type Declaration = {
   type: AnyType
+  /** Set where it takes no more than the natural key and how the resource goes. */
+  by?: 'absent' | 'forget'
   props: Record<string, unknown>
   /** Refs of handles found in the props and in `after`. */
   refs: Ref[]
@@ -43,10 +53,10 @@ export function formatDiagnostic({ message, source, also = [], next }: Diagnosti
 }
 
 /** Sentences about what is wrong with props in their JSON form; empty when nothing is. */
-export type Validate = (type: AnyType, props: Json) => string[]
+export type Validate = (schema: JsonSchema, props: Json) => string[]
 
 /** What one declaration came to, or what is wrong with it. */
-type Evaluated = { resource: CatalogResource; props: Json } | { mistakes: string[] }
+type Evaluated = { resource: CatalogResource; props: Json } | { forgotten: Forgotten } | { mistakes: string[] }
 
 /**
  * @param mistakes What went wrong while it was declared.
@@ -60,12 +70,21 @@ export function buildCatalog(
 ): Catalog {
   const diagnostics = [...mistakes]
   const known = new Map<Ref, { resource: CatalogResource; props: Json }>()
+  const forgotten = new Map<Ref, Forgotten>()
   for (const declaration of declarations) {
     const evaluated = evaluateOne(declaration, validate)
     if ('mistakes' in evaluated) {
       const label = labelFor(declaration)
       const { source } = declaration
-      diagnostics.push(...evaluated.mistakes.map((mistake) => ({ message: `${label}: ${mistake}`, source })))
+      const next = waysOf(declaration)
+      diagnostics.push(...evaluated.mistakes.map((mistake) => ({ message: `${label}: ${mistake}`, source, ...next })))
+      continue
+    }
+    if ('forgotten' in evaluated) {
+      const { ref } = evaluated.forgotten
+      const earlier = forgotten.get(ref)
+      if (earlier === undefined) forgotten.set(ref, evaluated.forgotten)
+      else earlier.also.push(declaration.source)
       continue
     }
     const { resource, props } = evaluated
@@ -75,25 +94,59 @@ export function buildCatalog(
     else diagnostics.push(declaredTwice(resource, earlier.resource))
   }
   const resources = [...known.values()].map(({ resource }) => resource)
-  diagnostics.push(...conflicts(resources))
+  diagnostics.push(...conflicts(resources), ...bothWays(resources, forgotten))
   if (diagnostics.length > 0) throw new RecipeError(diagnostics)
-  return { host, resources }
+  return { host, resources, ...(forgotten.size === 0 ? {} : { forgotten: [...forgotten.values()] }) }
+}
+
+/** What `absent` and `forget` take, where they were given something else. */
+function waysOf({ type, by }: Declaration): Pick<Diagnostic, 'next'> {
+  if (by === undefined) return {}
+  const keys = [...keysOf(type, by).filter((key) => key !== 'ensure'), ...(by === 'absent' ? ['after'] : []), 'tags']
+  return {
+    next: `${by}(…) takes ${keys.slice(0, -1).join(', ')} and ${keys.at(-1)!} of a ${type.type.replaceAll('-', ' ')}`,
+  }
+}
+
+/** Props that may stand in a declaration. */
+function keysOf({ schema, key = schema.required, going = [] }: AnyType, by: 'absent' | 'forget'): string[] {
+  return by === 'forget' ? [...key] : [...key, ...going, 'ensure']
+}
+
+/** Something that is to be there, or gone, cannot be forgotten as well. */
+function bothWays(resources: readonly CatalogResource[], forgotten: ReadonlyMap<Ref, Forgotten>): Diagnostic[] {
+  return resources.flatMap(({ ref, source, absent }) => {
+    const other = forgotten.get(ref)
+    if (other === undefined) return []
+    const message = `${labelOf(ref)} is ${absent === true ? 'declared absent' : 'declared'} and forgotten`
+    return [{ message, source, also: [other.source], next: 'keep one of the two' }]
+  })
 }
 
 function evaluateOne(declaration: Declaration, validate: Validate): Evaluated {
-  const { type, props, mistakes: ofCall } = declaration
+  const { type, by, props, mistakes: ofCall } = declaration
   const unfit = [...ofCall, ...notPlain(props, '', [])]
   if (unfit.length > 0) return { mistakes: unfit }
   const json = toJson(props)
-  const mistakes = [...unwritable(json, ''), ...validate(type, json)]
+  const schema = by === undefined ? type.schema : narrowed(type.schema, keysOf(type, by))
+  const mistakes = [...unwritable(json, ''), ...validate(schema, json), ...protectedAbsence(declaration)]
   if (mistakes.length > 0) return { mistakes }
   try {
+    if (by === 'forget') return { forgotten: forgottenFrom(declaration) }
     const more = type.check?.(props) ?? []
     return more.length > 0 ? { mistakes: more } : { resource: catalogResource(declaration), props: json }
   } catch (error) {
     // Such as a local file that is not there.
     return { mistakes: [error instanceof Error ? error.message : String(error)] }
   }
+}
+
+function protectedAbsence({ props, protect }: Declaration): string[] {
+  return isAbsent(props) && protect ? ['protect: what is absent cannot be protected'] : []
+}
+
+function isAbsent(props: Record<string, unknown>): boolean {
+  return props['ensure'] === 'absent'
 }
 
 /** `file /etc/motd`; only `file` where the props are too wrong to have a name. */
@@ -165,9 +218,15 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
     claims: state === null ? [] : [...new Set(type.claims?.(name, state))],
     tags: [...new Set(tags)].sort(),
     protect,
+    ...(isAbsent(props) ? { absent: true } : {}),
     source,
     also: [],
   }
+}
+
+function forgottenFrom({ type, props, tags, source }: Declaration): Forgotten {
+  const name = type.name(props)
+  return { ref: refOf(type.type, name), type: type.type, name, tags: [...new Set(tags)].sort(), source, also: [] }
 }
 
 function declaredTwice(resource: CatalogResource, earlier: CatalogResource): Diagnostic {

@@ -33,6 +33,8 @@ export type Ledger = {
   format: 1
   /** Number of runs so far. */
   serial: number
+  /** Name of the host that it was last converged as. */
+  host?: string
   /** Key of the digests, hex; it never leaves the host but to the client that plans. */
   key: string
   entries: { [ref: Ref]: LedgerEntry }

@@ -2,9 +2,10 @@
  * The plan: what differs between what is declared, what was read and what the ledger knows, in the order in which it
  * would be applied. Pure.
  */
-import { type Catalog, type CatalogResource, digestOf } from './catalog.ts'
+import { type Catalog, type CatalogResource, digestOf, type Forgotten, spokenOf } from './catalog.ts'
 import { byField } from './diff.ts'
 import { type Ledger, ledgerDigest } from './ledger.ts'
+import { barred, keptWarnings, protectedRefs } from './protection.ts'
 import {
   type AnyType,
   type Change,
@@ -48,6 +49,8 @@ export type Planning = {
   context: Context
   /** Refs looked at; all when absent. */
   scope?: ReadonlySet<Ref>
+  /** What is to be forgotten, as far as it is looked at. */
+  forgotten: readonly Forgotten[]
   /** Whether what is owned and no longer declared is taken away. */
   prune: boolean
   warnings: readonly string[]
@@ -67,7 +70,7 @@ export function planItems(planning: Planning): Item[] {
     if (item !== undefined) items.set(resource.ref, item)
   }
   const removals = planning.prune ? planUndeclared(planning) : []
-  return [...items.values(), ...removals]
+  return [...items.values(), ...planForgotten(planning), ...removals]
 }
 
 function inScope({ scope }: Planning, ref: Ref): boolean {
@@ -257,12 +260,32 @@ function runOf({ ledger }: Planning, ref: Ref): { run?: string } {
   return run === undefined ? {} : { run }
 }
 
+/** What the recipes let go of. What is not owned needs nothing. */
+function planForgotten({ forgotten, ledger, types }: Planning): Item[] {
+  return forgotten.flatMap(({ ref, type, name, source }): Item[] => {
+    const entry = ledger?.entries[ref]
+    if (entry === undefined) return []
+    const plan: PlanChange = {
+      ref,
+      label: labelOf(ref),
+      kind: 'forget',
+      cause: 'intent',
+      consequence: 'record',
+      certainty: 'exact',
+      because: 'as declared',
+      fields: [],
+      source,
+      run: entry.run,
+    }
+    return [{ plan, type: types.get(type)!, name, desired: null, after: new Set() }]
+  })
+}
+
 /** What the ledger owns and nobody declares: removed when Keelson made it, otherwise only forgotten. */
 function planUndeclared(planning: Planning): Item[] {
-  const declared = new Set(planning.catalog.resources.map(({ ref }) => ref))
-  const entries = Object.entries(planning.ledger?.entries ?? {}).filter(
-    ([ref, entry]) => !declared.has(ref) && !entry.protect,
-  )
+  const spoken = spokenOf(planning.catalog)
+  const kept = protectedRefs(planning)
+  const entries = Object.entries(planning.ledger?.entries ?? {}).filter(([ref]) => !spoken.has(ref) && !kept.has(ref))
   const gone = new Set(entries.map(([ref]) => ref))
   const items = entries.flatMap(([ref, entry]): Item[] => {
     const type = planning.types.get(entry.type)
@@ -326,31 +349,22 @@ function plannedChange(item: Item | undefined): PlannedChange[] {
 /** The plan people see. */
 export function summarize(planning: Planning, items: readonly Item[]): Plan {
   const changes = items.map(({ plan }) => plan)
-  const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref))
+  const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref)).length
+  const resources =
+    looked + items.filter(({ resource, plan }) => resource === undefined && plan.source !== undefined).length
   return {
     format: 1,
     host: planning.catalog.host,
-    resources: looked.length,
+    resources,
     changes,
     followUps: followUpsOf(changes),
-    summary: summaryOf(changes, looked.length),
+    summary: summaryOf(changes, resources),
     partial: planning.scope !== undefined && planning.undo === undefined,
     ...(planning.undo === undefined ? {} : { undo: planning.undo }),
     first: planning.ledger === undefined,
-    warnings: [...planning.warnings, ...protectedWarnings(planning)],
+    warnings: [...planning.warnings, ...keptWarnings(planning), ...barred(planning, items)],
     digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
   }
-}
-
-function protectedWarnings({ catalog, ledger, prune }: Planning): string[] {
-  if (!prune) return []
-  const declared = new Set(catalog.resources.map(({ ref }) => ref))
-  return Object.entries(ledger?.entries ?? {})
-    .filter(([ref, entry]) => entry.protect && !declared.has(ref))
-    .map(
-      ([ref]) =>
-        `${labelOf(ref)} is protected and no longer declared: it stays; declare it with protect: false first to let it go`,
-    )
 }
 
 export function followUpsOf(changes: readonly PlanChange[]): FollowUp[] {

@@ -38,6 +38,7 @@ function sectionText(members: readonly Request[], mark: string): string {
     members.map(({ type, wanted }) => ({
       text: type.read.command(wanted),
       mark: (exit) => `${mark} ${type.type} ${exit}`,
+      ...(type.read.otherwise === undefined ? {} : { otherwise: type.read.otherwise }),
     })),
   )
 }

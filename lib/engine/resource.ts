@@ -5,7 +5,7 @@
  * diff and apply; what is read and what is desired are both brought to one canonical form. `null` means "not there",
  * a field left out (undefined) means "not managed". States are plain JSON.
  */
-import type { PropsSchema } from './schema.ts'
+import type { PropsSchema, RequiredKeys } from './schema.ts'
 import type { Reveal } from './value.ts'
 
 /** `type:name`, such as `file:/etc/motd`. */
@@ -28,11 +28,12 @@ export type Wanted<State> = { name: string; desired: State | null }
 
 /**
  * Runs the read texts of several types in one process, such as one psql for all PostgreSQL types.
- * `join` gives one shell command; after each text's output it must print a line made by `mark(exit)`.
+ * `join` gives one shell command; after each text's output it must print a line made by `mark(exit)`. Where there is no
+ * answer, what the shell text `otherwise` prints stands before that line.
  */
 export type Interpreter = {
   name: string
-  join(texts: readonly { text: string; mark: (exit: number) => string }[]): string
+  join(texts: readonly { text: string; mark: (exit: number) => string; otherwise?: string }[]): string
 }
 
 type Reader<State> = {
@@ -44,6 +45,8 @@ type Reader<State> = {
    * resource just before that resource's step runs, unless there is `compare`.
    */
   command(wanted: readonly Wanted<State>[]): string
+  /** With `via`: shell text for when the interpreter has no answer, to read what can be read all the same. */
+  otherwise?: string
   /**
    * Compared just before a write in place of what `command` prints, when other steps may alter some of that: what the
    * write would take from another hand, and no more.
@@ -112,12 +115,21 @@ export type Step = {
 /** A change elsewhere in the same plan, as far as another type may know of it. */
 export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove' }
 
-export type ResourceType<Props, State> = {
+export type ResourceType<
+  Props,
+  State,
+  Key extends keyof Props = RequiredKeys<Props>,
+  Going extends keyof Props = never,
+> = {
   /** Kebab case: `ufw-rule`. People see it with spaces. */
   type: string
   schema: PropsSchema<Props>
+  /** Props that make the natural key. @default those that the schema requires */
+  key?: readonly Key[]
+  /** Props beside the key that say how it is taken away, for `absent`. */
+  going?: readonly Going[]
   /** Natural key. Two declarations with one name are one resource. */
-  name(props: Props): string
+  name(props: Pick<Props, Key>): string
   /** Mistakes a schema cannot say, one sentence each; secrets and conf`…` are still objects here. */
   check?(props: Props): string[]
   /** Canonical desired state; null for `ensure: 'absent'`. */

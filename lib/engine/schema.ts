@@ -7,7 +7,7 @@
 
 export type JsonSchema = { readonly [keyword: string]: unknown }
 
-type RequiredKeys<Props> = { [K in keyof Props]-?: object extends Pick<Props, K> ? never : K }[keyof Props]
+export type RequiredKeys<Props> = { [K in keyof Props]-?: object extends Pick<Props, K> ? never : K }[keyof Props]
 
 type SchemaOf<Value> = [Value] extends [boolean]
   ? { type: 'boolean' } | { enum: readonly boolean[] }
@@ -29,6 +29,18 @@ export type PropsSchema<Props> = {
   $defs?: { readonly [name: string]: JsonSchema }
   /** Rules between props, such as oneOf. */
   allOf?: readonly JsonSchema[]
+}
+
+/** What is left of a schema where only some of its props may be given. */
+export function narrowed(schema: PropsSchema<Record<string, unknown>>, keys: readonly string[]): JsonSchema {
+  const { required, properties, $defs } = schema
+  return {
+    type: 'object',
+    additionalProperties: false,
+    required: required.filter((key) => keys.includes(key)),
+    properties: Object.fromEntries(Object.entries(properties).filter(([key]) => keys.includes(key))),
+    ...($defs === undefined ? {} : { $defs }),
+  }
 }
 
 /** No control character but tab and newline. NUL is refused for every string before any schema is asked. */

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Connection } from '../transport/connection.ts'
-import type { Catalog, CatalogResource } from './catalog.ts'
+import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from './catalog.ts'
 import { Stale } from './errors.ts'
 import { checkHost, FACT_SECTIONS, parseFacts } from './facts.ts'
 import { type Holder, HOLDER_SECTION, parseHolder } from './holder.ts'
@@ -33,7 +33,7 @@ export type SurveyOptions = {
   catalog: Catalog
   types: ReadonlyMap<string, AnyType>
   secrets: ReadonlyMap<string, string>
-  only?: (resource: CatalogResource) => boolean
+  only?: (resource: CatalogResource | Forgotten) => boolean
   /** Set where a run is undone: the catalog is made for that, and holds what it is to be like again. */
   undo?: Undo
   /** Random word that closes the sections of this client's read programs. */
@@ -204,6 +204,7 @@ function planningBase({
     types,
     secrets,
     context,
+    forgotten: undo !== undefined ? [] : (catalog.forgotten ?? []).filter((one) => only === undefined || only(one)),
     prune: scope === undefined,
     ...(scope === undefined ? {} : { scope }),
     ...(undo === undefined ? {} : { undo: { run: undo.run, stays: undo.stays }, mayBeGone: undo.made }),
@@ -231,11 +232,11 @@ function declaredRequests({ catalog, types, undo }: SurveyOptions): Request[] {
 
 function undeclaredRequests({ catalog, types, only, undo }: SurveyOptions, ledger: Ledger | undefined): Request[] {
   if (only !== undefined || undo !== undefined) return []
-  const declared = new Set(catalog.resources.map(({ ref }) => ref))
+  const spoken = spokenOf(catalog)
   const wanted = new Map<AnyType, Wanted<Json>[]>()
   for (const [ref, entry] of Object.entries(ledger?.entries ?? {})) {
     const type = types.get(entry.type)
-    if (type === undefined || declared.has(ref)) continue
+    if (type === undefined || spoken.has(ref)) continue
     wanted.set(type, [...(wanted.get(type) ?? []), { name: entry.name, desired: entry.desired }])
   }
   return [...wanted].map(([type, entries]) => ({ type, wanted: entries }))

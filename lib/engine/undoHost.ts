@@ -33,7 +33,7 @@ export async function undoHost(options: UndoRun): Promise<HostReport> {
   const found = await findWayBack(options)
   if (found === undefined) return nothingToUndo(options)
   const { resources, undo, secrets } = found
-  return convergeHost({ ...converge, catalog: { ...options.catalog, resources }, secrets, undo })
+  return convergeHost({ ...converge, catalog: { host: options.catalog.host, resources }, secrets, undo })
 }
 
 type Found = {
@@ -66,7 +66,7 @@ async function findWayBack(options: UndoRun): Promise<Found | undefined> {
       ledgerDigest: '',
     }
     const survey = await surveyHost(connection, {
-      catalog: { ...catalog, resources: left.resources },
+      catalog: { host: catalog.host, resources: left.resources },
       types,
       secrets,
       mark,

@@ -3,7 +3,16 @@
  * Read with dpkg-query(1); changed with apt-get(8) and apt-mark(8).
  */
 import { byField } from '../engine/diff.ts'
-import { type Change, type ResourceType, type Step, Unknown, type Was, type WayBack } from '../engine/resource.ts'
+import {
+  type Change,
+  type Output,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Wanted,
+  type Was,
+  type WayBack,
+} from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import { lines, quote, sh } from '../engine/shell.ts'
 
@@ -29,9 +38,11 @@ export type AptPackageState = {
   hold?: boolean | undefined
   /** On the desired side. */
   recommends?: boolean | undefined
+  /** On the first that is to be there: what else dpkg is in the middle of, which keeps apt from installing anything. */
+  interrupted?: string
 }
 
-export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
+export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purge'> = {
   type: 'package',
   schema: {
     type: 'object',
@@ -46,6 +57,7 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
       purge: { type: 'boolean' },
     },
   },
+  going: ['purge'],
   name: ({ name }) => name,
   check: ({ ensure: presence, version, hold, recommends, purge }) => [
     ...(presence === 'absent' && (version ?? hold ?? recommends) !== undefined
@@ -59,21 +71,22 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
     return purge === true ? { status: 'purged' } : null
   },
   read: {
-    // dpkg-query exits 1 when it does not know some name, and prints the others: an answer, not a failure.
-    command: (wanted) =>
-      sh`dpkg-query -W -f='\${Package}\t\${Architecture}\t\${Version}\t\${db:Status-Want}\t\${db:Status-Status}\n' -- ${wanted.map(({ name }) => name)} 2>/dev/null || [ $? -eq 1 ]`,
-    parse({ stdout, stderr, exit }, wanted) {
-      if (exit !== 0) throw new Error(`dpkg-query exited with ${exit}: ${stderr}`)
-      const found = new Map(lines(stdout).flatMap(parseEntry))
-      return new Map(wanted.map(({ name, desired }) => [name, stateOf(found.get(name), desired)]))
-    },
+    // One list tells of all: what is asked for, and what dpkg is in the middle of.
+    command: (wanted) => `all=$(${LIST}) && {
+printf '%s\\n' "$all" | ${sh`awk -F '\t' -v names=${` ${wanted.map(({ name }) => name).join(' ')} `} `}'${WANTED} || !(${WHOLE})'
+${JOURNAL}
+}`,
+    parse: parseList,
   },
-  diff: ({ recommends: _, ...desired }, observed) => byField(desired, observed),
+  diff: ({ recommends: _, ...desired }, observed) =>
+    byField({ ...desired, ...(observed.interrupted === undefined ? {} : { interrupted: 'nothing' }) }, observed),
   consequence({ kind, after, fields }) {
     if (after?.status === 'purged') return 'destructive'
     if (kind === 'remove') return 'disruptive'
     // Maintainer scripts restart what a new version brings.
-    return kind === 'change' && fields.some(({ field }) => field === 'version') ? 'restart' : 'safe'
+    return kind === 'change' && fields.some(({ field }) => field === 'version' || field === 'interrupted')
+      ? 'restart'
+      : 'safe'
   },
   steps: (change) => transaction([change]),
   remove: (change) => transaction([change]),
@@ -87,18 +100,49 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState> = {
 /** States in which dpkg has a package's files or is in the middle of something with it. */
 const THERE = ['installed', 'half-installed', 'unpacked', 'half-configured', 'triggers-awaited', 'triggers-pending']
 
-function parseEntry(line: string): [name: string, state: AptPackageState][] {
-  const [name, architecture, version, want, status] = line.split('\t')
-  if (name === undefined || status === undefined) throw new Error(`dpkg-query: not understood: ${JSON.stringify(line)}`)
-  if (status === 'not-installed') return []
-  const state = { status, version, hold: want === 'hold' }
-  return [
-    [name, state],
-    [`${name}:${architecture}`, state],
-  ]
+/** All packages that dpkg knows, and tests of awk(1) on a line: whether it is asked for, and whether dpkg is done with it. */
+const LIST =
+  "dpkg-query -W -f='${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Want}\\t${db:Status-Status}\\t${db:Status-Eflag}\\n'"
+const WANTED = 'index(names, " " $1 " ") || index(names, " " $1 ":" $2 " ")'
+const WHOLE = '$5 ~ /^(installed|config-files|not-installed)$/ && $6 == "ok"'
+/** What dpkg noted and did not come to write into its list. */
+const JOURNAL = '[ -z "$(ls /var/lib/dpkg/updates)" ] || echo journal'
+
+function parseList(
+  { stdout, stderr, exit }: Output,
+  wanted: readonly Wanted<AptPackageState>[],
+): Map<string, AptPackageState | null> {
+  if (exit !== 0) throw new Error(`dpkg-query exited with ${exit}: ${stderr}`)
+  const isJournal = (line: string): boolean => line === 'journal'
+  const entries = lines(stdout)
+    .filter((line) => !isJournal(line))
+    .map(parseEntry)
+  const found = new Map(entries.flatMap(({ names, state }) => names.map((name) => [name, state] as const)))
+  const states = new Map(wanted.map(({ name, desired }) => [name, stateOf(found.get(name), desired)]))
+  const present = wanted.filter(({ desired }) => desired?.status === 'installed').map(({ name }) => name)
+  const interrupted = [
+    ...entries
+      .filter(({ names, isWhole }) => !isWhole && !names.some((name) => present.includes(name)))
+      .map(({ names: [name = ''], state: { status } }) => `${name} ${status}`),
+    ...(lines(stdout).some(isJournal) ? ['its journal'] : []),
+  ].join(', ')
+  const first = present.find((name) => states.get(name) !== null)
+  if (interrupted !== '' && first !== undefined) states.set(first, { ...states.get(first)!, interrupted })
+  return states
+}
+
+type Entry = { names: string[]; state: AptPackageState; isWhole: boolean }
+
+function parseEntry(line: string): Entry {
+  const [name, architecture, version, want, status, flag] = line.split('\t')
+  if (name === undefined || status === undefined || flag === undefined)
+    throw new Error(`dpkg-query: not understood: ${JSON.stringify(line)}`)
+  const isWhole = flag === 'ok' && ['installed', 'config-files', 'not-installed'].includes(status)
+  return { names: [name, `${name}:${architecture}`], state: { status, version, hold: want === 'hold' }, isWhole }
 }
 
 function stateOf(found: AptPackageState | undefined, desired: AptPackageState | null): AptPackageState | null {
+  if (found?.status === 'not-installed') return stateOf(undefined, desired)
   if (desired?.status === 'purged') return found ?? { status: 'purged' }
   return found !== undefined && THERE.includes(found.status) ? found : null
 }
@@ -126,6 +170,8 @@ type Wishes = {
   unhold: string[]
   /** Whose hold, if there is one, outlives the transaction. */
   leave: string[]
+  /** Whether what dpkg is in the middle of is a reason for it. */
+  mends: boolean
 }
 
 /** Packages that are there already are not named to apt, or it would upgrade them. */
@@ -144,6 +190,7 @@ function wishesOf(changes: readonly Change<AptPackageState>[]): Wishes {
     hold: holding(true),
     unhold: holding(false),
     leave: toInstall.filter(({ after }) => after?.hold === undefined).map(({ name }) => name),
+    mends: changes.some((change) => differs(change, ['interrupted'])),
   }
 }
 
@@ -192,6 +239,19 @@ heal() {
   [ "$updated" = yes ] || update
   apt-get -q check >/dev/null 2>&1 || { plan install && perform install; }
 }
+# What dpkg is in the middle of: NAME STATUS of packages, or the journal without which apt refuses to work.
+interrupted() {
+  ${LIST} | awk -F '\\t' '!(${WHOLE}) { print $1, $5 }'
+  ${JOURNAL}
+}
+# An earlier run, or somebody's, was cut off. Apt by itself takes away what is half installed, or leaves it so.
+mend() {
+  [ -n "$(interrupted)" ] || return 0
+  patiently dpkg --configure -a || :
+  half=$(interrupted | sed -n 's/ half-installed$//p')
+  [ -z "$half" ] || { plan --reinstall install $half || { heal && plan --reinstall install $half; } && perform --reinstall install $half; }
+  [ -z "$(interrupted)" ] || { plan install && perform install; }
+}
 transact() {
   plan "$@" || { heal && plan "$@"; } || fail "$planned"
   perform "$@"
@@ -210,7 +270,7 @@ function transaction(changes: readonly Change<AptPackageState>[]): Step[] {
   return [{ title: titleOf(wishes), timeoutMs: 3_600_000, run: `${APT}${transactionText(wishes)}` }]
 }
 
-function transactionText({ install, generous, gone, purge, hold, unhold, leave }: Wishes): string {
+function transactionText({ install, generous, gone, purge, hold, unhold, leave, mends }: Wishes): string {
   const words = [...install, ...gone.map((name) => `${name}-`)]
   const names = [...install, ...generous].map((word) => word.replace(/=.*/, ''))
   // Apt shows a name with its own architecture without it, so only plain names can be compared.
@@ -218,9 +278,8 @@ function transactionText({ install, generous, gone, purge, hold, unhold, leave }
   return [
     sh`gone=${gone.join('\n')} asked=${[...names, ...gone].join('\n')}`,
     ...(leave.length === 0 ? [] : [sh`held=$(apt-mark showhold ${leave})`]),
-    "# An earlier run, or somebody's, was cut off in the middle. What cannot be configured, apt speaks of.",
-    '# With a journal left apt refuses to work, though each package may be whole (seen on Debian 12).',
-    '[ -z "$(dpkg --audit; ls /var/lib/dpkg/updates)" ] || patiently dpkg --configure -a || :',
+    '# What cannot be mended, apt speaks of.',
+    '( mend ) || :',
     ...(names.length === 0 ? [] : [FRESH]),
     ...(plain.length === 0 ? [] : [sh`know ${plain}`]),
     ...(generous.length === 0 ? [] : [sh`transact --install-recommends install ${generous}`]),
@@ -230,14 +289,16 @@ function transactionText({ install, generous, gone, purge, hold, unhold, leave }
     ...(leave.length === 0 ? [] : ['[ -z "$held" ] || patiently apt-mark hold $held || fail "apt-mark: $said"']),
     ...(unhold.length === 0 ? [] : [`${sh`patiently apt-mark unhold ${unhold}`} || fail "apt-mark: $said"`]),
     ...(hold.length === 0 ? [] : [`${sh`patiently apt-mark hold ${hold}`} || fail "apt-mark: $said"`]),
+    ...(mends ? ['left=$(interrupted); [ -z "$left" ] || fail dpkg could not be brought to the end of: $left'] : []),
   ].join('\n')
 }
 
 /** Package lists older than a day name files that the mirrors no longer have. */
 const FRESH = `[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name ${quote('*_Packages*')} -mmin -1440 -print -quit 2>/dev/null)" ] || update`
 
-function titleOf({ install, generous, gone, purge, hold, unhold }: Wishes): string {
+function titleOf({ install, generous, gone, purge, hold, unhold, mends }: Wishes): string {
   const removed = gone.filter((name) => !purge.includes(name))
   const parts = Object.entries({ install: [...install, ...generous], remove: removed, purge, hold, unhold })
-  return parts.flatMap(([verb, names]) => (names.length === 0 ? [] : [`${verb} ${names.join(' ')}`])).join(', ')
+  const words = parts.flatMap(([verb, names]) => (names.length === 0 ? [] : [`${verb} ${names.join(' ')}`]))
+  return [...(mends ? ['finish what dpkg was interrupted in'] : []), ...words].join(', ')
 }

@@ -46,7 +46,7 @@ const key = {
   pattern: `^${KEY_TYPES} [A-Za-z0-9+/]+={0,2}( [^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+)?$`,
 } as const
 
-export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState> = {
+export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, 'user'> = {
   type: 'authorized-keys',
   schema: {
     type: 'object',
@@ -82,11 +82,12 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState> =
       ensure,
     },
   },
+  key: ['user'],
   name: (props) => props.user,
-  check: ({ keys, ensure: presence, exclusive }) =>
-    presence === 'absent' && exclusive === false
-      ? ['to take single keys away, leave them out of an exclusive list']
-      : keyMistakes(keys.map(lineOf)),
+  check({ keys, ensure: presence, exclusive }) {
+    if (presence !== 'absent') return keyMistakes(keys.map(lineOf))
+    return exclusive === false ? ['to take single keys away, leave them out of an exclusive list'] : []
+  },
   desired: ({ keys, exclusive = true, ensure: presence }) =>
     presence === 'absent'
       ? null

@@ -53,7 +53,7 @@ const CHECK_S = 60
 
 const shellText = { type: 'string', minLength: 1 } as const
 
-export const command: ResourceType<Command, CommandState> = {
+export const command: ResourceType<Command, CommandState, 'name'> = {
   type: 'command',
   schema: {
     type: 'object',
@@ -76,6 +76,7 @@ export const command: ResourceType<Command, CommandState> = {
       timeoutMs: { type: 'integer', minimum: 1000, maximum: 86_400_000 },
     },
   },
+  key: ['name'],
   name: ({ name }) => name,
   check: ({ check, opaque, undo }) => [
     ...((check === undefined) === (opaque === undefined)

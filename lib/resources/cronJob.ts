@@ -24,7 +24,7 @@ export type CronJob = {
   ensure?: 'present' | 'absent'
 }
 
-export const cronJob: ResourceType<CronJob, WholeFileState> = {
+export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
   type: 'cron-job',
   schema: {
     type: 'object',
@@ -49,18 +49,9 @@ export const cronJob: ResourceType<CronJob, WholeFileState> = {
       ensure,
     },
   },
+  key: ['name'],
   name: (props) => props.name,
-  check: ({ schedule, command, environment = {} }) => [
-    ...scheduleMistake(schedule),
-    ...(command.trim() === command ? [] : ['command begins or ends with a blank']),
-    ...(escape(command).length > 990 ? ['command is longer than cron reads; put it in a script'] : []),
-    ...Object.entries(environment)
-      .filter(([, value]) => value.includes('"') && value.includes("'"))
-      .map(([name]) => `environment ${name} holds both kinds of quotes, which cron cannot read`),
-    ...Object.entries(environment)
-      .filter(([, value]) => value.trim() !== value)
-      .map(([name]) => `environment ${name} begins or ends with a blank, which cron takes away`),
-  ],
+  check: (props) => (props.ensure === 'absent' ? [] : checkJob(props)),
   desired: (props) => (props.ensure === 'absent' ? null : { content: render(props), mode: '0644', owner: 'root:root' }),
   needs: (_name, { content }) => ['package:cron', `user:${userIn(content)}`],
   claims: (name) => [`path:${pathOf(name)}`],
@@ -77,6 +68,20 @@ ${sh`replace_file ${pathOf(name)} root root 0644 ${payload('job')}`}`,
   ],
   remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`remove_file ${pathOf(name)}` }],
   restore: restoreWholeFile,
+}
+
+function checkJob({ schedule, command, environment = {} }: CronJob): string[] {
+  return [
+    ...scheduleMistake(schedule),
+    ...(command.trim() === command ? [] : ['command begins or ends with a blank']),
+    ...(escape(command).length > 990 ? ['command is longer than cron reads; put it in a script'] : []),
+    ...Object.entries(environment)
+      .filter(([, value]) => value.includes('"') && value.includes("'"))
+      .map(([name]) => `environment ${name} holds both kinds of quotes, which cron cannot read`),
+    ...Object.entries(environment)
+      .filter(([, value]) => value.trim() !== value)
+      .map(([name]) => `environment ${name} begins or ends with a blank, which cron takes away`),
+  ]
 }
 
 /** cron ignores names with a dot (cron(8), "as for run-parts"). */

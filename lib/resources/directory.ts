@@ -44,7 +44,7 @@ export type DirectoryState = {
   others?: string[] | undefined
 }
 
-export const directory: ResourceType<Directory, DirectoryState> = {
+export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursive'> = {
   type: 'directory',
   schema: {
     type: 'object',
@@ -60,6 +60,7 @@ export const directory: ResourceType<Directory, DirectoryState> = {
       recursive: { type: 'boolean' },
     },
   },
+  going: ['recursive'],
   name: ({ path }) => path,
   check: ({ path, ensure: presence, recursive, only }) => [
     ...(presence !== 'absent' && recursive === true ? ["recursive goes with ensure: 'absent'"] : []),

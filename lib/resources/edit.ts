@@ -32,7 +32,8 @@ export type Edit = {
   /** Text between two marker lines that hold the name. */
   block?: {
     name: string
-    content: TextValue
+    /** Not needed for `ensure: 'absent'`. */
+    content?: TextValue
     /** What makes a line of that file a comment. @default '#' */
     comment?: '#' | ';' | '//' | '--'
   }
@@ -70,7 +71,7 @@ const fileLine = {
   pattern: '^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
 } as const
 
-export const edit: ResourceType<Edit, EditState> = {
+export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 'block', 'validate'> = {
   type: 'edit',
   schema: {
     type: 'object',
@@ -83,7 +84,7 @@ export const edit: ResourceType<Edit, EditState> = {
       block: {
         type: 'object',
         additionalProperties: false,
-        required: ['name', 'content'],
+        required: ['name'],
         properties: {
           name: { type: 'string', pattern: '^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,80}[A-Za-z0-9._-])?$' },
           content: textValue,
@@ -102,9 +103,11 @@ export const edit: ResourceType<Edit, EditState> = {
       ensure,
     },
   },
+  key: ['path', 'line', 'replaces', 'block'],
+  going: ['validate'],
   name: ({ path, line, replaces, block }) =>
     `${path} ${block === undefined ? (replaces?.trimEnd() ?? line ?? '') : `block ${block.name}`}`,
-  check: ({ line, block, replaces }) => [
+  check: ({ line, block, replaces, ensure: presence }) => [
     ...((line === undefined) === (block === undefined) ? ['give line or block'] : []),
     ...(block !== undefined && replaces !== undefined ? ['replaces goes with line'] : []),
     ...(replaces !== undefined && line !== undefined && !line.startsWith(replaces)
@@ -113,12 +116,14 @@ export const edit: ResourceType<Edit, EditState> = {
     ...(typeof block?.content === 'string' && / keelson /.test(block.content)
       ? ["block: content looks like it holds Keelson's own markers"]
       : []),
-    ...(block?.content === '' ? ['block: content must not be empty'] : []),
+    ...(presence !== 'absent' && block !== undefined && (block.content ?? '') === ''
+      ? [`block: content ${block.content === '' ? 'must not be empty' : 'is missing'}`]
+      : []),
   ],
   desired({ path, line = '', replaces, block, position = 'bottom', create = false, validate, ensure: presence }) {
     const present = presence !== 'absent'
     const match: Wish['match'] = block === undefined ? { line, replaces } : markersOf(block)
-    const text = block === undefined ? line : plainText(block.content)
+    const text = block === undefined ? line : plainText(block.content ?? '')
     return { wish: { path, match, text, position, create, validate, present }, found: present ? [text] : [] }
   },
   needs: (_name, { wish }) => [`file:${wish.path}`, ...pathNeeds(wish.path)],

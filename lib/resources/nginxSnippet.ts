@@ -50,7 +50,7 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
     if (presence === 'absent') return null
     return desiredNginxFile(typeof content === 'string' ? content : content.toJSON())
   },
-  needs: () => ['package:nginx'],
+  needs: () => ['package:nginx', 'file:/etc/nginx/nginx.conf'],
   claims: (name) => [`path:${fullPath(name)}`],
   read: {
     command: (wanted) => readSmallFiles(wanted.map(({ name }) => fullPath(name))),

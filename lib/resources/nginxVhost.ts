@@ -63,6 +63,8 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
   },
   needs: (_name, { reads = [] }) => [
     'package:nginx',
+    // A tree is judged as a whole.
+    'file:/etc/nginx/nginx.conf',
     'nginx-snippet:*',
     ...reads.flatMap((path) => [`file:${path}`, `under:${path.slice(0, path.lastIndexOf('/'))}`]),
   ],

@@ -70,12 +70,13 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
       title: `write ${pathOf(name)}`,
       run: `${REQUIRE_SUDO}
 old="$P"/old
+sudo_mistakes > "$P"/known
 ${sh`if [ -f ${pathOf(name)} ]; then cp -p -- ${pathOf(name)} "$old"; fi`}
 ${sh`replace_file ${pathOf(name)} root root 0440 ${payload('new')} visudo -cqf`}
-${CHECK_ALL} || {
+if ! visudo -cq > /dev/null 2>&1 && said=$(sudo_mistakes | grep -vxF -f "$P"/known); then
   ${sh`if [ -f "$old" ]; then replace_file ${pathOf(name)} root root 0440 "$old"; else rm -f -- ${pathOf(name)}; fi`}
   ${sh`fail "with ${name} sudo's configuration as a whole is wrong: $said; the file was put back as it was"`}
-}`,
+fi`,
       payload: { new: after.content },
     },
   ],
@@ -83,8 +84,9 @@ ${CHECK_ALL} || {
   restore: restoreWholeFile,
 }
 
-const REQUIRE_SUDO = `command -v visudo >/dev/null || fail 'sudo is not installed; declare the package sudo first'`
-const CHECK_ALL = 'said=$(visudo -cq 2>&1)'
+/** What was wrong before, in other files or in this one, is no reason not to put this one right. */
+const REQUIRE_SUDO = `command -v visudo >/dev/null || fail 'sudo is not installed; declare the package sudo first'
+sudo_mistakes() { visudo -c 2>&1 | grep -vE '(: parsed OK$|^Warning: )' || :; }`
 
 function pathOf(name: string): string {
   return `/etc/sudoers.d/${name}`

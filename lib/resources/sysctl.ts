@@ -26,7 +26,7 @@ export type SysctlState = {
   atBoot: string
 }
 
-export const sysctl: ResourceType<Sysctl, SysctlState> = {
+export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
   type: 'sysctl',
   schema: {
     type: 'object',
@@ -43,6 +43,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState> = {
       ensure,
     },
   },
+  key: ['key'],
   name: ({ key }) => (key.includes('/') ? slashesToDots(key) : key),
   desired: ({ value, now = true, ensure: presence }) =>
     presence === 'absent'

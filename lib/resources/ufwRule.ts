@@ -82,7 +82,20 @@ const ports = {
 const networkInterface = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$' } as const
 const network = { type: 'string', pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$' } as const
 
-export const ufwRule: ResourceType<UfwRule, UfwRuleState> = {
+const KEY = [
+  'direction',
+  'route',
+  'interface',
+  'outInterface',
+  'from',
+  'fromPort',
+  'to',
+  'port',
+  'protocol',
+] as const satisfies readonly (keyof UfwRule)[]
+type Matching = Pick<UfwRule, (typeof KEY)[number]>
+
+export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
   type: 'ufw-rule',
   schema: {
     type: 'object',
@@ -104,17 +117,18 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState> = {
       ensure,
     },
   },
+  key: KEY,
   name: (props) => nameOf(matchFrom(props)),
   check: checkProps,
   desired: ({ action, log = 'no', comment = '', ensure: presence, ...props }) =>
     presence === 'absent'
       ? null
       : {
-          ...matchFrom({ action, ...props }),
+          ...matchFrom(props),
           action,
           log,
           comment,
-          families: familiesText(familiesOf(matchFrom({ action, ...props }))),
+          families: familiesText(familiesOf(matchFrom(props))),
           order: IN_ORDER,
           loaded: true,
         },
@@ -138,7 +152,7 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState> = {
 
 const IN_ORDER = 'as declared'
 
-function matchFrom(props: UfwRule): Match {
+function matchFrom(props: Matching): Match {
   return {
     direction: props.direction ?? 'in',
     route: props.route ?? false,

@@ -4,7 +4,8 @@ import * as assert from 'uvu/assert'
 import { inventory } from '../../lib/dsl/inventory.ts'
 import { secret } from '../../lib/dsl/secret.ts'
 import { defineSite } from '../../lib/dsl/site.ts'
-import { resource, type Handle } from '../../lib/dsl/declare.ts'
+import { absent, forget, resource, type Handle } from '../../lib/dsl/declare.ts'
+import { directory } from '../../lib/door.ts'
 import { conf } from '../../lib/dsl/conf.ts'
 import type { ResourceType } from '../../lib/engine/resource.ts'
 import { host, thing, type Thing } from './thing.ts'
@@ -47,6 +48,24 @@ export function recipes(): void {
   thing({ path: '/x', parts: [door({ colour: 'red' })] })
   // @ts-expect-error a need by name
   thing({ path: '/x', after: 'door:red' })
+  absent(thing, { path: '/x', after: thing({ path: '/y' }), tags: ['old'] })
+  forget(thing, { path: '/x', tags: ['old'] })
+  forget(door, { colour: 'red' })
+  // @ts-expect-error what it was like is not what tells which one is meant
+  absent(thing, { path: '/x', mode: '0640' })
+  // @ts-expect-error without the key
+  absent(thing, {})
+  // @ts-expect-error a type that cannot be absent
+  absent(door, { colour: 'red' })
+  // @ts-expect-error how it goes is of no interest where it stays
+  forget(directory, { path: '/x', recursive: true })
+  absent(directory, { path: '/x', recursive: true })
+  // @ts-expect-error a type by its name
+  absent('file', { path: '/x' })
+  // @ts-expect-error what is absent cannot be protected
+  absent(thing, { path: '/x', protect: true })
+  // @ts-expect-error what is forgotten is nothing to come after
+  thing({ path: '/x', after: forget(thing, { path: '/y' }) })
   // @ts-expect-error nothing instead of a value
   void conf`${undefined}`
   // @ts-expect-error an object without a text

@@ -53,6 +53,7 @@ export function planningOf(
     ledger: undefined,
     secrets: new Map(),
     context: { reveal: revealFrom(new Map()) },
+    forgotten: [],
     prune: true,
     warnings: [],
     ...more,

@@ -1,7 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { emptyLedger, type Ledger, ledgerDigest } from '../../lib/engine/ledger.ts'
-import { planItems, remainingDifference, summarize } from '../../lib/engine/plan.ts'
+import type { CatalogResource } from '../../lib/engine/catalog.ts'
+import { type Planning, planItems, remainingDifference, summarize } from '../../lib/engine/plan.ts'
+import { barred } from '../../lib/engine/protection.ts'
 import { type Json, Unknown } from '../../lib/engine/resource.ts'
 import { isSecretToken } from '../../lib/engine/value.ts'
 import { planningOf, resource, toyType } from './fixture.ts'
@@ -38,6 +40,12 @@ function ledgerWith(entries: {
     }
   }
   return ledger
+}
+
+/** A planning in which files of these names are let go of. */
+function letGo(names: string[], planning: Planning): Planning {
+  const forgotten = names.map((name) => ({ ...resource(`file:${name}`, null), also: [] }))
+  return { ...planning, forgotten, catalog: { ...planning.catalog, forgotten } }
 }
 
 function kinds(planning: Parameters<typeof planItems>[0]): [string, string, string][] {
@@ -146,6 +154,77 @@ test('what holds data is only forgotten, unless absent is declared', () => {
   assert.equal(kinds(planningOf([resource('database:crm', null)], [database], readings)), [
     ['database:crm', 'remove', 'intent'],
   ])
+})
+
+test('what is let go of is forgotten, however it came to be owned; what is not owned needs nothing', () => {
+  const ledger = ledgerWith({
+    'file:/made': { desired: { x: 1 } },
+    'file:/kept': { desired: { x: 1 }, protect: true },
+  })
+  const readings = { file: new Map([['/made', { x: 1 }]]) }
+  const names = ['/made', '/kept', '/unknown']
+  const planning = letGo(names, planningOf([resource('file:/a', null)], [file], readings, { ledger }))
+  assert.equal(kinds(planning), [
+    ['file:/made', 'forget', 'intent'],
+    ['file:/kept', 'forget', 'intent'],
+  ])
+  const { summary, warnings, resources } = summarize(planning, planItems(planning))
+  assert.equal([summary.forget, summary.unchanged, resources, warnings], [2, 1, 3, []])
+})
+
+test('of what is let go of, only what is looked at is forgotten', () => {
+  const ledger = ledgerWith({ 'file:/a': { desired: {} }, 'file:/b': { desired: {} } })
+  const all = letGo(['/a', '/b'], planningOf([], [file], {}, { ledger }))
+  const planning = { ...all, forgotten: all.forgotten.slice(1), prune: false, scope: new Set<string>() }
+  assert.equal(kinds(planning), [['file:/b', 'forget', 'intent']])
+})
+
+/** Barred sentences of a plan, by what the ledger has and what is there. */
+function barredOf(ledger: Ledger, resources: CatalogResource[], more: Partial<Planning> = {}): string[] {
+  const there = new Map(Object.values(ledger.entries).map(({ name }) => [name, { x: 1 }]))
+  const claiming = toyType('file', { claims: (name) => [`path:${name}`] })
+  const planning = planningOf(resources, [claiming, toyType('link')], { file: there }, { ledger, ...more })
+  return barred(planning, planItems(planning))
+}
+
+test('protection outlives the declaration: absent is barred, and another thing in its place', () => {
+  const kept = { 'file:/kept': { desired: { x: 1 }, protect: true } }
+  const gone = { ...resource('file:/kept', null), absent: true as const }
+  assert.equal(barredOf(ledgerWith(kept), [gone]), ['file /kept is protected, and would be removed'])
+  // Types that have a state of their own for being gone.
+  assert.equal(barredOf(ledgerWith(kept), [{ ...gone, desired: { x: 0 } }]), [
+    'file /kept is protected, and would be removed',
+  ])
+  const link = { ...resource('link:/kept', { to: 1 }), claims: ['path:/kept'] }
+  assert.equal(barredOf(ledgerWith(kept), [link]), ['file /kept is protected, and link /kept would take its place'])
+  assert.equal(barredOf(ledgerWith({ 'file:/kept': { desired: { x: 1 } } }), [gone]), [])
+  assert.equal(barredOf(ledgerWith(kept), [resource('file:/kept', { x: 2 })]), [])
+})
+
+test('what is let go of is not protected any more', () => {
+  const ledger = ledgerWith({ 'file:/kept': { desired: { x: 1 }, protect: true } })
+  const link = { ...resource('link:/kept', { to: 1 }), claims: ['path:/kept'] }
+  const { catalog, forgotten } = letGo(['/kept'], planningOf([link], [file], {}))
+  assert.equal(barredOf(ledger, [link], { catalog, forgotten }), [])
+})
+
+test('what something protected needs, near and far, stays when it is left out and cannot be absent', () => {
+  const ledger = ledgerWith({
+    'file:/kept': { desired: { x: 1 }, protect: true },
+    'file:/near': { desired: { x: 1 } },
+    'file:/far': { desired: { x: 1 } },
+    'file:/other': { desired: { x: 1 } },
+  })
+  ledger.entries['file:/kept']!.needs = ['file:/near']
+  ledger.entries['file:/near']!.needs = ['file:/far']
+  const there = new Map(['/kept', '/near', '/far', '/other'].map((name) => [name, { x: 1 }]))
+  const planning = planningOf([], [file], { file: there }, { ledger })
+  assert.equal(kinds(planning), [['file:/other', 'remove', 'intent']])
+  assert.match(summarize(planning, []).warnings.join('\n'), 'file /far is no longer declared, and stays: file /kept')
+  const gone = { ...resource('file:/far', null), absent: true as const }
+  assert.equal(barredOf(ledger, [gone]), ['file /kept is protected and needs file /far, which would be removed'])
+  // By its declaration of today it needs nothing.
+  assert.equal(barredOf(ledger, [resource('file:/kept', { x: 1 }), gone]), [])
 })
 
 test('what is removed goes before what it needed', () => {

@@ -7,13 +7,12 @@ import { context, dash } from './dash.ts'
 
 const test = suite('package')
 
-// Recorded on Debian 12, cron removed and not purged, dash held:
-// dpkg-query -W -f=… -- cron dash libc6 nosuch tzdata; exit 1
+// Recorded on Debian 12, cron removed and not purged, dash held, tzdata interrupted.
 const LISTING = [
-  'cron\tamd64\t3.0pl1-162\tdeinstall\tconfig-files',
-  'dash\tamd64\t0.5.12-2\thold\tinstalled',
-  'libc6\tamd64\t2.36-9+deb12u14\tinstall\tinstalled',
-  'tzdata\tall\t2024b-0+deb12u1\tinstall\thalf-configured',
+  'cron\tamd64\t3.0pl1-162\tdeinstall\tconfig-files\tok',
+  'dash\tamd64\t0.5.12-2\thold\tinstalled\tok',
+  'libc6\tamd64\t2.36-9+deb12u14\tinstall\tinstalled\tok',
+  'tzdata\tall\t2024b-0+deb12u1\tinstall\thalf-configured\tok',
   '',
 ].join('\n')
 
@@ -59,6 +58,30 @@ test('version, hold and a half-done state are read, also by name and architectur
     { status: 'installed', version: '2.36-9+deb12u14', hold: false },
     { status: 'half-configured', version: '2024b-0+deb12u1', hold: false },
   ])
+})
+
+// Recorded on Debian 13: telnet needs to be reinstalled, sl was only unpacked, and dpkg left its journal.
+const BROKEN = [
+  'dash\tamd64\t0.5.12-12\tinstall\tinstalled\tok',
+  'sl\tamd64\t5.02-1+b1\tinstall\tunpacked\tok',
+  'telnet\tall\t0.17+2.6-3+deb13u3\tinstall\thalf-installed\treinstreq',
+  'journal',
+  '',
+].join('\n')
+
+test('what dpkg is in the middle of is a difference of the first package that is to be there', () => {
+  const [first, sl, ghost] = reading(BROKEN, { name: 'dash' }, { name: 'sl', ensure: 'absent' }, { name: 'ghost' })
+  assert.is(first?.interrupted, 'sl unpacked, telnet half-installed, its journal')
+  assert.equal([sl?.interrupted, ghost], [undefined, null])
+  const change = changeOf({ name: 'dash' }, first!)
+  assert.equal(change.fields, [{ field: 'interrupted', form: 'value', before: first?.interrupted, after: 'nothing' }])
+  assert.is(aptPackage.consequence!(change, context), 'restart')
+  assert.match(programOf(change), 'dpkg could not be brought to the end of')
+})
+
+test('what is declared and half there is its own difference', () => {
+  const [first, sl] = reading(BROKEN.replace('journal\n', ''), { name: 'dash' }, { name: 'sl' }, { name: 'telnet' })
+  assert.equal([first?.interrupted, sl?.status], [undefined, 'unpacked'])
 })
 
 test('output of another form is not guessed at', () => {

@@ -39,15 +39,18 @@ function newPath(): string {
   return join(folder, `-n it's "$(${count})" \`ü\` *`)
 }
 
-function read<Props, State extends object>(type: ResourceType<Props, State>, props: Props): State | null {
+function read<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+  type: ResourceType<Props, State, Key, Going>,
+  props: Props,
+): State | null {
   const wanted = [{ name: type.name(props), desired: type.desired(props) }]
   const reading = type.read.parse(dash(type.read.command(wanted)), wanted)
   if (!(reading instanceof Map)) throw new Error('unknown')
   return reading.get(type.name(props)) ?? null
 }
 
-function changeOf<Props, State extends object>(
-  type: ResourceType<Props, State>,
+function changeOf<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+  type: ResourceType<Props, State, Key, Going>,
   props: Props,
 ): Change<State> | undefined {
   const name = type.name(props)
@@ -60,18 +63,27 @@ function changeOf<Props, State extends object>(
   return fields.length === 0 ? undefined : { kind: 'change', name, before, after, fields }
 }
 
-function stepsOf<Props, State extends object>(type: ResourceType<Props, State>, props: Props): Step[] {
+function stepsOf<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+  type: ResourceType<Props, State, Key, Going>,
+  props: Props,
+): Step[] {
   const change = changeOf(type, props)
   if (change === undefined) return []
   return change.kind === 'remove' ? type.remove(change, context) : type.steps(change, context)
 }
 
-function apply<Props, State extends object>(type: ResourceType<Props, State>, props: Props): Output {
+function apply<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+  type: ResourceType<Props, State, Key, Going>,
+  props: Props,
+): Output {
   return runSteps(stepsOf(type, props))
 }
 
 /** Applied, it is in order, and applying the same once more changes nothing. */
-function converge<Props, State extends object>(type: ResourceType<Props, State>, props: Props): void {
+function converge<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+  type: ResourceType<Props, State, Key, Going>,
+  props: Props,
+): void {
   const steps = stepsOf(type, props)
   for (const round of [1, 2]) {
     const { exit, stderr } = runSteps(steps)

@@ -11,7 +11,7 @@ import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 
 const LIB = new URL('../../lib/index.ts', import.meta.url).href
 const NAMES =
-  'aptPackage, command, conf, directory, edit, file, inventory, nginxSnippet, nginxVhost, postgresRole, redisSetting, secret, service, site, ufwRule, unit, user'
+  'absent, aptPackage, command, conf, directory, edit, file, forget, inventory, nginxSnippet, nginxVhost, postgresRole, redisSetting, secret, service, site, ufwRule, unit, user'
 
 const folders = new Set<string>()
 process.once('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
@@ -21,6 +21,8 @@ export const ROLE_LINE = 4
 
 export type Place = Partial<Pick<SandboxHost, 'os' | 'address' | 'port' | 'identityFile' | 'hostKey'>> & {
   user?: string
+  /** @default `all`, the one that the site has */
+  roles?: readonly string[]
 }
 
 /**
@@ -32,10 +34,12 @@ export type Place = Partial<Pick<SandboxHost, 'os' | 'address' | 'port' | 'ident
 export function writeSite(hosts: { [name: string]: Place }, role: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'keelson-site-'))
   folders.add(folder)
-  const entries = Object.entries(hosts).map(([name, { os, address, port, user, identityFile, hostKey }]) => [
-    name,
-    { os, address, port, user, identityFile, hostKey, server: 'CX22', roles: ['all'] },
-  ])
+  const entries = Object.entries(hosts).map(
+    ([name, { os, address, port, user, identityFile, hostKey, roles = ['all'] }]) => [
+      name,
+      { os, address, port, user, identityFile, hostKey, server: 'CX22', roles },
+    ],
+  )
   const lines = [
     `import { ${NAMES} } from '${LIB}'`,
     `const hosts = inventory({ hosts: ${JSON.stringify(Object.fromEntries(entries))} })`,

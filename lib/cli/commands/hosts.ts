@@ -112,7 +112,7 @@ export async function overHosts(
   const hosts = await Promise.all(chosen.map(async (one) => ({ chosen: one, catalog: await site.evaluate(one.name) })))
   checkOnly(
     flags.only,
-    hosts.flatMap(({ catalog }) => catalog.resources),
+    hosts.flatMap(({ catalog: { resources, forgotten = [] } }) => [...resources, ...forgotten]),
   )
   const view = openProgress(output.err)
   const interrupts = catchInterrupts(

@@ -69,7 +69,7 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
     },
   },
   diff: diffExtension,
-  consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
+  consequence: ({ kind }) => (kind === 'remove' ? 'destructive' : 'safe'),
   steps: ({ name, after }) => [extensionStep(name, after)],
   remove({ name }) {
     const { database, extension } = placeOf(name)

@@ -9,8 +9,9 @@ import { byField } from '../../engine/diff.ts'
 import type { FieldChange, ResourceType, Wanted } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
 import { ensure } from '../../engine/schema.ts'
-import { BLOCK_BEGIN, BLOCK_END, hbaStep } from './hbaStep.ts'
-import { parseRows, psql, SERVER_PACKAGES } from './psql.ts'
+import { quote } from '../../engine/shell.ts'
+import { BLOCK_BEGIN, BLOCK_END, FIND_HBA, hbaStep } from './hbaStep.ts'
+import { NO_ANSWER, parseRows, psql, SERVER_PACKAGES } from './psql.ts'
 
 const TYPES = ['local', 'host', 'hostssl', 'hostnossl'] as const
 const METHODS = [
@@ -59,7 +60,10 @@ const names = {
   pattern: '^[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*(,[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*)*$',
 } as const
 
-export const postgresHba: ResourceType<PostgresHba, HbaState> = {
+/** Stands before the text of the file where the server does not answer. */
+const ON_DISK = '# pg_hba.conf as it stands on the disk'
+
+export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database' | 'user' | 'address'> = {
   type: 'postgres-hba',
   schema: {
     type: 'object',
@@ -79,6 +83,7 @@ export const postgresHba: ResourceType<PostgresHba, HbaState> = {
       ensure,
     },
   },
+  key: ['type', 'database', 'user', 'address'],
   name: ({ type, database, user, address }) =>
     [type, database, user, ...(address === undefined ? [] : [address])].join(' '),
   check: ({ type, address }) => {
@@ -93,7 +98,11 @@ export const postgresHba: ResourceType<PostgresHba, HbaState> = {
     via: psql,
     command: () => `select json_build_object('text', pg_read_file(current_setting('hba_file')),
   'unloaded', (pg_stat_file(current_setting('hba_file'))).change > pg_conf_load_time());`,
+    // Lines that keep the server from starting are seen, and put right, without it.
+    otherwise: `${FIND_HBA}\n[ -z "$k_hba" ] || { printf '\\n%s\\n' ${quote(ON_DISK)}; cat -- "$k_hba"; }`,
     parse(output, wanted) {
+      const [, onDisk] = output.exit === NO_ANSWER ? output.stdout.split(`\n${ON_DISK}\n`) : []
+      if (onDisk !== undefined) return observedLines({ text: onDisk, unloaded: false }, wanted)
       const read = parseRows<HbaFile>(output, ['text', 'unloaded'])
       if (read instanceof Unknown) return read
       const [file] = read

@@ -20,7 +20,7 @@ FILENAME == ARGV[2] { have[key()] = $0; mine[key()] = 1; next }
 FILENAME == ARGV[3] { order[++n] = $0; next }
 $0 == begin { block = 1; next }
 $0 == end { block = 0; next }
-block { if (NF && $1 !~ /^#/ && !(key() in gone)) { if (!(key() in mine)) have[key()] = $0; order[++n] = key() } next }
+block { if ($1 ~ /^(local|host(no)?(ssl|gssenc)?)$/ && !(key() in gone)) { if (!(key() in mine)) have[key()] = $0; order[++n] = key() } next }
 NF && $1 !~ /^#/ && key() in gone { next }
 { out[++m] = $0; if (NF && $1 !~ /^#/) { if (!first) first = m; if (!entry && key() == "local all postgres" && $4 == "peer") entry = m } }
 END {
@@ -35,6 +35,18 @@ END {
   for (i = at + 1; i <= m; i++) print out[i]
 }`
 
+/**
+ * Sets k_hba to the pg_hba.conf of the cluster that is on the port we use, and k_unit to its unit; for when the server
+ * cannot be asked. Debian keeps a cluster's configuration in /etc/postgresql/VERSION/NAME.
+ */
+export const FIND_HBA = `k_hba=
+for k_conf in /etc/postgresql/*/*/postgresql.conf; do
+  k_dir=\${k_conf%/postgresql.conf}
+  if grep -Eqs '^[[:space:]]*port[[:space:]]*=[[:space:]]*5432([[:space:]]|#|$)' "$k_conf" && [ -e "$k_dir/pg_hba.conf" ]; then
+    k_hba=$k_dir/pg_hba.conf k_unit=postgresql@$(printf '%s' "\${k_dir#/etc/postgresql/}" | tr / -)
+  fi
+done`
+
 type HbaChange = Change<{ method: string }>
 
 export function hbaStep(changes: readonly HbaChange[], { declared = [] }: Context): Step {
@@ -44,13 +56,20 @@ export function hbaStep(changes: readonly HbaChange[], { declared = [] }: Contex
   return {
     title: `write ${changes.length === 1 ? 'a line' : `${changes.length} lines`} of pg_hba.conf`,
     run: `${PG_SQL}
+if hba=$(echo "select current_setting('hba_file');" | pg_sql --dbname=postgres); then
 ${LOADING}
-hba=$(echo "select current_setting('hba_file');" | pg_sql --dbname=postgres)
+else
+  ${FIND_HBA}
+  hba=$k_hba unit=
+  [ -n "$hba" ] || fail 'PostgreSQL does not answer'
+fi
 put() { replace_file "$hba" $(stat -c '%U %G %a' -- "$hba") "$1"; }
 mistakes() { echo "select line_number, error from pg_hba_file_rules where error is not null;" | pg_sql --dbname=postgres; }
 cp -- "$hba" "$P/before"
 ${sh`awk -v begin=${BLOCK_BEGIN} -v end=${BLOCK_END} ${REWRITE}`} "$P/gone" "$P/lines" "$P/order" "$P/before" > "$P/candidate"
 cmp -s "$P/candidate" "$hba" || put "$P/candidate"
+# A server that is down reads the file when it is started, and one that turned us away now.
+if [ -z "$unit" ]; then systemctl reload "$k_unit" > /dev/null 2>&1 || :; exit 0; fi
 said=$(mistakes)
 if [ -n "$said" ]; then
   put "$P/before"

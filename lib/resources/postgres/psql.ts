@@ -19,17 +19,21 @@ const AS_POSTGRES =
 const READ_ONLY = 'set default_transaction_read_only = on;'
 
 const NOT_INSTALLED = 127
-const NO_ANSWER = 2
+export const NO_ANSWER = 2
 
 export const psql: Interpreter = {
   name: 'postgres',
   join(texts) {
     const script = [READ_ONLY, ...texts.flatMap(({ text, mark }) => [text, closing(mark)]), ''].join('\n')
     const close = (exit: number): string => sh`printf '\n%s\n' ${texts.map(({ mark }) => mark(exit))}`
+    const unanswered = texts.map(
+      ({ mark, otherwise = ':' }) => `${otherwise}\n${sh`printf '\n%s\n' ${mark(NO_ANSWER)}`}`,
+    )
     // When psql gives up midway, all sections are closed once more: the last mark of a name is the one that counts.
     return `${FIND_PSQL}
 if [ -z "$k_psql" ]; then ${close(NOT_INSTALLED)}
-elif ! printf '%s' ${quote(script)} | (${AS_POSTGRES} PGDATABASE=postgres "$k_psql" -XAtq); then ${close(NO_ANSWER)}
+elif ! printf '%s' ${quote(script)} | (${AS_POSTGRES} PGDATABASE=postgres "$k_psql" -XAtq); then
+${unanswered.join('\n')}
 fi`
   },
 }

@@ -219,7 +219,11 @@ function takeAway({ unit, path }: UnitFileWork): string {
   // disable exits 1 for a unit whose file went away in a run that was cut off; the links are what must be gone.
   return unit.includes('@.')
     ? sh`systemctl --quiet disable -- ${unit} || [ ! -e ${path} ]; remove_file ${path}`
-    : sh`if [ -e ${path} ]; then systemctl --quiet disable --now -- ${unit}; fi; remove_file ${path}; systemctl reset-failed -- ${unit} 2>/dev/null || :`
+    : sh`if [ -e ${path} ] && ! systemctl --quiet disable --now -- ${unit}; then
+  # Systemd 257 does not disable what it cannot read, but what is gone (seen on Debian 13).
+  systemctl stop -- ${unit}; remove_file ${path}; systemctl --quiet disable -- ${unit}
+fi
+remove_file ${path}; systemctl reset-failed -- ${unit} 2>/dev/null || :`
 }
 
 function observeLoaded(unit: string): string {

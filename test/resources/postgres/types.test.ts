@@ -6,6 +6,7 @@ import { postgresDatabase } from '../../../lib/resources/postgres/database.ts'
 import { postgresExtension } from '../../../lib/resources/postgres/extension.ts'
 import { postgresGrant } from '../../../lib/resources/postgres/grant.ts'
 import { grantKey, parseGrantKey } from '../../../lib/resources/postgres/grantTarget.ts'
+import { Unknown } from '../../../lib/engine/resource.ts'
 import { postgresHba } from '../../../lib/resources/postgres/hba.ts'
 import { postgresRole } from '../../../lib/resources/postgres/role.ts'
 import { postgresSetting } from '../../../lib/resources/postgres/setting.ts'
@@ -33,6 +34,25 @@ test('a control character in a name is refused', () => {
   assert.ok(isRole({ name: `o'dd "name"` }))
   for (const name of ['', 'a\nb', 'a\u0000', 'a\u001b[31m', 'a\u2028b'])
     assert.not(isRole({ name }), JSON.stringify(name))
+})
+
+test('where the server does not answer, hba lines are read from the file, and all else is unknown', () => {
+  const unanswered = { stderr: 'psql: error: connection to server on socket failed', exit: 2 }
+  const wanted = [{ name: 'local all ada', desired: { method: 'peer', place: 'in order' } }]
+  const file = [
+    '# pg_hba.conf as it stands on the disk',
+    '# Keelson: begin. Lines up to the end mark are declared elsewhere and rewritten.',
+    'local all ada trust',
+    '# Keelson: end.',
+  ]
+  const read = postgresHba.read.parse({ ...unanswered, stdout: ['', ...file, ''].join('\n') }, wanted)
+  assert.equal(read instanceof Map && read.get('local all ada'), {
+    method: 'trust',
+    place: 'in order',
+    unloaded: false,
+  })
+  const none = postgresHba.read.parse({ ...unanswered, stdout: '' }, wanted)
+  assert.match(none instanceof Unknown ? none.because : '', 'PostgreSQL does not answer')
 })
 
 test('an hba line is nothing but plain words', () => {
