@@ -18,7 +18,7 @@ import {
   type Ref,
   Unknown,
 } from './resource.ts'
-import type { Cause, Certainty, FollowUp, Plan, PlanChange, Summary, Undoing } from './report.ts'
+import type { Cause, Certainty, FollowUp, Lockout, Plan, PlanChange, Summary, Undoing } from './report.ts'
 import { stateIn, type TypeReading } from './read.ts'
 import { secretNames } from './value.ts'
 
@@ -324,8 +324,9 @@ function plannedChange(item: Item | undefined): PlannedChange[] {
 }
 
 /** The plan people see. */
-export function summarize(planning: Planning, items: readonly Item[]): Plan {
-  const changes = items.map(({ plan }) => plan)
+export function summarize(planning: Planning, items: readonly Item[], lockouts: readonly Lockout[] = []): Plan {
+  const shut = new Set(lockouts.flatMap(({ refs }) => refs))
+  const changes = items.map(({ plan }): PlanChange => (shut.has(plan.ref) ? { ...plan, locksOut: true } : plan))
   const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref))
   return {
     format: 1,
@@ -338,6 +339,7 @@ export function summarize(planning: Planning, items: readonly Item[]): Plan {
     ...(planning.undo === undefined ? {} : { undo: planning.undo }),
     first: planning.ledger === undefined,
     warnings: [...planning.warnings, ...protectedWarnings(planning)],
+    ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
     digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
   }
 }

@@ -7,6 +7,7 @@ import type { Connection } from '../transport/connection.ts'
 import type { Catalog, CatalogResource } from './catalog.ts'
 import { Stale } from './errors.ts'
 import { checkHost, FACT_SECTIONS, parseFacts } from './facts.ts'
+import { gateSections, lockoutsIn, operatorOf } from './gates.ts'
 import { groupBy } from './group.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { order } from './order.ts'
@@ -78,8 +79,8 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
     const undeclared = await readUndeclared(connection, options, ledger)
     const readings = joinReadings(parseReadings(answers, requests), undeclared)
     // Known since the host has answered.
-    const { remotePort: sshPort } = connection.peer
-    const context: Context = { ...base.context, ...(sshPort === undefined ? {} : { sshPort }) }
+    const operator = operatorOf(connection.peer)
+    const context: Context = { ...base.context, ...(operator === undefined ? {} : { operator }) }
     const planning: Planning = { ...base, context, ledger, warnings: checkHost(options.catalog.host, facts), readings }
     return { planning, items: ownItems(planItems(planning), options.undo) }
   }
@@ -89,12 +90,13 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const { planning, items } = look
     const detail = detailOf(planning, items, options.mark)
-    const again = detail.sections.length === 0 ? answers : await read(detail.sections)
+    const more = [...detail.sections, ...gateSections(items, planning)]
+    const again = more.length === 0 ? answers : await read(more)
     const next = sameAnswers(answers, again, expected) ? look : await lookAt(again)
     // A unit in a restart loop reads otherwise each time; what counts is that the same is to be done.
     if (sameChanges(items, next.items)) {
       return {
-        plan: summarize(planning, detail.showTexts(again)),
+        plan: summarize(planning, detail.showTexts(again), lockoutsIn(items, planning, again)),
         planning,
         items,
         stage: detail.stage,

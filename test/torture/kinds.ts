@@ -233,7 +233,7 @@ const lockedOut: Case = async (host, seed) => {
   }
   if (how === 'guard killed') await sshOk(host, KILL_GUARD_ONCE)
   const report = await convergeHost({
-    ...runOn(host, LOCK_OUTS[what]!, ALL),
+    ...runOn(host, LOCK_OUTS[what]!, { ...ALL, allowLockout: true }),
     connect,
     confirm: () => Promise.resolve(true),
   })
