@@ -8,7 +8,7 @@ import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/evaluate.ts'
 import { EXIT_CODES, type ExitName } from '../engine/report.ts'
 import { describeError } from './errors.ts'
-import { addGlobals, addHosts, addMachine, type HostFlags, type MachineFlags, several } from './options.ts'
+import { addAllow, addGlobals, addHosts, addMachine, type HostFlags, type MachineFlags, several } from './options.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from './render/json.ts'
 import { errorProblem, recipeProblem, renderProblem } from './render/problem.ts'
@@ -102,7 +102,7 @@ async function watched(setting: Setting, argv: readonly string[]): Promise<ExitN
 
 function addPlan(program: Command, setting: Setting, run: Run, argv: readonly string[]): void {
   const command = program.command('plan').description('show what would change, and why; the hosts are not touched')
-  addGlobals(addMachine(addHosts(command)))
+  addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--detailed-exitcode', 'exit 2 when something would change')
     .option('--watch', 'plan again on every save')
     .addHelpText(
@@ -118,7 +118,7 @@ function addPlan(program: Command, setting: Setting, run: Run, argv: readonly st
 
 function addConverge(program: Command, setting: Setting, run: Run, argv: readonly string[]): void {
   const command = program.command('converge').description('plan, ask, apply, verify')
-  addGlobals(addMachine(addHosts(command)))
+  addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--yes', 'do not ask; unknown host keys and guards stay refused')
     .option('--wait', 'where another run is at work, wait for its end, and plan again then')
     .option('--allow-remove <n>', 'agree to the removal of exactly so many resources')
@@ -148,7 +148,7 @@ function addUndo(program: Command, setting: Setting, run: Run): void {
     .command('undo [number]')
     .description('take back what a run did, the latest if no number is given: plan, ask, apply, verify')
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
-  addGlobals(addMachine(command))
+  addGlobals(addAllow(addMachine(command)))
     .option('--yes', 'do not ask')
     .addHelpText('after', examples('undo', 'undo 12 --host web-1', 'undo --yes --sandbox try'))
     .action((number: string | undefined, flags: UndoFlags) =>

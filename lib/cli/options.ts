@@ -7,6 +7,7 @@ import { parseAt, type Where } from './machine.ts'
 
 /** As commander leaves them. */
 export type HostFlags = { host: string[]; only: string[]; forks: string }
+export type AllowFlags = { allow?: 'lockout' }
 export type MachineFlags = { sandbox?: string | true; at?: string; identity?: string; hostKey?: string }
 
 /** @param command Gets `--json`, `--verbose` and `--no-color`. */
@@ -37,6 +38,19 @@ export function addMachine(command: Command): Command {
     .option('--identity <file>', 'with --at: the private key to log in with')
     .option('--host-key <key>', 'with --at: the public host key, "ssh-ed25519 AAAA…"')
     .option('--forks <n>', 'hosts at a time', '10')
+}
+
+/** @param command Plans something: `--allow lockout`, for what it would otherwise refuse. */
+export function addAllow(command: Command): Command {
+  return command.addOption(
+    new Option('--allow <what>', 'lockout: go on though it is certain that nobody could log in afterwards').choices([
+      'lockout',
+    ]),
+  )
+}
+
+export function allowsLockout({ allow }: AllowFlags): { allowLockout: boolean } {
+  return { allowLockout: allow === 'lockout' }
 }
 
 /** @throws {UsageError} When options exclude each other. */

@@ -40,6 +40,8 @@ export type HostRun = Omit<SurveyOptions, 'mark'> & {
   progress: (progress: Progress) => void
   /** Number of removals the operator agreed to; needed beyond the budget. */
   allowRemove?: number
+  /** Go on with a plan that is certain to lock the operator out; the guard on the host is armed all the same. */
+  allowLockout?: boolean
   /** Who is at work, for the lock and the record; asked when there is something to apply. */
   who: () => Promise<Who>
   signal?: AbortSignal
@@ -57,7 +59,9 @@ export async function planHost(options: HostRun): Promise<{ plan: Plan; report: 
   const session = new Session(options)
   try {
     const { plan } = await session.survey()
-    return { plan, report: session.report(plan, (change) => ({ ...change, outcome: 'unchanged' })) }
+    const report = session.report(plan, (change) => ({ ...change, outcome: 'unchanged' }))
+    const refused = options.allowLockout === true ? undefined : lockoutOf(plan)
+    return { plan, report: refused === undefined ? report : { ...report, error: reportedError(refused) } }
   } finally {
     await session.close()
   }
@@ -127,6 +131,8 @@ async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> 
     }
     refuseBarred(survey)
     refuseRemovals(survey, options.allowRemove)
+    const lockout = options.allowLockout === true ? undefined : lockoutOf(survey.plan)
+    if (lockout !== undefined) throw lockout
     if (!(await options.confirm(survey.plan))) {
       return session.report(survey.plan, (change) => ({ ...change, outcome: 'skipped' }))
     }
@@ -174,6 +180,14 @@ function refuseRemovals({ items, planning }: Survey, allowRemove: number | undef
       next: `if all of them should go: --allow-remove ${removals.length}`,
     },
   )
+}
+
+/** Undefined where it is not certain that nobody could log in any more. */
+function lockoutOf({ lockouts }: Plan): Refused | undefined {
+  if (lockouts === undefined) return undefined
+  return new Refused(`nobody could log in any more as you do now: ${lockouts.join('; ')}; nothing was written`, {
+    next: 'let this login in as well; with --allow lockout it is tried, and taken back unless a new login works',
+  })
 }
 
 /** Reading writes nothing, so that nobody has to look at what was done. */

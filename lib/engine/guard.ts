@@ -25,18 +25,50 @@ const TOO_LATE = 75
 /** Pause between attempts to come in. */
 const PAUSE_MS = 1000
 
+/** Units that have to run, or not, for somebody to come in. */
+const UNITS = [
+  'networking.service',
+  'nftables.service',
+  'ssh.service',
+  'ssh.socket',
+  'systemd-networkd.service',
+  'ufw.service',
+]
+
 /** What a way in depends on. Folders are put back as a whole: what was added goes. */
 const KEPT = [
+  '/etc/default/ssh',
   '/etc/default/ufw',
   '/etc/group',
   '/etc/gshadow',
+  '/etc/hosts.allow',
+  '/etc/hosts.deny',
+  '/etc/iptables',
+  '/etc/netplan',
+  '/etc/network',
+  '/etc/nftables.conf',
+  '/etc/nsswitch.conf',
+  '/etc/pam.d',
   '/etc/passwd',
+  '/etc/security',
   '/etc/shadow',
   '/etc/ssh',
   '/etc/sudoers',
   '/etc/sudoers.d',
+  '/etc/systemd/network',
+  ...UNITS.flatMap((unit) => [`/etc/systemd/system/${unit}`, `/etc/systemd/system/${unit}.d`]),
   '/etc/ufw',
 ]
+
+/** Whether the guard puts back what is at a path: a change of it may shut its operator out. */
+export function isKept(path: string): boolean {
+  return path.includes('/.ssh/') || KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`))
+}
+
+/** Whether the guard puts a unit back into the state it was in. */
+export function isKeptUnit(name: string): boolean {
+  return name === 'sshd.service' || UNITS.includes(name)
+}
 
 /** Whether a change may shut its operator out. */
 export function isGuarded({ change, plan }: Item): boolean {

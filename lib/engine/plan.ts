@@ -19,7 +19,7 @@ import {
   type Ref,
   Unknown,
 } from './resource.ts'
-import type { Cause, Certainty, FollowUp, Plan, PlanChange, Summary, Undoing } from './report.ts'
+import type { Cause, Certainty, FollowUp, Lockout, Plan, PlanChange, Summary, Undoing } from './report.ts'
 import { stateIn, type TypeReading } from './read.ts'
 import { secretNames } from './value.ts'
 
@@ -347,8 +347,9 @@ function plannedChange(item: Item | undefined): PlannedChange[] {
 }
 
 /** The plan people see. */
-export function summarize(planning: Planning, items: readonly Item[]): Plan {
-  const changes = items.map(({ plan }) => plan)
+export function summarize(planning: Planning, items: readonly Item[], lockouts: readonly Lockout[] = []): Plan {
+  const shut = new Set(lockouts.flatMap(({ refs }) => refs))
+  const changes = items.map(({ plan }): PlanChange => (shut.has(plan.ref) ? { ...plan, locksOut: true } : plan))
   const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref)).length
   const resources =
     looked + items.filter(({ resource, plan }) => resource === undefined && plan.source !== undefined).length
@@ -363,6 +364,7 @@ export function summarize(planning: Planning, items: readonly Item[]): Plan {
     ...(planning.undo === undefined ? {} : { undo: planning.undo }),
     first: planning.ledger === undefined,
     warnings: [...planning.warnings, ...keptWarnings(planning), ...barred(planning, items)],
+    ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
     digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
   }
 }

@@ -37,7 +37,12 @@ export type PlanChange = {
   source?: Source
   /** Run that made or last changed it, when the ledger knows. */
   run?: string
+  /** Set where it is certain that nobody could log in after it. */
+  locksOut?: true
 }
+
+/** Why nobody could log in any more, and the changes that it lies in. */
+export type Lockout = { because: string; refs: Ref[] }
 
 export type FollowUp = { action: 'reload' | 'restart'; unit: string; because: string }
 
@@ -72,6 +77,8 @@ export type Plan = {
   first: boolean
   /** Sentences about the host that are not changes: memory differs from the inventory, a run did not finish. */
   warnings: string[]
+  /** Why nobody could log in any more, where that is certain: a sentence for each way in that is shut. */
+  lockouts?: string[]
   /** Set where a run's changes are taken back. */
   undo?: Undoing
   /** Of the normalised changes only: no time, order or run. */

@@ -88,11 +88,23 @@ export type Change<State> =
   | { kind: 'change'; name: string; before: State; after: State; fields: FieldChange[] }
   | { kind: 'remove'; name: string; before: State | Unknown; after: null; fields: FieldChange[] }
 
+/** How the operator came in, as the host sees it: a new login has to come in the same way. */
+export type Operator = {
+  account: string
+  /** Numeric address it came from. */
+  from: string
+  /** Numeric address of the host that it reached, and the port. */
+  to: string
+  port: number
+  /** Public halves, in base64, of all keys it would show; left out where one of them is not known. */
+  keys?: readonly string[]
+}
+
 /** Given to slots that need more than the resource itself. What comes from `reveal` may only be compared or put in a payload. */
 export type Context = {
   reveal: Reveal
-  /** Port of the sshd that the operator came in by; left out for a machine that is this one. */
-  sshPort?: number
+  /** Left out for a machine that is this one. */
+  operator?: Operator
   /** Every declared resource of the type in declaration order, for types whose resources stand in an order on the host. */
   declared?: readonly Wanted<Json>[]
 }
@@ -111,6 +123,28 @@ export type Step = {
   /** @default 600_000 */
   timeoutMs?: number
 }
+
+/**
+ * Something that the operator has to pass to come in, which changes may shut. A gate speaks only where it is certain that
+ * no new login can work when all of the plan is done; what might work is for the guard on the host to find out.
+ */
+export type Gate = {
+  name: string
+  /** Shell text whose output `judge` needs; like a read, it writes nothing. Undefined where these changes are no matter. */
+  command(view: GateView): string | undefined
+  /** What shuts the operator out, as one sentence. */
+  judge(output: Output, view: GateView): string | undefined
+}
+
+/** Of the types that have the gate. */
+export type GateView = {
+  operator: Operator
+  reveal: Reveal
+  changes: readonly GateChange[]
+  /** Every declared resource of a type in declaration order. */
+  declared: (type: string) => readonly Wanted<Json>[]
+}
+export type GateChange = { type: string } & Change<Json>
 
 /** A change elsewhere in the same plan, as far as another type may know of it. */
 export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove' }
@@ -150,6 +184,8 @@ export type ResourceType<
   simulate?(observed: State | null, desired: State | null, earlier: readonly PlannedChange[]): State | null
   /** @default 'safe' */
   consequence?(change: Change<State>, context: Context): Consequence
+  /** What its changes may shut; asked when one of them has the consequence `lockout`. */
+  gates?: readonly Gate[]
   /** Steps for one create or change. */
   steps(change: Extract<Change<State>, { kind: 'create' | 'change' }>, context: Context): Step[]
   /** Steps that take it away. */

@@ -7,8 +7,9 @@ import type { Connection } from '../transport/connection.ts'
 import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from './catalog.ts'
 import { Stale } from './errors.ts'
 import { checkHost, FACT_SECTIONS, parseFacts } from './facts.ts'
-import { type Holder, HOLDER_SECTION, parseHolder } from './holder.ts'
+import { gateSections, lockoutsIn, operatorOf } from './gates.ts'
 import { groupBy } from './group.ts'
+import { type Holder, HOLDER_SECTION, parseHolder } from './holder.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { order } from './order.ts'
 import { type Item, type Planning, planItems, summarize } from './plan.ts'
@@ -81,8 +82,8 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
     const undeclared = await readUndeclared(connection, options, ledger)
     const readings = joinReadings(parseReadings(answers, requests), undeclared)
     // Known since the host has answered.
-    const { remotePort: sshPort } = connection.peer
-    const context: Context = { ...base.context, ...(sshPort === undefined ? {} : { sshPort }) }
+    const operator = operatorOf(connection.peer)
+    const context: Context = { ...base.context, ...(operator === undefined ? {} : { operator }) }
     const warnings = [
       ...checkHost(options.catalog.host, facts),
       ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
@@ -96,14 +97,15 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const { planning, items } = look
     const detail = detailOf(planning, items, options.mark)
-    const again = detail.sections.length === 0 ? answers : await read(detail.sections)
+    const more = [...detail.sections, ...gateSections(items, planning)]
+    const again = more.length === 0 ? answers : await read(more)
     const next = sameAnswers(answers, again, expected) ? look : await lookAt(again)
     // A unit in a restart loop reads otherwise each time; what counts is that the same is to be done.
     if (sameChanges(items, next.items)) {
       const holder = parseHolder(again.get(HOLDER_SECTION.name)!)
       return {
         ...(holder === undefined ? {} : { holder }),
-        plan: summarize(planning, detail.showTexts(again)),
+        plan: summarize(planning, detail.showTexts(again), lockoutsIn(items, planning, again)),
         planning,
         items,
         stage: detail.stage,

@@ -15,6 +15,8 @@ import {
 } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import { lines, quote, sh } from '../engine/shell.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
+import { SUDO_GATE } from './waysIn/sudo.ts'
 
 export type AptPackage = {
   /** Of a real package, not a virtual one; `name:arch` for another architecture. */
@@ -80,7 +82,8 @@ ${JOURNAL}
   },
   diff: ({ recommends: _, ...desired }, observed) =>
     byField({ ...desired, ...(observed.interrupted === undefined ? {} : { interrupted: 'nothing' }) }, observed),
-  consequence({ kind, after, fields }) {
+  consequence({ name, kind, after, fields }) {
+    if ((kind === 'remove' || after?.status === 'purged') && WAYS_IN.includes(name)) return 'lockout'
     if (after?.status === 'purged') return 'destructive'
     if (kind === 'remove') return 'disruptive'
     // Maintainer scripts restart what a new version brings.
@@ -88,6 +91,7 @@ ${JOURNAL}
       ? 'restart'
       : 'safe'
   },
+  gates: [SSHD_GATE, SUDO_GATE],
   steps: (change) => transaction([change]),
   remove: (change) => transaction([change]),
   batch: transaction,
@@ -96,6 +100,9 @@ ${JOURNAL}
   restore: restorePackage,
   unsettles: true,
 }
+
+/** Packages without which a host cannot be logged in to, or its firewall is another. */
+const WAYS_IN = ['openssh-server', 'sudo', 'ufw']
 
 /** States in which dpkg has a package's files or is in the middle of something with it. */
 const THERE = ['installed', 'half-installed', 'unpacked', 'half-configured', 'triggers-awaited', 'triggers-pending']

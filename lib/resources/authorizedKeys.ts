@@ -8,6 +8,7 @@ import { byField } from '../engine/diff.ts'
 import type { ResourceType, Step, Wanted } from '../engine/resource.ts'
 import { accountName, ensure } from '../engine/schema.ts'
 import { forEach, lines, quote, sh } from '../engine/shell.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
 
 export type AuthorizedKeys = {
   user: string
@@ -103,6 +104,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
     const had = before !== null && 'keys' in before ? before.keys : []
     return had.some((line) => !(after?.keys ?? []).includes(line)) ? 'lockout' : 'safe'
   },
+  gates: [SSHD_GATE],
   steps: ({ name, after }) => [writeStep(name, after)],
   remove: ({ name, before }) => [removeStep(name, before)],
   restore({ before, after }) {

@@ -3,6 +3,7 @@
  * Read with find(1).
  */
 import { byField } from '../engine/diff.ts'
+import { isKept } from '../engine/guard.ts'
 import { groupBy } from '../engine/group.ts'
 import {
   type FieldChange,
@@ -15,6 +16,8 @@ import {
 import { entryPath, accountName, ensure, fileMode } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
 import { changeRights, fieldsOf, fullMode, parsePaths, type PathState, pathNeeds, readPaths } from './paths.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
+import { SUDO_GATE } from './waysIn/sudo.ts'
 
 export type Directory = {
   path: string
@@ -86,10 +89,12 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   },
   diff: ({ only: _, others, ...desired }, observed) =>
     byField({ ...desired, ...(observed.others === undefined ? {} : { others }) }, observed),
-  consequence: ({ kind, after, fields }) =>
-    kind !== 'create' && (after?.kind === 'nothing' || fields.some(({ field }) => field === 'others'))
-      ? 'destructive'
-      : 'safe',
+  consequence({ name, kind, after, fields }) {
+    if (kind !== 'create' && isKept(name)) return 'lockout'
+    const empties = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
+    return kind !== 'create' && empties ? 'destructive' : 'safe'
+  },
+  gates: [SSHD_GATE, SUDO_GATE],
   steps(change) {
     const { name, after, fields } = change
     if (after.kind === 'nothing') return [removeAll(name)]

@@ -4,6 +4,7 @@
  * by rename with the owner and mode it had.
  */
 import { payload } from '../engine/prelude.ts'
+import { isKept } from '../engine/guard.ts'
 import { groupBy } from '../engine/group.ts'
 import {
   type Change,
@@ -18,8 +19,10 @@ import {
 import { entryPath, ensure, textValue } from '../engine/schema.ts'
 import { raw, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
-import { EDIT_AWK, found, recordOf, type Wish } from './edit/lines.ts'
+import { blockText, EDIT_AWK, type EditState, type EditWish, found, recordOf, type Wish } from './edit/lines.ts'
 import { pathNeeds, replaceText } from './paths.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
+import { SUDO_GATE } from './waysIn/sudo.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
 
 export type Edit = {
@@ -48,21 +51,6 @@ export type Edit = {
 }
 
 export type Position = 'top' | 'bottom' | { after: string } | { before: string }
-
-export type EditState = {
-  wish: EditWish
-  /** The lines like it, or what stands between its markers, each time they do. */
-  found: StateText[]
-}
-
-type EditWish = Wish & {
-  path: string
-  /** The line, or what goes between the markers. */
-  text: StateText
-  create: boolean
-  validate?: string | undefined
-  present: boolean
-}
 
 /** One line of a file; unlike elsewhere it may hold tabs. */
 const fileLine = {
@@ -139,6 +127,8 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
     },
   },
   diff: diffEdit,
+  consequence: (change) => (isKept(wishOf(change).path) ? 'lockout' : 'safe'),
+  gates: [SSHD_GATE, SUDO_GATE],
   steps: (change, context) => editSteps([change], context),
   remove: (change, context) => editSteps([change], context),
   batch: editSteps,
@@ -174,11 +164,6 @@ function diffEdit(desired: EditState, observed: Partial<EditState>, { reveal }: 
   if (holdsSecret(desired.wish.text)) return [{ field, form: 'secret' }]
   const side = (texts: string[]): string | undefined => (texts.length === 0 ? undefined : texts.join('\n'))
   return [{ field, form: 'value', before: side(have), after: side(want) }]
-}
-
-/** As it can be read back: without the end of its last line, and with plain line ends. */
-function blockText(text: string): string {
-  return text.replaceAll('\r\n', '\n').replace(/\n$/, '')
 }
 
 /** What stood there takes the place of what stands there now. */

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { byField } from '../engine/diff.ts'
+import { isKept } from '../engine/guard.ts'
 import { payload } from '../engine/prelude.ts'
 import type { Context, FieldChange, Output, ResourceType, Step, Was, WayBack } from '../engine/resource.ts'
 import { accountName, entryPath, ensure, fileMode, textValue } from '../engine/schema.ts'
@@ -22,6 +23,8 @@ import {
   readPaths,
   replaceText,
 } from './paths.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
+import { SUDO_GATE } from './waysIn/sudo.ts'
 
 export type File = {
   path: string
@@ -95,8 +98,8 @@ export const file: ResourceType<File, FileState> = {
   },
   fetch: { command: fetchTexts, parse: parseTexts },
   diff: diffFile,
-  // What sshd reads decides who may come in.
-  consequence: ({ name }) => (name.startsWith('/etc/ssh/') ? 'lockout' : 'safe'),
+  consequence: ({ name }) => (isKept(name) ? 'lockout' : 'safe'),
+  gates: [SSHD_GATE, SUDO_GATE],
   steps(change, { reveal }) {
     const { name, after } = change
     if (change.kind === 'change' && change.fields.every(({ field }) => field !== 'content' && field !== 'kind')) {

@@ -3,9 +3,10 @@
  * Read with getent(1); changed with groupadd(8), groupmod(8), gpasswd(1) and groupdel(8).
  */
 import { byField } from '../engine/diff.ts'
-import type { ResourceType } from '../engine/resource.ts'
+import { type ResourceType, Unknown } from '../engine/resource.ts'
 import { accountName, ensure } from '../engine/schema.ts'
 import { forEach, lines, sh } from '../engine/shell.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
 
 export type Group = {
   name: string
@@ -62,9 +63,15 @@ export const group: ResourceType<Group, GroupState> = {
     parse: ({ stdout }) => new Map(lines(stdout).map(parseEntry)),
   },
   diff: ({ system: _, ...desired }, observed) => byField(desired, observed),
-  // Files keep the number of the group they had.
-  consequence: ({ kind, fields }) =>
-    kind === 'change' && fields.some(({ field }) => field === 'gid') ? 'disruptive' : 'safe',
+  consequence({ kind, before, after, fields }, { operator }) {
+    // Who may log in, or use sudo, is often a matter of groups.
+    const has = (members: string[] = []): boolean => members.includes(operator?.account ?? '')
+    const was = before === null || before instanceof Unknown ? [] : before.members
+    if (has(was) && (after === null || (after.members !== undefined && !has(after.members)))) return 'lockout'
+    // Files keep the number of the group they had.
+    return kind === 'change' && fields.some(({ field }) => field === 'gid') ? 'disruptive' : 'safe'
+  },
+  gates: [SSHD_GATE],
   steps: ({ name, after }) => [{ title: `set up group ${name}`, run: setUp(name, after) }],
   remove: ({ name }) => [
     {

@@ -4,6 +4,7 @@
  * service that is no longer declared is left as it is.
  */
 import { byField } from '../engine/diff.ts'
+import { isKeptUnit } from '../engine/guard.ts'
 import type { Change, Consequence, FieldChange, ResourceType, Was, WayBack } from '../engine/resource.ts'
 import { sh } from '../engine/shell.ts'
 import { absolutePath, handle, oneLine } from '../engine/schema.ts'
@@ -16,6 +17,7 @@ import {
   type ServiceState,
   type Wishes,
 } from './systemd/serviceReading.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
 import { loadAfter, unitFilesOf, watchOf, type Watched } from './systemd/watch.ts'
 
 export type Service = {
@@ -117,6 +119,7 @@ export const service: ResourceType<Service, ServiceState> = {
     return { ...observed, load, because: because.join(', ') }
   },
   consequence,
+  gates: [SSHD_GATE],
   steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
   remove: () => [],
   holdsData: 'its package or unit file is what takes a service away',
@@ -165,11 +168,8 @@ function restoreService({ before, after }: Was<ServiceState>): WayBack<ServiceSt
   return { state: { enabled, running, masked, load: 'current', wishes } }
 }
 
-/** Services by which people come in: ssh.socket listens for sshd where it is used. */
-const WAYS_IN = ['ssh.service', 'ssh.socket', 'sshd.service']
-
 function consequence(change: Change<ServiceState>): Consequence {
-  if (WAYS_IN.includes(change.name)) return 'lockout'
+  if (isKeptUnit(change.name)) return 'lockout'
   if (change.kind !== 'change') return 'safe'
   const { before, after } = change
   if (before.running && (after.running === false || after.masked === true)) return 'disruptive'

@@ -6,6 +6,7 @@ import { payload } from '../engine/prelude.ts'
 import type { ResourceType } from '../engine/resource.ts'
 import { accountName, ensure, text } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
+import { SUDO_GATE } from './waysIn/sudo.ts'
 import { diffWholeFile, restoreWholeFile, wholeFileReader, type WholeFileState } from './wholeFile.ts'
 
 export type Sudoers = {
@@ -65,6 +66,7 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
   diff: diffWholeFile,
   // Rights given cannot shut anyone out; rights changed or taken may be the operator's own.
   consequence: ({ kind }) => (kind === 'create' ? 'safe' : 'lockout'),
+  gates: [SUDO_GATE],
   steps: ({ name, after }) => [
     {
       title: `write ${pathOf(name)}`,

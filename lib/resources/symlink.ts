@@ -3,10 +3,13 @@
  */
 import { dirname, resolve } from 'node:path'
 import { byField } from '../engine/diff.ts'
+import { isKept } from '../engine/guard.ts'
 import type { ResourceType, Step } from '../engine/resource.ts'
 import { entryPath, ensure, oneLine } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
 import { fieldsOf, parsePaths, type PathState, pathNeeds, readPaths } from './paths.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
+import { SUDO_GATE } from './waysIn/sudo.ts'
 
 export type Symlink = {
   path: string
@@ -48,6 +51,8 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
       new Map([...parsePaths(fieldsOf(output))].map(([path, { kind, target }]) => [path, { kind, target }])),
   },
   diff: ({ kind, target }, observed) => byField({ kind, target }, observed),
+  consequence: ({ name }) => (isKept(name) ? 'lockout' : 'safe'),
+  gates: [SSHD_GATE, SUDO_GATE],
   steps: ({ name, after }) => [point(name, after)],
   remove: ({ name }) => [
     {

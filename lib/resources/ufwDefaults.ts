@@ -4,6 +4,7 @@
  */
 import type { ResourceType } from '../engine/resource.ts'
 import { sh } from '../engine/shell.ts'
+import { UFW_GATE } from './ufw/gate.ts'
 import { enforces, hasIpv6, isEnabled, parseUfw, READ_UFW, REQUIRE_UFW, type UfwHost } from './ufw/host.ts'
 
 type Policy = 'allow' | 'deny' | 'reject'
@@ -67,6 +68,7 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
     parse: (output) => new Map([['defaults', stateOf(parseUfw(output))]]),
   },
   consequence: ({ fields }) => (fields.every(({ field }) => field === 'logging') ? 'safe' : 'lockout'),
+  gates: [UFW_GATE],
   steps: ({ after, fields }) => [
     {
       title: after.enabled ? 'set the defaults of ufw and turn it on' : 'set the defaults of ufw',

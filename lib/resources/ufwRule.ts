@@ -10,16 +10,18 @@ import { byField } from '../engine/diff.ts'
 import type { Change, Context, FieldChange, ResourceType, Step, Wanted } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
+import { UFW_GATE } from './ufw/gate.ts'
 import { isLoaded, parseUfw, READ_UFW, REQUIRE_UFW, type Tuple, type UfwHost } from './ufw/host.ts'
 import {
   canonicalAddress,
   canonicalPorts,
   familiesOf,
+  isIncoming,
+  laterConflicts,
   portsHave,
   type Family,
   type Match,
   nameOf,
-  overlap,
   portMistakes,
   tupleOf,
 } from './ufw/match.ts'
@@ -139,6 +141,7 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
   },
   diff: diffRule,
   consequence: consequenceOf,
+  gates: [UFW_GATE],
   steps: (change, context) => stepsFor([change], context),
   remove: (change, context) => stepsFor([change], context),
   batch: stepsFor,
@@ -221,14 +224,6 @@ function oneOf(tuples: readonly Tuple[]): Pick<Tuple, 'action' | 'log' | 'commen
   return { action: joined('action'), log: joined('log'), comment: joined('comment') }
 }
 
-/** Declared rules that must come after this one: declared later, matching some of the same, and saying otherwise. */
-export function laterConflicts(name: string, declared: readonly UfwRuleState[]): UfwRuleState[] {
-  const at = declared.findIndex((one) => nameOf(one) === name)
-  const self = declared[at]
-  if (self === undefined) return []
-  return declared.slice(at + 1).filter((one) => one.action !== self.action && overlap(one, self))
-}
-
 function orderOf(host: UfwHost, match: Match, declared: readonly UfwRuleState[]): string {
   const name = nameOf(match)
   const later = laterConflicts(name, declared).map(nameOf)
@@ -250,12 +245,12 @@ function diffRule(desired: UfwRuleState, observed: UfwRuleState): FieldChange[] 
 /** Opening is safe; closing what may carry the operator's own session is not. */
 function consequenceOf(
   { kind, before, after, fields }: Change<UfwRuleState>,
-  { sshPort }: Context,
+  { operator }: Context,
 ): ReturnType<NonNullable<(typeof ufwRule)['consequence']>> {
   // Loading all rules again, into a kernel that lost some, is more than this rule: the way in may be lost as well.
   if (fields.some(({ field }) => field === 'loaded') && kind === 'change') return 'lockout'
   const match = after ?? before
-  if (match !== null && isState(match) && !carries(match, sshPort)) return 'safe'
+  if (match !== null && isState(match) && !carries(match, operator?.port)) return 'safe'
   const opens = after?.action === 'allow'
   if (kind === 'create') return opens ? 'safe' : 'lockout'
   const opened = before !== null && 'action' in before && before.action.includes('allow')
@@ -281,9 +276,8 @@ function stepsFor(changes: readonly Change<UfwRuleState>[], context: Context): S
 }
 
 /** Whether it can be about new connections to sshd; where its port is not known, any rule may be. */
-function carries({ direction, route, protocol, port }: UfwRuleState, sshPort: number | undefined): boolean {
-  if (direction === 'out' || route || !['', 'tcp'].includes(protocol)) return false
-  return sshPort === undefined || portsHave(port, sshPort)
+function carries(match: UfwRuleState, sshPort: number | undefined): boolean {
+  return isIncoming(match) && (sshPort === undefined || portsHave(match.port, sshPort))
 }
 
 function declaredIn({ declared = [] }: Context): UfwRuleState[] {

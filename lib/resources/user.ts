@@ -9,6 +9,7 @@ import type { FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../e
 import { absolutePath, accountName, ensure, secretToken } from '../engine/schema.ts'
 import { forEach, lines, quote, sh } from '../engine/shell.ts'
 import type { Reveal, Secret, SecretToken } from '../engine/value.ts'
+import { SSHD_GATE } from './waysIn/sshd.ts'
 
 export type User = {
   name: string
@@ -98,9 +99,10 @@ export const user: ResourceType<User, UserState> = {
   consequence: ({ kind, name, fields }) => {
     if (kind === 'create') return 'safe'
     if (kind === 'remove' || name === 'root') return 'lockout'
-    const shutsOut = ['shell', 'home', 'locked', 'expires', 'password', 'groups', 'uid']
+    const shutsOut = ['shell', 'home', 'locked', 'expires', 'password', 'group', 'groups', 'uid']
     return fields.some(({ field }) => shutsOut.includes(field)) ? 'lockout' : 'safe'
   },
+  gates: [SSHD_GATE],
   steps: (change, { reveal }) => [setUp(change.name, change.after, reveal)],
   remove: ({ name }) => [{ title: `remove user ${name}`, run: removeText(name) }],
   restore: restoreUser,

@@ -45,6 +45,17 @@ export type RunOptions = {
 /** A non-zero exit is a result, not an error. `stderr` keeps at most its last 256 kB. */
 export type RunResult = { exit: number; stdout: Buffer; stderr: string }
 
+/** Numeric addresses, and the port the machine was reached on. */
+export type Peer = {
+  localAddress?: string
+  remoteAddress?: string
+  remotePort?: number
+  /** The account that was logged in to. */
+  account?: string
+  /** Public halves, in base64, of all keys this client would show; left out where one of them is not known. */
+  keys?: readonly string[]
+}
+
 export interface Connection {
   /**
    * Runs one POSIX sh program as root and waits for it to end.
@@ -59,10 +70,10 @@ export interface Connection {
   /** How often this connection has connected and run a program. */
   readonly trips: { connections: number; execs: number }
   /**
-   * Numeric address the machine sees this client come from, behind NAT and jump hosts too, and the port it was reached
-   * on. Known once a program has run; never for a local connection.
+   * How the machine sees this client, behind NAT and jump hosts too. Known once a program has run; never for a local
+   * connection.
    */
-  readonly peer: { localAddress?: string; remotePort?: number }
+  readonly peer: Peer
   close(): Promise<void>
 }
 

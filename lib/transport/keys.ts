@@ -22,6 +22,8 @@ export type KeySources = {
 /** One key to try. */
 export type Identity = {
   label: string
+  /** Its public half in base64; left out for a file that has it behind a passphrase. */
+  publicKey?: string | undefined
   /** What ssh2 needs to try it; may ask for a passphrase. Undefined: it cannot be used, and `notes` says why. */
   open: () => Promise<AnyAuthMethod | undefined>
 }
@@ -101,6 +103,7 @@ function agentIdentity(ssh2: Ssh2, { user, agent = '' }: KeySources, key: Parsed
   single.getIdentities = (answer) => answer(undefined, [key])
   return {
     label: `${key.type} of the agent (${key.comment})`,
+    publicKey: key.getPublicSSH().toString('base64'),
     open: async () => ({ type: 'agent', username: user, agent: single }),
   }
 }
@@ -119,7 +122,8 @@ function fileIdentity(
     return undefined
   }
   if (!(key instanceof Error)) {
-    return { label: file, encrypted: false, open: async () => ({ type: 'publickey', username: user, key }) }
+    const publicKey = key.getPublicSSH().toString('base64')
+    return { label: file, publicKey, encrypted: false, open: async () => ({ type: 'publickey', username: user, key }) }
   }
   if (!/encrypted/i.test(key.message)) {
     notes.push(`${file}: ${key.message}`)
@@ -131,7 +135,7 @@ function fileIdentity(
     notes.push(`${file}: ${decrypted.message}`)
     return undefined
   }
-  return { label: file, encrypted: true, open }
+  return { label: file, publicKey: publicBlob?.toString('base64'), encrypted: true, open }
 }
 
 async function decrypt(ssh2: Ssh2, file: string, text: Buffer, ask: Ask): Promise<ParsedKey | Error> {

@@ -1,7 +1,7 @@
 /** Running programs as root over any connection: finds out once how the account becomes root, and remembers it. */
 import { isIP } from 'node:net'
 import { LoginRefused, SudoRefused } from './connection.ts'
-import type { Ask, Connection, RunOptions, RunResult } from './connection.ts'
+import type { Ask, Peer, RunOptions, RunResult } from './connection.ts'
 import { follow } from './run.ts'
 import type { Child, Followed, SudoPrompt } from './run.ts'
 import { INCOMPLETE, randomMark, startCommand } from './wrap.ts'
@@ -13,14 +13,18 @@ export type Start = (command: string) => Promise<Child>
 /** How long asking a program to end may take: the link may be what is stuck. */
 const ENDING_MS = 3000
 
+/** The account, its name for messages and questions (`deploy@web-1`), and see `Peer.keys`. */
+export type Names = { account: string; label: string; keys?: readonly string[] | undefined }
+
 type NotStarted = Extract<Followed, { started: false }>
 
 export class Runner {
-  peer: Connection['peer'] = {}
+  peer: Peer = {}
   execs = 0
   readonly #start: Start
   readonly #ask: Ask
   readonly #account: string
+  readonly #keys: readonly string[] | undefined
   /** Name of the account on its machine, for messages and questions: `deploy@web-1`. */
   readonly #label: string
   readonly #prompt = randomMark()
@@ -32,10 +36,11 @@ export class Runner {
   /** A started wrapper that waits for its program. */
   #spare: Promise<Child | undefined> | undefined
 
-  constructor(start: Start, ask: Ask, { account, label }: { account: string; label: string }) {
+  constructor(start: Start, ask: Ask, { account, label, keys }: Names) {
     this.#start = start
     this.#ask = ask
     this.#account = account
+    this.#keys = keys
     this.#label = label
     this.#privilege = account === 'root' ? 'root' : 'sudo'
     this.#proven = account === 'root'
@@ -68,7 +73,9 @@ export class Runner {
 
   #accept({ result, host }: Extract<Followed, { started: true }>): RunResult {
     this.#proven = true
-    this.peer = parsePeer(host.connection)
+    const peer = parsePeer(host.connection)
+    const keys = this.#keys === undefined ? {} : { keys: this.#keys }
+    if (peer !== undefined) this.peer = { ...peer, account: this.#account, ...keys }
     return result
   }
 
@@ -149,8 +156,8 @@ function wantsPassword(said: string): boolean {
 }
 
 /** SSH_CONNECTION, `client-address client-port server-address server-port`, as sshd(8) sets it. */
-function parsePeer(text: string): Connection['peer'] {
-  const [localAddress = '', , , remotePort = ''] = text.split(' ')
-  if (isIP(localAddress) === 0 || !/^\d{1,5}$/.test(remotePort)) return {}
-  return { localAddress, remotePort: Number(remotePort) }
+function parsePeer(text: string): Peer | undefined {
+  const [localAddress = '', , remoteAddress = '', remotePort = ''] = text.split(' ')
+  if (isIP(localAddress) === 0 || isIP(remoteAddress) === 0 || !/^\d{1,5}$/.test(remotePort)) return undefined
+  return { localAddress, remoteAddress, remotePort: Number(remotePort) }
 }

@@ -13,7 +13,7 @@ import { HungUp, login } from './login.ts'
 import { findRoute, openStream } from './route.ts'
 import type { Route } from './route.ts'
 import type { Child, Ending } from './run.ts'
-import { Runner } from './runner.ts'
+import { type Names, Runner } from './runner.ts'
 
 /** Pauses before a new attempt when the host hung up: sshd drops logins beyond MaxStartups (10:30:100) at random. */
 const RETRY_PAUSES_MS = [200, 800]
@@ -34,19 +34,23 @@ const CHANNEL_PAUSES_MS = [20, 80, 320]
 export async function connectSsh(target: Target, ask: Ask): Promise<Connection> {
   // Loaded here, in the time that ssh_config and known_hosts take: most commands never connect.
   const [{ default: ssh2 }, route] = await Promise.all([import('ssh2'), findRoute(target)])
-  const client = await reach(ssh2, route, ask)
+  const { client, keys } = await reach(ssh2, route, ask)
   return new SshConnection(client, ask, {
     account: route.sources.user,
     label: `${route.sources.user}@${target.address}`,
+    keys,
   })
 }
 
-async function reach(ssh2: Ssh2, route: Route, ask: Ask): Promise<Client> {
-  const jump = route.through && (await reach(ssh2, route.through, ask))
+/** Logged in, and see `Peer.keys`. */
+type Reached = { client: Client; keys: string[] | undefined }
+
+async function reach(ssh2: Ssh2, route: Route, ask: Ask): Promise<Reached> {
+  const jump = route.through && (await reach(ssh2, route.through, ask)).client
   try {
-    const client = await logIn(ssh2, route, jump, ask)
-    client.once('close', () => jump?.end())
-    return client
+    const reached = await logIn(ssh2, route, jump, ask)
+    reached.client.once('close', () => jump?.end())
+    return reached
   } catch (error) {
     jump?.end()
     throw error
@@ -54,14 +58,16 @@ async function reach(ssh2: Ssh2, route: Route, ask: Ask): Promise<Client> {
 }
 
 /** Logs in to one host, again when it hung up: a few times, and as often as there are keys left that it did not let us try. */
-async function logIn(ssh2: Ssh2, route: Route, jump: Client | undefined, ask: Ask): Promise<Client> {
+async function logIn(ssh2: Ssh2, route: Route, jump: Client | undefined, ask: Ask): Promise<Reached> {
   const identities = await findIdentities(ssh2, route.sources, ask)
+  const known = identities.keys.flatMap(({ publicKey }) => publicKey ?? [])
+  const keys = known.length === identities.keys.length ? known : undefined
   const pauses = [...RETRY_PAUSES_MS]
   for (;;) {
     const left = identities.keys.length
     const stream = await openStream(route, jump)
     try {
-      return await login(ssh2, stream, route, identities)
+      return { client: await login(ssh2, stream, route, identities), keys }
     } catch (error) {
       if (!(error instanceof HungUp)) throw error
       const pause = identities.keys.length < left ? 0 : pauses.shift()
@@ -77,7 +83,7 @@ class SshConnection implements Connection {
   readonly #running = new Set<Promise<unknown>>()
   #lost: string | undefined
 
-  constructor(client: Client, ask: Ask, names: { account: string; label: string }) {
+  constructor(client: Client, ask: Ask, names: Names) {
     this.#client = client
     // One listener for each exec under way.
     client.setMaxListeners(MOST_AT_ONCE + 10)

@@ -66,6 +66,24 @@ test('a plan after that is empty, also for --detailed-exitcode', async () => {
   assert.match(stdout, 'Plan: nothing to do · 3 unchanged. Nothing was changed.\n')
 })
 
+test('a plan that is certain to lock out exits 4 and shows why; converge asks nobody, and --allow lockout lets it through', async () => {
+  const env = { SECOND: 'shut the door' }
+  const planned = await runSite(['plan', ...web], { env })
+  assert.is(planned.code, EXIT_CODES.refused)
+  assert.match(planned.stdout, /^ {2}lock-out {2}root would find the door shut$/m)
+  assert.match(planned.stdout, /^ {2}! note second {2}site\.ts:\d+ {3}locks you out$/m)
+  assert.match(planned.stderr, 'web-1: nobody could log in any more as you do now: root would find the door shut')
+  const converged = await runSite(['converge', '--yes', ...web], { env })
+  assert.is(converged.code, EXIT_CODES.refused)
+  assert.match(converged.stdout, 'with --allow lockout it is tried')
+  assert.is(await sshOk(host, 'cat /etc/notes/second'), 'two\n')
+  assert.is((await runSite(['plan', '--allow', 'lockout', ...web], { env })).code, EXIT_CODES.ok)
+  assert.is((await runSite(['converge', '--yes', '--allow', 'lockout', ...web], { env })).code, EXIT_CODES.ok)
+  assert.is(await sshOk(host, 'cat /etc/notes/second'), 'shut the door')
+  const undone = await runSite(['undo', '--yes', '--allow', 'lockout', ...web])
+  assert.is(undone.code, EXIT_CODES.ok, undone.stdout + undone.stderr)
+})
+
 test('what another hand changed is shown as drift', async () => {
   await sshOk(host, 'echo other > /etc/notes/first')
   assert.match((await runSite(['plan', ...web])).stdout, /~ note first {2}site\.ts:\d+ {3}drift: edited on the host/)

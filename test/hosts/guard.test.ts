@@ -24,6 +24,8 @@ await sshOk(
 
 /** What other tests declared stays. */
 const SCOPED = { only: (): boolean => true }
+/** Certain lock-outs are let through to the guard. */
+const ALLOWED = { ...SCOPED, allowLockout: true }
 const SSH = { action: 'allow', port: 22, protocol: 'tcp' } as const
 
 /** Everything a way in depends on, as the host's own tools show it. */
@@ -44,7 +46,7 @@ async function assertNoClock(): Promise<void> {
 
 async function assertTakenBack(declare: () => void): Promise<HostReport> {
   const before = await waysIn()
-  const report = await convergeOn(host, declare, SCOPED)
+  const report = await convergeOn(host, declare, ALLOWED)
   assert.is(report.error?.exit, 'refused')
   assert.match(report.error?.message ?? '', 'nobody could log in')
   assert.match(report.error?.message ?? '', 'it went back to what it was')
@@ -118,7 +120,7 @@ test('what comes after a guarded change is not done when that was taken back', a
       file({ path: '/srv/free', content: 'x' })
       file({ path: '/srv/after', content: 'x', after: deny })
     },
-    SCOPED,
+    ALLOWED,
   )
   assert.equal(Object.fromEntries(report.changes.map(({ ref, outcome }) => [ref, outcome])), {
     'ufw-rule:22/tcp': 'failed',
@@ -141,7 +143,7 @@ test('a host that was cut off before anybody came in goes back when it starts', 
     return connectSsh({ address, port, user: 'root', identityFile, hostKey }, {})
   }
   const declare = (): void => void ufwRule({ ...SSH, action: 'deny' })
-  const run = { ...runOn(host, declare, SCOPED), connect, confirm: () => Promise.resolve(true) }
+  const run = { ...runOn(host, declare, ALLOWED), connect, confirm: () => Promise.resolve(true) }
   const report = await convergeHost(run)
   assert.is(report.error?.exit, 'refused')
   assert.is(await waysIn(), before)
@@ -184,7 +186,7 @@ test('without room for a guard the change is not made', async () => {
   const before = await waysIn()
   try {
     const error = await rejects(
-      convergeOn(host, () => void ufwRule({ ...SSH, action: 'deny' }), SCOPED),
+      convergeOn(host, () => void ufwRule({ ...SSH, action: 'deny' }), ALLOWED),
       Refused,
     )
     assert.match(error.message, 'could not be guarded')
@@ -209,7 +211,7 @@ test('an operator whose sudo is taken away gets it back', async () => {
   }
   const connect = () => connectSsh({ address, port, user: 'ops', identityFile, hostKey }, {})
   const report = await convergeHost({
-    ...runOn(host, declare, SCOPED),
+    ...runOn(host, declare, ALLOWED),
     connect,
     confirm: () => Promise.resolve(true),
   })

@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert'
 import { secret } from '../../lib/dsl/secret.ts'
 import { schemaProblems } from '../../lib/dsl/validate.ts'
 import { type Change, Unknown } from '../../lib/engine/resource.ts'
-import { edit, type Edit, type EditState } from '../../lib/resources/edit.ts'
+import { edit, type Edit } from '../../lib/resources/edit.ts'
+import type { EditState } from '../../lib/resources/edit/lines.ts'
 import { context, dash, runSteps, scratchFolder } from './dash.ts'
 
 const test = suite('edit')

@@ -11,7 +11,12 @@ import type { Ref } from '../../lib/engine/resource.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 
-export type Options = { secrets?: { [name: string]: string }; allowRemove?: number; only?: HostRun['only'] }
+export type Options = {
+  secrets?: { [name: string]: string }
+  allowRemove?: number
+  allowLockout?: boolean
+  only?: HostRun['only']
+}
 
 /** The catalog of what `declare` declares, for a host of that OS. Sizes are made up; hosts only warn about them. */
 export function catalogOf(host: Pick<SandboxHost, 'name' | 'address' | 'os'>, declare: () => void): Catalog {
@@ -71,7 +76,11 @@ export function runOn(host: SandboxHost, declare: () => void, options: Options =
   return runOf(host, catalogOf(host, declare), options)
 }
 
-export function runOf(host: SandboxHost, catalog: Catalog, { secrets = {}, allowRemove, only }: Options = {}): HostRun {
+export function runOf(
+  host: SandboxHost,
+  catalog: Catalog,
+  { secrets = {}, allowRemove, allowLockout, only }: Options = {},
+): HostRun {
   const { address, port, user, identityFile, hostKey } = host
   return {
     catalog,
@@ -81,6 +90,7 @@ export function runOf(host: SandboxHost, catalog: Catalog, { secrets = {}, allow
     progress: () => {},
     who: () => Promise.resolve({ user: 'test', host: 'test' }),
     ...(allowRemove === undefined ? {} : { allowRemove }),
+    ...(allowLockout === undefined ? {} : { allowLockout }),
     ...(only === undefined ? {} : { only }),
   }
 }

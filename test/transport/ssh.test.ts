@@ -1,6 +1,7 @@
 /** Running programs over SSH against a real sshd of this machine. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { suite } from 'uvu'
@@ -156,9 +157,12 @@ test('runs at the same time do not mix', async () => {
   )
 })
 
-test('the host says what address it sees', async () => {
+test('the host says what address it sees, and which keys would be shown is known', async () => {
   await host.run(':')
-  assert.equal(host.peer, { localAddress: '127.0.0.1', remotePort: sshd.port })
+  const { account, keys, ...seen } = host.peer
+  assert.equal(seen, { localAddress: '127.0.0.1', remoteAddress: '127.0.0.1', remotePort: sshd.port })
+  assert.is(account, sshd.target.user)
+  assert.equal(keys, [(await readFile(`${sshd.target.identityFile}.pub`, 'utf8')).split(' ')[1]])
 })
 
 test('every run is counted, and the connection once', async () => {

@@ -10,7 +10,7 @@ import { UsageError } from '../errors.ts'
 import { exitOfFleet } from '../exit.ts'
 import { oneAtATime, onEach, prepare, type Prepared } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
-import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
+import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/problem.ts'
@@ -19,8 +19,10 @@ import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
 import type { Setting } from '../setting.ts'
 import { whoIsAtWork } from '../who.ts'
 
-export type PlanFlags = HostFlags & MachineFlags & { detailedExitcode?: boolean }
-export type ConvergeFlags = HostFlags & MachineFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
+export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean }
+export type ConvergeFlags = HostFlags &
+  MachineFlags &
+  AllowFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
 
 /** @param secrets Gives the values of those of the names that have one. */
 export type HostWork = (
@@ -37,7 +39,7 @@ export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName
   ])
   const { out } = setting.output
   const work: HostWork = async (run, view) => {
-    const planned = await planHost(run)
+    const planned = await planHost({ ...run, ...allowsLockout(flags) })
     if (!setting.json) view.print(out, renderPlan(planned.plan, out.page, 'Nothing was changed.'))
     return planned
   }
@@ -56,7 +58,10 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
       'look at the plan, then run converge --yes',
     )
   }
-  const more = flags.allowRemove === undefined ? {} : { allowRemove: parseCount('--allow-remove', flags.allowRemove) }
+  const more = {
+    ...allowsLockout(flags),
+    ...(flags.allowRemove === undefined ? {} : { allowRemove: parseCount('--allow-remove', flags.allowRemove) }),
+  }
   const { convergeHost } = await import('../../engine/converge.ts')
   const turn = oneAtATime()
   const work: HostWork = async (run, view) => {

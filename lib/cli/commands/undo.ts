@@ -6,12 +6,12 @@ import { isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { exitOfFleet } from '../exit.ts'
 import { oneAtATime } from '../fleet.ts'
-import { type HostFlags, type MachineFlags, parseCount } from '../options.ts'
+import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount } from '../options.ts'
 import { selectHosts } from '../select.ts'
 import type { Setting } from '../setting.ts'
 import { asking, finish, type HostWork, overHosts, showResult } from './hosts.ts'
 
-export type UndoFlags = Pick<HostFlags, 'host'> & MachineFlags & { yes?: boolean; forks: string }
+export type UndoFlags = Pick<HostFlags, 'host'> & MachineFlags & AllowFlags & { yes?: boolean; forks: string }
 
 /** @param number The run to take back. @default of each host, the latest that changed something */
 export async function undo(setting: Setting, number: string | undefined, flags: UndoFlags): Promise<ExitName> {
@@ -28,7 +28,13 @@ export async function undo(setting: Setting, number: string | undefined, flags: 
   const turn = oneAtATime()
   const work: HostWork = async (host, view, secrets) => {
     const { shown, confirm } = asking(setting, view, turn, flags.yes === true)
-    const report = await undoHost({ ...host, confirm, secrets, ...(run === undefined ? {} : { run }) })
+    const report = await undoHost({
+      ...host,
+      ...allowsLockout(flags),
+      confirm,
+      secrets,
+      ...(run === undefined ? {} : { run }),
+    })
     const plan = shown()
     return { report, ...(plan === undefined ? {} : { plan }) }
   }

@@ -14,6 +14,6 @@ export function renderJson(command: string, hosts: readonly Reported[], exit: Ex
 
 function hostJson({ report, plan }: Reported): object {
   if (plan === undefined) return report
-  const { partial, first, warnings, followUps, digest } = plan
-  return { ...report, plan: { partial, first, warnings, followUps, digest } }
+  const { partial, first, warnings, lockouts, followUps, digest } = plan
+  return { ...report, plan: { partial, first, warnings, lockouts, followUps, digest } }
 }

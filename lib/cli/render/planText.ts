@@ -52,7 +52,8 @@ function hasOwnRow({ kind }: PlanChange): boolean {
   return kind !== 'follow-up' && kind !== 'adopt' && kind !== 'recheck'
 }
 
-function headLines({ host, resources, summary, changes, warnings, partial, first, undo }: Plan, page: Page): string[] {
+function headLines(plan: Plan, page: Page): string[] {
+  const { host, resources, summary, changes, warnings, lockouts = [], partial, first, undo } = plan
   const { colors } = page
   const inSync = summary.unchanged + summary.adopt
   const pending = changes.filter(({ kind }) => kind !== 'adopt' && kind !== 'forget').length
@@ -65,6 +66,7 @@ function headLines({ host, resources, summary, changes, warnings, partial, first
     ...(partial ? [`  ${colors.bold('PARTIAL')}  only what was asked for, and what that needs`] : []),
     ...(first ? [`  ${colors.dim('nothing was ever converged here')}`] : []),
     ...warnings.map((warning) => `  ${colors.yellow('warning')}  ${cleanLine(warning)}`),
+    ...lockouts.map((lockout) => `  ${colors.red('lock-out')}  ${cleanLine(lockout)}`),
   ]
 }
 
@@ -110,10 +112,11 @@ function notesOf(change: PlanChange, { colors }: Page): string[] {
   ]
 }
 
-function consequenceNotes({ kind, consequence }: PlanChange, colors: Page['colors']): string[] {
+function consequenceNotes({ kind, consequence, locksOut }: PlanChange, colors: Page['colors']): string[] {
   const verb = kind === 'remove' ? 'remove; ' : kind === 'create' ? 'create; ' : ''
   switch (consequence) {
     case 'lockout':
+      if (locksOut === true) return [colors.red(`${verb}locks you out`)]
       return [colors.red(`${verb}guarded: reverts by itself unless a new login works`)]
     case 'destructive':
       return [colors.red(`${verb}destroys data`)]

@@ -2,11 +2,32 @@
  * Lines of a file that belong to an edit: found in its text here, changed by awk(1) on the host. Both take a line to be
  * the same with LF and with CRLF.
  */
+import type { StateText } from '../../engine/value.ts'
 
 export type Wish = {
   /** A line (with all that begin like `replaces`), or a block by its marker lines. */
   match: { line: string; replaces?: string | undefined } | { open: string; close: string }
   position: 'top' | 'bottom' | { after: string } | { before: string }
+}
+
+export type EditState = {
+  wish: EditWish
+  /** The lines like it, or what stands between its markers, each time they do. */
+  found: StateText[]
+}
+
+export type EditWish = Wish & {
+  path: string
+  /** The line, or what goes between the markers. */
+  text: StateText
+  create: boolean
+  validate?: string | undefined
+  present: boolean
+}
+
+/** As it can be read back: without the end of its last line, and with plain line ends. */
+export function blockText(text: string): string {
+  return text.replaceAll('\r\n', '\n').replace(/\n$/, '')
 }
 
 /** The lines that match, or what stands between the markers, each time it does. */

@@ -162,7 +162,7 @@ function rests(kernel: readonly string[]): boolean {
   return !kernel.includes(':INPUT DROP') && !kernel.some((line) => line.startsWith('-A ufw-user-'))
 }
 
-function jumpsToUfw(kernel: readonly string[]): boolean {
+export function jumpsToUfw(kernel: readonly string[]): boolean {
   return kernel.includes('-A INPUT -j ufw-before-input')
 }
 

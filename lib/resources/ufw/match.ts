@@ -115,6 +115,27 @@ export function overlap(a: Match, b: Match): boolean {
   )
 }
 
+/** Declared rules that must come after this one: declared later, matching some of the same, and saying otherwise. */
+export function laterConflicts<Rule extends Match & { action: string }>(
+  name: string,
+  declared: readonly Rule[],
+): Rule[] {
+  const at = declared.findIndex((one) => nameOf(one) === name)
+  const self = declared[at]
+  if (self === undefined) return []
+  return declared.slice(at + 1).filter((one) => one.action !== self.action && overlap(one, self))
+}
+
+/** Whether it can be about new TCP connections to this host. */
+export function isIncoming({ direction, route, protocol }: Match): boolean {
+  return direction === 'in' && !route && ['', 'tcp'].includes(protocol)
+}
+
+/** Whether an address is in a network, or is that address. */
+export function isWithin(address: string, network: string): boolean {
+  return networksMeet(address, network)
+}
+
 function portsMeet(a: string, b: string): boolean {
   if (a === '' || b === '') return true
   const others = b.split(',').map(range)

@@ -50,6 +50,15 @@ test('every kind of change has its mark, its line and its reason', () => {
   assert.is(`\n${renderPlan(plan, paper, 'Nothing was changed.')}`, GOLDEN)
 })
 
+test('a certain lock-out stands above the changes, and at those that it lies in', () => {
+  const [rule, ...others] = everyKind
+  const plan = planOf([{ ...rule!, locksOut: true }, ...others], { lockouts: ['ufw would let nothing in\x1b[2J'] })
+  const text = renderPlan(plan, paper)
+  assert.match(text, /^ {2}lock-out {2}ufw would let nothing in/m)
+  assert.not.match(text, '\x1b')
+  assert.match(text, /^ {2}! ufw rule 22\/tcp from 10\.0\.0\.0\/8 {2}recipes\/firewall\.ts:12 {3}locks you out$/m)
+})
+
 test('an empty plan says so in two lines', () => {
   assert.is(
     renderPlan(planOf([]), paper),

@@ -19,6 +19,9 @@ const HINDRANCES: { [text: string]: ShellText } = {
   wait: raw('until [ -e /run/go-on ]; do sleep 0.1; done'),
 }
 
+/** Text of a note that is certain to lock its writer out. */
+const SHUT = 'shut the door'
+
 const noteType: ResourceType<Note, NoteState> = {
   type: 'note',
   schema: {
@@ -46,6 +49,14 @@ const noteType: ResourceType<Note, NoteState> = {
       )
     },
   },
+  consequence: ({ after }) => (after?.text === SHUT ? 'lockout' : 'safe'),
+  gates: [
+    {
+      name: 'door',
+      command: () => 'echo shut',
+      judge: ({ stdout }, { operator }) => `${operator.account} would find the door ${stdout.trim()}`,
+    },
+  ],
   steps: ({ name, after }) => [
     {
       title: `write ${name}`,

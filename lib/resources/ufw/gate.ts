@@ -1,0 +1,124 @@
+/**
+ * Whether ufw, as a plan leaves it, lets the operator in: its rules in their order, then its policy. Only what no rule of
+ * another hand can put right is certain, such as a line in /etc/ufw/before.rules or one of iptables(8) before ufw's.
+ */
+import { isIP } from 'node:net'
+import type { Gate, GateChange, GateView, Json, Operator } from '../../engine/resource.ts'
+import { lines } from '../../engine/shell.ts'
+import { isEnabled, jumpsToUfw, parseUfw, READ_UFW, type UfwHost } from './host.ts'
+import {
+  familiesOf,
+  type Family,
+  isIncoming,
+  isWithin,
+  laterConflicts,
+  type Match,
+  nameOf,
+  portsHave,
+} from './match.ts'
+
+type Rule = { name: string; match: Match; action: string }
+type RuleState = Match & { action: string; order: string }
+type Defaults = { incoming: string; enabled: boolean }
+
+export const UFW_GATE: Gate = {
+  name: 'ufw',
+  command: () => `${READ_UFW}
+grep -hs -e '-j ACCEPT' /etc/ufw/before.rules /etc/ufw/before6.rules /etc/ufw/after.rules /etc/ufw/after6.rules
+for k_save in iptables-save ip6tables-save; do
+  if command -v "$k_save" >/dev/null; then "$k_save" -t filter 2>/dev/null | grep -e '-j ACCEPT' | grep -v '^-A ufw6\\?-' || :; fi
+done
+for k_own in /etc/ufw/before.init /etc/ufw/after.init; do [ ! -x "$k_own" ] || printf -- '-j ACCEPT by %s\\n' "$k_own"; done`,
+  judge(output, view) {
+    const host = parseUfw(output)
+    const [, , , , , , accepted = ''] = output.stdout.split('\0')
+    if (isFromHere(view.operator) || lines(accepted).some(mayLetIn)) return undefined
+    const defaults = defaultsAfter(host, view.changes)
+    if (!defaults.enabled) return undefined
+    const byPolicy: Ruling =
+      defaults.incoming === 'allow'
+        ? 'open'
+        : { by: `no rule allows it, and incoming is ${defaults.incoming} by default` }
+    const families: Family[] = isIP(view.operator.from) === 6 ? ['ipv6', 'ipv4'] : ['ipv4', 'ipv6']
+    const [own = byPolicy, other = byPolicy] = families.map((family) =>
+      rulingOf(rulesAfter(host, family, view), family, view.operator),
+    )
+    if (own === 'open' || other === 'open') return undefined
+    const { from, port } = view.operator
+    return `ufw would let nothing from ${from} reach port ${port}: ${own.by}`
+  },
+}
+
+/** What comes from the host itself, as through a tunnel, passes ufw in any case. */
+function isFromHere({ from, to }: Operator): boolean {
+  return from === to || from === '::1' || from.startsWith('127.')
+}
+
+/** Whether a rule that others made may accept a new TCP connection; those that ufw brings along do not. */
+function mayLetIn(line: string): boolean {
+  const harmless =
+    / -i lo | -p (icmp|icmpv6|ipv6-icmp|1|58|udp|17) |--(ct)?state (RELATED,ESTABLISHED|ESTABLISHED,RELATED) /
+  return !harmless.test(line) && !/^\s*(#|-A \S*(output|forward|OUTPUT|FORWARD|track)\S* )/.test(line)
+}
+
+/** Not enabled where the kernel has lost ufw's chains, and nothing here brings them back. */
+function defaultsAfter(host: UfwHost, changes: readonly GateChange[]): Defaults {
+  const change = changes.find(({ type }) => type === 'ufw-defaults')
+  if (change !== undefined && isDefaults(change.after)) return change.after
+  const policy = host.settings.get('DEFAULT_INPUT_POLICY')
+  return {
+    incoming: policy === 'ACCEPT' ? 'allow' : 'deny',
+    enabled: isEnabled(host) && jumpsToUfw(host.kernel.ipv4),
+  }
+}
+
+function isDefaults(state: Json | null): state is Json & Defaults {
+  return typeof state === 'object' && state !== null && 'incoming' in state && 'enabled' in state
+}
+
+/** As the steps of ufw-rule leave them: a new rule goes before those it must come before, else to the end. */
+function rulesAfter(host: UfwHost, family: Family, { changes, declared }: GateView): Rule[] {
+  const inOrder = declared('ufw-rule').flatMap(({ desired }) => (isRule(desired) ? [desired] : []))
+  const position = (name: string): number => inOrder.findIndex((one) => nameOf(one) === name)
+  const rules: Rule[] = host.rules[family].map(({ name, match, action }) => ({ name, match, action }))
+  const ofRules = changes.filter(({ type }) => type === 'ufw-rule')
+  for (const { name, after, fields } of ofRules.toSorted((a, b) => position(b.name) - position(a.name))) {
+    const at = rules.findIndex((rule) => rule.name === name)
+    if (isRule(after) && !familiesOf(after).includes(family)) continue
+    const stays = at !== -1 && isRule(after) && !fields.some(({ field }) => field === 'order')
+    if (at !== -1) rules.splice(at, 1)
+    if (!isRule(after)) continue
+    const later = new Set(laterConflicts(name, inOrder).map(nameOf))
+    const before = rules.findIndex((rule) => later.has(rule.name))
+    rules.splice(stays ? at : before === -1 ? rules.length : before, 0, { name, match: after, action: after.action })
+  }
+  return rules
+}
+
+function isRule(state: Json | null): state is Json & RuleState {
+  return typeof state === 'object' && state !== null && 'action' in state && 'direction' in state
+}
+
+type Ruling = { by: string } | 'open'
+
+/**
+ * What the rules come to: the first that keeps the operator out, or open where one before it may let it in; undefined
+ * where it is left to the policy. By which address it would come in the other family is not known: there only what holds
+ * for all addresses counts.
+ */
+function rulingOf(rules: readonly Rule[], family: Family, { from, to, port }: Operator): Ruling | undefined {
+  const isOwn = (isIP(from) === 6) === (family === 'ipv6')
+  for (const { name, match, action } of rules) {
+    const isKnown = match.protocol !== 'unknown'
+    if (isKnown && !(isIncoming(match) && portsHave(match.port, port))) continue
+    if (isOwn && !(holds(from, match.from) && holds(to, match.to))) continue
+    if (action !== 'deny' && action !== 'reject') return 'open'
+    const isForAll = isKnown && match.interface === '' && match.fromPort === ''
+    if (isForAll && (isOwn || (match.from === '' && match.to === ''))) return { by: `the rule ${name} says ${action}` }
+  }
+  return undefined
+}
+
+function holds(address: string, network: string): boolean {
+  return network === '' || isWithin(address, network)
+}
