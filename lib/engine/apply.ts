@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Connection, ConnectionLost, Unreachable } from '../transport/connection.ts'
 import { HostError, lockedBy, Refused, Stale } from './errors.ts'
+import { remedyFor } from './failures.ts'
 import { holderText } from './holder.ts'
 import {
   awaitEndText,
@@ -25,6 +26,8 @@ import { type Answer, framedProgram, parseFrames, type Section } from './read.ts
 
 /** How long the client tries to come back, in milliseconds between attempts; the worker waits longer than their sum. */
 const RETRY_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, 30_000]
+/** Bytes of an event line, at most: what a step said is much less. */
+const LONGEST_EVENT = 2 ** 20
 /** A connection that held this long was a good one: what broke it is no reason to give up the sooner. */
 const STEADY_MS = 60_000
 
@@ -35,6 +38,8 @@ export type TaskEvent =
   | { event: 'failed'; task: number; exit: number; said: string }
   | { event: 'stale'; task: number }
   | { event: 'skipped'; task: number; because: number }
+  /** A step waits for somebody on the host. */
+  | { event: 'waits'; task: number; because: string }
   /** Task `task` of this stage put back what `undone` had changed. */
   | { event: 'undone'; task: number; undone: { stage: number; task: number } }
 
@@ -117,7 +122,7 @@ export class Run {
     if (stdout.toString().startsWith(digest)) return
     throw new HostError('the run was not recorded on the host', {
       said: stderr,
-      next: 'what was applied stays; converge again to record it',
+      next: `what was applied stays; ${remedyFor(stderr) ?? 'converge again'} to record it`,
     })
   }
 
@@ -193,7 +198,7 @@ export class Run {
     if (events.unrecorded !== undefined) {
       throw new HostError('what the run was about to do could not be recorded on the host, so it was not done', {
         said: events.unrecorded,
-        next: 'see that /var/lib/keelson can be written, then converge again',
+        next: remedyFor(events.unrecorded) ?? 'see that /var/lib/keelson can be written, then converge again',
       })
     }
     if (events.unguarded !== undefined) {
@@ -229,9 +234,10 @@ class Pauses {
 }
 
 function notStarted(stage: number, said: string): HostError {
+  const next = remedyFor(said) ?? 'converge again'
   return stage === 1
-    ? new HostError('the run could not be started', { said, next: 'nothing was changed by it' })
-    : new HostError('the run could not go on', { said, next: 'what was applied stays; converge again for the rest' })
+    ? new HostError('the run could not be started', { said, next: `nothing was changed by it; ${next}` })
+    : new HostError('the run could not go on', { said, next: `what was applied stays; ${next} for the rest` })
 }
 
 /** Splits a run's output into event lines and, after `over`, what follows. */
@@ -266,6 +272,7 @@ class Events {
       return
     }
     this.#text = Buffer.concat([this.#text, chunk])
+    if (this.#text.length > LONGEST_EVENT) throw notUnderstood(this.#text.subarray(0, 200).toString())
     for (let end = this.#text.indexOf(10); end !== -1 && !this.over; end = this.#text.indexOf(10)) {
       const line = this.#text.subarray(0, end).toString()
       this.#text = this.#text.subarray(end + 1)
@@ -284,6 +291,8 @@ class Events {
       return
     }
     this.count += 1
+    // A full disk cut it off, and it comes again.
+    if (line.endsWith('~')) return
     const [word, first, second] = line.split(' ')
     const task = Number(first)
     switch (word) {
@@ -323,18 +332,22 @@ class Events {
       case 'skipped':
         this.#onEvent({ event: 'skipped', task, because: Number(second) })
         break
+      case 'waits':
+        this.#onEvent({ event: 'waits', task, because: Buffer.from(second ?? '', 'base64').toString() })
+        break
       case 'undone': {
         const [stage, other] = (second ?? '').split('/').map(Number)
         this.#onEvent({ event: 'undone', task, undone: { stage: stage ?? NaN, task: other ?? NaN } })
         break
       }
       default:
-        throw new HostError('an event of the run was not understood', {
-          said: line,
-          next: 'this is a mistake in Keelson',
-        })
+        throw notUnderstood(line)
     }
   }
+}
+
+function notUnderstood(line: string): HostError {
+  return new HostError('an event of the run was not understood', { said: line, next: 'this is a mistake in Keelson' })
 }
 
 /** A tar archive of the files, each readable by root only. */

@@ -394,6 +394,8 @@ class Session {
         for (const { plan } of items) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(because) })
         return this.#progress({ event: 'step', ...about, state: 'skipped' })
       }
+      case 'waits':
+        return this.#progress({ event: 'waiting', because: `${about.label}: ${event.because}` })
       case 'undone': {
         const { stage, task } = event.undone
         const undone = this.#applied.get(stage)?.[task]?.items ?? []

@@ -71,7 +71,7 @@ replace_file() {
   (umask 077; set -C; : > "$rf_tmp") || fail "cannot write in $rf_dir"
   chown -- "$rf_owner:$rf_group" "$rf_tmp"
   chmod -- "$rf_mode" "$rf_tmp"
-  cat -- "$rf_source" > "$rf_tmp"
+  cat -- "$rf_source" > "$rf_tmp" || fail "cannot write $rf_dest; it is left as it was"
   if [ $# -gt 0 ]; then "$@" "$rf_tmp" || fail "$rf_dest: the candidate was refused; the old file is still in place"; fi
   keep "$rf_dest"
   sync -- "$rf_tmp"

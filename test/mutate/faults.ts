@@ -253,8 +253,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'write a secret to the journal',
     file: PROGRAM,
-    find: '  code=$?\n  fi\n',
-    replace: '  code=$?\n    cat "$stage/$1/said" >&2\n  fi\n',
+    find: '  ev said "$1" "$(base64',
+    replace: '  cat "$stage/$1/said" >&2\n  ev said "$1" "$(base64',
     tests: ['hosts/canaries'],
   },
   {
@@ -351,8 +351,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'start the run again when the line drops',
     file: PROGRAM,
-    find: 'if [ ! -e ${id} ]; then\n  mkfifo',
-    replace: 'rm -rf ${id}\nif [ ! -e ${id} ]; then\n  mkfifo',
+    find: 'if [ ! -e ${id} ]; then\n  [ -e /sys',
+    replace: 'rm -rf ${id}\nif [ ! -e ${id} ]; then\n  [ -e /sys',
     tests: ['hosts/crash'],
   },
   {
@@ -449,7 +449,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a step that never ends',
     file: PROGRAM,
-    find: 'timeout --kill-after=10 ${seconds} sh',
+    find: 'timeout --kill-after=10 "$2" sh',
     replace: 'timeout --kill-after=10 86400 sh',
     tests: ['hosts/command'],
   },
@@ -473,5 +473,40 @@ export const FAULTS: readonly Fault[] = [
     find: 'until=$(($(now_ms) + settle_ms))',
     replace: 'until=$(now_ms)',
     tests: ['hosts/systemd'],
+  },
+  {
+    what: 'leave what a step has started',
+    file: PROGRAM,
+    find: '  echo 1 > "$2/cgroup.kill"\n',
+    replace: '',
+    tests: ['hosts/endless'],
+  },
+  {
+    what: 'keep all that a step says',
+    file: PROGRAM,
+    find: 'tail -c ${SAID_BYTES} > "$stage/$1/said"',
+    replace: 'cat > "$stage/$1/said"',
+    tests: ['hosts/endless'],
+  },
+  {
+    what: 'set no room aside in /run',
+    file: PROGRAM,
+    find: '  head -c ${BALLAST_BYTES} /dev/zero > "$new/ballast"\n',
+    replace: '',
+    tests: ['hosts/adversity'],
+  },
+  {
+    what: 'keep to the host why its ledger was not written',
+    file: PROGRAM,
+    find: '2> complaint || stamp turned-away',
+    replace: '|| :',
+    tests: ['hosts/adversity'],
+  },
+  {
+    what: 'leave half a file where there was no room for it',
+    file: PRELUDE,
+    find: `  trap 'rm -f -- "$rf_tmp"' EXIT\n`,
+    replace: '',
+    tests: ['hosts/adversity'],
   },
 ]
