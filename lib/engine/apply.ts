@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Connection, ConnectionLost, Unreachable } from '../transport/connection.ts'
+import { type Connection, ConnectionLost, TimedOut, Unreachable } from '../transport/connection.ts'
+import { explained, LONGEST_ANSWER, READ_MS, tooMuch } from './ask.ts'
 import { HostError, lockedBy, Refused, Stale } from './errors.ts'
 import { remedyFor } from './failures.ts'
 import { holderText } from './holder.ts'
@@ -54,6 +55,8 @@ export type RunOptions = {
   connection: (lost?: Connection) => Promise<Connection>
   reconnecting: (because: string, attempt: number) => void
   signal?: AbortSignal
+  /** For reading the host after a stage, in milliseconds. */
+  readMs?: number
 }
 
 export class Run {
@@ -86,7 +89,7 @@ export class Run {
     onEvent: (event: TaskEvent) => void,
     sections: readonly Section[],
   ): Promise<Map<string, Answer>> {
-    const { id, mark, signal } = this.#options
+    const { id, mark } = this.#options
     const start = await this.#start(files)
     const events = new Events(onEvent)
     const tail = framedProgram(sections, mark)
@@ -94,10 +97,9 @@ export class Run {
       events.restart()
       const follow = events.ended ? OVER : followText(id, this.#stage, this.#seen + events.count + 1)
       const begin = events.count === 0 && !start.isOver() ? start : undefined
-      const result = await connection.run(`${begin?.text ?? ''}${follow}${tail}`, {
-        ...(begin === undefined ? {} : { input: begin.input }),
-        ...(signal === undefined ? {} : { signal }),
-        onStdout: (chunk) => events.feed(chunk),
+      const program = `${begin?.text ?? ''}${follow}${tail}`
+      const result = await this.#follow(connection, program, begin?.input, events).catch(async (error) => {
+        throw await explained(error, connection, sections, this.#options.readMs)
       })
       if (result.exit === NOT_STARTED) throw notStarted(this.#stage, result.stderr)
       return result.stderr
@@ -110,6 +112,32 @@ export class Run {
       mark,
       sections.map(({ name }) => name),
     )
+  }
+
+  /** A step may take its time; what is read after the last of them may not. */
+  async #follow(
+    connection: Connection,
+    program: string,
+    input: Buffer | undefined,
+    events: Events,
+  ): Promise<{ exit: number; stderr: string }> {
+    const { signal, readMs = READ_MS } = this.#options
+    const deadline = new AbortController()
+    const late = (): void =>
+      deadline.abort(new TimedOut(`reading did not end within ${readMs / 1000} s`, { next: 'look at the host' }))
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await connection.run(program, {
+        ...(input === undefined ? {} : { input }),
+        signal: AbortSignal.any([deadline.signal, ...(signal === undefined ? [] : [signal])]),
+        onStdout(chunk) {
+          events.feed(chunk)
+          if (events.over) timer ??= setTimeout(late, readMs)
+        },
+      })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** The last stage: the worker writes the ledger and ends. @throws {HostError} When the ledger is not as sent. */
@@ -246,6 +274,7 @@ class Events {
   #text: Buffer = Buffer.alloc(0)
   over = false
   #rest: Buffer[] = []
+  #restBytes = 0
   readonly #said = new Map<number, string>()
   /** Whole event lines so far. */
   count = 0
@@ -264,11 +293,12 @@ class Events {
     this.#text = Buffer.alloc(0)
     this.over = false
     this.#rest = []
+    this.#restBytes = 0
   }
 
   feed(chunk: Buffer): void {
     if (this.over) {
-      this.#rest.push(chunk)
+      this.#keep(chunk)
       return
     }
     this.#text = Buffer.concat([this.#text, chunk])
@@ -278,7 +308,13 @@ class Events {
       this.#text = this.#text.subarray(end + 1)
       this.#line(line)
     }
-    if (this.over) this.#rest.push(this.#text)
+    if (this.over) this.#keep(this.#text)
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#restBytes += chunk.length
+    if (this.#restBytes > LONGEST_ANSWER) throw tooMuch()
+    this.#rest.push(chunk)
   }
 
   rest(): Buffer {

@@ -405,7 +405,7 @@ class Session {
   }
 
   #startRun(id: string, record: RunRecord): Run {
-    const { signal } = this.#options
+    const { signal, readMs } = this.#options
     return new Run({
       id,
       who: record.who(),
@@ -413,6 +413,7 @@ class Session {
       connection: (lost) => this.#connected(lost),
       reconnecting: (because, attempt) => this.#progress({ event: 'reconnecting', because, attempt }),
       ...(signal === undefined ? {} : { signal }),
+      ...(readMs === undefined ? {} : { readMs }),
     })
   }
 
