@@ -4,8 +4,10 @@
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Connection, ConnectionLost, Unreachable } from '../transport/connection.ts'
+import { type Connection, ConnectionLost, TimedOut, Unreachable } from '../transport/connection.ts'
+import { explained, LONGEST_ANSWER, READ_MS, tooMuch } from './ask.ts'
 import { HostError, lockedBy, Refused, Stale } from './errors.ts'
+import { remedyFor } from './failures.ts'
 import { holderText } from './holder.ts'
 import {
   awaitEndText,
@@ -25,6 +27,8 @@ import { type Answer, framedProgram, parseFrames, type Section } from './read.ts
 
 /** How long the client tries to come back, in milliseconds between attempts; the worker waits longer than their sum. */
 const RETRY_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, 30_000]
+/** Bytes of an event line, at most: what a step said is much less. */
+const LONGEST_EVENT = 2 ** 20
 /** A connection that held this long was a good one: what broke it is no reason to give up the sooner. */
 const STEADY_MS = 60_000
 
@@ -35,6 +39,8 @@ export type TaskEvent =
   | { event: 'failed'; task: number; exit: number; said: string }
   | { event: 'stale'; task: number }
   | { event: 'skipped'; task: number; because: number }
+  /** A step waits for somebody on the host. */
+  | { event: 'waits'; task: number; because: string }
   /** Task `task` of this stage put back what `undone` had changed. */
   | { event: 'undone'; task: number; undone: { stage: number; task: number } }
 
@@ -49,6 +55,8 @@ export type RunOptions = {
   connection: (lost?: Connection) => Promise<Connection>
   reconnecting: (because: string, attempt: number) => void
   signal?: AbortSignal
+  /** For reading the host after a stage, in milliseconds. */
+  readMs?: number
 }
 
 export class Run {
@@ -81,7 +89,7 @@ export class Run {
     onEvent: (event: TaskEvent) => void,
     sections: readonly Section[],
   ): Promise<Map<string, Answer>> {
-    const { id, mark, signal } = this.#options
+    const { id, mark } = this.#options
     const start = await this.#start(files)
     const events = new Events(onEvent)
     const tail = framedProgram(sections, mark)
@@ -89,10 +97,9 @@ export class Run {
       events.restart()
       const follow = events.ended ? OVER : followText(id, this.#stage, this.#seen + events.count + 1)
       const begin = events.count === 0 && !start.isOver() ? start : undefined
-      const result = await connection.run(`${begin?.text ?? ''}${follow}${tail}`, {
-        ...(begin === undefined ? {} : { input: begin.input }),
-        ...(signal === undefined ? {} : { signal }),
-        onStdout: (chunk) => events.feed(chunk),
+      const program = `${begin?.text ?? ''}${follow}${tail}`
+      const result = await this.#follow(connection, program, begin?.input, events).catch(async (error) => {
+        throw await explained(error, connection, sections, this.#options.readMs)
       })
       if (result.exit === NOT_STARTED) throw notStarted(this.#stage, result.stderr)
       return result.stderr
@@ -107,6 +114,32 @@ export class Run {
     )
   }
 
+  /** A step may take its time; what is read after the last of them may not. */
+  async #follow(
+    connection: Connection,
+    program: string,
+    input: Buffer | undefined,
+    events: Events,
+  ): Promise<{ exit: number; stderr: string }> {
+    const { signal, readMs = READ_MS } = this.#options
+    const deadline = new AbortController()
+    const late = (): void =>
+      deadline.abort(new TimedOut(`reading did not end within ${readMs / 1000} s`, { next: 'look at the host' }))
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await connection.run(program, {
+        ...(input === undefined ? {} : { input }),
+        signal: AbortSignal.any([deadline.signal, ...(signal === undefined ? [] : [signal])]),
+        onStdout(chunk) {
+          events.feed(chunk)
+          if (events.over) timer ??= setTimeout(late, readMs)
+        },
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   /** The last stage: the worker writes the ledger and ends. @throws {HostError} When the ledger is not as sent. */
   async finish(files: readonly RunFile[], ledger: string): Promise<void> {
     const start = await this.#start(files)
@@ -117,7 +150,7 @@ export class Run {
     if (stdout.toString().startsWith(digest)) return
     throw new HostError('the run was not recorded on the host', {
       said: stderr,
-      next: 'what was applied stays; converge again to record it',
+      next: `what was applied stays; ${remedyFor(stderr) ?? 'converge again'} to record it`,
     })
   }
 
@@ -193,7 +226,7 @@ export class Run {
     if (events.unrecorded !== undefined) {
       throw new HostError('what the run was about to do could not be recorded on the host, so it was not done', {
         said: events.unrecorded,
-        next: 'see that /var/lib/keelson can be written, then converge again',
+        next: remedyFor(events.unrecorded) ?? 'see that /var/lib/keelson can be written, then converge again',
       })
     }
     if (events.unguarded !== undefined) {
@@ -229,9 +262,10 @@ class Pauses {
 }
 
 function notStarted(stage: number, said: string): HostError {
+  const next = remedyFor(said) ?? 'converge again'
   return stage === 1
-    ? new HostError('the run could not be started', { said, next: 'nothing was changed by it' })
-    : new HostError('the run could not go on', { said, next: 'what was applied stays; converge again for the rest' })
+    ? new HostError('the run could not be started', { said, next: `nothing was changed by it; ${next}` })
+    : new HostError('the run could not go on', { said, next: `what was applied stays; ${next} for the rest` })
 }
 
 /** Splits a run's output into event lines and, after `over`, what follows. */
@@ -240,6 +274,7 @@ class Events {
   #text: Buffer = Buffer.alloc(0)
   over = false
   #rest: Buffer[] = []
+  #restBytes = 0
   readonly #said = new Map<number, string>()
   /** Whole event lines so far. */
   count = 0
@@ -258,20 +293,28 @@ class Events {
     this.#text = Buffer.alloc(0)
     this.over = false
     this.#rest = []
+    this.#restBytes = 0
   }
 
   feed(chunk: Buffer): void {
     if (this.over) {
-      this.#rest.push(chunk)
+      this.#keep(chunk)
       return
     }
     this.#text = Buffer.concat([this.#text, chunk])
+    if (this.#text.length > LONGEST_EVENT) throw notUnderstood(this.#text.subarray(0, 200).toString())
     for (let end = this.#text.indexOf(10); end !== -1 && !this.over; end = this.#text.indexOf(10)) {
       const line = this.#text.subarray(0, end).toString()
       this.#text = this.#text.subarray(end + 1)
       this.#line(line)
     }
-    if (this.over) this.#rest.push(this.#text)
+    if (this.over) this.#keep(this.#text)
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#restBytes += chunk.length
+    if (this.#restBytes > LONGEST_ANSWER) throw tooMuch()
+    this.#rest.push(chunk)
   }
 
   rest(): Buffer {
@@ -284,6 +327,8 @@ class Events {
       return
     }
     this.count += 1
+    // A full disk cut it off, and it comes again.
+    if (line.endsWith('~')) return
     const [word, first, second] = line.split(' ')
     const task = Number(first)
     switch (word) {
@@ -323,18 +368,22 @@ class Events {
       case 'skipped':
         this.#onEvent({ event: 'skipped', task, because: Number(second) })
         break
+      case 'waits':
+        this.#onEvent({ event: 'waits', task, because: Buffer.from(second ?? '', 'base64').toString() })
+        break
       case 'undone': {
         const [stage, other] = (second ?? '').split('/').map(Number)
         this.#onEvent({ event: 'undone', task, undone: { stage: stage ?? NaN, task: other ?? NaN } })
         break
       }
       default:
-        throw new HostError('an event of the run was not understood', {
-          said: line,
-          next: 'this is a mistake in Keelson',
-        })
+        throw notUnderstood(line)
     }
   }
+}
+
+function notUnderstood(line: string): HostError {
+  return new HostError('an event of the run was not understood', { said: line, next: 'this is a mistake in Keelson' })
 }
 
 /** A tar archive of the files, each readable by root only. */

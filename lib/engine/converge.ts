@@ -427,6 +427,8 @@ class Session {
         for (const { plan } of items) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(because) })
         return this.#progress({ event: 'step', ...about, state: 'skipped' })
       }
+      case 'waits':
+        return this.#progress({ event: 'waiting', because: `${about.label}: ${event.because}` })
       case 'undone': {
         const { stage, task } = event.undone
         const undone = this.#applied.get(stage)?.[task]?.items ?? []
@@ -436,7 +438,7 @@ class Session {
   }
 
   #startRun(id: string, record: RunRecord): Run {
-    const { signal } = this.#options
+    const { signal, readMs } = this.#options
     return new Run({
       id,
       who: record.who(),
@@ -444,6 +446,7 @@ class Session {
       connection: (lost) => this.#connected(lost),
       reconnecting: (because, attempt) => this.#progress({ event: 'reconnecting', because, attempt }),
       ...(signal === undefined ? {} : { signal }),
+      ...(readMs === undefined ? {} : { readMs }),
     })
   }
 

@@ -29,6 +29,30 @@ printf 'CPUS='; nproc`,
   { name: 'keelson-ledger', text: `[ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}` },
 ]
 
+/** Its answer is another one each time, so that it is not among what tells whether the host moved. */
+export const CLOCK_SECTION: Section = { name: 'keelson-clock', text: 'date +%s' }
+
+/** Seconds by which clocks may differ before a plan says so. */
+const CLOCK_SLACK_S = 300
+
+/** @param asked When the host was asked, and `answered`, by this machine's clock, in milliseconds. */
+export function checkClock({ stdout }: Answer, asked: number, answered: number): string[] {
+  const host = Number(stdout)
+  const off = host < asked / 1000 ? host - asked / 1000 : Math.max(0, host - answered / 1000)
+  if (!(Math.abs(off) > CLOCK_SLACK_S)) return []
+  const side = off < 0 ? 'behind' : 'ahead of'
+  return [
+    `its clock is ${spanOf(Math.abs(off))} ${side} this machine's; certificates, signatures of packages and times in logs go by it`,
+  ]
+}
+
+function spanOf(seconds: number): string {
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 120) return `${minutes} minutes`
+  const hours = Math.round(minutes / 60)
+  return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`
+}
+
 /** @throws {HostError} When the host does not say what it is. */
 export function parseFacts(answers: ReadonlyMap<string, Answer>): { facts: Facts; ledger: Ledger | undefined } {
   const answer = answers.get('keelson-facts')!

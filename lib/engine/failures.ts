@@ -46,13 +46,22 @@ export function reportedError(error: unknown): NonNullable<HostReport['error']> 
   }
 }
 
+/** What to do where a host cannot write, by the words of errno(3) in what its tools complain of. */
+export function remedyFor(said: string): string | undefined {
+  if (/No space left on device|Disk quota exceeded|enough free space/.test(said))
+    return 'make room there (`df -h` and `df -i` say where it is full), then converge again'
+  if (/Read-only file system/.test(said))
+    return 'make it writable again (`findmnt` says what is mounted read-only, `dmesg` maybe why), then converge again'
+  return undefined
+}
+
 export function applyFailure(title: string, { exit, said }: { exit: number; said: string }): Failure {
   return {
     phase: 'apply',
     ran: title,
     exit,
     said: said.trimEnd(),
-    next: 'correct what the host complains of and converge again',
+    next: remedyFor(said) ?? 'correct what the host complains of and converge again',
   }
 }
 

@@ -20,6 +20,8 @@ export function payload(name: string): ShellText {
  * - `remove_file PATH` takes a file or link away.
  * - `keep PATH` is for what changes a file in another way, and comes before that: what stands there when this run first
  *   touches it can be put back until the run ends. The two above do so by themselves.
+ * - `await_locks SECONDS PATH…` waits until nobody has an fcntl(2) lock on any of these files, and tells the client who has
+ *   one meanwhile. After so many seconds it fails and names the holder. The files themselves are left alone.
  * - `put_back ROOT…` puts back all that was kept at or below these paths, and prints `STAGE/TASK PATH` of each.
  */
 export const PRELUDE = `
@@ -60,6 +62,33 @@ put_back() {
     done
   done < "$P/kept"
 }
+# lock_holder PATH: process and number of who has a lock on it; nothing when nobody has. As /proc/locks knows a file by its
+# inode only, the holder has to have it open under that name.
+lock_holder() {
+  lh_inode=$(stat -c %i -- "$1" 2>/dev/null) || return 0
+  while read -r lh_number lh_kind lh_how lh_what lh_pid lh_where lh_rest; do
+    [ "$lh_kind" = POSIX ] && [ "\${lh_where##*:}" = "$lh_inode" ] || continue
+    [ -n "$(find "/proc/$lh_pid/fd" -lname "$1" 2>/dev/null)" ] || continue
+    printf '%s (process %s)' "$(cat "/proc/$lh_pid/comm" 2>/dev/null || echo somebody)" "$lh_pid"
+    return 0
+  done < /proc/locks
+}
+await_locks() {
+  al_left=$1 al_seconds=$1 al_told=
+  shift
+  for al_path; do
+    while al_holder=$(lock_holder "$al_path") && [ -n "$al_holder" ]; do
+      [ "$al_left" -gt 0 ] || fail "$al_holder has had $al_path locked for more than $al_seconds s; see what it does, and end it if it hangs - the lock file itself is to stay"
+      [ "$al_told" = "$al_holder $al_path" ] || say_waits "for $al_holder, which has $al_path locked"
+      al_told="$al_holder $al_path" al_left=$((al_left - 1))
+      sleep 1
+    done
+  done
+}
+say_waits() {
+  sw_task=\${P%/*}
+  printf 'waits %s %s\\n' "\${sw_task##*/}" "$(printf %s "$*" | base64 -w0)" >> "\${P%/*/*/*}/events" || echo '~' >> "\${P%/*/*/*}/events" || :
+}
 replace_file() {
   rf_dest=$1 rf_owner=$2 rf_group=$3 rf_mode=$4 rf_source=$5
   shift 5
@@ -71,7 +100,7 @@ replace_file() {
   (umask 077; set -C; : > "$rf_tmp") || fail "cannot write in $rf_dir"
   chown -- "$rf_owner:$rf_group" "$rf_tmp"
   chmod -- "$rf_mode" "$rf_tmp"
-  cat -- "$rf_source" > "$rf_tmp"
+  cat -- "$rf_source" > "$rf_tmp" || fail "cannot write $rf_dest; it is left as it was"
   if [ $# -gt 0 ]; then "$@" "$rf_tmp" || fail "$rf_dest: the candidate was refused; the old file is still in place"; fi
   keep "$rf_dest"
   sync -- "$rf_tmp"

@@ -8,7 +8,10 @@
  *
  * Events, one a line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `unguarded BASE64` · `start T` ·
  * `step T S` · `ok T` · `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `undone T STAGE/TASK` ·
- * `end STAGE`. T counts tasks of the stage from 0. A task says of another that it has undone it in its file `undone`.
+ * `waits T BASE64` · `end STAGE`. T counts tasks of the stage from 0. A task says of another that it has undone it in its
+ * file `undone`. A line that ends in `~` is one that a full disk cut off; it comes again.
+ *
+ * Ages are told by /proc/uptime: a clock that is set while a run is under way changes nothing.
  */
 import { LEDGER_PATH, RUNS_FOLDER } from './facts.ts'
 import { SETTLE } from './guard.ts'
@@ -20,11 +23,15 @@ import { KEPT_RUNS, type Way } from './wayBack.ts'
 export const RUN_ROOT = '/run/keelson'
 /** Seconds the worker waits for a client that went away after a stage. */
 export const PATIENCE_S = 120
+/** Seconds that what may still be arriving, or waits to be read, is left alone. */
+const GRACE_S = 60
 /** Seconds after which a client that has not come back may be replaced by another; between stages it needs one or two. */
 const AWAY_S = 5
 const STEP_TIMEOUT_MS = 600_000
 /** What a failed step said, at most: bytes kept of its end. */
 const SAID_BYTES = 16_384
+/** Room on /run that is set aside, so that a run can say how it comes out when its own steps have filled it. */
+const BALLAST_BYTES = 65_536
 /** Exit status by which a task says that the host is not as planned. */
 const STALE = 86
 /** Exit status of a program that could not start a run, or hand a stage to it. */
@@ -53,7 +60,10 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 umask 022
 cd ${RUN_ROOT}/${id}
 mkdir -p -m 0700 kept
-ev() { printf '%s\\n' "$*" >> events; }
+ev() { printf '%s\\n' "$*" >> events || { rm -f ballast; printf '~\\n%s\\n' "$*" >> events; }; }
+stamp() { read -r up rest < /proc/uptime; echo "\${up%%.*}" > "$1"; }
+# age STAMP: seconds since then; none for one that is being written.
+age() { read -r up rest < /proc/uptime; echo $((\${up%%.*} - \${1:-\${up%%.*}})); }
 # How tasks come out, for when no client sees it. That it cannot be noted stops nothing, and the journal has it.
 note() { printf '%s\\n' "$*" >> ${RUNS_FOLDER}/${id.split('-')[0]!}.log || :; }
 exec 9>> ${RUN_ROOT}/lock
@@ -61,14 +71,15 @@ exec 9>> ${RUN_ROOT}/lock
 take_over() {
   [ -n "$(find ${RUN_ROOT} -mindepth 2 -maxdepth 2 -name waiting)" ] || return 1
   ! flock -w ${AWAY_S} 9 || return 0
-  for wait in $(find ${RUN_ROOT} -mindepth 2 -maxdepth 2 -name waiting ! -newermt '${AWAY_S} seconds ago'); do
+  for wait in $(find ${RUN_ROOT} -mindepth 2 -maxdepth 2 -name waiting); do
+    [ "$(age "$(cat "$wait")")" -ge ${AWAY_S} ] || continue
     timeout 5 sh -c 'echo none > "$1"' sh "\${wait%waiting}next" || :
     flock -w 5 9 && return 0
   done
   return 1
 }
 if ! flock -n 9 && ! take_over; then
-  : > turned-away
+  stamp turned-away
   ev locked "$(cat ${RUN_ROOT}/owner 2>/dev/null)"
   exit 0
 fi
@@ -76,15 +87,19 @@ printf '%s\\n' ${quote(who)} > ${RUN_ROOT}/owner
 # A run that is turned away leaves its events to its client, which may not have come to read them yet.
 trap 'rm -rf ${RUN_ROOT}/owner; [ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}' EXIT
 ${SETTLE}
-# What runs that were killed left behind. What may still be arriving, or waits to be read, has a minute.
+# What runs that were killed left behind.
 exec 8< ${RUN_ROOT}
 flock 8
 for left in $(find ${RUN_ROOT} -mindepth 1 -maxdepth 1 -type d ! -name loaded ! -name ${quote(id)} -printf '%f '); do
   case $left in
-    .*) find "${RUN_ROOT}/$left" -maxdepth 0 -mmin +1 -exec rm -rf {} + ;;
+    # What is arriving: its name begins with when it did.
+    .[0-9]*.*)
+      stamped=\${left#.}
+      [ "$(age "\${stamped%%.*}")" -lt ${GRACE_S} ] || rm -rf "${RUN_ROOT}/$left" ;;
     *)
-      systemctl is-active --quiet "keelson-$left" ||
-        [ -n "$(find "${RUN_ROOT}/$left" -maxdepth 1 -name turned-away -mmin -1)" ] || rm -rf "${RUN_ROOT}/$left" ;;
+      systemctl is-active --quiet "keelson-$left" || {
+        [ -e "${RUN_ROOT}/$left/turned-away" ] && [ "$(age "$(cat "${RUN_ROOT}/$left/turned-away")")" -lt ${GRACE_S} ]
+      } || rm -rf "${RUN_ROOT}/$left" ;;
   esac
 done
 exec 8<&-
@@ -96,31 +111,43 @@ commit() {
     mv -f -- "$2.new" "$2" &&
     sync -- "\${2%/*}" && return 0
   rm -f -- "$2.new"
+  echo "$2 cannot be written" >&2
   return 1
 }
+# Tasks run in control groups of their own, below the worker's: what has left the process group of a task is in there all
+# the same. The folder is another one where systemd has the old control groups beside the unified ones.
+group=$(sed -n 's/^0:://p' /proc/self/cgroup)
+if [ -e "/sys/fs/cgroup$group/cgroup.procs" ]; then group=/sys/fs/cgroup$group; else group=/sys/fs/cgroup/unified$group; fi
+mkdir "$group/now"
 # What became of task $1, in $was; one that runs beside the others is waited for.
 outcome_of() {
   eval "was=\\$task_$1"
   [ "$was" = running ] || return 0
-  eval "wait \\$pid_$1" || :
-  read -r was < "$stage/$1/outcome" || was=failed
+  if eval "wait \\$pid_$1"; then was=ok; else was=failed; fi
   eval "task_$1=$was"
 }
+# contain T GROUP: runs a task, and takes away all that is left of it, whatever session it went to: a daemon is a unit.
+contain() {
+  (echo 0 > "$2/cgroup.procs" && exec sh "$stage/$1/run" "$stage/$1")
+  code=$?
+  echo 1 > "$2/cgroup.kill"
+  [ ! -e "$stage/$1/late" ] || cat "$stage/$1/late"
+  return "$code"
+}
+# perform T GROUP. Of what it says no more is kept than is told, however much it is.
 perform() {
   ev start "$1"
-  if sh "$stage/$1/run" "$stage/$1" > "$stage/$1/said" 2>&1 < /dev/null 9>&-; then
+  code=$({ { contain "$@" 3>&-; echo "$?" >&3; } 2>&1 < /dev/null 9>&- | tail -c ${SAID_BYTES} > "$stage/$1/said"; } 3>&1)
+  if [ "$code" = 0 ]; then
     ev ok "$1"
     note "$stage/$1" ok
-    echo ok > "$stage/$1/outcome"
     return 0
-  else
-    code=$?
   fi
   if [ -f "$stage/$1/undone" ]; then while read -r other; do ev undone "$1" "$other"; note "$other" undone; done < "$stage/$1/undone"; fi
-  ev said "$1" "$(tail -c ${SAID_BYTES} "$stage/$1/said" | base64 -w0)"
+  ev said "$1" "$(base64 -w0 "$stage/$1/said")"
   if [ "$code" = ${STALE} ]; then ev stale "$1"; else ev failed "$1" "$code"; fi
   note "$stage/$1" failed
-  echo failed > "$stage/$1/outcome"
+  return 1
 }
 # task T BESIDE NEEDS…
 task() {
@@ -136,11 +163,13 @@ task() {
     fi
   done
   if [ "$beside" = yes ]; then
-    perform "$t" &
+    mkdir "$group/$stage-$t"
+    perform "$t" "$group/$stage-$t" &
     eval "pid_$t=$! task_$t=running"
+  elif perform "$t" "$group/now"; then
+    eval "task_$t=ok"
   else
-    perform "$t"
-    read -r "task_$t" < "$stage/$t/outcome"
+    eval "task_$t=failed"
   fi
 }
 n=1
@@ -151,7 +180,7 @@ while :; do
   ev end "$n"
   rm -rf "./$n"
   [ "\${finished:-no}" = no ] || exit 0
-  : > waiting
+  stamp waiting
   n=$(timeout ${PATIENCE_S} cat next) || exit 0
   rm -f waiting
   [ -d "./$n" ] || exit 0
@@ -176,15 +205,15 @@ export function stageFiles(
   const calls = tasks.map(({ after, beside }, index) => sh`task ${index} ${beside ? 'yes' : 'no'} ${[...after]}`)
   const stage = [
     `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
-    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; : > turned-away; finished=yes`,
+    sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; stamp turned-away; finished=yes`,
     `elif ! { ${commitText(number, ledger.run)}${way === undefined ? '' : commitWay(number, way)}; } 2> complaint; then`,
-    'ev unrecorded "$(base64 -w0 complaint)"; : > turned-away; finished=yes',
+    'ev unrecorded "$(base64 -w0 complaint)"; stamp turned-away; finished=yes',
     ...(guard === undefined
       ? []
       : [
           `elif ! {`,
           guard,
-          '} > complaint 2>&1; then ev unguarded "$(base64 -w0 complaint)"; : > turned-away; finished=yes',
+          '} > complaint 2>&1; then ev unguarded "$(base64 -w0 complaint)"; stamp turned-away; finished=yes',
         ]),
     'else :',
     ...(way === undefined ? [] : [keepText(way)]),
@@ -206,7 +235,9 @@ export function finishFiles(number: number, ledger: string, run: RunFile): RunFi
   return [
     {
       name: `${number}/stage`,
-      data: `${commitText(number, run)} && rm -f -- ${RUNS_FOLDER}/${run.name.replace(/json$/, 'log')}\nfinished=yes\n`,
+      data: `{ ${commitText(number, run)} && rm -f -- ${RUNS_FOLDER}/${run.name.replace(/json$/, 'log')}; } 2> complaint || stamp turned-away
+finished=yes
+`,
     },
     { name: `${number}/ledger`, data: ledger },
     { name: `${number}/record`, data: run.data },
@@ -254,20 +285,28 @@ cd ${RUNS_FOLDER} && find . -maxdepth 1 -name '*.kept' -printf '%P\n' | sort -n 
 
 function taskFiles(folder: string, { steps, unmoved }: TaskProgram): RunFile[] {
   const index = folder.slice(folder.indexOf('/') + 1)
-  const run = [
-    'set -eu',
-    ...(unmoved === undefined ? [] : [compareText(unmoved)]),
-    ...steps.map((step, number) => {
-      const seconds = Math.ceil((step.timeoutMs ?? STEP_TIMEOUT_MS) / 1000)
-      return `printf '%s\\n' 'step ${index} ${number}' >> events
-timeout --kill-after=10 ${seconds} sh "$1/${number}/program" || { code=$?; [ "$code" != 124 ] || echo 'no end within ${seconds} s; it was killed' >&2; exit "$code"; }`
-    }),
-    '',
-  ].join('\n')
+  const calls = steps.map(({ timeoutMs = STEP_TIMEOUT_MS }, number) => `step ${number} ${Math.ceil(timeoutMs / 1000)}`)
   return [
-    { name: `${folder}/run`, data: run },
-    ...steps.flatMap((step, number) => stepFiles(`${folder}/${number}`, step)),
+    { name: `${folder}/run`, data: `${stepFunction(index)}${calls.join('\n')}\n` },
+    ...steps.flatMap((step, number) => stepFiles(`${folder}/${number}`, step, number === 0 ? unmoved : undefined)),
   ]
+}
+
+/** `step NUMBER SECONDS`, of a task. One that ended at its deadline may have said so itself, or been killed for it. */
+function stepFunction(task: string): string {
+  return `set -u
+folder=$1
+hundredths() { read -r up rest < /proc/uptime; echo "\${up%.*}\${up#*.}"; }
+step() {
+  printf '%s\\n' "step ${task} $1" >> events || { rm -f ballast; echo '~' >> events; }
+  began=$(hundredths)
+  timeout --kill-after=10 "$2" sh "$folder/$1/program" && return 0
+  code=$?
+  [ $(($(hundredths) - began)) -lt $(($2 * 100 - 5)) ] ||
+    echo "no end within $2 s; it was killed, with all that it had started" > "$folder/late"
+  exit "$code"
+}
+`
 }
 
 function compareText({ text, digest }: { text: string; digest: string }): string {
@@ -275,12 +314,15 @@ function compareText({ text, digest }: { text: string; digest: string }): string
 if [ "\${seen%% *}" != ${digest} ]; then
   echo 'the host is no longer as the plan saw it; nothing was written for this' >&2
   exit ${STALE}
-fi`
+fi
+`
 }
 
-function stepFiles(folder: string, step: Step): RunFile[] {
+/** @param unmoved Compared under the step's own deadline, because reading may hang as well. */
+function stepFiles(folder: string, step: Step, unmoved: TaskProgram['unmoved']): RunFile[] {
   // P is set by the step's own path: the worker's folder is the working directory of every step.
-  const program = `set -eu\nP=$PWD/${folder}\n${PRELUDE}\n${step.run}\n`
+  const compare = unmoved === undefined ? '' : compareText(unmoved)
+  const program = `set -eu\n${compare}P=$PWD/${folder}\n${PRELUDE}\n${step.run}\n`
   return [
     { name: `${folder}/program`, data: program },
     ...Object.entries(step.payload ?? {}).map(([name, data]) => ({ name: `${folder}/${name}`, data })),
@@ -295,14 +337,16 @@ export const WHOLE: RunFile = { name: 'whole', data: '' }
  * arrived sends it again: the first that is whole starts the run, later ones find it started.
  */
 export function launchText(id: string): string {
-  const start = sh`systemd-run --quiet --collect --unit=${unitOf(id)} --description=${`Keelson run ${id}`} --property=Type=exec`
-  return `mkdir -p -m 0700 ${RUN_ROOT}
-${arrivalText(`if [ ! -e ${id} ]; then
+  const start = sh`systemd-run --quiet --collect --unit=${unitOf(id)} --description=${`Keelson run ${id}`} --property=Type=exec --property=Delegate=pids`
+  return arrivalText(`if [ ! -e ${id} ]; then
+  [ -e /sys/fs/cgroup/cgroup.procs ] || [ -e /sys/fs/cgroup/unified/cgroup.procs ] ||
+    { echo 'it has no unified control groups (cgroup v2), by which nothing of a step is left behind' >&2; exit 1; }
   mkfifo "$new/next"
   : > "$new/events"
+  head -c ${BALLAST_BYTES} /dev/zero > "$new/ballast"
   mv -T "$new" ${id}
   ${start} -- /bin/sh ${RUN_ROOT}/${id}/worker 8<&- || { rm -rf ${id}; exit 1; }
-fi`)}`
+fi`)
 }
 
 /** Hands the next stage to a waiting worker, as `launchText` does the first. */
@@ -323,9 +367,12 @@ fi`)
 function arrivalText(rest: string): string {
   return `set -eu
 umask 077
+new=
+trap '[ -z "$new" ] || rm -rf "$new"; exit ${NOT_STARTED}' EXIT
+mkdir -p -m 0700 ${RUN_ROOT}
 cd ${RUN_ROOT}
-new=$(mktemp -d .XXXXXX)
-trap 'rm -rf "$new"; exit ${NOT_STARTED}' EXIT
+read -r up rest < /proc/uptime
+new=$(mktemp -d ".\${up%%.*}.XXXXXX")
 # Words to a client that is gone must not end this before it has cleaned up.
 trap '' PIPE
 tar -xf - --no-same-owner -C "$new" && [ -e "$new/${WHOLE.name}" ] || { echo 'it did not arrive whole' >&2; exit 1; }
@@ -376,11 +423,15 @@ fi
 ${OVER}`
 }
 
-/** Waits until the worker has ended, then prints the SHA-256 of the ledger it left. */
+/** Waits until the worker has ended, then prints the SHA-256 of the ledger it left, and what was in the way of a new one. */
 export function awaitEndText(id: string): string {
   return `set +e
 pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)
 [ "\${pid:-0}" = 0 ] || tail -f -s 0.05 --pid="$pid" /dev/null
+if [ -e ${RUN_ROOT}/${id}/turned-away ]; then
+  cat ${RUN_ROOT}/${id}/complaint >&2
+  rm -rf ${RUN_ROOT}/${id}
+fi
 sha256sum < ${LEDGER_PATH}
 `
 }

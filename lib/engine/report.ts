@@ -138,7 +138,7 @@ export type Progress = { host: string } & (
   | { event: 'applying'; run: string; unit: string; steps: number }
   | { event: 'step'; ref: Ref; label: string; title: string; state: 'started' | 'ok' | 'failed' | 'skipped' }
   | { event: 'reconnecting'; because: string; attempt: number }
-  /** For the run that holds the lock; then all begins anew. */
+  /** For the run that holds the lock, and then all begins anew; or a step for a lock on the host. */
   | { event: 'waiting'; because: string }
   /** A new login has to work before a change that may lock the operator out is kept. */
   | { event: 'proving' }

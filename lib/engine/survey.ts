@@ -4,9 +4,10 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Connection } from '../transport/connection.ts'
+import { ask } from './ask.ts'
 import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from './catalog.ts'
 import { Stale } from './errors.ts'
-import { checkHost, FACT_SECTIONS, parseFacts } from './facts.ts'
+import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, parseFacts } from './facts.ts'
 import { gateSections, lockoutsIn, operatorOf } from './gates.ts'
 import { groupBy } from './group.ts'
 import { type Holder, HOLDER_SECTION, parseHolder } from './holder.ts'
@@ -17,8 +18,6 @@ import {
   type Answer,
   fingerprintOf,
   fingerprintText,
-  framedProgram,
-  parseFrames,
   parseReadings,
   readSections,
   type Request,
@@ -37,6 +36,8 @@ export type SurveyOptions = {
   only?: (resource: CatalogResource | Forgotten) => boolean
   /** Set where a run is undone: the catalog is made for that, and holds what it is to be like again. */
   undo?: Undo
+  /** For each time the host is read, in milliseconds. @default three minutes */
+  readMs?: number
   /** Random word that closes the sections of this client's read programs. */
   mark: string
 }
@@ -76,7 +77,8 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
   const requests = declaredRequests(options)
   const sections = [...OWN_SECTIONS, ...readSections(requests, options.mark)]
   const expected = [...OWN_SECTIONS.map(({ name }) => name), ...requests.map(({ type }) => type.type)]
-  const read = (more: readonly Section[]) => runSections(connection, [...sections, ...more], options.mark, expected)
+  const read = (more: readonly Section[]) =>
+    ask(connection, [...sections, ...more], options.mark, expected, options.readMs)
   const lookAt = async (answers: ReadonlyMap<string, Answer>): Promise<{ planning: Planning; items: Item[] }> => {
     const { facts, ledger } = parseFacts(answers)
     const undeclared = await readUndeclared(connection, options, ledger)
@@ -86,13 +88,16 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
     const context: Context = { ...base.context, ...(operator === undefined ? {} : { operator }) }
     const warnings = [
       ...checkHost(options.catalog.host, facts),
+      ...clock,
       ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
     ]
     const planning: Planning = { ...base, context, ledger, warnings, readings }
     return { planning, items: ownItems(planItems(planning), options.undo) }
   }
 
-  let answers = await read([])
+  const asked = Date.now()
+  let answers = await read([CLOCK_SECTION])
+  const clock = checkClock(answers.get(CLOCK_SECTION.name)!, asked, Date.now())
   let look = await lookAt(answers)
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const { planning, items } = look
@@ -173,7 +178,9 @@ export async function resurvey(
   const detail = detailOf(planning, items, options.mark)
   const names = detail.sections.map(({ name }) => name)
   const answers =
-    names.length === 0 ? new Map<string, Answer>() : await runSections(connection, detail.sections, options.mark, names)
+    names.length === 0
+      ? new Map<string, Answer>()
+      : await ask(connection, detail.sections, options.mark, names, options.readMs)
   return {
     ...survey,
     planning,
@@ -260,7 +267,7 @@ async function readUndeclared(
   if (requests.length === 0) return new Map()
   const expected = requests.map(({ type }) => type.type)
   return parseReadings(
-    await runSections(connection, readSections(requests, options.mark), options.mark, expected),
+    await ask(connection, readSections(requests, options.mark), options.mark, expected, options.readMs),
     requests,
   )
 }
@@ -277,16 +284,6 @@ function joinReadings(
     else joined.set(type, new Map([...reading, ...other]))
   }
   return joined
-}
-
-async function runSections(
-  connection: Connection,
-  sections: readonly Section[],
-  mark: string,
-  expected: readonly string[],
-): Promise<Map<string, Answer>> {
-  const { stdout, stderr } = await connection.run(framedProgram(sections, mark))
-  return parseFrames(stdout, stderr, mark, expected)
 }
 
 function sameAnswers(

@@ -206,22 +206,24 @@ function aptWord({ name, after }: Change<AptPackageState>): string {
 }
 
 /**
- * `patiently COMMAND…` waits for what DPkg::Lock::Timeout does not cover: `apt-get update` and dpkg itself.
+ * `unlocked` waits for whoever is at work with apt or dpkg; `patiently COMMAND…` again for one that came in between, where
+ * DPkg::Lock::Timeout does not: `apt-get update` and dpkg itself.
  * Needrestart must not restart services behind our back, and nobody can answer a question about configuration files.
  * A simulation goes before each transaction: what apt would take away or change beyond what was asked is not in the
  * plan, so it is not done.
  */
 const APT = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
 apt() { apt-get -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
+unlocked() { await_locks 600 /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; }
 patiently() {
   tries=0
-  until said=$("$@" 2>&1); do
+  until unlocked; said=$("$@" 2>&1); do
     tries=$((tries + 1))
     case $said in
       *'Could not get lock'* | *'locked by another process'*) [ "$tries" -lt 120 ] || return 1 ;;
       *) return 1 ;;
     esac
-    sleep 5
+    sleep 1
   done
 }
 updated=no
@@ -268,6 +270,7 @@ perform() {
   [ -z "$extra" ] || fail "this would also remove" $extra "- declare them with ensure: 'absent' if that is meant"
   extra=$(apt-mark showhold | grep -vxF "$asked" | grep -xF "$(named 'Inst\\|Remv\\|Purg')" || :)
   [ -z "$extra" ] || fail "this would also change" $extra ", which is held - declare it, or release it with apt-mark unhold"
+  unlocked
   apt --fix-broken --allow-change-held-packages --allow-downgrades "$@"
 }
 `

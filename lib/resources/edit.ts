@@ -148,7 +148,10 @@ function plainText(text: TextValue): StateText {
 /** What is wanted and not there is missing; what is unwanted and not there is as it should be. */
 function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null | Unknown {
   if (file !== undefined && file.kind !== 'file') {
-    const what = file.kind === 'link' ? `a link to ${file.target}; declare the edit for that` : 'not a file'
+    const what =
+      file.kind === 'link'
+        ? `a link to ${file.target}; declare the edit for that`
+        : 'not a file, or one too long to edit'
     return new Unknown(`${wish.path} is ${what}`)
   }
   if (file?.bytes.includes(0) === true) return new Unknown(`${wish.path} is not text`)

@@ -72,15 +72,19 @@ export const group: ResourceType<Group, GroupState> = {
     return kind === 'change' && fields.some(({ field }) => field === 'gid') ? 'disruptive' : 'safe'
   },
   gates: [SSHD_GATE],
-  steps: ({ name, after }) => [{ title: `set up group ${name}`, run: setUp(name, after) }],
+  steps: ({ name, after }) => [{ title: `set up group ${name}`, run: `${UNLOCKED}\n${setUp(name, after)}` }],
   remove: ({ name }) => [
     {
       title: `remove group ${name}`,
-      run: `${sh`if getent group -- ${name} >/dev/null; then groupdel -- ${name}; fi`}
+      run: `${UNLOCKED}
+${sh`if getent group -- ${name} >/dev/null; then groupdel -- ${name}; fi`}
 ${sh`! getent group -- ${name} >/dev/null || fail ${`group ${name} is still there`}`}`,
     },
   ],
 }
+
+/** What changes accounts gives up after some seconds where another does (lckpwdf(3)). */
+export const UNLOCKED = 'await_locks 300 /etc/.pwd.lock'
 
 function setUp(name: string, { gid, members, system }: GroupState): string {
   const id = gid === undefined ? [] : ['--gid', gid]

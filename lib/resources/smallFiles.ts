@@ -8,11 +8,16 @@ import { quote } from '../engine/shell.ts'
 export type SmallFile =
   | { kind: 'file'; bytes: Buffer; mode: string; owner: string }
   | { kind: 'link'; target: string }
+  /** Something else, or a file that is too long for what is read here. */
   | { kind: 'other' }
+
+/** Bytes. */
+const LONGEST = 8 * 2 ** 20
 
 /**
  * Shell text that prints each path's kind, mode, owner and link target, then the bytes of all regular files, in base64.
- * Three processes, however many paths; nothing is opened but regular files, so a pipe cannot stall it.
+ * Four processes, however many paths; nothing is opened but regular files, so a pipe cannot stall it, and none that is
+ * too long, so that no answer is without end.
  */
 export function readSmallFiles(paths: readonly string[]): string {
   if (paths.length === 0) return ':'
@@ -20,9 +25,7 @@ export function readSmallFiles(paths: readonly string[]): string {
   // find exits 1 when some path is missing: an answer, not a failure.
   return `(
 find ${words} -maxdepth 0 -printf '%p\\0%y\\0%m\\0%u:%g\\0%s\\0%l\\0' 2>/dev/null || [ $? -eq 1 ]
-set --
-for f in ${words}; do if [ -f "$f" ] && [ ! -L "$f" ]; then set -- "$@" "$f"; fi; done
-if [ $# -gt 0 ]; then cat -- "$@" | base64 -w0; fi
+find ${words} -maxdepth 0 -type f -size -${LONGEST + 1}c -print0 2>/dev/null | xargs -0 -r cat -- | base64 -w0
 )`
 }
 
@@ -41,7 +44,7 @@ export function parseSmallFiles({ stdout }: Pick<Output, 'stdout'>): Map<string,
   for (let at = 0; at < fields.length; at += FIELDS) {
     const [path = '', type = '', mode = '', owner = '', size = '', target = ''] = fields.slice(at, at + FIELDS)
     if (type === 'l') found.set(path, { kind: 'link', target })
-    else if (type !== 'f') found.set(path, { kind: 'other' })
+    else if (type !== 'f' || Number(size) > LONGEST) found.set(path, { kind: 'other' })
     else {
       const end = offset + Number(size)
       found.set(path, { kind: 'file', bytes: bytes.subarray(offset, end), mode: mode.padStart(4, '0'), owner })

@@ -9,6 +9,7 @@ import type { FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../e
 import { absolutePath, accountName, ensure, secretToken } from '../engine/schema.ts'
 import { forEach, lines, quote, sh } from '../engine/shell.ts'
 import type { Reveal, Secret, SecretToken } from '../engine/value.ts'
+import { UNLOCKED } from './group.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 
 export type User = {
@@ -104,7 +105,7 @@ export const user: ResourceType<User, UserState> = {
   },
   gates: [SSHD_GATE],
   steps: (change, { reveal }) => [setUp(change.name, change.after, reveal)],
-  remove: ({ name }) => [{ title: `remove user ${name}`, run: removeText(name) }],
+  remove: ({ name }) => [{ title: `remove user ${name}`, run: `${UNLOCKED}\n${removeText(name)}` }],
   restore: restoreUser,
   holdsData: 'its home and files would be left without an owner; declare it absent to remove it',
 }
@@ -268,7 +269,7 @@ function setUp(name: string, state: UserState, reveal: Reveal): Step {
   ]
   return {
     title,
-    run: program.join('\n'),
+    run: `${UNLOCKED}\n${program.join('\n')}`,
     ...(hash === undefined ? {} : { payload: { password: `${name}:${hash}\n` } }),
   }
 }

@@ -30,7 +30,11 @@ export function wholeFileReader(pathOf: (name: string) => string): {
 function stateOf(file: SmallFile | undefined): WholeFileState | null {
   if (file === undefined) return null
   if (file.kind === 'file') return { content: file.bytes.toString('utf8'), mode: file.mode, owner: file.owner }
-  return { content: file.kind === 'link' ? `(a link to ${file.target})` : '(not a file)', mode: '', owner: '' }
+  return {
+    content: file.kind === 'link' ? `(a link to ${file.target})` : '(not a file, or a very long one)',
+    mode: '',
+    owner: '',
+  }
 }
 
 export function diffWholeFile(desired: WholeFileState, observed: WholeFileState): FieldChange[] {

@@ -34,7 +34,7 @@ export type RunOptions = {
   input?: Buffer | Readable
   /** Wall time in milliseconds after which the run is given up with `TimedOut`, and the program asked to end. */
   timeoutMs?: number
-  /** Called with each piece of stdout as it arrives; the pieces are then not kept. */
+  /** Called with each piece of stdout as it arrives; the pieces are then not kept. What it throws fails the run. */
   onStdout?: (chunk: Buffer) => void
   /** Upper bound in bytes for kept stdout; beyond it the run fails with `TooMuchOutput`. @default 64 MiB */
   maxOutput?: number

@@ -145,7 +145,11 @@ class Run {
     void ended.then((ending) => this.#onEnded(ending))
     if (signal?.aborted) this.#aborted()
     signal?.addEventListener('abort', this.#aborted)
-    if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#fail(timedOut(timeoutMs)), timeoutMs)
+    if (timeoutMs !== undefined) this.#timer = setTimeout(() => this.#fail(this.#timedOut(timeoutMs)), timeoutMs)
+  }
+
+  #timedOut(timeoutMs: number): TimedOut {
+    return this.#stdout.phase === 'before' ? notBegun(timeoutMs, this.#said()) : timedOut(timeoutMs)
   }
 
   readonly #aborted = (): void => this.#fail(this.#options.signal?.reason)
@@ -182,7 +186,11 @@ class Run {
   #keep(bytes: Buffer): void {
     const { onStdout, maxOutput = DEFAULT_MAX_OUTPUT } = this.#options
     if (onStdout) {
-      onStdout(bytes)
+      try {
+        onStdout(bytes)
+      } catch (error) {
+        this.#fail(error)
+      }
       return
     }
     this.#keptBytes += bytes.length
@@ -302,6 +310,13 @@ function lag(): Promise<void> {
 function signalNumber(name: string): number {
   const signals: Record<string, number> = constants.signals
   return signals[name.startsWith('SIG') ? name : `SIG${name}`] ?? 0
+}
+
+function notBegun(timeoutMs: number, said: string): TimedOut {
+  return new TimedOut(`the host did not begin to run the program within ${timeoutMs / 1000} s`, {
+    said: said.slice(-2000),
+    next: 'A start file of the account (.bashrc, .zshenv, .cshrc) or its shell waits or prints without end; have it stop.',
+  })
 }
 
 function timedOut(timeoutMs: number): TimedOut {

@@ -60,7 +60,8 @@ const words = (values: readonly string[]): string => values.map(quote).join(' ')
 const PROGRAM = `
 record=$records/$unit
 show() { systemctl show --timestamp=us+utc -p "$1" --value -- "$unit"; }
-now_ms() { date +%s%3N; }
+# Since the host came up: a clock that is set meanwhile ends no wait, and makes none last.
+now_ms() { read -r up rest < /proc/uptime; echo "\${up%.*}\${up#*.}0"; }
 is_up() { case $(show ActiveState) in active | reloading | refreshing) return 0 ;; *) return 1 ;; esac; }
 
 # Everything the host can say about why, then the sentence.

@@ -168,6 +168,7 @@ export function jumpsToUfw(kernel: readonly string[]): boolean {
 
 /** Text that begins every step. Where IPv6 was turned off, ufw would refuse its rules and forget those it has. */
 export const REQUIRE_UFW = `command -v ufw >/dev/null || fail 'ufw is not installed; declare the package ufw first'
+await_locks 300 /run/ufw.lock
 if ! grep -q '^IPV6=yes' /etc/default/ufw; then
   { grep -v '^IPV6=' /etc/default/ufw || :; echo IPV6=yes; } > "$P"/defaults
   replace_file /etc/default/ufw root root 0644 "$P"/defaults
