@@ -134,7 +134,7 @@ export async function observe(host: SandboxHost, space: string): Promise<string>
        grep ${space} /etc/hosts
        getent passwd | grep '^${space}' | cut -d: -f1,6- | sort; getent group | grep '${space}' | cut -d: -f1,4 | sort
        systemctl show -p Id,ActiveState,SubState,UnitFileState,Nice ${space}.service ${space}-d.service | cat
-       sysctl -n net.ipv4.tcp_keepalive_time; systemctl --failed --no-legend | cat; ls /run/keelson
+       sysctl -n net.ipv4.tcp_keepalive_time; systemctl --failed --no-legend | cat; ls /run/keelson | grep -vx loaded
      } | sed 's/${space}/SPACE/g'`,
   )
 }
