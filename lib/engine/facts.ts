@@ -3,6 +3,7 @@
  */
 import type { CatalogHost } from './catalog.ts'
 import { HostError } from './errors.ts'
+import { ARMED } from './guard.ts'
 import { parseLedger, type Ledger } from './ledger.ts'
 import type { Answer, Section } from './read.ts'
 import { lines } from './shell.ts'
@@ -16,6 +17,8 @@ export type Facts = {
   machineId: string
   cpus: number
   memoryMiB: number
+  /** A client that died has left a change that takes itself back unless somebody comes in. */
+  isArmed: boolean
 }
 
 export const FACT_SECTIONS: readonly Section[] = [
@@ -24,7 +27,8 @@ export const FACT_SECTIONS: readonly Section[] = [
     text: `sed -n 's/^\\(ID\\|VERSION_ID\\)=/\\1=/p' /etc/os-release
 sed 's/^/MACHINE=/' /etc/machine-id
 sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/MEMORY=\\1/p' /proc/meminfo
-printf 'CPUS='; nproc`,
+printf 'CPUS='; nproc
+[ ! -e ${ARMED} ] || echo GUARD=armed`,
   },
   { name: 'keelson-ledger', text: `[ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}` },
 ]
@@ -62,6 +66,7 @@ export function parseFacts(answers: ReadonlyMap<string, Answer>): { facts: Facts
     machineId: values.get('MACHINE') ?? '',
     cpus: Number(values.get('CPUS')),
     memoryMiB: Math.round(Number(values.get('MEMORY')) / 1024),
+    isArmed: values.has('GUARD'),
   }
   if (!Number.isFinite(facts.cpus) || !Number.isFinite(facts.memoryMiB)) {
     throw new HostError('the host does not say what it is', {
@@ -84,7 +89,11 @@ export function checkHost(host: CatalogHost, facts: Facts): string[] {
       next: `set os: '${facts.os}' in the inventory if this is the right machine`,
     })
   }
-  const warnings: string[] = []
+  const warnings = facts.isArmed
+    ? [
+        'an earlier run may have locked you out, and takes itself back within seconds unless the next converge comes first',
+      ]
+    : []
   // The kernel keeps a few per cent of the memory that a provider sells.
   if (facts.memoryMiB < host.memoryMiB * 0.85 || facts.memoryMiB > host.memoryMiB * 1.1) {
     warnings.push(

@@ -15,6 +15,8 @@ import type { Item } from './plan.ts'
 import { quote } from './shell.ts'
 
 const FOLDER = '/var/lib/keelson/guard'
+/** There while the clock runs. */
+export const ARMED = `${FOLDER}/armed`
 const UNIT = 'keelson-guard'
 /** What the kernel filtered when the clock was started, by program; it is only there until the host starts anew. */
 const FILTERS = '/run/keelson/guard'
@@ -25,15 +27,18 @@ const TOO_LATE = 75
 /** Pause between attempts to come in. */
 const PAUSE_MS = 1000
 
-/** Units that have to run, or not, for somebody to come in. */
-const UNITS = [
-  'networking.service',
-  'nftables.service',
-  'ssh.service',
-  'ssh.socket',
-  'systemd-networkd.service',
-  'ufw.service',
-]
+/** Units that have to run, or not, for somebody to come in, each with what it only reads when it starts. */
+const UNITS: { readonly [unit: string]: string } = {
+  'networking.service': '/etc/network',
+  'nftables.service': '/etc/nftables.conf',
+  'ssh.service': '-',
+  'ssh.socket': '-',
+  'systemd-networkd.service': '/etc/systemd/network',
+  'ufw.service': '-',
+}
+
+/** Settings of the kernel, of each network interface, by which packets of a way in may be dropped. */
+const SETTINGS = ['accept_ra', 'arp_filter', 'arp_ignore', 'disable_ipv6', 'forwarding', 'rp_filter']
 
 /** What a way in depends on. Folders are put back as a whole: what was added goes. */
 const KEPT = [
@@ -56,7 +61,8 @@ const KEPT = [
   '/etc/sudoers',
   '/etc/sudoers.d',
   '/etc/systemd/network',
-  ...UNITS.flatMap((unit) => [`/etc/systemd/system/${unit}`, `/etc/systemd/system/${unit}.d`]),
+  '/etc/sysctl.d',
+  ...Object.keys(UNITS).flatMap((unit) => [`/etc/systemd/system/${unit}`, `/etc/systemd/system/${unit}.d`]),
   '/etc/ufw',
 ]
 
@@ -67,7 +73,13 @@ export function isKept(path: string): boolean {
 
 /** Whether the guard puts a unit back into the state it was in. */
 export function isKeptUnit(name: string): boolean {
-  return name === 'sshd.service' || UNITS.includes(name)
+  return name === 'sshd.service' || Object.hasOwn(UNITS, name)
+}
+
+/** Whether the guard puts back what a sysctl(8) key is set to. */
+export function isKeptSetting(key: string): boolean {
+  const [, setting = ''] = /^net\.ipv[46]\.conf\..*\.([a-z0-9_]+)$/.exec(key) ?? []
+  return key === 'net.ipv4.ip_forward' || SETTINGS.includes(setting)
 }
 
 /** Whether a change may shut its operator out. */
@@ -86,7 +98,14 @@ rm -rf "$guard" && mkdir -p -m 0700 "$guard" &&
   getent passwd | cut -d: -f6 | sort -u | sed 's,$,/.ssh,' > "$guard/homes" &&
   for path in ${KEPT.join(' ')} $(cat "$guard/homes"); do [ ! -e "$path" ] || printf '%s\\0' "\${path#/}"; done > "$guard/list" &&
   tar -C / --null -T "$guard/list" -cpf "$guard/saved.tar" &&
-  { systemctl is-active ssh > "$guard/ssh" || :; } &&
+  (while read -r unit files; do
+    printf '%s %s %s %s\\n' "$unit" "$files" "$(systemctl is-active "$unit")" "$(systemctl is-enabled "$unit" 2>/dev/null)"
+  done) <<END > "$guard/units" &&
+${Object.entries(UNITS)
+  .map((entry) => entry.join(' '))
+  .join('\n')}
+END
+  { grep -sH '' ${settingPaths()} > "$guard/settings" || :; } &&
   rm -f ${FILTERS}.* && : > ${FILTERS}.same-boot &&
   (for ip in iptables ip6tables; do
     ! command -v "$ip-save" > /dev/null || "$ip-save" -t filter > "${FILTERS}.$ip" || exit 1
@@ -99,6 +118,11 @@ rm -rf "$guard" && mkdir -p -m 0700 "$guard" &&
   systemctl daemon-reload && systemctl --quiet enable ${UNIT}.service && systemctl start ${UNIT}.timer`
 }
 
+function settingPaths(): string {
+  const paths = SETTINGS.flatMap((name) => [`/proc/sys/net/ipv4/conf/*/${name}`, `/proc/sys/net/ipv6/conf/*/${name}`])
+  return ['/proc/sys/net/ipv4/ip_forward', ...paths].join(' ')
+}
+
 const SERVICE = `[Unit]
 Description=Take back a change that nobody could come in after
 ConditionPathExists=|${FOLDER}/armed
@@ -106,7 +130,7 @@ ConditionPathExists=|${FOLDER}/reverting
 DefaultDependencies=no
 RequiresMountsFor=/etc /usr ${FOLDER}
 After=local-fs.target
-Before=network-pre.target ufw.service ssh.service ssh.socket shutdown.target
+Before=systemd-sysctl.service nftables.service network-pre.target ufw.service ssh.service ssh.socket shutdown.target
 Conflicts=shutdown.target
 [Service]
 Type=oneshot
@@ -135,6 +159,7 @@ ufw_was_first() { [ ! -e ${FILTERS}.same-boot ] && systemctl --quiet is-active u
 rm -rf new && mkdir new && tar -C new -xpf saved.tar || exit 1
 for path in ${KEPT.join(' ')} $(cat homes); do
   [ -e "new$path" ] || [ -e "$path" ] || continue
+  diff -rq "new$path" "$path" > /dev/null 2>&1 || printf '%s\\n' "$path" >> moved
   rm -rf "$path.keelson-old"
   [ ! -e "$path" ] || mv "$path" "$path.keelson-old"
   [ ! -e "new$path" ] || mv "new$path" "$path" || cp -a "new$path" "$path"
@@ -145,11 +170,27 @@ sync
 for ip in iptables ip6tables; do
   [ ! -e "${FILTERS}.$ip" ] || "$ip-restore" -T filter < "${FILTERS}.$ip"
 done
-if [ "$(cat ssh)" = active ]; then
-  systemctl daemon-reload
-  # It comes after this service, so that it cannot be waited for here.
-  if systemctl --quiet is-active ssh; then systemctl --no-block reload ssh; else systemctl --no-block restart ssh; fi
-fi
+while IFS=: read -r path value; do
+  [ "$(cat "$path")" = "$value" ] || printf '%s\\n' "$value" > "$path"
+done < settings
+systemctl daemon-reload
+while read -r unit files active enabled; do
+  now=$(systemctl is-active "$unit")
+  case $enabled in enabled | disabled)
+    [ "$(systemctl is-enabled "$unit")" = "$enabled" ] || systemctl --quiet "\${enabled%d}" "$unit" ;;
+  esac
+  # They come after this service, so that they cannot be waited for here.
+  case $active$now in
+    activeactive)
+      if grep -qsx -e "$files" -e "/etc/systemd/system/$unit" -e "/etc/systemd/system/$unit.d" moved; then
+        systemctl --no-block restart "$unit"
+      elif [ "$unit" = ssh.service ]; then
+        systemctl --no-block reload "$unit"
+      fi ;;
+    active*) systemctl --no-block restart "$unit" ;;
+    *active) [ "$now" != active ] || systemctl --no-block stop "$unit" ;;
+  esac
+done < units
 cat undone >> ${quote(undone)}
 mv reverting reverted
 ${STOP}

@@ -3,6 +3,7 @@
  * Read from /proc/sys and sysctl.d(5); written there.
  */
 import { byField } from '../engine/diff.ts'
+import { isKeptSetting } from '../engine/guard.ts'
 import { payload } from '../engine/prelude.ts'
 import type { ResourceType, Wanted } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
@@ -52,7 +53,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
   claims: (name) => [`path:${fileOf(name)}`],
   read: { command: readText, parse: ({ stdout }, wanted) => parseReading(stdout, wanted) },
   diff: byField,
-  consequence: ({ name }) => (ROUTES.test(name) ? 'lockout' : 'safe'),
+  consequence: ({ name }) => (isKeptSetting(name) ? 'lockout' : 'safe'),
   steps: ({ name, after }) => [
     {
       title: `set ${name}`,
@@ -69,10 +70,6 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
       ? { state: null, stays: 'its running value, until the next boot' }
       : undefined,
 }
-
-/** What decides whether packets from outside come in and answers go out; the guard keeps what runs of it. */
-const ROUTES =
-  /^net\.ipv[46]\.(conf\..*\.(accept_ra|arp_ignore|arp_filter|disable_ipv6|forwarding|rp_filter)|ip_forward)$/
 
 /** `net/ipv4/conf/eth0.100/rp_filter` is `net.ipv4.conf.eth0/100.rp_filter` with dots (sysctl(8)). */
 function slashesToDots(key: string): string {

@@ -1,0 +1,42 @@
+/**
+ * What a host looks like to whoever wants to come in, and that a change was taken back without a trace.
+ */
+import * as assert from 'uvu/assert'
+import type { HostReport } from '../../lib/engine/report.ts'
+import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
+import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
+import { convergeOn } from './converge.ts'
+import { sshOk } from './host.ts'
+
+/** What other tests declared stays. */
+export const SCOPED = { only: (): boolean => true }
+/** Certain lock-outs are let through to the guard. */
+export const ALLOWED = { ...SCOPED, allowLockout: true }
+/** Everything a way in depends on, as the host's own tools show it. */
+export const waysIn = (host: SandboxHost): Promise<string> =>
+  sshOk(
+    host,
+    `cat /etc/ufw/ufw.conf /etc/default/ufw /etc/ufw/user.rules /etc/ufw/user6.rules; ufw status verbose
+     iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#'; sshd -T; getent passwd; getent shadow
+     find /etc/ssh /etc/sudoers.d /root/.ssh -type f -exec sha256sum {} + | sort; find /etc/ssh /etc/sudoers.d -printf '%p %m %u:%g\\n' | sort`,
+  )
+
+/** No clock runs, and nothing of the guard is left but word of what it did. */
+export async function assertNoClock(host: SandboxHost): Promise<void> {
+  assert.is(await sshOk(host, "systemctl list-units --all --no-legend 'keelson-guard*' | cat"), '')
+  assert.is(await sshOk(host, 'ls /etc/systemd/system | grep keelson-guard | cat'), '')
+  assert.is(await sshOk(host, 'ls /var/lib/keelson/guard/armed 2>/dev/null | cat'), '')
+}
+
+export async function assertTakenBack(host: SandboxHost, declare: () => void): Promise<HostReport> {
+  const before = await waysIn(host)
+  const report = await convergeOn(host, declare, ALLOWED)
+  assert.is(report.error?.exit, 'refused')
+  assert.match(report.error?.message ?? '', 'nobody could log in')
+  assert.match(report.error?.message ?? '', 'it went back to what it was')
+  assert.is(await waysIn(host), before)
+  await assertNoClock(host)
+  const [run] = parseRuns(await sshOk(host, READ_RUNS))
+  assert.is(run?.outcome, 'failed')
+  return report
+}
