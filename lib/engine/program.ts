@@ -134,17 +134,22 @@ contain() {
   [ ! -e "$stage/$1/late" ] || cat "$stage/$1/late"
   return "$code"
 }
-# perform T GROUP. Of what it says no more is kept than is told, however much it is.
+# perform T GROUP. Of what it says no more is kept than is told, however much it is, and in no file: /run may be full. Its
+# status comes first, because the rest comes when all of it has ended.
 perform() {
   ev start "$1"
-  code=$({ { contain "$@" 3>&-; echo "$?" >&3; } 2>&1 < /dev/null 9>&- | tail -c ${SAID_BYTES} > "$stage/$1/said"; } 3>&1)
+  result=$({ { contain "$@" 3>&-; echo "$?" >&3; } 2>&1 < /dev/null 9>&- | tail -c ${SAID_BYTES} | base64 -w0 >&3; } 3>&1)
+  code=\${result%%
+*}
+  said=\${result#*
+}
   if [ "$code" = 0 ]; then
     ev ok "$1"
     note "$stage/$1" ok
     return 0
   fi
   if [ -f "$stage/$1/undone" ]; then while read -r other; do ev undone "$1" "$other"; note "$other" undone; done < "$stage/$1/undone"; fi
-  ev said "$1" "$(base64 -w0 "$stage/$1/said")"
+  ev said "$1" "$said"
   if [ "$code" = ${STALE} ]; then ev stale "$1"; else ev failed "$1" "$code"; fi
   note "$stage/$1" failed
   return 1

@@ -187,12 +187,18 @@ test('a run whose own step fills /run tells how it came out', async () => {
   const apply = 'cat /dev/zero > /run/keelson/filler || :; rm -rf /srv/told; mkdir /srv/told'
   const declare = (): void => {
     command({ name: 'fill /run', check: 'test -d /srv/told', apply })
-    command({ name: 'fail after it', check: 'false', apply: 'exit 3' })
+    command({
+      name: 'fail after it',
+      check: 'false',
+      apply: `head -c 20k /dev/zero | tr '\\0' y; echo last words; exit 3`,
+    })
   }
   await mount('/run/keelson', 'mode=700,size=1m')
   const report = await convergeOn(host, declare, SCOPED)
   assert.is(changeOf(report, 'command:fill /run').outcome, 'changed')
-  assert.is(failureOf(report, 'command:fail after it').exit, 3)
+  const { exit, said } = failureOf(report, 'command:fail after it')
+  assert.is(exit, 3)
+  assert.match(said, /y{1000}last words$/)
   assert.is(report.error, undefined)
 })
 

@@ -253,15 +253,15 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'write a secret to the journal',
     file: PROGRAM,
-    find: '  ev said "$1" "$(base64',
-    replace: '  cat "$stage/$1/said" >&2\n  ev said "$1" "$(base64',
+    find: '  ev said "$1" "$said"\n',
+    replace: '  echo "$said" | base64 -d >&2\n  ev said "$1" "$said"\n',
     tests: ['hosts/canaries'],
   },
   {
     what: 'keep what a step said on the disk',
     file: PROGRAM,
     find: '  note "$stage/$1" failed\n',
-    replace: '  note "$stage/$1" failed; cp "$stage/$1/said" /var/lib/keelson/runs/\n',
+    replace: '  note "$stage/$1" failed; echo "$said" | base64 -d > /var/lib/keelson/runs/said\n',
     tests: ['hosts/canaries'],
   },
   {
@@ -540,8 +540,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'keep all that a step says',
     file: PROGRAM,
-    find: 'tail -c ${SAID_BYTES} > "$stage/$1/said"',
-    replace: 'cat > "$stage/$1/said"',
+    find: '| tail -c ${SAID_BYTES} |',
+    replace: `> "$stage/$1/all"; cat "$stage/$1/all" |`,
     tests: ['hosts/endless'],
   },
   {
