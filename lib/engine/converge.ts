@@ -384,7 +384,10 @@ class Session {
         return this.#progress({ event: 'step', ...about, state: 'ok' })
       case 'failed':
         for (const { plan } of items)
-          done.set(plan.ref, { outcome: 'failed', failure: applyFailure(about.title, event) })
+          done.set(plan.ref, {
+            outcome: 'failed',
+            failure: applyFailure(about.title, event, this.#survey.secrets),
+          })
         return this.#progress({ event: 'step', ...about, state: 'failed' })
       case 'stale':
         for (const { plan } of items) done.set(plan.ref, { outcome: 'failed', failure: STALE })

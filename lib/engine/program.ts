@@ -24,7 +24,7 @@ export const PATIENCE_S = 120
 const AWAY_S = 5
 const STEP_TIMEOUT_MS = 600_000
 /** What a failed step said, at most: bytes kept of its end. */
-const SAID_BYTES = 16_384
+export const SAID_BYTES = 16_384
 /** Exit status by which a task says that the host is not as planned. */
 const STALE = 86
 /** Exit status of a program that could not start a run, or hand a stage to it. */
