@@ -520,7 +520,8 @@ function verify(
     if (done.get(plan.ref)?.outcome !== 'changed') continue
     const observed = stateIn(readings, type.type, name)
     if (observed === null && planning.mayBeGone?.has(plan.ref) === true) continue
-    const difference = remainingDifference(type, name, desired, observed, planning.context)
+    const was = planning.ledger?.entries[plan.ref]
+    const difference = remainingDifference(type, name, desired, observed, planning.context, was)
     if (difference === undefined) continue
     const failure: Failure = {
       phase: 'verify',
