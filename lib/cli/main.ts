@@ -32,10 +32,14 @@ export async function main(site: Site, argv: readonly string[]): Promise<number>
     const exit = await work()
     code = typeof exit === 'number' ? exit : EXIT_CODES[exit]
   }
+  const onCrash = (error: unknown): never => crash(error, setting, argv)
+  process.on('uncaughtException', onCrash)
   try {
     await programFor(setting, run, argv).parseAsync([...argv], { from: 'user' })
   } catch (error) {
     code = endWith(error, setting, argv)
+  } finally {
+    process.off('uncaughtException', onCrash)
   }
   setting.output.flush()
   return code
@@ -66,6 +70,17 @@ function endWith(error: unknown, { output, json, verbose }: Setting, argv: reado
   for (const problem of problems) output.err.write(renderProblem(problem, output.err.page))
   if (json) output.out.write(renderJson(argv[0] ?? '', [], described.exit))
   return EXIT_CODES[described.exit]
+}
+
+/** An error that nobody caught. Node would show it as it is, with whatever secret is in its text. */
+function crash(error: unknown, { output, json }: Setting, argv: readonly string[]): never {
+  const { message, said } = describeError(error, true)
+  const next =
+    'this is a mistake in Keelson or in a recipe; what a host was given to do goes on there, and runs tells of it'
+  output.err.write(renderProblem({ what: message, stack: said, next }, output.err.page))
+  if (json) output.out.write(renderJson(argv[0] ?? '', [], 'error'))
+  output.flush()
+  process.exit(EXIT_CODES.error)
 }
 
 function programFor(setting: Setting, run: Run, argv: readonly string[]): Command {

@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from './catalog.ts'
-import { emptyLedger, entryFor, type Ledger, type LedgerEntry, ledgerDigest } from './ledger.ts'
+import { emptyLedger, entryFor, type Ledger, type LedgerEntry, ledgerDigest, mayHoldSecret } from './ledger.ts'
 import type { Item } from './plan.ts'
 import type { Outcome } from './report.ts'
 import type { Ref } from './resource.ts'
@@ -35,7 +35,9 @@ export class Bookkeeping {
       this.#begun.add(item.plan.ref)
       // What Keelson did not own before is begun under the entry that it has.
       const entry = this.#entry(item) ?? (item.desired === null ? undefined : this.#ledger.entries[item.plan.ref])
-      if (entry !== undefined) this.#ledger.entries[item.plan.ref] = { ...entry, pending: true }
+      if (entry === undefined) continue
+      const hides = mayHoldSecret(this.#ledger.entries[item.plan.ref])
+      this.#ledger.entries[item.plan.ref] = { ...entry, pending: true, ...(hides ? { hides } : {}) }
     }
     return this.#text()
   }
@@ -56,7 +58,11 @@ export class Bookkeeping {
       else if (item.desired === null || this.#undo.has(ref)) delete this.#ledger.entries[ref]
       else {
         // What was begun has its entry, made from the reading it was begun with.
-        const { pending: _, ...entry } = this.#begun.has(ref) ? this.#ledger.entries[ref]! : this.#entry(item)!
+        const {
+          pending: _,
+          hides: _hides,
+          ...entry
+        } = this.#begun.has(ref) ? this.#ledger.entries[ref]! : this.#entry(item)!
         this.#ledger.entries[ref] = entry
       }
     }

@@ -417,7 +417,10 @@ class Session {
         return this.#progress({ event: 'step', ...about, state: 'ok' })
       case 'failed':
         for (const { plan } of items)
-          done.set(plan.ref, { outcome: 'failed', failure: applyFailure(about.title, event) })
+          done.set(plan.ref, {
+            outcome: 'failed',
+            failure: applyFailure(about.title, event, this.#survey.secrets),
+          })
         return this.#progress({ event: 'step', ...about, state: 'failed' })
       case 'stale':
         for (const { plan } of items) done.set(plan.ref, { outcome: 'failed', failure: STALE })
@@ -553,7 +556,8 @@ function verify(
     if (done.get(plan.ref)?.outcome !== 'changed') continue
     const observed = stateIn(readings, type.type, name)
     if (observed === null && planning.mayBeGone?.has(plan.ref) === true) continue
-    const difference = remainingDifference(type, name, desired, observed, planning.context)
+    const was = planning.ledger?.entries[plan.ref]
+    const difference = remainingDifference(type, name, desired, observed, planning.context, was)
     if (difference === undefined) continue
     const failure: Failure = {
       phase: 'verify',

@@ -2,6 +2,8 @@
  * Why changes fail or are skipped, and what to do then.
  */
 import { Refused } from './errors.ts'
+import { SAID_BYTES } from './program.ts'
+import { maskRest } from './redact.ts'
 import type { Failure, HostReport } from './report.ts'
 import type { Unknown } from './resource.ts'
 
@@ -55,12 +57,18 @@ export function remedyFor(said: string): string | undefined {
   return undefined
 }
 
-export function applyFailure(title: string, { exit, said }: { exit: number; said: string }): Failure {
+/** @param said The end of it, where it was too long to keep: then it may begin with the rest of a secret. */
+export function applyFailure(
+  title: string,
+  { exit, said }: { exit: number; said: string },
+  secrets: ReadonlyMap<string, string>,
+): Failure {
+  const isCut = Buffer.byteLength(said) >= SAID_BYTES
   return {
     phase: 'apply',
     ran: title,
     exit,
-    said: said.trimEnd(),
+    said: (isCut ? maskRest(said, secrets.values()) : said).trimEnd(),
     next: remedyFor(said) ?? 'correct what the host complains of and converge again',
   }
 }

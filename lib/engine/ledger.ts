@@ -27,6 +27,8 @@ export type LedgerEntry = {
   run: string
   /** Applying it began and was not confirmed. */
   pending?: true
+  /** With `pending`: what may stand there still was applied with secrets, which `desired` no longer names. */
+  hides?: true
 }
 
 export type Ledger = {
@@ -71,6 +73,11 @@ export function ledgerDigest(key: string, desired: Json, secrets: ReadonlyMap<st
   return createHmac('sha256', Buffer.from(key, 'hex'))
     .update(canonicalJson([desired, values]))
     .digest('hex')
+}
+
+/** Whether what stands there may hold a secret, whatever is declared now: nobody may know its value any more. */
+export function mayHoldSecret(entry: LedgerEntry | null | undefined): boolean {
+  return entry?.hides === true || secretNames(entry?.desired).length > 0
 }
 
 /** The entry of a declared resource as of a run. */

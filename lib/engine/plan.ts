@@ -4,7 +4,7 @@
  */
 import { type Catalog, type CatalogResource, digestOf, type Forgotten, spokenOf } from './catalog.ts'
 import { byField } from './diff.ts'
-import { type Ledger, ledgerDigest } from './ledger.ts'
+import { type Ledger, ledgerDigest, type LedgerEntry, mayHoldSecret } from './ledger.ts'
 import { barred, keptWarnings, protectedRefs } from './protection.ts'
 import {
   type AnyType,
@@ -117,7 +117,7 @@ function planResource(
       cause: causeOf(planning, resource, change),
       consequence: consequenceOf(type, change, planning.context),
       ...certainty,
-      fields: change.fields,
+      fields: shownFields(change.fields, planning.ledger?.entries[ref]),
     }
     return { ...base, plan, change }
   }
@@ -195,13 +195,34 @@ export function fieldsBetween(type: AnyType, desired: Json, observed: Json, cont
   return type.diff === undefined ? byField(desired, observed) : type.diff(desired, observed, context)
 }
 
-/** What is still wrong with a resource that was read again; undefined when it is as desired. */
+/** What stands there may hold a secret that the declaration does not name any more: only fields without one are shown. */
+function shownFields(fields: FieldChange[], entry: LedgerEntry | undefined): FieldChange[] {
+  if (!mayHoldSecret(entry)) return fields
+  const open = entry?.hides === true ? [] : openFields(entry!.desired)
+  return fields.map((one) => {
+    if (one.form === 'mode' || open.includes(one.field)) return one
+    const { before: _before, after: _after, ...rest } = one
+    return { ...rest, form: 'secret' }
+  })
+}
+
+function openFields(desired: Json): string[] {
+  if (typeof desired !== 'object' || desired === null) return []
+  return Object.entries(desired).flatMap(([field, value]) => (secretNames(value).length === 0 ? [field] : []))
+}
+
+/**
+ * What is still wrong with a resource that was read again; undefined when it is as desired.
+ *
+ * @param was The ledger's entry of what stood there before.
+ */
 export function remainingDifference(
   type: AnyType,
   name: string,
   desired: Json | null,
   observed: Json | null | Unknown,
   context: Context,
+  was?: LedgerEntry,
 ): string | undefined {
   if (observed instanceof Unknown) return `it cannot be read: ${observed.because}`
   const change = changeBetween(type, name, desired, observed, context)
@@ -209,7 +230,7 @@ export function remainingDifference(
   if (change.kind === 'create') return 'it is not there'
   if (change.kind === 'remove') return 'it is still there'
   if (change.fields.every(({ opaque }) => opaque)) return undefined
-  return `it still differs: ${change.fields.map(differenceText).join('; ')}`
+  return `it still differs: ${shownFields(change.fields, was).map(differenceText).join('; ')}`
 }
 
 function differenceText({ field, form, before, after, followUp }: FieldChange): string {

@@ -29,7 +29,7 @@ const GRACE_S = 60
 const AWAY_S = 5
 const STEP_TIMEOUT_MS = 600_000
 /** What a failed step said, at most: bytes kept of its end. */
-const SAID_BYTES = 16_384
+export const SAID_BYTES = 16_384
 /** Room on /run that is set aside, so that a run can say how it comes out when its own steps have filled it. */
 const BALLAST_BYTES = 65_536
 /** Exit status by which a task says that the host is not as planned. */

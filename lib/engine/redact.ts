@@ -29,11 +29,32 @@ export type RedactStream = {
 
 /** @param secrets Clear values. Those with fewer than 4 characters are left alone. */
 export function redactor(secrets: Iterable<string>): Redactor {
-  const forms = [...new Set([...secrets].flatMap(formsOf))].sort((a, b) => b.length - a.length)
+  const forms = formsOfAll(secrets)
   return {
     redact: (text) => mask(text, spansIn(text, forms)),
     stream: () => redactStream(forms),
   }
+}
+
+/**
+ * Masks what is left of a secret at the start of a text that was cut off there: of less than the whole, only the place
+ * tells.
+ */
+export function maskRest(text: string, secrets: Iterable<string>): string {
+  // The cut may go through a character.
+  const whole = text.replace(/^\ufffd+/, '')
+  const rest = Math.max(0, ...formsOfAll(secrets).map((form) => restLength(whole, form)))
+  return rest === 0 ? text : MASK + whole.slice(rest)
+}
+
+function restLength(text: string, form: string): number {
+  for (let length = form.length - 1; length > 0; length -= 1) if (text.startsWith(form.slice(-length))) return length
+  return 0
+}
+
+/** The longest first. */
+function formsOfAll(secrets: Iterable<string>): string[] {
+  return [...new Set([...secrets].flatMap(formsOf))].sort((a, b) => b.length - a.length)
 }
 
 function redactStream(forms: readonly string[]): RedactStream {

@@ -6,7 +6,7 @@
  * back to the state that was read, or to bytes that the host keeps; where a secret is involved, neither is kept.
  */
 import { RUNS_FOLDER } from './facts.ts'
-import type { LedgerEntry } from './ledger.ts'
+import { type LedgerEntry, mayHoldSecret } from './ledger.ts'
 import { changeBetween, fieldsBetween, type Item, type Planning } from './plan.ts'
 import { type AnyType, type Change, type Json, type Ref, Unknown, type WayBack } from './resource.ts'
 import { secretNames } from './value.ts'
@@ -73,7 +73,7 @@ export function wayStepOf(
   if (before === null || (own !== undefined && 'cannot' in own)) return { ...base, back: own ?? { state: null } }
   const wanted = own?.state ?? before
   if (isAsApplied(entry, item, before, wanted, planning)) return { ...base, back: { state: entry!.desired } }
-  const hidden = secretNames([entry?.desired, item.desired]).length > 0 || item.change.fields.some(isSecret)
+  const hidden = mayHoldSecret(entry) || secretNames(item.desired).length > 0 || item.change.fields.some(isSecret)
   if (hidden) return { ...base, back: { cannot: HIDDEN } }
   return { ...base, back: own ?? { state: before }, ...(bytes === undefined ? {} : { bytes }) }
 }

@@ -21,10 +21,10 @@ const service = toyType('service', {
 })
 
 function ledgerWith(entries: {
-  [ref: string]: { desired: Json; made?: boolean; pending?: true; protect?: boolean }
+  [ref: string]: { desired: Json; made?: boolean; pending?: true; hides?: true; protect?: boolean }
 }): Ledger {
   const ledger = emptyLedger()
-  for (const [ref, { desired, made = true, pending, protect = false }] of Object.entries(entries)) {
+  for (const [ref, { desired, made = true, pending, hides, protect = false }] of Object.entries(entries)) {
     const [type = '', name = ''] = ref.split(':')
     const digest = ledgerDigest(ledger.key, desired, new Map())
     ledger.entries[ref] = {
@@ -37,6 +37,7 @@ function ledgerWith(entries: {
       protect,
       run: '7',
       ...(pending === undefined ? {} : { pending }),
+      ...(hides === undefined ? {} : { hides }),
     }
   }
   return ledger
@@ -309,6 +310,26 @@ test('what is still wrong after applying is said in words', () => {
   assert.match(remainingDifference(file, '/a', { x: 1 }, { x: 2 }, context) ?? '', 'x is 2, not 1')
   assert.match(remainingDifference(file, '/a', { x: 1 }, null, context) ?? '', 'not there')
   assert.match(remainingDifference(file, '/a', null, { x: 1 }, context) ?? '', 'still there')
+})
+
+test('what took the place of a secret is not shown with it, nor after a run that was cut off', () => {
+  const before = { content: 'hunter2', owner: 'app' }
+  const now = { content: 'open', owner: 'root' }
+  const shownWith = (entry: { desired: Json; pending?: true; hides?: true }): string => {
+    const reading = { file: new Map([['/a', before]]) }
+    const planning = planningOf([resource('file:/a', now)], [file], reading, {
+      ledger: ledgerWith({ 'file:/a': entry }),
+    })
+    const left = remainingDifference(file, '/a', now, before, planning.context, planning.ledger!.entries['file:/a'])
+    return JSON.stringify([planItems(planning).map(({ plan }) => plan.fields), left])
+  }
+  const secret = { content: { $secret: 'key' }, owner: 'app' }
+  for (const entry of [{ desired: secret }, { desired: now, pending: true, hides: true } as const]) {
+    assert.not.match(shownWith(entry), 'hunter2')
+    assert.match(shownWith(entry), '"form":"secret"')
+  }
+  assert.match(shownWith({ desired: secret }), '"before":"app"')
+  assert.match(shownWith({ desired: now }), 'hunter2')
 })
 
 test.run()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { MASK, redactor } from '../../lib/engine/redact.ts'
+import { MASK, maskRest, redactor } from '../../lib/engine/redact.ts'
 
 const test = suite('redact')
 
@@ -53,6 +53,19 @@ test('secrets that overlap leave nothing of either', () => {
 
 test('a value of three characters is left alone, because it would mask ordinary words', () => {
   assert.is(redactor(['the']).redact('then'), 'then')
+})
+
+test('what is left of a secret where a text was cut off is masked, in each form', () => {
+  for (const form of Object.values(FORMS)) {
+    const whole = form(SECRET)
+    for (let cut = 1; cut < whole.length - 4; cut += 1) {
+      const shown = redactor([SECRET]).redact(maskRest(`${whole.slice(cut)} rest`, [SECRET]))
+      assert.ok(shown.includes(MASK) && shown.endsWith(' rest'), shown)
+      assert.ok(leaked(shown, whole.slice(cut)) <= 3, shown)
+    }
+  }
+  assert.is(maskRest('\ufffd$1 rest', [SECRET]), `${MASK} rest`)
+  assert.is(maskRest('no secret', [SECRET]), 'no secret')
 })
 
 test('without secrets a text stays as it is', () => {

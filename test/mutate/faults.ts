@@ -85,8 +85,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'own nothing of a run that was cut off',
     file: BOOKKEEPING,
-    find: 'if (entry !== undefined) this.#ledger.entries[item.plan.ref] = { ...entry, pending: true }',
-    replace: 'if (entry === undefined) return this.#text()',
+    find: 'if (entry === undefined) continue',
+    replace: 'if (this.#begun.size > 0) continue',
     tests: ['hosts/crash'],
   },
   {
@@ -249,6 +249,42 @@ export const FAULTS: readonly Fault[] = [
     find: '    shown += text.slice(from, start) + MASK\n',
     replace: '    shown += text.slice(from, end)\n',
     tests: ['engine/redact', 'hosts/canaries'],
+  },
+  {
+    what: 'show a former secret in the plan of what takes its place',
+    file: 'lib/engine/plan.ts',
+    find: '  if (!mayHoldSecret(entry)) return fields\n',
+    replace: '  if (fields.length > 0) return fields\n',
+    tests: ['engine/plan', 'hosts/canaries'],
+  },
+  {
+    what: 'show the rest of a secret where what a step said was cut off',
+    file: 'lib/engine/failures.ts',
+    find: 'isCut ? maskRest(said, secrets.values()) : said',
+    replace: 'isCut ? said : said',
+    tests: ['hosts/canaries'],
+  },
+  {
+    what: 'let node show an error that nobody caught',
+    file: 'lib/cli/main.ts',
+    find: "process.on('uncaughtException', onCrash)",
+    replace: "process.off('uncaughtException', onCrash)",
+    tests: ['hosts/canaries'],
+  },
+  {
+    what: 'a secret in the ledger',
+    file: BOOKKEEPING,
+    find: 'canonicalJson(this.#ledger)',
+    replace: 'canonicalJson({ ...this.#ledger, values: [...this.#survey.planning.secrets.values()] })',
+    tests: ['hosts/canaries'],
+  },
+  {
+    what: 'a secret in what runs keep for undo',
+    file: 'lib/engine/converge.ts',
+    find: 'wayStepOf(run, item, planning, ledger.left(item))',
+    replace:
+      'Object.assign(wayStepOf(run, item, planning, ledger.left(item)), { values: [...planning.secrets.values()] })',
+    tests: ['hosts/canaries'],
   },
   {
     what: 'write a secret to the journal',
