@@ -12,6 +12,7 @@ import { boot, changedFiles, powerCut, type SandboxHost } from '../../lib/sandbo
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { sshOk } from '../support/host.ts'
+import { HOSTILE } from './hostile/index.ts'
 import { Killer } from './kill.ts'
 import { assertSame, assertWell, comesTo, DOES } from './outcome.ts'
 import { declareRecipe, observe, type Recipe, randomRecipe } from './pieces.ts'
@@ -264,6 +265,7 @@ export const KINDS: readonly Kind[] = [
     },
   },
   { name: 'TakeClient, cut at random', goal: 200, run: cutTakeclient, prepare: prepareTakeclient, restores: true },
+  ...HOSTILE,
 ]
 
 function installed(...packages: string[]): NonNullable<Kind['prepare']> {
