@@ -191,13 +191,21 @@ function unwritable(value: Json, path: string): string[] {
   if (typeof value === 'string') {
     if (value.includes('\0')) return [`${path}: holds a NUL character, which no file name or argument can`]
     // Written as UTF-8 half a pair becomes U+FFFD, and would differ from what is desired for ever.
-    return /\p{Surrogate}/u.test(value) ? [`${path}: holds half of a surrogate pair, which is not text`] : []
+    if (/\p{Surrogate}/u.test(value)) return [`${path}: holds half of a surrogate pair, which is not text`]
+    // psql leaves them out of what it prints; systemd ignores the setting that one is in (seen on Debian 13).
+    const [never] = /\p{Noncharacter_Code_Point}/u.exec(value) ?? []
+    if (never !== undefined) return [`${path}: holds U+${codeOf(never)}, which Unicode will never make a character`]
+    return []
   }
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, inner]) => [
     ...unwritable(key, `key ${JSON.stringify(key)}`),
     ...unwritable(inner, join(path, key)),
   ])
+}
+
+function codeOf(character: string): string {
+  return character.codePointAt(0)!.toString(16).toUpperCase()
 }
 
 function join(path: string, key: string): string {

@@ -74,13 +74,19 @@ function checkJob({ schedule, command, environment = {} }: CronJob): string[] {
   return [
     ...scheduleMistake(schedule),
     ...(command.trim() === command ? [] : ['command begins or ends with a blank']),
-    ...(escape(command).length > 990 ? ['command is longer than cron reads; put it in a script'] : []),
+    ...(Buffer.byteLength(escape(command)) > 990 ? ['command is longer than cron reads; put it in a script'] : []),
     ...Object.entries(environment)
       .filter(([, value]) => value.includes('"') && value.includes("'"))
       .map(([name]) => `environment ${name} holds both kinds of quotes, which cron cannot read`),
     ...Object.entries(environment)
+      .filter(([name, value]) => Buffer.byteLength(`${name}=${value}`) > 990)
+      .map(([name]) => `environment ${name} is longer than cron reads`),
+    ...Object.entries(environment)
       .filter(([, value]) => value.trim() !== value)
       .map(([name]) => `environment ${name} begins or ends with a blank, which cron takes away`),
+    ...Object.entries(environment)
+      .filter(([, value]) => /^(["']).*\1$/u.test(value))
+      .map(([name]) => `environment ${name} begins and ends with a quote, and cron takes both away`),
   ]
 }
 

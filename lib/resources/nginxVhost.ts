@@ -15,6 +15,7 @@ import {
   type NginxFileState,
   type NginxWork,
 } from './nginx/tree.ts'
+import { word } from './nginx/syntax.ts'
 import { vhostProperties } from './nginx/vhostSchema.ts'
 import { renderVhost, servesOf, type VhostContent } from './nginx/vhostText.ts'
 import { parseSmallFiles, readSmallFiles } from './smallFiles.ts'
@@ -113,7 +114,28 @@ function checkVhost(vhost: NginxVhost): string[] {
   for (const { rateLimit } of locations)
     if (rateLimit && rateLimits.length > 0 && !rateLimits.some(({ name }) => name === rateLimit.zone))
       mistakes.push(`rateLimit zone ${rateLimit.zone} is not among the vhost's rateLimits`)
-  return mistakes
+  return [...mistakes, ...valueMistakes(vhost)]
+}
+
+/** Longest word that nginx reads is 4096 bytes, the quotes counted (NGX_CONF_BUFFER in ngx_conf_file.c). */
+const WORD_BYTES = 4000
+
+/** In these `$name` is a variable, and a `$` that none follows is an error to nginx, which has no way to quote it. */
+function valueMistakes({ headers = {}, locations = [], redirects = [] }: NginxVhost): string[] {
+  const values = [
+    ...Object.entries(headers),
+    ...locations.flatMap((location) => [
+      ...Object.entries({ ...location.headers, ...location.proxy?.headers }),
+      ...(location.return?.to === undefined ? [] : [[`return of ${location.path}`, location.return.to] as const]),
+    ]),
+    ...redirects.map(({ from, to }) => [`redirect of ${from}`, to] as const),
+    ...locations.map(({ path }) => ['location', path] as const),
+  ]
+  return values.flatMap(([where, value]) => {
+    if (Buffer.byteLength(word(value)) > WORD_BYTES) return [`${where}: longer than nginx reads`]
+    const isWrong = where !== 'location' && /\$(?!\w|\{\w+\})/.test(value)
+    return isWrong ? [`${where}: ${JSON.stringify(value)} holds a $ without a name, which nginx cannot take`] : []
+  })
 }
 
 type Files = ReturnType<typeof parseSmallFiles>

@@ -102,7 +102,14 @@ function checkProps({ ensure: presence, content, user, group, commands, runAs, n
     return content.endsWith('\n') ? [] : ['content must end with a newline']
   }
   if (user === undefined && group === undefined) return ['say who: user, group or content']
-  return commands === undefined ? ["say what they may run: commands, such as ['/usr/bin/systemctl restart api']"] : []
+  if (commands === undefined) return ["say what they may run: commands, such as ['/usr/bin/systemctl restart api']"]
+  return commands.flatMap((command) => {
+    const [program = ''] = command.split(' ')
+    if (program.endsWith('/')) return [`command ${JSON.stringify(command)} is a folder to sudo, and allows all in it`]
+    // sudo takes the folder away, and reads what follows as files to be edited.
+    if (program.endsWith('/sudoedit')) return [`command ${JSON.stringify(command)} is sudo's own sudoedit; use content`]
+    return []
+  })
 }
 
 function render({ user, group, commands = [], runAs = 'root', noPassword = false }: Sudoers): string {

@@ -114,6 +114,7 @@ const unfit: [string, { [name: string]: unknown }, string][] = [
   ['a NUL in a text', { text: new Text(['a', new Secret('s'), '\0'], []) }, 'text.$text[2]: holds a NUL character'],
   ['a NUL in a key', { deep: { 'a\0': 1 } }, 'key "a\\u0000": holds a NUL character'],
   ['half a surrogate pair', { text: 'a\ud800' }, 'text: holds half of a surrogate pair'],
+  ['a noncharacter', { text: 'a\ufffe' }, 'text: holds U+FFFE, which Unicode will never make a character'],
   ['a function', { list: [() => 1] }, 'list[0]: a function is not plain data'],
   ['a bigint', { size: 1n }, 'size: a bigint is not plain data'],
   ['a Map', { map: new Map() }, 'map: a Map is not plain data'],

@@ -130,6 +130,16 @@ test('a cron command comes back from cron as it was written', () => {
   )
 })
 
+test('what cron would cut off or take away is refused, by bytes and not by letters', () => {
+  const mistakes = (command: string, V = ''): readonly string[] =>
+    cronJob.check!({ name: 'x', schedule: '@daily', command, environment: { V } })
+  assert.equal(mistakes('é'.repeat(400), 'é'.repeat(400)), [])
+  assert.match(mistakes('é'.repeat(500))[0] ?? '', 'longer than cron reads')
+  assert.match(mistakes(':', 'é'.repeat(500))[0] ?? '', 'environment V is longer than cron reads')
+  for (const quoted of ['"a"', "'a'", '""', "''"]) assert.match(mistakes(':', quoted)[0] ?? '', 'takes both away')
+  for (const kept of ['"', "'", 'a"b"', '"a" b', '"a"b']) assert.equal(mistakes(':', kept), [], kept)
+})
+
 /** As Debian's cron takes a command apart (seen on 12 and 13); a bare `%` would end it. */
 function asCronReads(written: string): string {
   assert.not.match(written.replaceAll(/\\[\\%]/g, ''), '%')
@@ -180,6 +190,14 @@ test('special characters in a sudo command are escaped, patterns refused', () =>
   for (const command of ['/bin/cat *', 'cat', '/bin/a\n', '/bin/a #x', '/bin/a\\', '!/bin/a']) {
     assert.not(valid({ name: 'x', user: 'bob', commands: [command] }), command)
   }
+})
+
+test('a sudo command that allows more than itself is refused', () => {
+  const mistakes = (command: string): readonly string[] =>
+    sudoers.check!({ name: 'x', user: 'bob', commands: [command] })
+  for (const folder of ['/usr/bin/', '/usr/bin/ x', '/']) assert.match(mistakes(folder)[0] ?? '', 'is a folder to sudo')
+  assert.match(mistakes('/usr/bin/sudoedit /etc/motd')[0] ?? '', "sudo's own sudoedit")
+  for (const fine of ['/bin/ls', '/bin/ls /tmp/', '/bin/x sudoedit', 'ALL']) assert.equal(mistakes(fine), [], fine)
 })
 
 test('the last file of sysctl.d decides about the next boot', () => {

@@ -77,6 +77,20 @@ test('hostile strings are refused wherever nginx would not keep them as they are
   }
 })
 
+test('a $ without a name, and what is longer than nginx reads, are refused with their place', () => {
+  const base = { name: 'a', serverNames: ['a.test'] }
+  const mistakes = (value: string): readonly string[] => [
+    ...nginxVhost.check!({ ...base, headers: { 'X-A': value } }),
+    ...nginxVhost.check!({ ...base, redirects: [{ from: '/a', to: value }] }),
+    ...nginxVhost.check!({ ...base, locations: [{ path: '/', return: { code: 200, to: value } }] }),
+    ...nginxVhost.check!({ ...base, locations: [{ path: '/', headers: { 'X-A': value } }] }),
+    ...nginxVhost.check!({ ...base, locations: [{ path: '/', proxy: { to: 'http://a', headers: { 'X-A': value } } }] }),
+  ]
+  for (const bad of ['5 $', '$', '$ {x}', 'a$$host', '${}', '${a', '${a-b}', 'é'.repeat(2100), '"'.repeat(2100)])
+    assert.is(mistakes(bad).length, 5, bad.slice(0, 10))
+  for (const fine of ['$host', '${host}x', '$1', 'é'.repeat(1900)]) assert.equal(mistakes(fine), [], fine.slice(0, 10))
+})
+
 test('a location with headers of its own repeats those of the vhost', () => {
   const text = textOf({
     name: 'a',

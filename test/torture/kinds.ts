@@ -13,6 +13,7 @@ import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { sshOk } from '../support/host.ts'
 import { endEveryWay, prepareCanaries } from './canaries.ts'
+import { HOSTILE } from './hostile/index.ts'
 import { Killer } from './kill.ts'
 import { assertSame, assertWell, comesTo, DOES } from './outcome.ts'
 import { declareRecipe, observe, type Recipe, randomRecipe } from './pieces.ts'
@@ -269,6 +270,7 @@ export const KINDS: readonly Kind[] = [
   },
   { name: 'TakeClient, cut at random', goal: 200, run: cutTakeclient, prepare: prepareTakeclient, restores: true },
   { name: 'canaries', goal: 500, run: endEveryWay, prepare: prepareCanaries },
+  ...HOSTILE,
 ]
 
 function installed(...packages: string[]): NonNullable<Kind['prepare']> {
