@@ -54,9 +54,12 @@ export function connectionString(database: string): string {
   return `dbname='${withoutNul(database).replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }
 
-/** psql's `\c` to a database of the same server. It takes `"` for quoting even where it stands in single quotes. */
+/**
+ * psql's `\c` to a database of the same server. It takes `"` for quoting even where it stands in single quotes, and
+ * between two of them each two for one: so a run of them stands doubled between two more.
+ */
 export function connectTo(database: string): string {
-  return `\\c ${psqlArgument(connectionString(database).replaceAll('"', '""""'))}`
+  return `\\c ${psqlArgument(connectionString(database).replaceAll(/"+/g, (run) => `"${run}${run}"`))}`
 }
 
 function withoutNul(text: string): string {

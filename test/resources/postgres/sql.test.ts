@@ -53,6 +53,7 @@ test('a database whose name looks like a connection string is still only a name'
   // Tried with psql 15 on Debian 12 and psql 17 on Debian 13.
   assert.is(connectTo('x host=evil'), `\\c 'dbname=''x host=evil'''`)
   assert.is(connectTo(`o'd"d`), `\\c 'dbname=''o\\\\''d""""d'''`)
+  assert.is(connectTo('a""b"'), `\\c 'dbname=''a""""""b""""'''`)
 })
 
 test('a name that PostgreSQL would cut off is a mistake, counted in bytes', () => {
