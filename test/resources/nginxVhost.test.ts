@@ -147,6 +147,15 @@ test('a location that does not fit its match is refused by name', () => {
   assert.is(told.length, 2)
 })
 
+test('a path that no request can have, or that nginx loses, is refused by name', () => {
+  const told = (path: string, match: 'prefix' | 'regex' = 'prefix'): string[] =>
+    nginxVhost.check!({ name: 'a', serverNames: ['a.test'], locations: [{ path, match }] })
+  assert.match(told('/a//b')[0] ?? '', 'no request has the path "/a//b"')
+  assert.match(told('/a/../b')[0] ?? '', 'no request has')
+  assert.match(told(`/${'é'.repeat(128)}`)[0] ?? '', 'longer than the 255 bytes')
+  assert.equal([told(`/${'é'.repeat(127)}`), told('/.well-known/'), told('~ //', 'regex')], [[], [], []])
+})
+
 const withSecret: NginxVhost = {
   name: 'a',
   serverNames: ['a.test'],
