@@ -151,10 +151,10 @@ export async function prepareCanaries(host: SandboxHost): Promise<void> {
 
 const WATCHES = ['cmdline', 'environ', 'stranger', 'temp']
 
-/** Looks at all processes, and at all files a stranger can read or that are temporary, all the time. */
+/** Looks at all processes, and at all files a stranger can read or that are temporary, whenever nobody else has work. */
 async function startWatching(host: SandboxHost): Promise<void> {
   const start = ([name, program, more = '']: string[]): string =>
-    `systemd-run -q --collect --unit=watch-${name} ${more} -p StandardOutput=truncate:/run/watch/${name} sh /usr/local/bin/${program}`
+    `systemd-run -q --collect --unit=watch-${name} ${more} -p StandardOutput=truncate:/run/watch/${name} -p Nice=19 sh /usr/local/bin/${program}`
   await sshOk(
     host,
     [
