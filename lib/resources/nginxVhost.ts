@@ -112,7 +112,18 @@ function checkVhost(vhost: NginxVhost): string[] {
   for (const { rateLimit } of locations)
     if (rateLimit && rateLimits.length > 0 && !rateLimits.some(({ name }) => name === rateLimit.zone))
       mistakes.push(`rateLimit zone ${rateLimit.zone} is not among the vhost's rateLimits`)
-  return [...mistakes, ...valueMistakes(vhost)]
+  return [...mistakes, ...pathMistakes(vhost), ...valueMistakes(vhost)]
+}
+
+/** nginx 1.22 keeps the length of a path in one byte: a longer one answers to nothing (seen on Debian 12). */
+function pathMistakes({ locations = [], redirects = [] }: NginxVhost): string[] {
+  const paths = [
+    ...locations.filter(({ match }) => match !== 'regex' && match !== 'regex-any-case').map(({ path }) => path),
+    ...redirects.map(({ from }) => from),
+  ]
+  return paths
+    .filter((path) => Buffer.byteLength(path) > 255)
+    .map((path) => `path ${JSON.stringify(path)} is longer than 255 bytes, which is all that nginx 1.22 compares`)
 }
 
 /** Longest word that nginx reads is 4096 bytes, the quotes counted (NGX_CONF_BUFFER in ngx_conf_file.c). */
