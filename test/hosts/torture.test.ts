@@ -4,6 +4,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freshHost } from '../support/host.ts'
+import { CLASSES } from '../torture/hostile/index.ts'
+import { prepareHost, runBatch } from '../torture/hostile/batch.ts'
 import { KINDS } from '../torture/kinds.ts'
 
 const test = suite('torture, a slice of it')
@@ -23,6 +25,15 @@ for (const [name, count] of Object.entries(SLICE)) {
     let cases = 0
     for (let seed = 1; seed <= count; seed += 1) cases += await kind.run(host, seed)
     assert.ok(cases >= count)
+  })
+}
+
+/** Strings of each class: a quarter of a batch. */
+const STRINGS = 250
+for (const one of CLASSES) {
+  test(`hostile strings: ${one.name}`, async () => {
+    await prepareHost(host, one)
+    await runBatch(host, one, 20_261_126, STRINGS)
   })
 }
 

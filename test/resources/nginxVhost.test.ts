@@ -91,6 +91,15 @@ test('a $ without a name, and what is longer than nginx reads, are refused with 
   for (const fine of ['$host', '${host}x', '$1', 'é'.repeat(1900)]) assert.equal(mistakes(fine), [], fine.slice(0, 10))
 })
 
+test('a path longer than nginx compares is refused', () => {
+  const mistakes = (path: string): readonly string[] => [
+    ...nginxVhost.check!({ name: 'a', serverNames: ['a.test'], locations: [{ path }] }),
+    ...nginxVhost.check!({ name: 'a', serverNames: ['a.test'], redirects: [{ from: path, to: '/b' }] }),
+  ]
+  assert.equal(mistakes(`/${'a'.repeat(254)}`), [])
+  assert.is(mistakes(`/${'é'.repeat(128)}`).length, 2)
+})
+
 test('a location with headers of its own repeats those of the vhost', () => {
   const text = textOf({
     name: 'a',
@@ -152,7 +161,7 @@ test('a path that no request can have, or that nginx loses, is refused by name',
     nginxVhost.check!({ name: 'a', serverNames: ['a.test'], locations: [{ path, match }] })
   assert.match(told('/a//b')[0] ?? '', 'no request has the path "/a//b"')
   assert.match(told('/a/../b')[0] ?? '', 'no request has')
-  assert.match(told(`/${'é'.repeat(128)}`)[0] ?? '', 'longer than the 255 bytes')
+  assert.match(told(`/${'é'.repeat(128)}`)[0] ?? '', 'longer than 255 bytes')
   assert.equal([told(`/${'é'.repeat(127)}`), told('/.well-known/'), told('~ //', 'regex')], [[], [], []])
 })
 

@@ -137,9 +137,9 @@ function expanded(value: string): string {
   )
 }
 
-/** Whether a request leads to a location of exactly this path: nginx resolves `..` and `//`, and takes 8 kB, escaped. */
+/** Whether a request leads to a location of exactly this path: nginx resolves `..` and `//`. */
 function isReached(value: string): boolean {
-  return Buffer.byteLength(value) < 2000 && !/\/\/|\/\.{1,2}(?:\/|$)|^\.{1,2}(?:\/|$)|^\//.test(value)
+  return !/\/\/|\/\.{1,2}(?:\/|$)|^\.{1,2}(?:\/|$)|^\//.test(value)
 }
 
 function vhost(locations: readonly Location[], redirects: readonly { from: string; to: string }[] = []): unknown {

@@ -90,7 +90,7 @@ export const sudoers: HostileClass = {
     await sshOk(host, 'rm /etc/sudoers.d/hostile-*')
     return new Set(commands)
   },
-  setUp: 'useradd hostile',
+  setUp: 'id hostile >/dev/null 2>&1 || useradd hostile',
 }
 
 /** Half of the characters that no command may hold are taken out of most of them. */
@@ -120,7 +120,10 @@ async function assertAllowed(host: SandboxHost, asked: readonly string[], all: r
   const allowed = new Set(all)
   const isFolder = (program: string): boolean => all.some((command) => command.startsWith(`${program}/`))
   const questions = asked
-    .filter((command) => !programOf(command).includes('/..') && !isFolder(programOf(command)))
+    .filter(
+      (command) =>
+        !programOf(command).includes('/..') && isFileName(programOf(command)) && !isFolder(programOf(command)),
+    )
     .flatMap((command) => [command, `${command}x`, `${command} x`])
   const programs = [...new Set(questions.map(programOf))]
   const out = await runProgram(
@@ -140,5 +143,8 @@ ${questions.map((question) => `if sudo -n -l -U hostile ${question.split(' ').ma
     'what sudo allows',
   )
 }
+
+/** Longer ones cannot be on a disk, and sudo only allows what is there. */
+const isFileName = (path: string): boolean => path.split('/').every((part) => part.length < 255)
 
 const programOf = (command: string): string => command.split(' ')[0] ?? ''
