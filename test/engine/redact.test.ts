@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { applyFailure } from '../../lib/engine/failures.ts'
+import { SAID_BYTES } from '../../lib/engine/program.ts'
 import { MASK, maskRest, redactor } from '../../lib/engine/redact.ts'
 
 const test = suite('redact')
@@ -66,6 +68,14 @@ test('what is left of a secret where a text was cut off is masked, in each form'
   }
   assert.is(maskRest('\ufffd$1 rest', [SECRET]), `${MASK} rest`)
   assert.is(maskRest('no secret', [SECRET]), 'no secret')
+})
+
+test('what a failed step said begins with no rest of a secret where it was too long to keep', () => {
+  const rest = SECRET.slice(3)
+  const secrets = new Map([['key', SECRET]])
+  const full = rest + '.'.repeat(SAID_BYTES - Buffer.byteLength(rest))
+  assert.ok(applyFailure('a step', { exit: 1, said: full }, secrets).said.startsWith(`${MASK}.`))
+  assert.is(applyFailure('a step', { exit: 1, said: rest }, secrets).said, rest)
 })
 
 test('without secrets a text stays as it is', () => {

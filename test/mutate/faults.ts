@@ -262,7 +262,7 @@ export const FAULTS: readonly Fault[] = [
     file: 'lib/engine/failures.ts',
     find: 'isCut ? maskRest(said, secrets.values()) : said',
     replace: 'isCut ? said : said',
-    tests: ['hosts/canaries'],
+    tests: ['engine/redact'],
   },
   {
     what: 'let node show an error that nobody caught',
