@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freshHost, sshOk } from '../support/host.ts'
-import { Canaries, canaries, ENDINGS, FORMS, prepareCanaries, search } from '../torture/canaries.ts'
+import { Canaries, canaries, FORMS, prepareCanaries, search } from '../torture/canaries.ts'
 import { Random } from '../torture/random.ts'
 
 const test = suite('canaries')
@@ -27,14 +27,17 @@ test('the search finds what is there, in each form', async () => {
   await sshOk(host, 'rm /srv/found-*')
 })
 
-for (const ending of ENDINGS) {
+/** `npm run torture` has the others as well. */
+const SLICE = ['ok', 'fail', 'crash', 'client killed'] as const
+
+for (const ending of SLICE) {
   test(`in a run that ends so: ${ending} (seed ${seed})`, async () => {
     await round.end(ending)
   })
 }
 
 test('all that was looked at was enough', () => {
-  assert.ok(round.cases >= 500, String(round.cases))
+  assert.ok(round.cases >= 300, String(round.cases))
 })
 
 test.run()

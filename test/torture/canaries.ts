@@ -149,7 +149,7 @@ export async function prepareCanaries(host: SandboxHost): Promise<void> {
   await sshOk(host, WATCHERS)
 }
 
-const WATCHES = ['cmdline', 'environ', 'stranger', 'temp']
+const UNITS = 'watch-cmdline watch-environ watch-stranger watch-temp'
 
 /** Looks at all processes, and at all files a stranger can read or that are temporary, whenever nobody else has work. */
 async function startWatching(host: SandboxHost): Promise<void> {
@@ -158,7 +158,7 @@ async function startWatching(host: SandboxHost): Promise<void> {
   await sshOk(
     host,
     [
-      'rm -f /run/ended /run/gate /run/go',
+      `rm -f /run/ended /run/gate /run/go; systemctl stop ${UNITS} 2>/dev/null || :`,
       ...[
         ['cmdline', 'watch-proc cmdline'],
         ['environ', 'watch-proc environ'],
@@ -170,15 +170,15 @@ async function startWatching(host: SandboxHost): Promise<void> {
 }
 
 async function stopWatching(host: SandboxHost): Promise<void> {
-  await sshOk(host, `systemctl stop ${WATCHES.map((name) => `watch-${name}`).join(' ')}`)
+  await sshOk(host, `systemctl stop ${UNITS}`)
 }
 
 /** How the step that is last of all ends. */
 const ENDS = {
   well: 'true',
-  // Says all it was given, in several forms, and so often that wherever what it says is cut off, it is cut in a secret.
+  // Says all it was given, in several forms, and so often that it is cut off, with 40 of its 53 bytes left there.
   badly: `cat /etc/app/given; base64 -w0 /etc/app/given; od -An -v -tx1 /etc/app/given | tr -d ' \\n'; echo
-    for time in $(seq 500); do cat /etc/app/given; done >&2; exit 3`,
+    for time in $(seq 500); do cat /etc/app/given; done >&2; printf %20s . >&2; exit 3`,
   late: 'touch /run/gate; timeout 60 sh -c "until [ -e /run/go ]; do sleep 0.05; done"',
 }
 

@@ -234,6 +234,7 @@ const lockedOut: Case = async (host, seed) => {
     confirm: () => Promise.resolve(true),
   })
   assert.is(report.error?.exit, 'refused', `${about}: ${JSON.stringify(report)}`)
+  assert.match(report.error?.message ?? '', 'it went back to what it was', about)
   assertSame(await waysIn(host), before, about)
   const rest = await sshOk(
     host,
