@@ -17,9 +17,10 @@ import {
   changeRights,
   fieldsOf,
   fullMode,
+  nameMistakes,
   parsePaths,
-  type PathState,
   pathNeeds,
+  type PathState,
   readPaths,
   replaceText,
 } from './paths.ts'
@@ -84,10 +85,10 @@ export const file: ResourceType<File, FileState> = {
     },
   },
   name: ({ path }) => path,
-  check({ content, source, ensure: presence }) {
+  check({ path, content, source, ensure: presence }) {
     if (content !== undefined && source !== undefined) return ['give content or source, not both']
-    if (presence === 'absent' || source === undefined) return []
-    return unreadable(source)
+    if (presence === 'absent') return []
+    return [...nameMistakes(path), ...(source === undefined ? [] : unreadable(source))]
   },
   desired: ({ ensure: presence, ...props }) => (presence === 'absent' ? null : desiredFile(props)),
   needs: (path, state) => pathNeeds(path, state),

@@ -16,6 +16,16 @@ export type PathState = {
   target: string
 }
 
+/** Bytes that Linux takes in a name, less those of the name under which it is written first. */
+const NAME_BYTES = 255 - '.keelson.'.length
+
+/** Mistakes in a path that is written to. */
+export function nameMistakes(path: string): string[] {
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  if (Buffer.byteLength(name) <= NAME_BYTES) return []
+  return [`path: the name "${name.slice(0, 40)}…" is longer than ${NAME_BYTES} bytes`]
+}
+
 const KINDS: { [letter: string]: PathState['kind'] } = { f: 'file', d: 'directory', l: 'link' }
 const FIELDS = 7
 

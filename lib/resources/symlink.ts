@@ -7,7 +7,7 @@ import { isKept } from '../engine/guard.ts'
 import type { ResourceType, Step } from '../engine/resource.ts'
 import { entryPath, ensure, oneLine } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
-import { fieldsOf, parsePaths, type PathState, pathNeeds, readPaths } from './paths.ts'
+import { fieldsOf, nameMistakes, parsePaths, pathNeeds, type PathState, readPaths } from './paths.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
 
@@ -38,6 +38,7 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
   },
   name: ({ path }) => path,
   check: ({ path, target, ensure: presence }) => [
+    ...nameMistakes(path),
     ...(target === undefined && presence !== 'absent' ? ['target is missing'] : []),
     ...(target !== undefined && resolve(dirname(path), target) === path ? ['target is the link itself'] : []),
   ],

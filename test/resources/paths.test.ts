@@ -227,6 +227,13 @@ test('a source that cannot be read, and content beside a source, are mistakes', 
   assert.is(file.check!({ path: '/x', source: '/etc/hostname', content: 'x' }).length, 1)
 })
 
+test('a name too long for the file that is written first is a mistake', () => {
+  const path = (bytes: number): string => `/srv/${'é'.repeat(bytes / 2)}`
+  assert.equal([file.check!({ path: path(246) }), symlink.check!({ path: path(246), target: 'x' })], [[], []])
+  assert.match(file.check!({ path: path(248) })[0] ?? '', 'longer than 246 bytes')
+  assert.match(symlink.check!({ path: path(248), target: 'x' })[0] ?? '', 'longer than 246 bytes')
+})
+
 test('a removed file is gone, also when it is a link', () => {
   const path = newPath()
   symlinkSync('/etc/hostname', path)
