@@ -105,7 +105,8 @@ function checkProps({ ensure: presence, content, user, group, commands, runAs, n
   if (commands === undefined) return ["say what they may run: commands, such as ['/usr/bin/systemctl restart api']"]
   return commands.flatMap((command) => {
     const [program = ''] = command.split(' ')
-    if (program.endsWith('/')) return [`command ${JSON.stringify(command)} is a folder to sudo, and allows all in it`]
+    if (/\/\.{0,2}$/.test(program))
+      return [`command ${JSON.stringify(command)} is a folder to sudo, and allows all in it`]
     // sudo takes the folder away, and reads what follows as files to be edited.
     if (program.endsWith('/sudoedit')) return [`command ${JSON.stringify(command)} is sudo's own sudoedit; use content`]
     return []

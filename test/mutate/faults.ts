@@ -702,7 +702,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'hostile: a folder as a sudo command',
     file: 'lib/resources/sudoers.ts',
-    find: "if (program.endsWith('/')) return",
+    find: 'if (/\\/\\.{0,2}$/.test(program)) return',
     replace: "if (program === '') return",
     tests: ['resources/accounts'],
   },

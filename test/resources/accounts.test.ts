@@ -195,7 +195,8 @@ test('special characters in a sudo command are escaped, patterns refused', () =>
 test('a sudo command that allows more than itself is refused', () => {
   const mistakes = (command: string): readonly string[] =>
     sudoers.check!({ name: 'x', user: 'bob', commands: [command] })
-  for (const folder of ['/usr/bin/', '/usr/bin/ x', '/']) assert.match(mistakes(folder)[0] ?? '', 'is a folder to sudo')
+  for (const folder of ['/usr/bin/', '/usr/bin/ x', '/', '/usr/bin/. x', '/usr/bin/..'])
+    assert.match(mistakes(folder)[0] ?? '', 'is a folder to sudo')
   assert.match(mistakes('/usr/bin/sudoedit /etc/motd')[0] ?? '', "sudo's own sudoedit")
   for (const fine of ['/bin/ls', '/bin/ls /tmp/', '/bin/x sudoedit', 'ALL']) assert.equal(mistakes(fine), [], fine)
 })
