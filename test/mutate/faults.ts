@@ -702,8 +702,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'hostile: a folder as a sudo command',
     file: 'lib/resources/sudoers.ts',
-    find: 'if (/\\/\\.{0,2}$/.test(program)) return',
-    replace: "if (program === '') return",
+    find: 'if (/\\/\\.{0,2}$/.test(program))',
+    replace: "if (program === '')",
     tests: ['resources/accounts'],
   },
   {
