@@ -5,7 +5,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/converge.ts'
-import { HostError, NoSuchRun } from '../../lib/engine/errors.ts'
+import { HostError, NoSuchRun, Refused } from '../../lib/engine/errors.ts'
 import type { HostReport, Plan } from '../../lib/engine/report.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
 import { undoHost } from '../../lib/engine/undoHost.ts'
@@ -358,7 +358,7 @@ test('a secret goes back by its name, as long as its value is the same', async (
   assert.is(await sshOk(host, "grep -rlE 'canary-[23]' /var/lib/keelson /run/keelson | cat"), '')
 })
 
-test('rules of the firewall go back under the guard, which takes back an undo that nobody could come in after', async () => {
+test('rules of the firewall go back under the guard; an undo that nobody could come in after is refused, or taken back', async () => {
   const rules = (): void => {
     ufwRule({ action: 'allow', port: 22, protocol: 'tcp' })
     ufwRule({ action: 'deny', port: 8080, protocol: 'tcp' })
@@ -373,9 +373,12 @@ test('rules of the firewall go back under the guard, which takes back an undo th
   await converge(rules)
   await converge(on)
   const now = await seen()
-  const refused = await undoOn(on, { run: '1' })
-  assert.is(refused.error?.exit, 'refused')
-  assert.match(refused.error?.message ?? '', 'it went back to what it was')
+  const refused = await rejects(undoOn(on, { run: '1' }), Refused)
+  assert.match(refused.message, 'the rule 22/tcp says deny')
+  assert.is(await seen(), now)
+  const takenBack = await undoOn(on, { run: '1', allowLockout: true })
+  assert.is(takenBack.error?.exit, 'refused')
+  assert.match(takenBack.error?.message ?? '', 'it went back to what it was')
   assert.is(await seen(), now)
   await assertDone(await undoOn(on, { run: '2' }))
   await assertDone(await undoOn(on, { run: '1' }))
