@@ -96,7 +96,8 @@ async function prepared(kind: Kind): Promise<SandboxHost> {
 
 /** One case by its kind and seed, with all that it says. */
 async function again(which: string): Promise<void> {
-  const [name = '', seed = ''] = which.split(':')
+  const colon = which.lastIndexOf(':')
+  const [name, seed] = [which.slice(0, colon), which.slice(colon + 1)]
   const kind = KINDS.find((one) => one.name === name)
   if (kind === undefined)
     throw new Error(`there is no kind ${name}; there are ${KINDS.map((one) => one.name).join(', ')}`)
