@@ -74,10 +74,10 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
   },
   read: {
     // One list tells of all: what is asked for, and what dpkg is in the middle of.
-    command: (wanted) => `all=$(${LIST}) && {
-printf '%s\\n' "$all" | ${sh`awk -F '\t' -v names=${` ${wanted.map(({ name }) => name).join(' ')} `} `}'${WANTED} || !(${WHOLE})'
-${JOURNAL}
-}`,
+    command: (
+      wanted,
+    ) => `{ ${LIST} || echo "failed $?"; } | ${sh`awk -F '\t' -v names=${` ${wanted.map(({ name }) => name).join(' ')} `} `}'${WANTED} || !(${WHOLE})'
+${JOURNAL}`,
     parse: parseList,
   },
   diff: ({ recommends: _, ...desired }, observed) =>
@@ -119,7 +119,8 @@ function parseList(
   { stdout, stderr, exit }: Output,
   wanted: readonly Wanted<AptPackageState>[],
 ): Map<string, AptPackageState | null> {
-  if (exit !== 0) throw new Error(`dpkg-query exited with ${exit}: ${stderr}`)
+  const failed = exit === 0 ? /^failed (\d+)$/m.exec(stdout)?.[1] : exit
+  if (failed !== undefined) throw new Error(`dpkg-query exited with ${failed}: ${stderr}`)
   const isJournal = (line: string): boolean => line === 'journal'
   const entries = lines(stdout)
     .filter((line) => !isJournal(line))
