@@ -6,20 +6,27 @@ import type { HostReport } from '../../lib/engine/report.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { convergeOn } from './converge.ts'
-import { sshOk } from './host.ts'
+import { ssh, sshOk } from './host.ts'
 
 /** What other tests declared stays. */
 export const SCOPED = { only: (): boolean => true }
 /** Certain lock-outs are let through to the guard. */
 export const ALLOWED = { ...SCOPED, allowLockout: true }
-/** Everything a way in depends on, as the host's own tools show it. */
-export const waysIn = (host: SandboxHost): Promise<string> =>
-  sshOk(
-    host,
-    `cat /etc/ufw/ufw.conf /etc/default/ufw /etc/ufw/user.rules /etc/ufw/user6.rules; ufw status verbose
-     iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#'; sshd -T; getent passwd; getent shadow
-     find /etc/ssh /etc/sudoers.d /root/.ssh -type f -exec sha256sum {} + | sort; find /etc/ssh /etc/sudoers.d -printf '%p %m %u:%g\\n' | sort`,
-  )
+const LOOK = `cat /etc/ufw/ufw.conf /etc/default/ufw /etc/ufw/user.rules /etc/ufw/user6.rules; ufw status verbose
+iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#'; sshd -T; getent passwd; getent shadow; ss -ltnH | awk '{ print $4 }' | sort
+find /etc/ssh /etc/sudoers.d /root/.ssh -type f -exec sha256sum {} + | sort; find /etc/ssh /etc/sudoers.d -printf '%p %m %u:%g\\n' | sort`
+
+/**
+ * Everything a way in depends on, as the host's own tools show it. Just after the guard went back sshd loads its settings,
+ * and refuses connections for a moment: it is asked again until it answers.
+ */
+export async function waysIn(host: SandboxHost): Promise<string> {
+  for (;;) {
+    const { exit, stdout, stderr } = await ssh(host, LOOK)
+    if (exit === 0) return stdout
+    assert.is(exit, 255, stderr)
+  }
+}
 
 /** No clock runs, and nothing of the guard is left but word of what it did. */
 export async function assertNoClock(host: SandboxHost): Promise<void> {

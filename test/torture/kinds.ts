@@ -12,6 +12,7 @@ import { boot, changedFiles, powerCut, type SandboxHost } from '../../lib/sandbo
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { sshOk } from '../support/host.ts'
+import { waysIn } from '../support/takenBack.ts'
 import { endEveryWay, prepareCanaries } from './canaries.ts'
 import { HOSTILE } from './hostile/index.ts'
 import { Killer } from './kill.ts'
@@ -191,15 +192,6 @@ const LOCK_OUTS: { readonly [what: string]: () => void } = {
   },
   sudoers: () => void sudoers({ name: 'ops', user: 'ops', commands: ['/bin/true'], noPassword: true }),
 }
-
-/** All that a way in depends on. */
-const waysIn = (host: SandboxHost) =>
-  sshOk(
-    host,
-    `cat /etc/ufw/ufw.conf /etc/default/ufw /etc/ufw/user.rules /etc/ufw/user6.rules; ufw status verbose
-     iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#'; sshd -T; getent passwd; getent shadow; ss -ltnH | awk '{ print $4 }' | sort
-     find /etc/ssh /etc/sudoers.d /root/.ssh -type f -exec sha256sum {} + | sort; find /etc/ssh /etc/sudoers.d -printf '%p %m %u:%g\\n' | sort`,
-  )
 
 /** Someone is locked out, and nothing, a reboot or a killed guard comes between. */
 const lockedOut: Case = async (host, seed) => {
