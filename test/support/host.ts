@@ -16,7 +16,10 @@ let cleanupInstalled = false
  * Only SIGKILL leaves it behind, for `downAll` to clear.
  */
 export async function freshHost(os: SandboxOs): Promise<SandboxHost> {
-  return up(uniqueName(), { os })
+  const host = await up(uniqueName(), { os })
+  // Else each login of a test starts a service manager for root and ends it, a third of what a short case costs.
+  await sshOk(host, 'loginctl enable-linger')
+  return host
 }
 
 /** A name for a host no other test has; whatever boots under it is taken down when this process ends. */
