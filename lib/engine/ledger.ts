@@ -9,6 +9,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { canonicalJson, type CatalogResource } from './catalog.ts'
 import { HostError } from './errors.ts'
 import type { Answer } from './read.ts'
+import { excerpt } from './redact.ts'
 import type { Json, Ref } from './resource.ts'
 import { secretNames } from './value.ts'
 
@@ -56,7 +57,7 @@ export function parseLedger({ stdout, stderr, exit }: Answer): Ledger | undefine
     // Falls through to the error below, which shows the text itself.
   }
   throw new HostError('the ledger on the host cannot be read', {
-    said: (stderr || stdout).slice(0, 500),
+    said: excerpt(stderr || stdout, 'start', 500),
     next: 'look at /var/lib/keelson/ledger.json; moving it away makes Keelson forget what it owns, and then it removes nothing',
   })
 }

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto'
 import { HostError } from './errors.ts'
 import { groupBy } from './group.ts'
+import { excerpt } from './redact.ts'
 import { type AnyType, type Json, type Output, Unknown, type Wanted } from './resource.ts'
 import { quote } from './shell.ts'
 
@@ -92,7 +93,7 @@ export function parseFrames(
   const missing = expected.filter((name) => !answers.has(name))
   if (missing.length === 0) return answers
   throw new HostError(`the host's answer is not complete: nothing for ${missing.join(', ')}`, {
-    said: [...answers.values()].map((answer) => answer.stderr).join('') || stderr.slice(-2000),
+    said: [...answers.values()].map((answer) => answer.stderr).join('') || excerpt(stderr, 'end', 2000),
     next: 'see what the host said; a full disk, a missing tool or a killed shell can cut an answer off',
   })
 }
@@ -135,7 +136,7 @@ function parseReading(type: AnyType, output: Output, wanted: readonly Wanted<Jso
     return type.read.parse(output, wanted)
   } catch (error) {
     throw new HostError(`the host's answer for ${type.type} was not understood: ${messageOf(error)}`, {
-      said: (output.stderr || output.stdout).slice(-2000),
+      said: excerpt(output.stderr || output.stdout, 'end', 2000),
       next: 'nothing was changed; if the host is in order, this is a mistake in Keelson',
     })
   }

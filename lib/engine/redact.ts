@@ -47,6 +47,19 @@ export function maskRest(text: string, secrets: Iterable<string>): string {
   return rest === 0 ? text : MASK + whole.slice(rest)
 }
 
+/**
+ * The first, or the last, lines of a text that together have at most so many characters. Lines are taken whole, so that
+ * none ends within a secret; where one is too long by itself, only how long it all is.
+ */
+export function excerpt(text: string, from: 'start' | 'end', most: number): string {
+  if (text.length <= most) return text
+  const isStart = from === 'start'
+  const end = isStart ? Math.max(0, text.lastIndexOf('\n', most)) : text.length
+  const start = isStart ? 0 : text.indexOf('\n', text.length - most - 1) + 1
+  const whole = text.slice(start, end)
+  return whole === '' || whole.length > most ? `(${text.length} characters in lines too long to show)` : whole
+}
+
 function restLength(text: string, form: string): number {
   for (let length = form.length - 1; length > 0; length -= 1) if (text.startsWith(form.slice(-length))) return length
   return 0

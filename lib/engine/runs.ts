@@ -5,6 +5,7 @@ import { groupBy } from './group.ts'
 import { HostError } from './errors.ts'
 import { RUNS_FOLDER } from './facts.ts'
 import { type RunAbout, type StoredRun } from './record.ts'
+import { excerpt } from './redact.ts'
 import type { Cause, ChangeKind, Outcome } from './report.ts'
 import type { Ref } from './resource.ts'
 
@@ -55,7 +56,7 @@ function parseRecord(line: string): StoredRun {
     // Falls through to the error below, which shows the text itself.
   }
   throw new HostError('a record of a run on the host cannot be read', {
-    said: line.slice(0, 500),
+    said: excerpt(line, 'start', 500),
     next: `look at ${RUNS_FOLDER} on the host; a record may be moved away, nothing depends on it`,
   })
 }

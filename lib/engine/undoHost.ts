@@ -8,6 +8,7 @@ import { type ConvergeRun, convergeHost } from './converge.ts'
 import { HostError, Locked, NoSuchRun, Refused } from './errors.ts'
 import { LEDGER_PATH, RUNS_FOLDER } from './facts.ts'
 import { emptyLedger, parseLedger } from './ledger.ts'
+import { excerpt } from './redact.ts'
 import type { HostReport } from './report.ts'
 import type { Ref } from './resource.ts'
 import { parseRuns, READ_RUNS, type Run } from './runs.ts'
@@ -125,7 +126,7 @@ function parseKept(text: string): KeptRun['steps'] {
     // Falls through to the error below, which shows the text itself.
   }
   throw new HostError('what the host has kept of the run cannot be read', {
-    said: text.slice(0, 500),
+    said: excerpt(text, 'start', 500),
     next: `look at ${RUNS_FOLDER} on the host; nothing was changed`,
   })
 }

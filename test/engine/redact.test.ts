@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { applyFailure } from '../../lib/engine/failures.ts'
 import { SAID_BYTES } from '../../lib/engine/program.ts'
-import { MASK, maskRest, redactor } from '../../lib/engine/redact.ts'
+import { excerpt, MASK, maskRest, redactor } from '../../lib/engine/redact.ts'
 
 const test = suite('redact')
 
@@ -120,6 +120,31 @@ test('what a stream kept back comes at its end', () => {
   const out = redactor(['hunter22']).stream()
   out.write('hunter')
   assert.is(out.end(), 'hunter')
+})
+
+test('an excerpt ends and begins with whole lines, as many as there is room for', () => {
+  const lines = fc.array(fc.stringMatching(/^[a-z]{0,12}$/), { maxLength: 8 })
+  fc.assert(
+    fc.property(lines, fc.nat({ max: 40 }), (all, most) => {
+      const text = all.join('\n')
+      for (const from of ['start', 'end'] as const) {
+        const said = excerpt(text, from, most)
+        const [first, last] = from === 'start' ? ['', '\n'] : ['\n', '']
+        if (text.length <= most) assert.is(said, text)
+        else if (said.startsWith('(')) assert.is(said, `(${text.length} characters in lines too long to show)`)
+        else {
+          assert.ok(said !== '' && said.length <= most)
+          assert.ok(`\n${text}\n`.includes(`\n${said}\n`))
+          assert.ok(from === 'start' ? text.startsWith(said + last) : text.endsWith(first + said))
+        }
+      }
+    }),
+    { numRuns: 5000 },
+  )
+  assert.is(excerpt('one\ntwo\nthree', 'start', 8), 'one\ntwo')
+  assert.is(excerpt('one\ntwo\nthree', 'end', 9), 'two\nthree')
+  assert.is(excerpt('one\ntwo\nthree', 'end', 8), 'three')
+  assert.is(excerpt('onetwothree', 'start', 10), '(11 characters in lines too long to show)')
 })
 
 test.run()

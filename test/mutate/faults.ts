@@ -13,6 +13,8 @@ export type Fault = {
 
 const PROGRAM = 'lib/engine/program.ts'
 const CONVERGE = 'lib/engine/converge.ts'
+const SESSION = 'lib/engine/session.ts'
+const REFUSALS = 'lib/engine/refusals.ts'
 const GUARD = 'lib/engine/guard.ts'
 const PRELUDE = 'lib/engine/prelude.ts'
 const SERVICE = 'lib/resources/systemd/serviceProgram.ts'
@@ -105,21 +107,21 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'believe a step that changed nothing',
-    file: CONVERGE,
+    file: SESSION,
     find: 'if (difference === undefined) continue',
     replace: 'if (difference === undefined || difference !== undefined) continue',
     tests: ['hosts/command', 'hosts/cron', 'hosts/sysctl', 'hosts/paths'],
   },
   {
     what: 'apply what needs something that failed in an earlier stage',
-    file: CONVERGE,
+    file: SESSION,
     find: '    if (failed !== undefined) done.set(',
     replace: '    if (failed === undefined && false) done.set(',
     tests: ['hosts/engine'],
   },
   {
     what: 'remove without a budget',
-    file: CONVERGE,
+    file: REFUSALS,
     find: 'if (removals.length <= budget || removals.length === allowRemove) return',
     replace: 'if (removals.length >= 0 || removals.length === allowRemove) return',
     tests: ['hosts/engine'],
@@ -154,7 +156,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a proof over the connection there is',
-    file: CONVERGE,
+    file: SESSION,
     find: 'return prove(this.#options.connect, this.#options.signal)',
     replace: 'return prove(() => this.#connected(), this.#options.signal)',
     tests: ['hosts/guard'],
@@ -280,7 +282,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a secret in what runs keep for undo',
-    file: 'lib/engine/converge.ts',
+    file: SESSION,
     find: 'wayStepOf(run, item, planning, ledger.left(item))',
     replace:
       'Object.assign(wayStepOf(run, item, planning, ledger.left(item)), { values: [...planning.secrets.values()] })',
@@ -470,7 +472,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'take another machine for this one',
-    file: CONVERGE,
+    file: REFUSALS,
     find: ' || former !== host.name ?',
     replace: ' ?',
     tests: ['hosts/removal'],

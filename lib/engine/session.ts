@@ -1,0 +1,427 @@
+/**
+ * One host while it is being worked on, from its first reading to the report.
+ */
+import { randomBytes } from 'node:crypto'
+import { type Connection, ConnectionLost } from '../transport/connection.ts'
+import { Run, type TaskEvent } from './apply.ts'
+import { Bookkeeping } from './bookkeeping.ts'
+import { Refused } from './errors.ts'
+import {
+  applyFailure,
+  reportedError,
+  skipFailure,
+  STALE,
+  TAKEN_BACK,
+  undoneFailure,
+  unknownFailure,
+  UNREACHED,
+} from './failures.ts'
+import { armText, isGuarded, prove } from './guard.ts'
+import { emptyLedger } from './ledger.ts'
+import { isFollowUp, type Item, remainingDifference, summaryOf } from './plan.ts'
+import { finishFiles, stageFiles, type TaskProgram } from './program.ts'
+import { parseReadings, stateIn, type TypeReading } from './read.ts'
+import { logOf, noteOf, RunRecord, type Who } from './record.ts'
+import type { Failure, HostReport, Outcome, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
+import { type Change, type Json, type Ref, type Step, Unknown } from './resource.ts'
+import { stepsOf, type Task } from './stage.ts'
+import { againSections, compareTextOf, resurvey, type Survey, surveyHost, type SurveyOptions } from './survey.ts'
+import { type WayStep, wayStepOf } from './wayBack.ts'
+
+/** How often a host is read anew whose connection breaks meanwhile, the first time counted. */
+const READINGS = 3
+
+export type SessionOptions = Omit<SurveyOptions, 'mark'> & {
+  connect: () => Promise<Connection>
+  progress: (progress: Progress) => void
+  /** Who is at work, for the lock and the record; asked when there is something to apply. */
+  who: () => Promise<Who>
+  signal?: AbortSignal
+}
+
+/** Reading writes nothing, so that nobody has to look at what was done. */
+function lostWhileReading(error: ConnectionLost): ConnectionLost {
+  return new ConnectionLost(
+    'the connection broke each time the host was read; nothing was written',
+    { said: error.said, next: 'run the same again when the line is better' },
+    error,
+  )
+}
+
+type Done = { outcome: Outcome; failure?: Failure }
+
+/** One host while it is being worked on. */
+export class Session {
+  readonly #options: SessionOptions
+  readonly #survey: SurveyOptions
+  readonly #started = performance.now()
+  readonly #trips: Trips = { connections: 0, execs: 0 }
+  #connection: Connection | undefined
+  #run: string | undefined
+  /** By stage: what its tasks were. */
+  readonly #applied = new Map<number, readonly Prepared[]>()
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.#survey = { ...options, mark: `keelson-${randomBytes(16).toString('hex')}` }
+  }
+
+  async survey(): Promise<Survey> {
+    this.#progress({ event: 'connecting' })
+    let connection = await this.#connected()
+    for (let attempt = 1; ; attempt += 1) {
+      this.#progress({ event: 'reading' })
+      try {
+        const survey = await surveyHost(connection, this.#survey)
+        this.#progress({ event: 'planned', plan: survey.plan })
+        return survey
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error
+        if (attempt === READINGS) throw lostWhileReading(error)
+        this.#progress({ event: 'reconnecting', because: error.message, attempt })
+        connection = await this.#connected(connection)
+      }
+    }
+  }
+
+  report(plan: Plan, outcome: (change: PlanChange) => ReportChange): HostReport {
+    const changes = plan.changes.map(outcome)
+    const failed = changes.filter((change) => change.outcome === 'failed').length
+    const report = {
+      host: plan.host.name,
+      address: plan.host.address,
+      summary: { ...summaryOf(changes, plan.resources), failed },
+      changes,
+      trips: this.#currentTrips(),
+      seconds: Math.round(performance.now() - this.#started) / 1000,
+      ...(plan.undo === undefined ? {} : { undo: plan.undo }),
+      ...(this.#run === undefined ? {} : { run: this.#run }),
+    }
+    this.#progress({ event: 'done', report })
+    return report
+  }
+
+  /** Stage after stage until nothing is left, then the confirmed ledger. */
+  async apply(first: Survey): Promise<HostReport> {
+    const { serial } = first.planning.ledger ?? emptyLedger()
+    const number = String(serial + 1)
+    const id = `${number}-${randomBytes(3).toString('hex')}`
+    const record = new RunRecord(number, id, first.plan, await this.#options.who())
+    const run = this.#startRun(id, record)
+    this.#run = number
+    this.#progress({
+      event: 'applying',
+      run: number,
+      unit: run.unit,
+      steps: first.items.filter(({ change }) => change !== undefined).length,
+    })
+
+    const done = new Map<Ref, Done>()
+    const outcome = (change: PlanChange): ReportChange => ({
+      ...change,
+      ...(done.get(change.ref) ?? { outcome: 'unchanged' }),
+    })
+    const ledger = new Bookkeeping(first, number, this.#options.undo?.entries)
+    try {
+      await this.#stages(first, run, record, ledger, done)
+      return this.report(first.plan, outcome)
+    } catch (error) {
+      const ends = done.size === 0 || this.#options.signal?.aborted === true
+      if (!ends)
+        for (const { ref } of first.plan.changes)
+          if (!done.has(ref)) done.set(ref, { outcome: 'skipped', failure: UNREACHED })
+      // The worker ends by itself when nobody comes; that it cannot be told so now must not hide why.
+      const isTakenBack = error instanceof Refused && !ends
+      await (isTakenBack ? this.#finish(run, record, ledger, done) : run.dismiss()).catch(() => undefined)
+      if (ends) throw error
+      return { ...this.report(first.plan, outcome), error: reportedError(error) }
+    }
+  }
+
+  async #stages(first: Survey, run: Run, record: RunRecord, ledger: Bookkeeping, done: Map<Ref, Done>): Promise<void> {
+    let survey = first
+    while (survey.stage.tasks.length > 0) {
+      const { tasks, later } = survey.stage
+      skipDependents(survey.items, done)
+      const readings = await this.#stage(run, survey, tasks, ledger, record, done)
+      const left = later.filter(({ plan }) => !done.has(plan.ref))
+      skipDependents(left, done)
+      const scope = new Set(left.map(({ plan }) => plan.ref).filter((ref) => !done.has(ref)))
+      if (scope.size === 0) break
+      const before = survey
+      const next = await run.persist((connection) =>
+        resurvey(connection, before, this.#survey, { readings, scope, ...ledger.written() }),
+      )
+      // What an earlier change brought in order by itself needs nothing any more.
+      const open = new Set(next.items.map(({ plan }) => plan.ref))
+      for (const ref of scope) if (!open.has(ref)) done.set(ref, { outcome: 'unchanged' })
+      survey = next
+    }
+    this.#progress({ event: 'verifying' })
+    await this.#finish(run, record, ledger, done)
+  }
+
+  async #finish(run: Run, record: RunRecord, ledger: Bookkeeping, done: Map<Ref, Done>): Promise<void> {
+    const final = ledger.confirmed(done)
+    await run.finish(finishFiles(run.nextStage, final, record.end(done)), final)
+  }
+
+  /** Applies one stage and verifies it by reading again. */
+  async #stage(
+    run: Run,
+    survey: Survey,
+    tasks: readonly Task[],
+    ledger: Bookkeeping,
+    record: RunRecord,
+    done: Map<Ref, Done>,
+  ): Promise<ReadonlyMap<string, TypeReading>> {
+    const prepared = prepare(tasks, survey, done)
+    const programs = prepared.map((one) => this.#program(one, survey, prepared))
+    const guard = this.#guard(run.nextStage, prepared)
+    const was = ledger.digest
+    const way = record.way(waySteps(prepared, survey, ledger, this.#run ?? ''))
+    const next = ledger.begin(prepared.flatMap(({ items }) => items))
+    const files = stageFiles(
+      run.nextStage,
+      programs,
+      { was, next, run: record.begin(run.nextStage, prepared.map(refsOf), done), way },
+      guard,
+    )
+    const again = againSections(survey, this.#survey)
+    this.#applied.set(run.nextStage, prepared)
+    const proof = guard === undefined ? undefined : new Proof(prepared, () => this.#prove())
+    const follow = (event: TaskEvent): void => {
+      this.#follow(event, prepared, done)
+      proof?.follow(event)
+    }
+    const answers = await run.stage(files, follow, again.sections).catch(async (error: unknown) => {
+      await this.#goOnOver(await proof?.begun(), prepared, done)
+      throw error
+    })
+    const readings = parseReadings(answers, again.requests)
+    for (const { items } of prepared) verify(items, readings, survey, done)
+    await this.#goOnOver(await proof?.outcome(), prepared, done)
+    for (const item of tasks.flatMap(({ items }) => items)) {
+      if (!done.has(item.plan.ref))
+        done.set(item.plan.ref, { outcome: item.plan.kind === 'recheck' ? 'unchanged' : 'recorded' })
+    }
+    return readings
+  }
+
+  /** What arms the guard of a stage; undefined where nothing needs one. */
+  #guard(stage: number, prepared: readonly Prepared[]): string | undefined {
+    const guarded = prepared.flatMap(({ items }, task) => (items.some(isGuarded) ? [task] : []))
+    if (guarded.length === 0) return undefined
+    const lines = guarded.map((task) => noteOf(stage, task, 'undone')).join('')
+    return armText({ file: logOf(this.#run ?? ''), lines })
+  }
+
+  #prove(): Promise<Connection> {
+    this.#progress({ event: 'proving' })
+    return prove(this.#options.connect, this.#options.signal)
+  }
+
+  /** After changes that may lock the operator out: goes on over the new login, or says that the host went back. */
+  async #goOnOver(
+    proved: PromiseSettledResult<Connection> | undefined,
+    prepared: readonly Prepared[],
+    done: Map<Ref, Done>,
+  ): Promise<void> {
+    if (proved === undefined) return
+    if (proved.status === 'fulfilled') {
+      await this.close()
+      this.#connection = proved.value
+      return
+    }
+    // With a guarded change goes what was applied in one batch with it.
+    for (const { plan } of prepared.filter(({ items }) => items.some(isGuarded)).flatMap(({ items }) => items))
+      done.set(plan.ref, { outcome: 'failed', failure: TAKEN_BACK })
+    throw proved.reason
+  }
+
+  #program({ task, items, steps }: Prepared, survey: Survey, prepared: readonly Prepared[]): TaskProgram {
+    // Where an item fell out, the fingerprint of the whole task says nothing of the rest.
+    const digest = items.length === task.items.length ? survey.fingerprints.get(task) : undefined
+    const needs = new Set(task.after.map((index) => survey.stage.tasks[index]!))
+    return {
+      steps,
+      beside: items[0]!.type.waits === true,
+      after: prepared.flatMap((other, position) => (needs.has(other.task) ? [position] : [])),
+      ...(digest === undefined
+        ? {}
+        : { unmoved: { text: compareTextOf(survey.planning, task, this.#survey.mark), digest } }),
+    }
+  }
+
+  #follow(event: TaskEvent, prepared: readonly Prepared[], done: Map<Ref, Done>): void {
+    const { items, steps } = prepared[event.task]!
+    const about = { ref: items[0]!.plan.ref, label: labelOfTask(items), title: steps[0]?.title ?? '' }
+    switch (event.event) {
+      case 'start':
+        return this.#progress({ event: 'step', ...about, state: 'started' })
+      case 'step':
+        return this.#progress({ event: 'step', ...about, title: steps[event.step]!.title, state: 'started' })
+      case 'ok':
+        for (const { plan } of items) done.set(plan.ref, { outcome: 'changed' })
+        return this.#progress({ event: 'step', ...about, state: 'ok' })
+      case 'failed':
+        for (const { plan } of items)
+          done.set(plan.ref, {
+            outcome: 'failed',
+            failure: applyFailure(about.title, event, this.#survey.secrets),
+          })
+        return this.#progress({ event: 'step', ...about, state: 'failed' })
+      case 'stale':
+        for (const { plan } of items) done.set(plan.ref, { outcome: 'failed', failure: STALE })
+        return this.#progress({ event: 'step', ...about, state: 'failed' })
+      case 'skipped': {
+        const because = labelOfTask(prepared[event.because]!.items)
+        for (const { plan } of items) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(because) })
+        return this.#progress({ event: 'step', ...about, state: 'skipped' })
+      }
+      case 'waits':
+        return this.#progress({ event: 'waiting', because: `${about.label}: ${event.because}` })
+      case 'undone': {
+        const { stage, task } = event.undone
+        const undone = this.#applied.get(stage)?.[task]?.items ?? []
+        for (const { plan } of undone) done.set(plan.ref, { outcome: 'failed', failure: undoneFailure(about.label) })
+      }
+    }
+  }
+
+  #startRun(id: string, record: RunRecord): Run {
+    const { signal, readMs } = this.#options
+    return new Run({
+      id,
+      who: record.who(),
+      mark: this.#survey.mark,
+      connection: (lost) => this.#connected(lost),
+      reconnecting: (because, attempt) => this.#progress({ event: 'reconnecting', because, attempt }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(readMs === undefined ? {} : { readMs }),
+    })
+  }
+
+  async #connected(lost?: Connection): Promise<Connection> {
+    if (this.#connection !== undefined && this.#connection !== lost) return this.#connection
+    await this.close()
+    this.#connection = await this.#options.connect()
+    return this.#connection
+  }
+
+  async close(): Promise<void> {
+    const connection = this.#connection
+    if (connection === undefined) return
+    this.#connection = undefined
+    this.#trips.connections += connection.trips.connections
+    this.#trips.execs += connection.trips.execs
+    await connection.close()
+  }
+
+  #currentTrips(): Trips {
+    const { connections = 0, execs = 0 } = this.#connection?.trips ?? {}
+    return { connections: this.#trips.connections + connections, execs: this.#trips.execs + execs }
+  }
+
+  #progress(progress: DistributiveOmit<Progress, 'host'>): void {
+    this.#options.progress({ host: this.#options.catalog.host.name, ...progress })
+  }
+}
+
+/** Proves that a new login works as soon as all changes that may prevent it are made, beside what else goes on. */
+class Proof {
+  readonly #begin: () => Promise<Connection>
+  readonly #open: Set<number>
+  #outcome: Promise<PromiseSettledResult<Connection>> | undefined
+
+  constructor(prepared: readonly Prepared[], begin: () => Promise<Connection>) {
+    this.#open = new Set(prepared.flatMap(({ items }, index) => (items.some(isGuarded) ? [index] : [])))
+    this.#begin = begin
+  }
+
+  follow({ event, task }: TaskEvent): void {
+    if (['ok', 'failed', 'stale', 'skipped'].includes(event)) this.#open.delete(task)
+    if (this.#open.size === 0) void this.outcome()
+  }
+
+  /** Undefined when there was no reason to begin yet. */
+  begun(): Promise<PromiseSettledResult<Connection>> | undefined {
+    return this.#outcome
+  }
+
+  outcome(): Promise<PromiseSettledResult<Connection>> {
+    this.#outcome ??= Promise.allSettled([this.#begin()]).then(([only]) => only)
+    return this.#outcome
+  }
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+
+/** A task with the items of it that can be done, and their steps. */
+type Prepared = { task: Task; items: Item[]; steps: Step[] }
+
+/** The tasks that have something to run; what cannot be known even now fails here. */
+function prepare(tasks: readonly Task[], { planning }: Survey, done: Map<Ref, Done>): Prepared[] {
+  return tasks.flatMap((task): Prepared[] => {
+    for (const { change, plan } of task.items) {
+      if (done.has(plan.ref) || !(change?.before instanceof Unknown)) continue
+      done.set(plan.ref, { outcome: 'failed', failure: unknownFailure(change.before) })
+    }
+    const items = task.items.filter(({ plan, change }) => change !== undefined && !done.has(plan.ref))
+    return items.length === 0 ? [] : [{ task, items, steps: stepsOf(items, planning) }]
+  })
+}
+
+/** How what is about to be done goes back. What a service has yet to load is no change of its own. */
+function waySteps(prepared: readonly Prepared[], { planning }: Survey, ledger: Bookkeeping, run: string): WayStep[] {
+  return prepared
+    .flatMap(({ items }) => items)
+    .flatMap((item) =>
+      hasChange(item) && !isFollowUp(item.change) ? [wayStepOf(run, item, planning, ledger.left(item))] : [],
+    )
+}
+
+function hasChange(item: Item): item is Item & { change: Change<Json> } {
+  return item.change !== undefined
+}
+
+/** What needs something that failed or was skipped is skipped. */
+function skipDependents(items: readonly Item[], done: Map<Ref, Done>): void {
+  for (const { plan, after } of items) {
+    if (done.has(plan.ref)) continue
+    const failed = [...after].find((ref) => ['failed', 'skipped'].includes(done.get(ref)?.outcome ?? ''))
+    if (failed !== undefined) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(failed) })
+  }
+}
+
+/** The reading decides: changed but still different is a failure. */
+function verify(
+  items: readonly Item[],
+  readings: ReadonlyMap<string, TypeReading>,
+  { planning }: Survey,
+  done: Map<Ref, Done>,
+): void {
+  for (const { type, name, desired, plan } of items) {
+    if (done.get(plan.ref)?.outcome !== 'changed') continue
+    const observed = stateIn(readings, type.type, name)
+    if (observed === null && planning.mayBeGone?.has(plan.ref) === true) continue
+    const was = planning.ledger?.entries[plan.ref]
+    const difference = remainingDifference(type, name, desired, observed, planning.context, was)
+    if (difference === undefined) continue
+    const failure: Failure = {
+      phase: 'verify',
+      said: `applied without an error, but ${difference}`,
+      next: 'see what else manages this on the host, then converge again',
+    }
+    done.set(plan.ref, { outcome: 'failed', failure })
+  }
+}
+
+function refsOf({ items }: Prepared): Ref[] {
+  return items.map(({ plan }) => plan.ref)
+}
+
+function labelOfTask(items: readonly Item[]): string {
+  const [first, ...others] = items
+  return others.length === 0 ? first!.plan.label : `${first!.plan.label} and ${others.length} more`
+}
