@@ -1,12 +1,14 @@
 /**
  * Plants faults in a copy of the project, one at a time, and says which of them the tests let pass.
  *
- *     npm run mutate                      all of them, about half an hour
+ *     npm run mutate                      all of them, which takes an hour
  *     npm run mutate -- --only guard      those whose name holds that
+ *     npm run mutate -- --minutes 20      begins none after that; the next call goes on from there
  *
- * A fault that is no longer found in its file is an error: then the list is what has to be mended.
+ * A fault that is no longer found in its file is an error: then the list is what has to be mended. What came of each is
+ * kept in test/mutate/last.json, as long as nothing in lib/ and test/ changes.
  */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,24 +19,44 @@ import { type Fault, FAULTS } from './faults.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const COPIED = ['bench', 'inventory.ts', 'lib', 'package.json', 'recipes', 'site.ts', 'test', 'tsconfig.json']
-/** As many as a small machine has cores. */
-const AT_ONCE = 2
+const RESULTS = join(ROOT, 'test/mutate/last.json')
+/** More than a small machine has cores: tests of hosts wait a lot. */
+const AT_ONCE = 3
 /** What uvu prints of a test as soon as it has ended. */
 const FAILED = '✘'
 const PASSED = '•'
 const LIMIT_MS = 10 * 60_000
 
-const { values: flags } = parseArgs({ options: { only: { type: 'string', multiple: true, default: [] } } })
+type Results = { code: string; caught: { [what: string]: boolean } }
+
+const { values: flags } = parseArgs({
+  options: { only: { type: 'string', multiple: true, default: [] }, minutes: { type: 'string' } },
+})
 const wanted = FAULTS.filter(({ what }) => flags.only.length === 0 || flags.only.some((part) => what.includes(part)))
-const survivors: string[] = []
-const waiting = [...wanted]
+if (wanted.length === 0) throw new Error(`no fault has ${flags.only.join(' or ')} in its name`)
+const results = await resume()
+const waiting = wanted.filter(({ what }) => results.caught[what] === undefined)
+const until = flags.minutes === undefined ? Infinity : performance.now() + Number(flags.minutes) * 60_000
 
 async function worker(): Promise<void> {
-  for (let fault = waiting.shift(); fault !== undefined; fault = waiting.shift()) {
+  for (let fault = waiting.shift(); fault !== undefined && performance.now() < until; fault = waiting.shift()) {
     const caught = await isCaught(fault)
     console.log(`${caught ? 'caught' : 'SURVIVED'}  ${fault.what}`)
-    if (!caught) survivors.push(fault.what)
+    results.caught[fault.what] = caught
+    await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
   }
+}
+
+/** What is known already of this code and its tests. */
+async function resume(): Promise<Results> {
+  const trees = execFileSync('git', ['rev-parse', 'HEAD:lib', 'HEAD:test'], { cwd: ROOT, encoding: 'utf8' })
+  const code = trees.trim().split('\n').join(' ')
+  const text = await readFile(RESULTS, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{}'
+    throw error
+  })
+  const known: Partial<Results> = JSON.parse(text)
+  return { code, caught: known.code === code ? (known.caught ?? {}) : {} }
 }
 
 async function isCaught(fault: Fault): Promise<boolean> {
@@ -84,6 +106,9 @@ async function plant({ what, file, find, replace }: Fault, copy: string): Promis
 }
 
 await Promise.all(Array.from({ length: AT_ONCE }, worker))
-const caught = wanted.length - survivors.length
-console.log(`\n${caught} of ${wanted.length} caught${survivors.length === 0 ? '' : `; not: ${survivors.join(', ')}`}`)
+const done = wanted.filter(({ what }) => results.caught[what] !== undefined)
+const survivors = done.filter(({ what }) => results.caught[what] === false).map(({ what }) => what)
+const left = done.length === wanted.length ? '' : `; ${wanted.length - done.length} not planted yet`
+const named = survivors.length === 0 ? '' : `; not: ${survivors.join(', ')}`
+console.log(`\n${done.length - survivors.length} of ${done.length} caught${named}${left}`)
 if (survivors.length > 0) process.exitCode = 1
