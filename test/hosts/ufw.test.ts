@@ -198,6 +198,19 @@ for (const host of hosts) {
     ])
   })
 
+  on('what logs is known for each level, and loaded again where the kernel lost some of it', async () => {
+    for (const logging of ['low', 'high', 'full', 'medium'] as const)
+      await convergeAsPlanned(host, declare([SSH], { logging }))
+    await sshOk(host, 'iptables -A ufw-after-logging-input -s 192.0.2.1 -j LOG')
+    assert.equal((await planOn(host, declare([SSH], { logging: 'medium' }))).changes, [])
+    await sshOk(host, 'iptables -D ufw-after-logging-input 1')
+    const { plan } = await convergeAsPlanned(host, declare([SSH], { logging: 'medium' }))
+    assert.equal(changeOf(plan, 'ufw-defaults:defaults').fields, [
+      { field: 'loaded', form: 'value', before: false, after: true },
+    ])
+    assert.match(await sshOk(host, 'iptables -S ufw-after-logging-input'), '[UFW BLOCK]')
+  })
+
   on('turned off it is off', async () => {
     await convergeAsPlanned(host, declare([SSH], { enabled: false }))
     assert.match(await sshOk(host, 'ufw status'), 'Status: inactive')

@@ -12,7 +12,9 @@ export type UfwHost = {
   /** Variables of /etc/default/ufw and /etc/ufw/ufw.conf. */
   settings: ReadonlyMap<string, string>
   rules: { [family in Family]: Tuple[] }
-  /** Lines of iptables-save: policies, jumps from the main chains and all user rules. */
+  /** What logs by LOGLEVEL: lines for iptables, in normal form, sorted. */
+  logging: { [family in Family]: string[] }
+  /** Lines of iptables-save: policies, jumps from the main chains, all user rules and all that logs. */
   kernel: { [family in Family]: string[] }
 }
 
@@ -28,7 +30,7 @@ export type Tuple = {
   lines: string[]
 }
 
-const SAVED = `grep -E '^(:(INPUT|OUTPUT|FORWARD) |-A (INPUT|OUTPUT|FORWARD|ufw6?-user-(input|output|forward)) )'`
+const SAVED = `grep -E '^(:(INPUT|OUTPUT|FORWARD) |-A (INPUT|OUTPUT|FORWARD|ufw6?-((user|(before|after)-logging)-(input|output|forward)|logging-(deny|allow))) )'`
 
 /** Fixed number of processes; packet counters are cut off. */
 export const READ_UFW = `for k_file in /etc/default/ufw /etc/ufw/ufw.conf /etc/ufw/user.rules /etc/ufw/user6.rules; do
@@ -48,8 +50,17 @@ export function parseUfw({ stdout }: Pick<Output, 'stdout'>): UfwHost {
     installed: defaults !== '',
     settings: new Map(lines(`${defaults}\n${conf}`).flatMap(parseSetting)),
     rules: { ipv4: parseRules(rules4!), ipv6: parseRules(rules6!) },
+    logging: { ipv4: loggingIn(lines(rules4!)), ipv6: loggingIn(lines(rules6!)) },
     kernel: { ipv4: lines(kernel4!), ipv6: lines(kernel6).map((line) => line.replaceAll('ufw6-', 'ufw-')) },
   }
+}
+
+/** Lines by which ufw logs, of a file of its or of iptables-save. */
+function loggingIn(text: readonly string[]): string[] {
+  return text
+    .filter((line) => /^-[AI] ufw6?-((before|after)-logging-(input|output|forward)|logging-(deny|allow)) /.test(line))
+    .map((line) => normalLine(line.replaceAll('ufw6-', 'ufw-').replace(/^-I /, '-A ')))
+    .toSorted()
 }
 
 function parseSetting(line: string): [string, string][] {
@@ -137,24 +148,31 @@ export function hasIpv6({ settings }: UfwHost): boolean {
   return settings.get('IPV6') === 'yes'
 }
 
-/** True when the kernel enforces exactly what the files say: policies, jumps and, in order, all user rules. */
+/** True when the kernel enforces exactly what the files say: policies, jumps, what logs and, in order, all user rules. */
 export function enforces(host: UfwHost): boolean {
   const families: Family[] = hasIpv6(host) ? ['ipv4', 'ipv6'] : ['ipv4']
   return families.every((family) => (isEnabled(host) ? runs(host, family) : rests(host.kernel[family])))
 }
 
-function runs({ kernel, rules, settings }: UfwHost, family: Family): boolean {
+function runs({ kernel, rules, logging, settings }: UfwHost, family: Family): boolean {
   const user = kernel[family].filter((line) => line.startsWith('-A ufw-user-')).map(normalLine)
   const byChain = (chain: string, from: readonly string[]): string =>
     from.filter((line) => line.includes(`-A ufw-user-${chain}`)).join('\n')
   const wanted = rules[family].flatMap((tuple) => tuple.lines)
   return (
     jumpsToUfw(kernel[family]) &&
+    logs(kernel[family], logging[family]) &&
     ['input', 'output', 'forward'].every((chain) => byChain(chain, user) === byChain(chain, wanted)) &&
     ['INPUT', 'OUTPUT', 'FORWARD'].every((chain) =>
       kernel[family].includes(`:${chain} ${settings.get(`DEFAULT_${chain}_POLICY`) === 'ACCEPT' ? 'ACCEPT' : 'DROP'}`),
     )
   )
+}
+
+/** Killed at work, ufw leaves some of it out or behind. Lines that others have added to these chains are theirs. */
+function logs(kernel: readonly string[], wanted: readonly string[]): boolean {
+  const own = loggingIn(kernel).filter((line) => line.includes('"[UFW ') || wanted.includes(line))
+  return own.join('\n') === wanted.join('\n')
 }
 
 /** Turned off, ufw leaves jumps to empty chains behind. */
