@@ -158,9 +158,11 @@ ufw_was_first() { [ ! -e ${FILTERS}.same-boot ] && systemctl --quiet is-active u
 ! ufw_was_first || ufw --force disable
 rm -rf new && mkdir new && tar -C new -xpf saved.tar || exit 1
 for path in ${KEPT.join(' ')} $(cat homes); do
-  [ -e "new$path" ] || [ -e "$path" ] || continue
-  diff -rq "new$path" "$path" > /dev/null 2>&1 || printf '%s\\n' "$path" >> moved
   rm -rf "$path.keelson-old"
+  [ -e "new$path" ] || [ -e "$path" ] || continue
+  # What nobody changed stays, so that nobody loads it again.
+  if diff -rq "new$path" "$path" && tar -C / -df saved.tar "\${path#/}"; then continue; fi > /dev/null 2>&1
+  printf '%s\\n' "$path" >> moved
   [ ! -e "$path" ] || mv "$path" "$path.keelson-old"
   [ ! -e "new$path" ] || mv "new$path" "$path" || cp -a "new$path" "$path"
   rm -rf "$path.keelson-old"

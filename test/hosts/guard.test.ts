@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/converge.ts'
 import { HostError, Refused } from '../../lib/engine/errors.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
-import { file, service, ufwDefaults, ufwRule } from '../../lib/index.ts'
+import { aptPackage, file, service, ufwDefaults, ufwRule } from '../../lib/index.ts'
 import { boot, powerCut } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
@@ -19,10 +19,37 @@ const test = suite('lock-out guard')
 const host = await freshHost('debian-13')
 await sshOk(
   host,
-  'apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ufw sudo >/dev/null',
+  'apt-get -q update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends sudo >/dev/null',
 )
 
 const SSH = { action: 'allow', port: 22, protocol: 'tcp' } as const
+
+test('what is proven stays when a later stage of the same run is taken back', async () => {
+  const declare = (): void => {
+    const settings = file({ path: '/etc/ssh/sshd_config.d/00-tries.conf', content: 'MaxAuthTries 4\n' })
+    const ssh = service({ name: 'ssh', running: true, reloadOn: [settings] })
+    // What comes after a package is read anew when that is there.
+    ufwDefaults({ enabled: true, incoming: 'deny', after: aptPackage({ name: 'ufw', after: ssh }) })
+  }
+  const report = await convergeOn(host, declare, ALLOWED)
+  assert.is(report.error?.exit, 'refused')
+  assert.match(report.error?.message ?? '', 'it went back to what it was')
+  const outcomes = Object.fromEntries(report.changes.map(({ ref, outcome }) => [ref, outcome]))
+  assert.equal(outcomes, {
+    'file:/etc/ssh/sshd_config.d/00-tries.conf': 'changed',
+    'service:ssh.service': 'changed',
+    'package:ufw': 'changed',
+    'ufw-defaults:defaults': 'failed',
+  })
+  assert.match(await sshOk(host, 'sshd -T'), 'maxauthtries 4')
+  assert.match(await sshOk(host, 'ufw status'), 'inactive')
+  await assertNoClock(host)
+  const left = await planOn(host, declare, ALLOWED)
+  assert.equal(
+    left.changes.map(({ ref }) => ref),
+    ['ufw-defaults:defaults'],
+  )
+})
 
 test('a firewall that was never on, and lets nobody in, leaves nothing in the kernel', async () => {
   await assertTakenBack(host, () => void ufwDefaults({ enabled: true, incoming: 'deny' }))
