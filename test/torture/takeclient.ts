@@ -229,6 +229,10 @@ const BY_CHANCE = [
   '/etc/ssl/certs/ssl-cert-snakeoil.pem',
   '/etc/ssl/private/ssl-cert-snakeoil.key',
   '/etc/ssl/takeclient',
+  // Numbers go to whose package is configured first; who there is is looked at otherwise.
+  '/etc/passwd',
+  '/etc/group',
+  '/etc/gshadow',
   '/etc/shadow',
   '/etc/shadow-',
   '/etc/gshadow-',
@@ -263,20 +267,40 @@ for unit in web api; do
   grep -E '^Max (open files|processes)' /proc/$(systemctl show -P MainPID $unit)/limits
 done
 cd / && runuser -u postgres -- psql -XAtqc "select 'waits for a restart: ' || name from pg_settings where pending_restart"
-iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#' | sort | sed 's/^/filter: /'
+(iptables-save -t filter; ip6tables-save -t filter) | sed 's/\\[[0-9:]*\\]//' | grep -v '^#' | sort | sed 's/^/filter: /'
 dpkg --audit
+cut -d: -f1,5- /etc/passwd | sort
+cut -d: -f1,4 /etc/group | sort
+sort /etc/gshadow
 `
 
 /** All that can be seen of a host, from inside and outside, and every file that is not of chance. */
 async function stateOf(host: SandboxHost): Promise<string> {
-  const [lines, loaded, files, offered] = await Promise.all([
+  const [lines, loaded, files, offered, users, groups] = await Promise.all([
     readEndState(host),
     sshOk(host, LOADED),
     changedFiles(host.name, { ignore: BY_CHANCE }),
     authenticationsOf(host),
+    namesIn(host, 'passwd'),
+    namesIn(host, 'group'),
   ])
-  const disk = [...files].map(([path, entry]) => `${path} ${JSON.stringify(entry)}`)
+  const disk = [...files].map(([path, entry]) => {
+    if (entry === 'deleted') return `${path} deleted`
+    const { uid, gid } = entry
+    return `${path} ${JSON.stringify({ ...entry, uid: users.get(uid) ?? uid, gid: groups.get(gid) ?? gid })}`
+  })
   return [...lines, ...loaded.split('\n'), `sshd offers ${offered}`, ...disk].join('\n')
+}
+
+/** Names by number, of getent(1). */
+async function namesIn(host: SandboxHost, database: 'passwd' | 'group'): Promise<ReadonlyMap<number, string>> {
+  const entries = (await sshOk(host, `getent ${database}`)).trim().split('\n')
+  return new Map(
+    entries.map((entry) => {
+      const [name = '', , number] = entry.split(':')
+      return [Number(number), name]
+    }),
+  )
 }
 
 /** What the running sshd lets a stranger try: `publickey`. */
