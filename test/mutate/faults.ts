@@ -722,4 +722,25 @@ export const FAULTS: readonly Fault[] = [
     replace: `replaceAll('"', '""""')`,
     tests: ['resources/postgres/sql'],
   },
+  {
+    what: 'believe ufw without looking at what logs',
+    file: 'lib/resources/ufw/host.ts',
+    find: '    logs(kernel[family], logging[family]) &&\n',
+    replace: '',
+    tests: ['hosts/ufw'],
+  },
+  {
+    what: 'let the guard put back what nobody changed',
+    file: GUARD,
+    find: 'then continue; fi',
+    replace: 'then :; fi',
+    tests: ['hosts/guard'],
+  },
+  {
+    what: 'cut what a host said within a line',
+    file: 'lib/engine/redact.ts',
+    find: "isStart ? Math.max(0, text.lastIndexOf('\\n', most)) : text.length",
+    replace: 'isStart ? most : text.length',
+    tests: ['engine/redact'],
+  },
 ]
