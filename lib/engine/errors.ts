@@ -43,6 +43,9 @@ export class HostError extends EngineError {
   readonly exit = 'error'
 }
 
+/** An answer of the host does not fit together, as when something changes while it is read. */
+export class NotUnderstood extends HostError {}
+
 /** There is no such run on the host. */
 export class NoSuchRun extends EngineError {
   readonly exit = 'usage'

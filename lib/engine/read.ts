@@ -5,7 +5,7 @@
  * After each section a line with a random mark closes it, so that no host output can be taken for another section's.
  */
 import { createHash } from 'node:crypto'
-import { HostError } from './errors.ts'
+import { HostError, NotUnderstood } from './errors.ts'
 import { groupBy } from './group.ts'
 import { excerpt } from './redact.ts'
 import { type AnyType, type Json, type Output, Unknown, type Wanted } from './resource.ts'
@@ -113,7 +113,7 @@ function frames(stdout: Buffer, mark: string): Frame[] {
   }
 }
 
-/** Turns answers into readings, each type with its own parser. @throws {HostError} With the text that was not understood. */
+/** Turns answers into readings, each type with its own parser. @throws {NotUnderstood} With the text. */
 export function parseReadings(
   answers: ReadonlyMap<string, Answer>,
   requests: readonly Request[],
@@ -135,7 +135,7 @@ function parseReading(type: AnyType, output: Output, wanted: readonly Wanted<Jso
   try {
     return type.read.parse(output, wanted)
   } catch (error) {
-    throw new HostError(`the host's answer for ${type.type} was not understood: ${messageOf(error)}`, {
+    throw new NotUnderstood(`the host's answer for ${type.type} was not understood: ${messageOf(error)}`, {
       said: excerpt(output.stderr || output.stdout, 'end', 2000),
       next: 'nothing was changed; if the host is in order, this is a mistake in Keelson',
     })

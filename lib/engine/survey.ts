@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Connection } from '../transport/connection.ts'
 import { ask } from './ask.ts'
 import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from './catalog.ts'
-import { Stale } from './errors.ts'
+import { NotUnderstood, Stale } from './errors.ts'
 import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, parseFacts } from './facts.ts'
 import { gateSections, lockoutsIn, operatorOf } from './gates.ts'
 import { groupBy } from './group.ts'
@@ -68,6 +68,9 @@ export type Survey = {
   holder?: Holder
 }
 
+type Answers = ReadonlyMap<string, Answer>
+type Look = { answers: Answers; planning: Planning; items: Item[] }
+
 /** How often a host that moves while it is read is read again before giving up. */
 const ATTEMPTS = 3
 
@@ -79,7 +82,7 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
   const expected = [...OWN_SECTIONS.map(({ name }) => name), ...requests.map(({ type }) => type.type)]
   const read = (more: readonly Section[]) =>
     ask(connection, [...sections, ...more], options.mark, expected, options.readMs)
-  const lookAt = async (answers: ReadonlyMap<string, Answer>): Promise<{ planning: Planning; items: Item[] }> => {
+  const lookAt = async (answers: Answers): Promise<Look> => {
     const { facts, ledger } = parseFacts(answers)
     const undeclared = await readUndeclared(connection, options, ledger)
     const readings = joinReadings(parseReadings(answers, requests), undeclared)
@@ -92,19 +95,32 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
       ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
     ]
     const planning: Planning = { ...base, context, ledger, warnings, readings }
-    return { planning, items: ownItems(planItems(planning), options.undo) }
+    return { answers, planning, items: ownItems(planItems(planning), options.undo) }
+  }
+  /** What does not fit together has been read while it changed, more often than it is a mistake in here. */
+  const look = async (first: Answers, more: readonly Section[]): Promise<Look> => {
+    let answers = first
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await lookAt(answers)
+      } catch (error) {
+        if (!(error instanceof NotUnderstood) || attempt === ATTEMPTS) throw error
+        answers = await read(more)
+      }
+    }
   }
 
   const asked = Date.now()
-  let answers = await read([CLOCK_SECTION])
-  const clock = checkClock(answers.get(CLOCK_SECTION.name)!, asked, Date.now())
-  let look = await lookAt(answers)
+  const first = await read([CLOCK_SECTION])
+  const clock = checkClock(first.get(CLOCK_SECTION.name)!, asked, Date.now())
+  let seen = await look(first, [])
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const { planning, items } = look
+    const { answers, planning, items } = seen
     const detail = detailOf(planning, items, options.mark)
     const more = [...detail.sections, ...gateSections(items, planning)]
-    const again = more.length === 0 ? answers : await read(more)
-    const next = sameAnswers(answers, again, expected) ? look : await lookAt(again)
+    const later = more.length === 0 ? answers : await read(more)
+    const next = sameAnswers(answers, later, expected) ? { ...seen, answers: later } : await look(later, more)
+    const again = next.answers
     // A unit in a restart loop reads otherwise each time; what counts is that the same is to be done.
     if (sameChanges(items, next.items)) {
       const holder = parseHolder(again.get(HOLDER_SECTION.name)!)
@@ -118,8 +134,7 @@ export async function surveyHost(connection: Connection, options: SurveyOptions)
         ledgerDigest: fingerprintOf(again.get('keelson-ledger')!.bytes),
       }
     }
-    answers = again
-    look = next
+    seen = next
   }
   throw new Stale('the host keeps changing while it is read', {
     next: 'see what else is at work there, then plan again',

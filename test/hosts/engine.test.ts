@@ -6,9 +6,9 @@ import * as assert from 'uvu/assert'
 import { convergeHost, planHost } from '../../lib/engine/converge.ts'
 import { Locked, Refused, Stale } from '../../lib/engine/errors.ts'
 import { EXIT_CODES, type HostReport, type Outcome } from '../../lib/engine/report.ts'
-import { command, directory, file, symlink } from '../../lib/index.ts'
+import { command, directory, file, symlink, unit } from '../../lib/index.ts'
 import { changedFiles } from '../../lib/sandbox/sandbox.ts'
-import { changeOf, convergeAsPlanned, convergeOn, runOn } from '../support/converge.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn, runOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
 import { runSiteFile, writeSite } from '../support/siteFile.ts'
@@ -280,6 +280,29 @@ test('a host that cannot be reached does not keep another from being converged',
     ['changed', 'changed'],
   )
   assert.is(await sshOk(host, `cat ${play('a')}`), 'a')
+})
+
+test('what changes between two looks of one reading is read again', async () => {
+  const path = '/etc/systemd/system/idle.service'
+  const declare = (): void => void unit({ name: 'idle.service', text: '[Service]\nExecStart=/bin/sleep infinity\n' })
+  await convergeAsPlanned(host, declare)
+  // Whoever reads the file finds it longer than it was listed, twice.
+  await sshOk(
+    host,
+    `cat > /usr/local/bin/cat <<'END' && chmod 755 /usr/local/bin/cat
+#!/bin/sh
+case "$*" in *${path}*) echo >> /run/looks; [ "$(wc -l < /run/looks)" -gt 2 ] || echo '#' >> ${path} ;; esac
+exec /bin/cat "$@"
+END`,
+  )
+  try {
+    assert.equal(
+      (await planOn(host, declare)).changes.map(({ kind, ref }) => `${kind} ${ref}`),
+      ['change unit:idle.service'],
+    )
+  } finally {
+    await sshOk(host, 'rm /usr/local/bin/cat')
+  }
 })
 
 suited.run()
