@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { imageDir } from './image.ts'
 import { layerDir } from './machine.ts'
 import type { Machine } from './machine.ts'
@@ -34,15 +35,23 @@ const OWN_DOINGS: ReadonlyArray<{ path: RegExp; because: string }> = [
   { path: /^\/(var\/)?tmp\/systemd-private-/, because: 'units with PrivateTmp get a new name at every start' },
 ]
 
+/** Milliseconds after which others in this process have their turn: their sockets time out meanwhile. */
+const TURN_MS = 50
+
 /**
  * Every path that differs between a machine's disk and its image, by content and attributes.
  *
  * A file that was merely opened for writing is copied up by overlayfs without a change, and is not in the list.
  *
  * @param ignore More paths to leave out, with all below them, such as a database that vacuums by itself.
- * The disk must be mounted. Calls are synchronous: 8000 paths take about a second that way, and six with promises.
+ * The disk must be mounted. Calls are synchronous: 8000 paths take about a second that way, and six with promises. Others
+ * have their turn in between.
  */
-export function readChanges(state: State, machine: Machine, ignore: readonly string[]): Map<string, Entry> {
+export async function readChanges(
+  state: State,
+  machine: Machine,
+  ignore: readonly string[],
+): Promise<Map<string, Entry>> {
   const disk: Disk = {
     image: imageDir(state, machine.image),
     merged: machineRoot(state, machine.name),
@@ -52,7 +61,13 @@ export function readChanges(state: State, machine: Machine, ignore: readonly str
       ignore.some((dir) => path === dir || path.startsWith(`${dir}/`)),
   }
   const found = new Map<string, Entry>()
-  compareDirectory(disk, '', found)
+  let turn = performance.now()
+  for (const [path, entry] of changesIn(disk, '')) {
+    if (entry !== undefined) found.set(path, entry)
+    if (performance.now() - turn < TURN_MS) continue
+    await setImmediate()
+    turn = performance.now()
+  }
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
@@ -65,25 +80,28 @@ type Disk = {
   isIgnored: (path: string) => boolean
 }
 
+/** A path that was compared, and what is there where it is not the same. */
+type Compared = [path: string, entry: Entry | undefined]
+
 /** `path` is a directory some layer holds: from there down, names in the layers and names gone from the image. */
-function compareDirectory(disk: Disk, path: string, found: Map<string, Entry>): void {
+function* changesIn(disk: Disk, path: string): Generator<Compared> {
   const [image, merged, ...layers] = [disk.image, disk.merged, ...disk.layers].map((root) => namesIn(join(root, path)))
   const gone = [...(image ?? [])].filter((name) => !merged?.has(name))
   for (const name of new Set([...gone, ...layers.flatMap((names) => [...names])])) {
     const below = `${path}/${name}`
-    if (!disk.isIgnored(below)) comparePath(disk, below, found)
+    if (!disk.isIgnored(below)) yield* changesAt(disk, below)
   }
 }
 
-function comparePath(disk: Disk, path: string, found: Map<string, Entry>): void {
+function* changesAt(disk: Disk, path: string): Generator<Compared> {
   const [before, now] = [readStats(join(disk.image, path)), readStats(join(disk.merged, path))]
   if (!now) {
-    if (before) found.set(path, 'deleted')
+    yield [path, before && 'deleted']
     return
   }
   const entry = readEntry(join(disk.merged, path), now)
-  if (!before || !isSame(entry, now, join(disk.image, path), before)) found.set(path, entry)
-  if (now.isDirectory()) compareDirectory(disk, path, found)
+  yield [path, before && isSame(entry, now, join(disk.image, path), before) ? undefined : entry]
+  if (now.isDirectory()) yield* changesIn(disk, path)
 }
 
 /** Reads the image's file only when everything cheaper is alike. */
