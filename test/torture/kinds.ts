@@ -261,7 +261,13 @@ export const KINDS: readonly Kind[] = [
       )
     },
   },
-  { name: 'TakeClient, cut at random', goal: 200, run: cutTakeclient, prepare: prepareTakeclient, restores: true },
+  {
+    name: 'TakeClient, cut at random',
+    goal: 200,
+    run: cutTakeclient,
+    prepare: (host) => prepareTakeclient(host),
+    restores: true,
+  },
   { name: 'canaries', goal: 500, run: endEveryWay, prepare: prepareCanaries },
   ...HOSTILE,
 ]

@@ -44,13 +44,16 @@ type Undisturbed = { state: string; intended: ReadonlySet<Ref>; tookMs: number; 
 const undisturbed = new Map<string, Undisturbed>()
 const keyOf = ({ name }: SandboxHost, start: Start): string => `${name} ${start}`
 
-/** Makes each start, keeps it as a snapshot of that name, and sees what it comes to. */
-export async function prepareTakeclient(host: SandboxHost): Promise<void> {
+/** All of them, each made from the one before it. */
+const ALL_STARTS: readonly Start[] = ['bare', 'with packages', 'bent and resized']
+
+/** Makes starts, the first of them bare, keeps each as a snapshot of that name, and sees what it comes to. */
+export async function prepareTakeclient(host: SandboxHost, starts: readonly Start[] = ALL_STARTS): Promise<void> {
   await sshOk(host, "systemctl stop '*.timer'")
   const { plan, catalog } = await planSite(host, 'CCX13')
   assert.ok(plan.changes.length > 50)
   const packages = catalog.resources.filter(({ type }) => type === 'package').map(({ name }) => name)
-  for (const start of ['bare', 'with packages', 'bent and resized'] as const) {
+  for (const start of starts) {
     if (start === 'with packages') await restore(host.name, labelOf('bare'))
     const { server, from } = STARTS[start]
     await sshOk(host, `systemctl stop '*.timer'\n${from(packages)}`)
@@ -183,11 +186,18 @@ async function overLine(
   }
 }
 
-/** One cut. Counts for none when the run was faster than its moment. */
-export async function cutTakeclient(host: SandboxHost, seed: number): Promise<number> {
+export function cutTakeclient(host: SandboxHost, seed: number): Promise<number> {
   const random = new Random(seed)
-  const start = random.pick(STARTS_PICKED)
-  const way = random.pick(WAYS_PICKED)
+  return cutFrom(host, random.pick(STARTS_PICKED), random.pick(WAYS_PICKED), random)
+}
+
+/** One cut. Counts for none when the run was faster than its moment. */
+export async function cutFrom(
+  host: SandboxHost,
+  start: Start,
+  way: (typeof WAYS_PICKED)[number],
+  random: Random,
+): Promise<number> {
   const expected = undisturbed.get(keyOf(host, start))
   if (expected === undefined) throw new Error(`${host.name} was not prepared`)
   const { server } = STARTS[start]
