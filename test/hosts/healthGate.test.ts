@@ -5,8 +5,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { HostReport } from '../../lib/engine/report.ts'
 import { conf, directory, dropIn, file, secret, service, symlink, unit } from '../../lib/index.ts'
-import { convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
+import { comesTo } from '../torture/outcome.ts'
 
 const test = suite('health gate')
 const host = await freshHost('debian-13')
@@ -21,6 +22,8 @@ type World = {
   key: string
   words: string[]
   extra: boolean
+  /** Whether systemd starts it again when it has ended, after an hour. */
+  again: boolean
 }
 const WORLD: World = {
   start: 'true',
@@ -31,13 +34,14 @@ const WORLD: World = {
   key: 'k1',
   words: ['a'],
   extra: false,
+  again: false,
 }
 
 /** A service whose start and reload run scripts that are files of the site. */
 const world =
   (changes: Partial<World> = {}) =>
   (): void => {
-    const { start, reload, nice, port, probe, words, extra } = { ...WORLD, ...changes }
+    const { start, reload, nice, port, probe, words, extra, again } = { ...WORLD, ...changes }
     const folder = directory({ path: '/etc/app' })
     const files = [
       file({ path: '/etc/app/start', content: `${start}\n` }),
@@ -55,7 +59,8 @@ const world =
       },
       after: folder,
     })
-    dropIn({ unit: 'app.service', name: 'nice', service: { Nice: nice } })
+    const restart = again ? { Restart: 'always', RestartSec: '1h' } : {}
+    dropIn({ unit: 'app.service', name: 'nice', service: { Nice: nice, ...restart } })
     service({
       name: 'app',
       running: true,
@@ -110,6 +115,28 @@ test('a service that comes up keeps what it has got', async () => {
 
 test('one that dies within its settle time runs again with the files it had', async () => {
   await assertTakenBack({ start: 'sleep 0.5; exit 3' }, ['file:/etc/app/start'])
+})
+
+test('one that has ended well, and waits to be started again, did not stay up either', async () => {
+  const changes = { start: 'sleep 0.5; exit 0', again: true }
+  await assertTakenBack(changes, ['drop-in:app.service/nice', 'file:/etc/app/start'])
+})
+
+test('a reload that nobody saw the end of is due again', async () => {
+  const changes = { reload: 'touch /run/reloading; until [ -e /run/go ]; do sleep 0.1; done' }
+  const cut = comesTo(converge(changes))
+  await sshOk(
+    host,
+    `timeout 60 sh -c 'until [ -e /run/reloading ]; do sleep 0.1; done'
+     systemctl kill --signal=KILL 'keelson-[0-9]*.service'; touch /run/go`,
+  )
+  const ended = await cut
+  assert.ok(ended instanceof Error || ended.error !== undefined, 'nobody noticed that the worker was killed')
+  const secrets = { key: 'k1' }
+  const plan = await planOn(host, world(changes), { secrets })
+  assert.is(changeOf(plan, 'service:app.service').kind, 'follow-up')
+  await convergeAsPlanned(host, world(changes), { secrets })
+  await convergeAsPlanned(host, world(), { secrets })
 })
 
 test('all that this run changed of it goes back: new files, links, secrets, drop-ins', async () => {

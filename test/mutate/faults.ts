@@ -194,7 +194,7 @@ export const FAULTS: readonly Fault[] = [
     file: SERVICE,
     find: "reload) put_record printf 'pending reload\\\\0' ;;",
     replace: 'reload) put_record cat -- "$P/listing" ;;',
-    tests: ['hosts/systemd', 'hosts/crash'],
+    tests: ['hosts/healthGate'],
   },
   {
     what: 'never need a restart',
@@ -208,7 +208,7 @@ export const FAULTS: readonly Fault[] = [
     file: SERVICE,
     find: '      *) give_up "it did not stay up after $action; above is what it said" ;;\n',
     replace: '',
-    tests: ['hosts/systemd', 'hosts/healthGate'],
+    tests: ['hosts/healthGate'],
   },
   {
     what: 'do not wait for ports',
