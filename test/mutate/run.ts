@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { down, list } from '../../lib/sandbox/sandbox.ts'
 import { type Fault, FAULTS } from './faults.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -94,8 +95,15 @@ async function fails(file: string, copy: string): Promise<boolean> {
   child.stderr.on('data', take)
   const [code]: unknown[] = await once(child, 'close')
   clearTimeout(limit)
+  await takeDownHostsOf(child.pid)
   if (!caught && !output.includes(PASSED)) throw new Error(`no test of ${file} ran:\n${output}`)
   return caught || code !== 0
+}
+
+/** Here, because the test that was ended would do it by the copy, which is gone in a moment. */
+async function takeDownHostsOf(pid: number | undefined): Promise<void> {
+  const names = (await list()).map(({ name }) => name)
+  await Promise.all(names.filter((name) => name.startsWith(`t-${pid}-`)).map((name) => down(name)))
 }
 
 async function plant({ what, file, find, replace }: Fault, copy: string): Promise<void> {
