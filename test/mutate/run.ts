@@ -1,7 +1,7 @@
 /**
  * Plants faults in a copy of the project, one at a time, and says which of them the tests let pass.
  *
- *     npm run mutate                      all of them, which takes an hour
+ *     npm run mutate                      all of them
  *     npm run mutate -- --only guard      those whose name holds that
  *     npm run mutate -- --minutes 20      begins none after that; the next call goes on from there
  *
