@@ -8,7 +8,7 @@
  * A fault that is no longer found in its file is an error: then the list is what has to be mended. What came of each is
  * kept in test/mutate/last.json, as long as nothing in lib/ and test/ changes.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { down, list } from '../../lib/sandbox/sandbox.ts'
+import { codeIn, resumed } from '../support/results.ts'
 import { type Fault, FAULTS } from './faults.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -35,7 +36,7 @@ const { values: flags } = parseArgs({
 })
 const wanted = FAULTS.filter(({ what }) => flags.only.length === 0 || flags.only.some((part) => what.includes(part)))
 if (wanted.length === 0) throw new Error(`no fault has ${flags.only.join(' or ')} in its name`)
-const results = await resume()
+const results: Results = await resumed(RESULTS, { code: codeIn('lib', 'test'), caught: {} })
 const waiting = wanted.filter(({ what }) => results.caught[what] === undefined)
 const until = flags.minutes === undefined ? Infinity : performance.now() + Number(flags.minutes) * 60_000
 
@@ -46,18 +47,6 @@ async function worker(): Promise<void> {
     results.caught[fault.what] = caught
     await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
   }
-}
-
-/** What is known already of this code and its tests. */
-async function resume(): Promise<Results> {
-  const trees = execFileSync('git', ['rev-parse', 'HEAD:lib', 'HEAD:test'], { cwd: ROOT, encoding: 'utf8' })
-  const code = trees.trim().split('\n').join(' ')
-  const text = await readFile(RESULTS, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}'
-    throw error
-  })
-  const known: Partial<Results> = JSON.parse(text)
-  return { code, caught: known.code === code ? (known.caught ?? {}) : {} }
 }
 
 async function isCaught(fault: Fault): Promise<boolean> {

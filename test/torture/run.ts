@@ -8,12 +8,13 @@
  * A seed stands for all cases of a call; each has a seed of its own made from it, which the table names when it failed
  * and `--case KIND:SEED` runs again. What was done is kept in test/torture/last.json, by seed and by the state of lib/.
  */
-import { execFileSync } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ensureRequirements } from '../../lib/sandbox/requirements.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { freshHost, takeDown } from '../support/host.ts'
+import { codeIn, resumed } from '../support/results.ts'
 import { type Kind, KINDS } from './kinds.ts'
 
 const RESULTS = new URL('last.json', import.meta.url)
@@ -106,14 +107,9 @@ async function again(which: string): Promise<void> {
 
 /** What is known already of this seed with this code. */
 async function resume(seed: number): Promise<Results> {
-  const code = execFileSync('git', ['rev-parse', 'HEAD:lib'], { encoding: 'utf8' }).trim()
-  const text = await readFile(RESULTS, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}'
-    throw error
-  })
-  const known: Partial<Results> = JSON.parse(text)
-  const fresh: Results = { seed, code, minutes: 0, tallies: {} }
-  return known.seed === seed && known.code === code ? { ...fresh, ...known } : fresh
+  const fresh: Results = { seed, code: codeIn('lib'), minutes: 0, tallies: {} }
+  const known = await resumed(fileURLToPath(RESULTS), fresh)
+  return known.seed === seed ? known : fresh
 }
 
 function tallyOf({ tallies }: Results, { name }: Kind): Tally {
