@@ -5,9 +5,9 @@ import { ConnectionLost } from '../transport/connection.ts'
 import { Locked, lockedBy, Stale } from './errors.ts'
 import { reportedError } from './failures.ts'
 import { type Holder, Watched, watchText } from './holder.ts'
-import { awaitLockText } from './program.ts'
 import { lockoutOf, refuseBarred, refuseOtherLedger, refuseRemovals } from './refusals.ts'
 import type { HostReport, Plan } from './report.ts'
+import { awaitLockText } from './runText.ts'
 import { Session, type SessionOptions } from './session.ts'
 
 /** Seconds for which the lock is waited for with one program. */

@@ -2,7 +2,7 @@
  * Why changes fail or are skipped, and what to do then.
  */
 import { Refused } from './errors.ts'
-import { SAID_BYTES } from './program.ts'
+import { SAID_BYTES } from './worker.ts'
 import { maskRest } from './redact.ts'
 import type { Failure, HostReport } from './report.ts'
 import type { Unknown } from './resource.ts'

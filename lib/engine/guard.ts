@@ -6,7 +6,7 @@
  *
  * Everything is below /var/lib/keelson/guard: `saved.tar`, `revert`, and `armed` until one of both, the client or the
  * clock, takes that file away. What the kernel filters is kept in /run, which a start of the host empties: after one,
- * the files are put back before ufw and sshd read them. Shell text only; converge.ts sends it.
+ * the files are put back before ufw and sshd read them. Shell text only; session.ts sends it.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../transport/connection.ts'

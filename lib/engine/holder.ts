@@ -3,7 +3,7 @@
  * written.
  */
 import { RUNS_FOLDER } from './facts.ts'
-import { RUN_ROOT } from './program.ts'
+import { RUN_ROOT } from './worker.ts'
 import type { Answer, Section } from './read.ts'
 import type { RunAbout, StoredRun } from './record.ts'
 import { labelOf, type Ref } from './resource.ts'

@@ -5,7 +5,7 @@
  * the two the worker notes how tasks come out in RUN.log beside it, which goes when the record is complete.
  */
 import { RUNS_FOLDER } from './facts.ts'
-import type { RunFile } from './program.ts'
+import type { RunFile } from './stageFiles.ts'
 import type { Cause, ChangeKind, Outcome, Plan } from './report.ts'
 import type { Ref } from './resource.ts'
 import { type Way, wayOf, type WayStep } from './wayBack.ts'

@@ -3,30 +3,25 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Connection, ConnectionLost } from '../transport/connection.ts'
-import { Run, type TaskEvent } from './apply.ts'
+import { Run } from './apply.ts'
 import { Bookkeeping } from './bookkeeping.ts'
+import { compareTextOf } from './detail.ts'
 import { Refused } from './errors.ts'
-import {
-  applyFailure,
-  reportedError,
-  skipFailure,
-  STALE,
-  TAKEN_BACK,
-  undoneFailure,
-  unknownFailure,
-  UNREACHED,
-} from './failures.ts'
+import type { TaskEvent } from './events.ts'
+import { applyFailure, reportedError, skipFailure, STALE, TAKEN_BACK, undoneFailure, UNREACHED } from './failures.ts'
 import { armText, isGuarded, prove } from './guard.ts'
 import { emptyLedger } from './ledger.ts'
-import { isFollowUp, type Item, remainingDifference, summaryOf } from './plan.ts'
-import { finishFiles, stageFiles, type TaskProgram } from './program.ts'
-import { parseReadings, stateIn, type TypeReading } from './read.ts'
+import { summaryOf } from './plan.ts'
+import { type Done, labelOfTask, prepare, type Prepared, refsOf, skipDependents, verify, waySteps } from './prepared.ts'
+import { Proof } from './proof.ts'
+import { parseReadings, type TypeReading } from './read.ts'
 import { logOf, noteOf, RunRecord, type Who } from './record.ts'
-import type { Failure, HostReport, Outcome, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
-import { type Change, type Json, type Ref, type Step, Unknown } from './resource.ts'
-import { stepsOf, type Task } from './stage.ts'
-import { againSections, compareTextOf, resurvey, type Survey, surveyHost, type SurveyOptions } from './survey.ts'
-import { type WayStep, wayStepOf } from './wayBack.ts'
+import type { HostReport, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
+import type { SurveyOptions } from './requests.ts'
+import type { Ref } from './resource.ts'
+import type { Task } from './stage.ts'
+import { finishFiles, stageFiles, type TaskProgram } from './stageFiles.ts'
+import { againSections, resurvey, type Survey, surveyHost } from './survey.ts'
 
 /** How often a host is read anew whose connection breaks meanwhile, the first time counted. */
 const READINGS = 3
@@ -47,8 +42,6 @@ function lostWhileReading(error: ConnectionLost): ConnectionLost {
     error,
   )
 }
-
-type Done = { outcome: Outcome; failure?: Failure }
 
 /** One host while it is being worked on. */
 export class Session {
@@ -328,100 +321,4 @@ export class Session {
   }
 }
 
-/** Proves that a new login works as soon as all changes that may prevent it are made, beside what else goes on. */
-class Proof {
-  readonly #begin: () => Promise<Connection>
-  readonly #open: Set<number>
-  #outcome: Promise<PromiseSettledResult<Connection>> | undefined
-
-  constructor(prepared: readonly Prepared[], begin: () => Promise<Connection>) {
-    this.#open = new Set(prepared.flatMap(({ items }, index) => (items.some(isGuarded) ? [index] : [])))
-    this.#begin = begin
-  }
-
-  follow({ event, task }: TaskEvent): void {
-    if (['ok', 'failed', 'stale', 'skipped'].includes(event)) this.#open.delete(task)
-    if (this.#open.size === 0) void this.outcome()
-  }
-
-  /** Undefined when there was no reason to begin yet. */
-  begun(): Promise<PromiseSettledResult<Connection>> | undefined {
-    return this.#outcome
-  }
-
-  outcome(): Promise<PromiseSettledResult<Connection>> {
-    this.#outcome ??= Promise.allSettled([this.#begin()]).then(([only]) => only)
-    return this.#outcome
-  }
-}
-
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
-
-/** A task with the items of it that can be done, and their steps. */
-type Prepared = { task: Task; items: Item[]; steps: Step[] }
-
-/** The tasks that have something to run; what cannot be known even now fails here. */
-function prepare(tasks: readonly Task[], { planning }: Survey, done: Map<Ref, Done>): Prepared[] {
-  return tasks.flatMap((task): Prepared[] => {
-    for (const { change, plan } of task.items) {
-      if (done.has(plan.ref) || !(change?.before instanceof Unknown)) continue
-      done.set(plan.ref, { outcome: 'failed', failure: unknownFailure(change.before) })
-    }
-    const items = task.items.filter(({ plan, change }) => change !== undefined && !done.has(plan.ref))
-    return items.length === 0 ? [] : [{ task, items, steps: stepsOf(items, planning) }]
-  })
-}
-
-/** How what is about to be done goes back. What a service has yet to load is no change of its own. */
-function waySteps(prepared: readonly Prepared[], { planning }: Survey, ledger: Bookkeeping, run: string): WayStep[] {
-  return prepared
-    .flatMap(({ items }) => items)
-    .flatMap((item) =>
-      hasChange(item) && !isFollowUp(item.change) ? [wayStepOf(run, item, planning, ledger.left(item))] : [],
-    )
-}
-
-function hasChange(item: Item): item is Item & { change: Change<Json> } {
-  return item.change !== undefined
-}
-
-/** What needs something that failed or was skipped is skipped. */
-function skipDependents(items: readonly Item[], done: Map<Ref, Done>): void {
-  for (const { plan, after } of items) {
-    if (done.has(plan.ref)) continue
-    const failed = [...after].find((ref) => ['failed', 'skipped'].includes(done.get(ref)?.outcome ?? ''))
-    if (failed !== undefined) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(failed) })
-  }
-}
-
-/** The reading decides: changed but still different is a failure. */
-function verify(
-  items: readonly Item[],
-  readings: ReadonlyMap<string, TypeReading>,
-  { planning }: Survey,
-  done: Map<Ref, Done>,
-): void {
-  for (const { type, name, desired, plan } of items) {
-    if (done.get(plan.ref)?.outcome !== 'changed') continue
-    const observed = stateIn(readings, type.type, name)
-    if (observed === null && planning.mayBeGone?.has(plan.ref) === true) continue
-    const was = planning.ledger?.entries[plan.ref]
-    const difference = remainingDifference(type, name, desired, observed, planning.context, was)
-    if (difference === undefined) continue
-    const failure: Failure = {
-      phase: 'verify',
-      said: `applied without an error, but ${difference}`,
-      next: 'see what else manages this on the host, then converge again',
-    }
-    done.set(plan.ref, { outcome: 'failed', failure })
-  }
-}
-
-function refsOf({ items }: Prepared): Ref[] {
-  return items.map(({ plan }) => plan.ref)
-}
-
-function labelOfTask(items: readonly Item[]): string {
-  const [first, ...others] = items
-  return others.length === 0 ? first!.plan.label : `${first!.plan.label} and ${others.length} more`
-}

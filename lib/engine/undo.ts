@@ -11,7 +11,7 @@ import { stateIn, type TypeReading } from './read.ts'
 import type { Staying } from './report.ts'
 import { type AnyType, type Context, type Json, labelOf, type Ref, Unknown } from './resource.ts'
 import type { Run } from './runs.ts'
-import type { Undo } from './survey.ts'
+import type { Undo } from './requests.ts'
 import { secretNames } from './value.ts'
 import type { WayStep } from './wayBack.ts'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { applyFailure } from '../../lib/engine/failures.ts'
-import { SAID_BYTES } from '../../lib/engine/program.ts'
+import { SAID_BYTES } from '../../lib/engine/worker.ts'
 import { excerpt, MASK, maskRest, redactor } from '../../lib/engine/redact.ts'
 
 const test = suite('redact')

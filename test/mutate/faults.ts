@@ -11,7 +11,10 @@ export type Fault = {
   tests: readonly string[]
 }
 
-const PROGRAM = 'lib/engine/program.ts'
+const WORKER = 'lib/engine/worker.ts'
+const STAGE_FILES = 'lib/engine/stageFiles.ts'
+const RUN_TEXT = 'lib/engine/runText.ts'
+const PREPARED = 'lib/engine/prepared.ts'
 const CONVERGE = 'lib/engine/converge.ts'
 const SESSION = 'lib/engine/session.ts'
 const REFUSALS = 'lib/engine/refusals.ts'
@@ -23,63 +26,63 @@ const BOOKKEEPING = 'lib/engine/bookkeeping.ts'
 export const FAULTS: readonly Fault[] = [
   {
     what: 'skip the compare before a write',
-    file: PROGRAM,
+    file: STAGE_FILES,
     find: '  exit ${STALE}\n',
     replace: '  :\n',
     tests: ['hosts/engine'],
   },
   {
     what: 'skip the lock',
-    file: PROGRAM,
+    file: WORKER,
     find: 'if ! flock -n 9 && ! take_over; then',
     replace: 'if false; then',
     tests: ['hosts/engine'],
   },
   {
     what: 'take over from a run that is at work',
-    file: PROGRAM,
+    file: WORKER,
     find: 'if ! flock -n 9 && ! take_over; then',
     replace: `if ! flock -n 9 && ! { systemctl kill --signal=KILL $(sed -n 's/.*"unit":"\\\\([^"]*\\\\)".*/\\\\1/p' /run/keelson/owner); flock -w 5 9; }; then`,
     tests: ['hosts/engine'],
   },
   {
     what: 'start though the ledger moved',
-    file: PROGRAM,
+    file: STAGE_FILES,
     find: 'if [ "\\${was%% *}" != ${ledger.was} ]; then',
     replace: 'if false; then',
     tests: ['hosts/engine'],
   },
   {
     what: 'go on after a task that failed',
-    file: PROGRAM,
+    file: WORKER,
     find: 'if [ "$was" != ok ]; then',
     replace: 'if false; then',
     tests: ['hosts/engine'],
   },
   {
     what: 'take an archive that did not arrive whole',
-    file: PROGRAM,
+    file: RUN_TEXT,
     find: '[ -e "$new/${WHOLE.name}" ] ||',
     replace: '[ -d "$new" ] ||',
     tests: ['hosts/crash'],
   },
   {
     what: 'write the ledger in place',
-    file: PROGRAM,
+    file: WORKER,
     find: '    (umask 077; cat -- "$1" > "$2.new") &&',
     replace: '    (umask 077; cat -- "$1" > "$2"; cat -- "$1" > "$2.new") &&',
     tests: ['hosts/crash'],
   },
   {
     what: 'leave the folder of a run behind',
-    file: PROGRAM,
+    file: WORKER,
     find: '[ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}',
     replace: ':',
     tests: ['hosts/crash'],
   },
   {
     what: 'no note of how tasks come out',
-    file: PROGRAM,
+    file: WORKER,
     find: '    note "$stage/$1" ok\n',
     replace: '',
     tests: ['hosts/cli'],
@@ -107,14 +110,14 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'believe a step that changed nothing',
-    file: SESSION,
+    file: PREPARED,
     find: 'if (difference === undefined) continue',
     replace: 'if (difference === undefined || difference !== undefined) continue',
     tests: ['hosts/command', 'hosts/cron', 'hosts/sysctl', 'hosts/paths'],
   },
   {
     what: 'apply what needs something that failed in an earlier stage',
-    file: SESSION,
+    file: PREPARED,
     find: '    if (failed !== undefined) done.set(',
     replace: '    if (failed === undefined && false) done.set(',
     tests: ['hosts/engine'],
@@ -282,7 +285,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a secret in what runs keep for undo',
-    file: SESSION,
+    file: PREPARED,
     find: 'wayStepOf(run, item, planning, ledger.left(item))',
     replace:
       'Object.assign(wayStepOf(run, item, planning, ledger.left(item)), { values: [...planning.secrets.values()] })',
@@ -290,14 +293,14 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'write a secret to the journal',
-    file: PROGRAM,
+    file: WORKER,
     find: '  ev said "$1" "$said"\n',
     replace: '  echo "$said" | base64 -d >&2\n  ev said "$1" "$said"\n',
     tests: ['hosts/canaries'],
   },
   {
     what: 'keep what a step said on the disk',
-    file: PROGRAM,
+    file: WORKER,
     find: '  note "$stage/$1" failed\n',
     replace: '  note "$stage/$1" failed; echo "$said" | base64 -d > /var/lib/keelson/runs/said\n',
     tests: ['hosts/canaries'],
@@ -360,7 +363,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a ledger that is named before it is on the disk',
-    file: PROGRAM,
+    file: WORKER,
     find: '    sync -- "$2.new" &&\n',
     replace: '',
     tests: ['hosts/crash'],
@@ -374,7 +377,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'the ledger after the change',
-    file: PROGRAM,
+    file: STAGE_FILES,
     find: "elif ! { ${commitText(number, ledger.run)}${way === undefined ? '' : commitWay(number, way)}; } 2> complaint; then",
     replace: 'elif false; then',
     tests: ['hosts/crash'],
@@ -388,7 +391,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'start the run again when the line drops',
-    file: PROGRAM,
+    file: RUN_TEXT,
     find: 'if [ ! -e ${id} ]; then\n  [ -e /sys',
     replace: 'rm -rf ${id}\nif [ ! -e ${id} ]; then\n  [ -e /sys',
     tests: ['hosts/crash'],
@@ -444,7 +447,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'remove what a part of the site does not mention',
-    file: 'lib/engine/survey.ts',
+    file: 'lib/engine/requests.ts',
     find: 'prune: scope === undefined,',
     replace: 'prune: scope === undefined || scope !== undefined,',
     tests: ['hosts/engine', 'hosts/cli', 'hosts/paths'],
@@ -542,7 +545,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a step that never ends',
-    file: PROGRAM,
+    file: STAGE_FILES,
     find: 'timeout --kill-after=10 "$2" sh',
     replace: 'timeout --kill-after=10 86400 sh',
     tests: ['hosts/command'],
@@ -570,28 +573,28 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'leave what a step has started',
-    file: PROGRAM,
+    file: WORKER,
     find: '  echo 1 > "$2/cgroup.kill"\n',
     replace: '',
     tests: ['hosts/endless'],
   },
   {
     what: 'keep all that a step says',
-    file: PROGRAM,
+    file: WORKER,
     find: '| tail -c ${SAID_BYTES} |',
     replace: `> "$stage/$1/all"; cat "$stage/$1/all" |`,
     tests: ['hosts/endless'],
   },
   {
     what: 'set no room aside in /run',
-    file: PROGRAM,
+    file: RUN_TEXT,
     find: '  head -c ${BALLAST_BYTES} /dev/zero > "$new/ballast"\n',
     replace: '',
     tests: ['hosts/adversity'],
   },
   {
     what: 'keep to the host why its ledger was not written',
-    file: PROGRAM,
+    file: STAGE_FILES,
     find: '2> complaint || stamp turned-away',
     replace: '|| :',
     tests: ['hosts/adversity'],
