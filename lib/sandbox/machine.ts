@@ -12,7 +12,7 @@ import { imageDir } from './image.ts'
 import type { SandboxOs } from './image.ts'
 import { withLock } from './lock.ts'
 import { isMounted, unmountBelow } from './mounts.ts'
-import { addressOf, ensureNetwork, forgetNeighbour } from './network.ts'
+import { addressOf, ensureNetwork, forgetNeighbour, unplug } from './network.ts'
 import type { Network } from './network.ts'
 import { archivesDir, fillArchives, keepArchives } from './packages.ts'
 import { readRecord, writeRecord } from './records.ts'
@@ -122,6 +122,7 @@ export async function startMachine(state: State, machine: Machine): Promise<void
   await forgetNeighbour(network, machine.number)
   await mountDisk(state, machine)
   await fillArchives(state, machine.name, machine.os)
+  await unplug(containerName(state, machine.name))
   const cgroup = await cgroupOf(state, machine.name)
   const { ended } = await startContainer(state, machine, cgroup)
   await Promise.race([ended, waitUntilUp(machine, network, cgroup)])

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { run, succeeds } from './commands.ts'
 import { readRecord, writeRecord } from './records.ts'
 import type { State } from './state.ts'
-import { isErrno } from './system.ts'
+import { isErrno, waitFor } from './system.ts'
 
 export type Network = {
   bridge: string
@@ -83,6 +83,17 @@ export async function removeNetwork(state: State): Promise<void> {
 export async function forgetNeighbour(network: Network, number: number): Promise<void> {
   await run('ip', ['neighbour', 'flush', 'to', addressOf(network, number), 'dev', network.bridge])
   await run('ip', ['-6', 'neighbour', 'flush', 'to', address6Of(network, number), 'dev', network.bridge])
+}
+
+/**
+ * Takes away the cable of a container that was killed: else it stays until the kernel has come to take the container's
+ * network down, and another of its name cannot be plugged in meanwhile.
+ */
+export async function unplug(container: string): Promise<void> {
+  const cable = ['dev', `vb-${container}`]
+  const isGone = async (): Promise<boolean> =>
+    !(await succeeds('ip', ['link', 'show', ...cable])) || succeeds('ip', ['link', 'delete', ...cable])
+  await waitFor(`the cable of ${container} to go`, isGone)
 }
 
 type Rule = { table: string; chain: string; match: string[] }
