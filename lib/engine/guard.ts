@@ -27,13 +27,14 @@ const TOO_LATE = 75
 /** Pause between attempts to come in. */
 const PAUSE_MS = 1000
 
-/** Units that have to run, or not, for somebody to come in, each with what it only reads when it starts. */
+/** Units that have to run, or not, for somebody to come in, each with what it only reads when it starts, by commas. */
 const UNITS: { readonly [unit: string]: string } = {
   'networking.service': '/etc/network',
   'nftables.service': '/etc/nftables.conf',
   'ssh.service': '-',
   'ssh.socket': '-',
-  'systemd-networkd.service': '/etc/systemd/network',
+  // systemd makes files of a plan that netplan has, whenever it reads its own.
+  'systemd-networkd.service': '/etc/systemd/network,/etc/netplan',
   'ufw.service': '-',
 }
 
@@ -108,8 +109,12 @@ END
   { grep -sH '' ${settingPaths()} > "$guard/settings" || :; } &&
   rm -f ${FILTERS}.* && : > ${FILTERS}.same-boot &&
   (for ip in iptables ip6tables; do
-    ! command -v "$ip-save" > /dev/null || "$ip-save" -t filter > "${FILTERS}.$ip" || exit 1
+    ! command -v "$ip-save" > /dev/null || {
+      "$ip-save" -t filter && "$ip-save" | sed '/^[*]filter$/,/^COMMIT$/d'
+    } > "${FILTERS}.$ip" || exit 1
   done) &&
+  (${NFT_TABLES}
+  nft_tables | while read -r table; do nft -s list table $table || exit 1; done > ${FILTERS}.nft) &&
   printf '%s' ${quote(undone.lines)} > "$guard/undone" &&
   printf '%s' ${quote(revertProgram(undone.file))} > "$guard/revert" &&
   printf '%s' ${quote(SERVICE)} > /etc/systemd/system/${UNIT}.service &&
@@ -117,6 +122,14 @@ END
   : > "$guard/armed" && sync -f "$guard" &&
   systemctl daemon-reload && systemctl --quiet enable ${UNIT}.service && systemctl start ${UNIT}.timer`
 }
+
+/** `nft_tables` prints family and name of the tables that iptables does not show: its own are kept by iptables-save. */
+const NFT_TABLES = `nft_tables() {
+  command -v nft > /dev/null || return 0
+  own='^$'
+  ! command -v iptables-save > /dev/null || own='^ip6* (filter|nat|mangle|raw|security)$'
+  nft list tables | sed 's/^table //' | grep -vE "$own" || :
+}`
 
 function settingPaths(): string {
   const paths = SETTINGS.flatMap((name) => [`/proc/sys/net/ipv4/conf/*/${name}`, `/proc/sys/net/ipv6/conf/*/${name}`])
@@ -168,31 +181,38 @@ for path in ${KEPT.join(' ')} $(cat homes); do
   rm -rf "$path.keelson-old"
 done
 sync
-! ufw_was_first || ! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || ufw --force enable
-for ip in iptables ip6tables; do
-  [ ! -e "${FILTERS}.$ip" ] || "$ip-restore" -T filter < "${FILTERS}.$ip"
-done
-while IFS=: read -r path value; do
-  [ "$(cat "$path")" = "$value" ] || printf '%s\\n' "$value" > "$path"
-done < settings
 systemctl daemon-reload
+# What takes all rules away when it ends is waited for. On a host that starts it comes after this service.
+turn() {
+  how=--no-block
+  case $2 in nftables.service | ufw.service) [ ! -e ${FILTERS}.same-boot ] || how=--job-mode=ignore-dependencies ;; esac
+  systemctl "$how" "$1" "$2"
+}
 while read -r unit files active enabled; do
   now=$(systemctl is-active "$unit")
   case $enabled in enabled | disabled)
     [ "$(systemctl is-enabled "$unit")" = "$enabled" ] || systemctl --quiet "\${enabled%d}" "$unit" ;;
   esac
-  # They come after this service, so that they cannot be waited for here.
   case $active$now in
     activeactive)
-      if grep -qsx -e "$files" -e "/etc/systemd/system/$unit" -e "/etc/systemd/system/$unit.d" moved; then
-        systemctl --no-block restart "$unit"
+      if echo "$files,/etc/systemd/system/$unit,/etc/systemd/system/$unit.d" | tr , '\\n' | grep -qsxFf - moved; then
+        turn restart "$unit"
       elif [ "$unit" = ssh.service ]; then
-        systemctl --no-block reload "$unit"
+        turn reload "$unit"
       fi ;;
-    active*) systemctl --no-block restart "$unit" ;;
-    *active) [ "$now" != active ] || systemctl --no-block stop "$unit" ;;
+    active*) turn restart "$unit" ;;
+    *active) [ "$now" != active ] || turn stop "$unit" ;;
   esac
 done < units
+! ufw_was_first || ! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || ufw --force enable
+${NFT_TABLES}
+[ ! -e ${FILTERS}.nft ] || { nft_tables | sed 's/^/delete table /'; cat ${FILTERS}.nft; } | nft -f -
+for ip in iptables ip6tables; do
+  [ ! -e "${FILTERS}.$ip" ] || "$ip-restore" < "${FILTERS}.$ip"
+done
+while IFS=: read -r path value; do
+  [ "$(cat "$path")" = "$value" ] || printf '%s\\n' "$value" > "$path"
+done < settings
 cat undone >> ${quote(undone)}
 mv reverting reverted
 ${STOP}
