@@ -137,6 +137,13 @@ export const FAULTS: readonly Fault[] = [
     tests: ['hosts/guard'],
   },
   {
+    what: 'forget that a secret may still stand there',
+    file: BOOKKEEPING,
+    find: '...(hides ? { hides } : {})',
+    replace: '',
+    tests: ['engine/bookkeeping'],
+  },
+  {
     what: 'a guard that a reboot ends',
     file: GUARD,
     find: 'systemctl --quiet enable ${UNIT}.service && ',
@@ -682,6 +689,27 @@ export const FAULTS: readonly Fault[] = [
     find: "  '/etc/systemd/network',\n",
     replace: '',
     tests: ['hosts/guardServices'],
+  },
+  {
+    what: 'a guard without the plan of a network',
+    file: GUARD,
+    find: '/etc/systemd/network,/etc/netplan',
+    replace: '/etc/systemd/network',
+    tests: ['hosts/guardNetworks'],
+  },
+  {
+    what: 'rules that are taken away after the guard put them back',
+    file: GUARD,
+    find: 'how=--job-mode=ignore-dependencies',
+    replace: 'how=--no-block',
+    tests: ['hosts/guardNetworks'],
+  },
+  {
+    what: 'a guard without the tables of nftables',
+    file: GUARD,
+    find: 'cat ${FILTERS}.nft; } | nft -f -',
+    replace: '}',
+    tests: ['hosts/guardNetworks'],
   },
   {
     what: 'a guard that leaves services turned off',

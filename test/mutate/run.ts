@@ -29,7 +29,8 @@ const FAILED = '✘'
 const PASSED = '•'
 const LIMIT_MS = 10 * 60_000
 
-type Results = { code: string; caught: { [what: string]: boolean } }
+/** By fault: what noticed it, or null. */
+type Results = { code: string; caught: { [what: string]: string | null } }
 
 const { values: flags } = parseArgs({
   options: { only: { type: 'string', multiple: true, default: [] }, minutes: { type: 'string' } },
@@ -42,51 +43,55 @@ const until = flags.minutes === undefined ? Infinity : performance.now() + Numbe
 
 async function worker(): Promise<void> {
   for (let fault = waiting.shift(); fault !== undefined && performance.now() < until; fault = waiting.shift()) {
-    const caught = await isCaught(fault)
-    console.log(`${caught ? 'caught' : 'SURVIVED'}  ${fault.what}`)
+    const caught = await caughtBy(fault)
+    console.log(caught === null ? `SURVIVED  ${fault.what}` : `caught  ${fault.what}  by ${caught}`)
     results.caught[fault.what] = caught
     await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
   }
 }
 
-async function isCaught(fault: Fault): Promise<boolean> {
+async function caughtBy(fault: Fault): Promise<string | null> {
   const copy = await mkdtemp(join(tmpdir(), 'keelson-fault-'))
   try {
     await Promise.all(COPIED.map((name) => cp(join(ROOT, name), join(copy, name), { recursive: true })))
     await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
     await plant(fault, copy)
-    for (const file of fault.tests) if (await fails(file, copy)) return true
-    return false
+    for (const file of fault.tests) {
+      const failure = await failureOf(file, copy)
+      if (failure !== undefined) return `${file}, ${failure}`
+    }
+    return null
   } finally {
     await rm(copy, { recursive: true, force: true })
   }
 }
 
-/** @returns At the first test of the file that fails, or when it does not end. */
-async function fails(file: string, copy: string): Promise<boolean> {
+/** @returns The first test of the file that fails, by its number, or how else it went wrong. */
+async function failureOf(file: string, copy: string): Promise<string | undefined> {
   const child = spawn(process.execPath, ['--import', 'tsx', `test/${file}.test.ts`], {
     cwd: copy,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
-  let caught = false
-  const end = (): void => {
-    caught = true
+  let failure: string | undefined
+  const end = (by: string): void => {
+    failure ??= by
     // The hosts of a test go when it is asked to end.
     child.kill('SIGTERM')
   }
-  const limit = setTimeout(end, LIMIT_MS)
+  const limit = setTimeout(() => end(`no end within ${LIMIT_MS / 60_000} minutes`), LIMIT_MS)
   const take = (chunk: Buffer): void => {
     output += chunk.toString()
-    if (output.includes(FAILED)) end()
+    const [before = '', after] = output.split(FAILED)
+    if (after !== undefined) end(`test ${before.split(PASSED).length}`)
   }
   child.stdout.on('data', take)
   child.stderr.on('data', take)
   const [code]: unknown[] = await once(child, 'close')
   clearTimeout(limit)
   await takeDownHostsOf(child.pid)
-  if (!caught && !output.includes(PASSED)) throw new Error(`no test of ${file} ran:\n${output}`)
-  return caught || code !== 0
+  if (failure === undefined && !output.includes(PASSED)) throw new Error(`no test of ${file} ran:\n${output}`)
+  return failure ?? (code === 0 ? undefined : `exit ${String(code)}`)
 }
 
 /** Here, because the test that was ended would do it by the copy, which is gone in a moment. */
@@ -104,7 +109,7 @@ async function plant({ what, file, find, replace }: Fault, copy: string): Promis
 
 await Promise.all(Array.from({ length: AT_ONCE }, worker))
 const done = wanted.filter(({ what }) => results.caught[what] !== undefined)
-const survivors = done.filter(({ what }) => results.caught[what] === false).map(({ what }) => what)
+const survivors = done.filter(({ what }) => results.caught[what] === null).map(({ what }) => what)
 const left = done.length === wanted.length ? '' : `; ${wanted.length - done.length} not planted yet`
 const named = survivors.length === 0 ? '' : `; not: ${survivors.join(', ')}`
 console.log(`\n${done.length - survivors.length} of ${done.length} caught${named}${left}`)

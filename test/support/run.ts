@@ -14,6 +14,18 @@ import { ensureRequirements } from '../../lib/sandbox/requirements.ts'
 /** One more than a small machine has cores: host tests mostly wait, some of them for a clock. */
 const AT_ONCE = 3
 const LIMIT_MS = 15 * 60_000
+/** The files that take longest: begun late, one of them would be at work alone in the end. */
+const LONG = [
+  'crash',
+  'guard',
+  'ufw',
+  'packages',
+  'canaries',
+  'endless',
+  'tortureSite',
+  'guardNetworks',
+  'guardServices',
+]
 
 type Result = { file: string; passed: number; failed: number; output: string; seconds: number }
 
@@ -70,6 +82,13 @@ function numberAfter(output: string, word: string): number {
   return Number(plain.match(new RegExp(`^\\s*${word}:\\s+(\\d+)`, 'm'))?.[1] ?? 0)
 }
 
+/** The long ones first, then the others on hosts; those without fill what is left at the end. */
+function rankOf(file: string): number {
+  const long = LONG.findIndex((name) => file === `test/hosts/${name}.test.ts`)
+  if (long !== -1) return long
+  return file.includes('test/hosts/') ? LONG.length : LONG.length + 1
+}
+
 async function runAll(files: readonly string[]): Promise<Result[]> {
   const results: Result[] = []
   const waiting = [...files]
@@ -97,10 +116,7 @@ const BESIDES = new Map([
 const args = process.argv.slice(2)
 await ensureRequirements({ install: true, besides: BESIDES })
 const files = (await testFiles('test')).filter((file) => isChosen(file, args))
-// Those on hosts take longest: the others fill what is left at the end.
-const results = await runAll(
-  [...files].sort((a, b) => Number(b.includes('test/hosts/')) - Number(a.includes('test/hosts/'))),
-)
+const results = await runAll(files.sort((a, b) => rankOf(a) - rankOf(b)))
 const passed = results.reduce((sum, result) => sum + result.passed, 0)
 const failed = results.reduce((sum, result) => sum + result.failed, 0)
 if (passed + failed === 0) console.log('no test ran')

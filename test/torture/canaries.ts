@@ -78,12 +78,19 @@ const patternsOf = (all: readonly Canary[]): Pattern[] =>
     ),
   )
 
-/** Every file of the host that holds one of the words. */
+/** Older than all that is searched: no secret was there yet. */
+const PREPARED = '/root/prepared'
+/** What is searched; one call of grep, because the words come on its standard input. */
+const LIST = '/run/searched'
+
+/** Every file that holds one of the words, of all that the host has written since it was prepared. */
 export async function search(host: SandboxHost, words: readonly string[]): Promise<{ file: string; word: string }[]> {
-  const command = `grep -raoFf - --exclude-dir=proc --exclude-dir=sys --exclude-dir=journal / 2>/dev/null; [ $? -le 2 ]`
+  const command = `find / \\( -path /proc -o -path /sys -o -name journal \\) -prune -o -type f -cnewer ${PREPARED} -print0 > ${LIST} 2>/dev/null
+xargs -0 -x -n 100000 -s 1500000 -a ${LIST} grep -aoHFsf - || [ $? = 123 ]`
   const child = spawn('ssh', [...sshArguments(host), command], { stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin.end(words.join('\n'))
-  const [out] = await Promise.all([text(child.stdout), once(child, 'close')])
+  const [out, [exit]] = await Promise.all([text(child.stdout), once(child, 'close')])
+  assert.is(exit, 0, 'the host was not searched')
   return out
     .split('\n')
     .filter((line) => line !== '')
@@ -115,9 +122,14 @@ done
 
 /**
  * Watchers that print each line they see once: two look at all processes, one, as nobody, at files, and one at what lies
- * where temporary files do. The two that read files begin with a line of their own.
+ * where temporary files do. The two that read files begin with a line of their own. Each is a session of its own, which
+ * the kernel would give as much time as everything else together that works in one.
  */
 const WATCHERS = `install -d -m 700 /run/watch
+cat > /usr/local/bin/yield <<'END'
+[ ! -e /proc/self/autogroup ] || until echo 10 > /proc/self/autogroup; do sleep 0.1; done
+exec sh "$@"
+END
 cat > /usr/local/bin/watch-proc <<'END'
 while :; do cat /proc/[0-9]*/"$1" 2>/dev/null; done | tr '\\0' '\\n' | awk '!seen[$0]++ { print; fflush() }'
 END
@@ -146,7 +158,7 @@ export async function prepareCanaries(host: SandboxHost): Promise<void> {
      cd / && runuser -u postgres -- psql -qc "alter system set log_statement = 'all'" -c 'select pg_reload_conf()' >/dev/null
      install -d /etc/app && printf 'a\\nb\\n' > /etc/app/theirs && chmod 600 /etc/app/theirs`,
   )
-  await sshOk(host, WATCHERS)
+  await sshOk(host, `${WATCHERS}\ntouch ${PREPARED}`)
 }
 
 const UNITS = 'watch-cmdline watch-environ watch-stranger watch-temp'
@@ -154,7 +166,7 @@ const UNITS = 'watch-cmdline watch-environ watch-stranger watch-temp'
 /** Looks at all processes, and at all files a stranger can read or that are temporary, whenever nobody else has work. */
 async function startWatching(host: SandboxHost): Promise<void> {
   const start = ([name, program, more = '']: string[]): string =>
-    `systemd-run -q --collect --unit=watch-${name} ${more} -p StandardOutput=truncate:/run/watch/${name} -p Nice=19 sh /usr/local/bin/${program}`
+    `systemd-run -q --collect --unit=watch-${name} ${more} -p StandardOutput=truncate:/run/watch/${name} -p Nice=19 sh /usr/local/bin/yield /usr/local/bin/${program}`
   await sshOk(
     host,
     [
