@@ -21,7 +21,7 @@ const UNIT = 'keelson-guard'
 /** What the kernel filtered when the clock was started, by program; it is only there until the host starts anew. */
 const FILTERS = '/run/keelson/guard'
 /** Seconds a client has for coming in again. A stage with a guard takes a few of them. */
-const CLOCK_S = 30
+export const CLOCK_S = 30
 /** Exit status of `disarmText` when the clock was faster. */
 const TOO_LATE = 75
 /** Pause between attempts to come in. */
@@ -92,8 +92,9 @@ export function isGuarded({ change, plan }: Item): boolean {
  * Keeps what would be lost and starts the clock; a non-zero exit means that nothing is guarded.
  *
  * @param undone What the guard appends to a file when it goes back.
+ * @param seconds Until the host goes back.
  */
-export function armText(undone: { file: string; lines: string }): string {
+export function armText(undone: { file: string; lines: string }, seconds: number): string {
   return `guard=${FOLDER}
 rm -rf "$guard" && mkdir -p -m 0700 "$guard" &&
   getent passwd | cut -d: -f6 | sort -u | sed 's,$,/.ssh,' > "$guard/homes" &&
@@ -118,7 +119,7 @@ END
   printf '%s' ${quote(undone.lines)} > "$guard/undone" &&
   printf '%s' ${quote(revertProgram(undone.file))} > "$guard/revert" &&
   printf '%s' ${quote(SERVICE)} > /etc/systemd/system/${UNIT}.service &&
-  printf '%s' ${quote(TIMER)} > /etc/systemd/system/${UNIT}.timer &&
+  printf '%s' ${quote(timerUnit(seconds))} > /etc/systemd/system/${UNIT}.timer &&
   : > "$guard/armed" && sync -f "$guard" &&
   systemctl daemon-reload && systemctl --quiet enable ${UNIT}.service && systemctl start ${UNIT}.timer`
 }
@@ -154,12 +155,14 @@ RestartSec=1
 WantedBy=multi-user.target
 `
 
-const TIMER = `[Unit]
+function timerUnit(seconds: number): string {
+  return `[Unit]
 Description=The time a client has for coming in again
 [Timer]
-OnActiveSec=${CLOCK_S}
+OnActiveSec=${seconds}
 AccuracySec=1
 `
+}
 
 /** Puts back what was kept. May be cut off anywhere and run again; whoever takes `armed` away first has won. */
 function revertProgram(undone: string): string {
@@ -252,8 +255,11 @@ const HAS_REVERTED = `[ -e ${FOLDER}/reverted ] && [ "$(systemctl show -P Active
  * @param connect Logs in over a new connection; running a program there takes root's rights.
  * @throws {Refused} When the host has gone back: nothing of the guarded stage is left.
  */
-export async function prove(connect: () => Promise<Connection>, signal: AbortSignal | undefined): Promise<Connection> {
-  const until = performance.now() + CLOCK_S * 1000
+export async function prove(
+  connect: () => Promise<Connection>,
+  { seconds, signal }: { seconds: number; signal: AbortSignal | undefined },
+): Promise<Connection> {
+  const until = performance.now() + seconds * 1000
   let because = ''
   while (performance.now() < until) {
     try {

@@ -9,7 +9,7 @@ import { compareTextOf } from './detail.ts'
 import { Refused } from './errors.ts'
 import type { TaskEvent } from './events.ts'
 import { applyFailure, reportedError, skipFailure, STALE, TAKEN_BACK, undoneFailure, UNREACHED } from './failures.ts'
-import { armText, isGuarded, prove } from './guard.ts'
+import { armText, CLOCK_S, isGuarded, prove } from './guard.ts'
 import { emptyLedger } from './ledger.ts'
 import { summaryOf } from './plan.ts'
 import { type Done, labelOfTask, prepare, type Prepared, refsOf, skipDependents, verify, waySteps } from './prepared.ts'
@@ -31,6 +31,8 @@ export type SessionOptions = Omit<SurveyOptions, 'mark'> & {
   progress: (progress: Progress) => void
   /** Who is at work, for the lock and the record; asked when there is something to apply. */
   who: () => Promise<Who>
+  /** How long a client has for coming in again after a change that may lock it out, in seconds. @default 30 */
+  clockS?: number
   signal?: AbortSignal
 }
 
@@ -206,12 +208,13 @@ export class Session {
     const guarded = prepared.flatMap(({ items }, task) => (items.some(isGuarded) ? [task] : []))
     if (guarded.length === 0) return undefined
     const lines = guarded.map((task) => noteOf(stage, task, 'undone')).join('')
-    return armText({ file: logOf(this.#run ?? ''), lines })
+    return armText({ file: logOf(this.#run ?? ''), lines }, this.#options.clockS ?? CLOCK_S)
   }
 
   #prove(): Promise<Connection> {
     this.#progress({ event: 'proving' })
-    return prove(this.#options.connect, this.#options.signal)
+    const { connect, signal, clockS = CLOCK_S } = this.#options
+    return prove(connect, { seconds: clockS, signal })
   }
 
   /** After changes that may lock the operator out: goes on over the new login, or says that the host went back. */

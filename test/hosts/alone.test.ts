@@ -121,7 +121,9 @@ test('one whose client is there is not watched but named, before anything is ask
   const { address, port, identityFile, hostKey } = host
   for (const user of ['root', 'ops']) {
     const connect = () => connectSsh({ address, port, user, identityFile, hostKey }, {})
-    const error = await rejects(convergeHost({ ...runOn(host, gated), connect, confirm }), Locked)
+    // It would watch until that is over, and nobody opens the gate.
+    const signal = AbortSignal.timeout(60_000)
+    const error = await rejects(convergeHost({ ...runOn(host, gated), connect, confirm, signal }), Locked)
     assert.match(error.message, /^this host is locked by run 1 of [^ ]+ since \d\d:\d\d:\d\d UTC/)
   }
   assert.equal(asked, [])

@@ -12,7 +12,7 @@ import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
-import { ALLOWED, assertNoClock, assertTakenBack, SCOPED, waysIn } from '../support/takenBack.ts'
+import { ALLOWED, assertNoClock, assertTakenBack, LOCKED_OUT, SCOPED, waysIn } from '../support/takenBack.ts'
 import { Killer } from '../torture/kill.ts'
 
 const test = suite('lock-out guard')
@@ -119,7 +119,7 @@ test('what comes after a guarded change is not done when that was taken back', a
       file({ path: '/srv/free', content: 'x' })
       file({ path: '/srv/after', content: 'x', after: deny })
     },
-    ALLOWED,
+    LOCKED_OUT,
   )
   assert.equal(Object.fromEntries(report.changes.map(({ ref, outcome }) => [ref, outcome])), {
     'ufw-rule:22/tcp': 'failed',

@@ -10,7 +10,7 @@ import { connectSsh } from '../../lib/transport/ssh.ts'
 import { runOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
-import { ALLOWED, assertNoClock, assertTakenBack, waysIn } from '../support/takenBack.ts'
+import { ALLOWED, assertNoClock, assertTakenBack, LOCKED_OUT, waysIn } from '../support/takenBack.ts'
 
 const test = suite('lock-out guard, services')
 const host = await freshHost('debian-13')
@@ -80,7 +80,7 @@ test('an operator whose sudo is taken away gets it back', async () => {
   }
   const connect = () => connectSsh({ address, port, user: 'ops', identityFile, hostKey }, {})
   const report = await convergeHost({
-    ...runOn(host, declare, ALLOWED),
+    ...runOn(host, declare, LOCKED_OUT),
     connect,
     confirm: () => Promise.resolve(true),
   })

@@ -167,8 +167,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a proof over the connection there is',
     file: SESSION,
-    find: 'return prove(this.#options.connect, this.#options.signal)',
-    replace: 'return prove(() => this.#connected(), this.#options.signal)',
+    find: 'return prove(connect, {',
+    replace: 'void connect; return prove(() => this.#connected(), {',
     tests: ['hosts/guard'],
   },
   {

@@ -15,6 +15,7 @@ export type Options = {
   secrets?: { [name: string]: string }
   allowRemove?: number
   allowLockout?: boolean
+  clockS?: number
   only?: HostRun['only']
 }
 
@@ -79,7 +80,7 @@ export function runOn(host: SandboxHost, declare: () => void, options: Options =
 export function runOf(
   host: SandboxHost,
   catalog: Catalog,
-  { secrets = {}, allowRemove, allowLockout, only }: Options = {},
+  { secrets = {}, allowRemove, allowLockout, clockS, only }: Options = {},
 ): HostRun {
   const { address, port, user, identityFile, hostKey } = host
   return {
@@ -91,6 +92,7 @@ export function runOf(
     who: () => Promise.resolve({ user: 'test', host: 'test' }),
     ...(allowRemove === undefined ? {} : { allowRemove }),
     ...(allowLockout === undefined ? {} : { allowLockout }),
+    ...(clockS === undefined ? {} : { clockS }),
     ...(only === undefined ? {} : { only }),
   }
 }

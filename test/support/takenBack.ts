@@ -12,6 +12,8 @@ import { ssh, sshOk } from './host.ts'
 export const SCOPED = { only: (): boolean => true }
 /** Certain lock-outs are let through to the guard. */
 export const ALLOWED = { ...SCOPED, allowLockout: true }
+/** Where nobody comes in again, the guard need not wait for long. */
+export const LOCKED_OUT = { ...ALLOWED, clockS: 10 }
 const LOOK = `cat /etc/ufw/ufw.conf /etc/default/ufw /etc/ufw/user.rules /etc/ufw/user6.rules; ufw status verbose
 iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#'; sshd -T; getent passwd; getent shadow; ss -ltnH | awk '{ print $4 }' | sort
 find /etc/ssh /etc/sudoers.d /root/.ssh -type f -exec sha256sum {} + | sort; find /etc/ssh /etc/sudoers.d -printf '%p %m %u:%g\\n' | sort`
@@ -41,7 +43,7 @@ export async function assertNoClock(host: SandboxHost): Promise<void> {
 
 export async function assertTakenBack(host: SandboxHost, declare: () => void): Promise<HostReport> {
   const before = await waysIn(host)
-  const report = await convergeOn(host, declare, ALLOWED)
+  const report = await convergeOn(host, declare, LOCKED_OUT)
   assert.is(report.error?.exit, 'refused')
   assert.match(report.error?.message ?? '', 'nobody could log in')
   assert.match(report.error?.message ?? '', 'it went back to what it was')

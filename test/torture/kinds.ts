@@ -221,7 +221,7 @@ const lockedOut: Case = async (host, seed) => {
   }
   if (how === 'guard killed') await sshOk(host, KILL_GUARD_ONCE)
   const report = await convergeHost({
-    ...runOn(host, LOCK_OUTS[what]!, { ...ALL, allowLockout: true }),
+    ...runOn(host, LOCK_OUTS[what]!, { ...ALL, allowLockout: true, clockS: how === 'reboot' ? 30 : 10 }),
     connect,
     confirm: () => Promise.resolve(true),
   })
