@@ -209,7 +209,7 @@ while read -r unit files active enabled; do
 done < units
 ! ufw_was_first || ! grep -qs '^ENABLED=yes' /etc/ufw/ufw.conf || ufw --force enable
 ${NFT_TABLES}
-[ ! -e ${FILTERS}.nft ] || { nft_tables | sed 's/^/delete table /'; cat ${FILTERS}.nft; } | nft -f -
+[ ! -e ${FILTERS}.nft ] || ! command -v nft > /dev/null || { nft_tables | sed 's/^/delete table /'; cat ${FILTERS}.nft; } | nft -f -
 for ip in iptables ip6tables; do
   [ ! -e "${FILTERS}.$ip" ] || "$ip-restore" < "${FILTERS}.$ip"
 done

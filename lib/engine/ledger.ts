@@ -65,7 +65,13 @@ export function parseLedger({ stdout, stderr, exit }: Answer): Ledger | undefine
 function isLedger(value: unknown): value is Ledger {
   if (typeof value !== 'object' || value === null) return false
   const { format, serial, key, entries } = value as Partial<Ledger>
-  return format === 1 && typeof serial === 'number' && typeof key === 'string' && typeof entries === 'object'
+  return (
+    format === 1 &&
+    typeof serial === 'number' &&
+    typeof key === 'string' &&
+    typeof entries === 'object' &&
+    entries !== null
+  )
 }
 
 /** Keyed, so that a weak secret cannot be guessed from a digest that was seen. */

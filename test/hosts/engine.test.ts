@@ -4,7 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { convergeHost, planHost } from '../../lib/engine/converge.ts'
-import { Locked, Refused, Stale } from '../../lib/engine/errors.ts'
+import { HostError, Locked, Refused, Stale } from '../../lib/engine/errors.ts'
 import { EXIT_CODES, type HostReport, type Outcome } from '../../lib/engine/report.ts'
 import { command, directory, file, symlink, unit } from '../../lib/index.ts'
 import { changedFiles } from '../../lib/sandbox/sandbox.ts'
@@ -116,6 +116,19 @@ test('what is no longer declared is removed, and the plan says so', async () => 
     [`remove file:${play('b')}`],
   )
   assert.is(await listing(), 'a\n')
+})
+
+test('a ledger that is broken is taken for none by nobody: nothing is done, and it stays as it is', async () => {
+  await convergeAsPlanned(host, files('a', 'b'))
+  await sshOk(host, 'truncate -s -20 /var/lib/keelson/ledger.json')
+  const before = await sshOk(host, 'sha256sum /var/lib/keelson/ledger.json')
+  for (const act of [planOn, convergeOn]) {
+    const error = await rejects(act(host, files('c')), HostError)
+    assert.match(error.message, 'ledger on the host cannot be read')
+    assert.match(error.next, '/var/lib/keelson/ledger.json')
+  }
+  assert.is(await sshOk(host, 'sha256sum /var/lib/keelson/ledger.json'), before)
+  assert.is(await listing(), 'a\nb\n')
 })
 
 test('what was there before Keelson is forgotten and not removed, whether it was as declared or not', async () => {
