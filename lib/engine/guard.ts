@@ -5,7 +5,8 @@
  * the clock ran out: the clock is a timer of systemd, and a start of the host counts as its end.
  *
  * Everything is below /var/lib/keelson/guard: `saved.tar`, `revert`, and `armed` until one of both, the client or the
- * clock, takes that file away. What the kernel filters is kept in /run, which a start of the host empties: after one,
+ * clock, takes that file away; `proved` is there when that was the client. A file of which nobody has made use yet when
+ * its stage is proved goes back with the change that makes use of it, in whatever stage of the run that is. What the kernel filters is kept in /run, which a start of the host empties: after one,
  * the files are put back before ufw and sshd read them. Shell text only; session.ts sends it.
  */
 import { setTimeout as delay } from 'node:timers/promises'
@@ -15,6 +16,8 @@ import type { Item } from './plan.ts'
 import { quote } from './shell.ts'
 
 const FOLDER = '/var/lib/keelson/guard'
+/** What earlier stages of the run had kept, by their number. */
+const BEFORE = '/var/lib/keelson/guard-before'
 /** There while the clock runs. */
 export const ARMED = `${FOLDER}/armed`
 const UNIT = 'keelson-guard'
@@ -88,18 +91,37 @@ export function isGuarded({ change, plan }: Item): boolean {
   return change !== undefined && plan.consequence === 'lockout'
 }
 
-/**
- * Keeps what would be lost and starts the clock; a non-zero exit means that nothing is guarded.
- *
- * @param undone What the guard appends to a file when it goes back.
- * @param seconds Until the host goes back.
- */
-export function armText(undone: { file: string; lines: string }, seconds: number): string {
+/** A file that an earlier stage wrote, and a change of this one makes use of. */
+export type Carried = { stage: number; path: string }
+
+export type Arming = {
+  stage: number
+  carried: readonly Carried[]
+  /** What the guard appends to a file when it goes back. */
+  undone: { file: string; lines: string }
+  /** Until the host goes back. */
+  seconds: number
+}
+
+/** Keeps what would be lost and starts the clock; a non-zero exit means that nothing is guarded. */
+export function armText({ stage, carried, undone, seconds }: Arming): string {
+  const carry = carried.map((one) => ` &&\n  carry ${one.stage} ${quote(one.path.slice(1))}`).join('')
   return `guard=${FOLDER}
-rm -rf "$guard" && mkdir -p -m 0700 "$guard" &&
+# carry STAGE PATH: the file as that stage found it, in place of what it is now.
+carry() {
+  [ -e "${BEFORE}/$1.tar" ] || return 1
+  ! tar -tf "$guard/saved.tar" -- "$2" > /dev/null 2>&1 || tar --delete -f "$guard/saved.tar" -- "$2" || return 1
+  ! tar -tf "${BEFORE}/$1.tar" -- "$2" > /dev/null 2>&1 || {
+    rm -rf "$guard/was" && mkdir "$guard/was" && tar -C "$guard/was" -xpf "${BEFORE}/$1.tar" -- "$2" &&
+      tar -C "$guard/was" -rpf "$guard/saved.tar" -- "$2"
+  }
+}
+mkdir -p -m 0700 ${BEFORE} &&
+  { [ ! -e "$guard/proved" ] || mv "$guard/saved.tar" "${BEFORE}/$(cat "$guard/stage").tar"; } &&
+  rm -rf "$guard" && mkdir -p -m 0700 "$guard" && echo ${stage} > "$guard/stage" &&
   getent passwd | cut -d: -f6 | sort -u | sed 's,$,/.ssh,' > "$guard/homes" &&
   for path in ${KEPT.join(' ')} $(cat "$guard/homes"); do [ ! -e "$path" ] || printf '%s\\0' "\${path#/}"; done > "$guard/list" &&
-  tar -C / --null -T "$guard/list" -cpf "$guard/saved.tar" &&
+  tar -C / --null -T "$guard/list" -cpf "$guard/saved.tar"${carry} &&
   (while read -r unit files; do
     printf '%s %s %s %s\\n' "$unit" "$files" "$(systemctl is-active "$unit")" "$(systemctl is-enabled "$unit" 2>/dev/null)"
   done) <<END > "$guard/units" &&
@@ -232,11 +254,14 @@ systemctl reset-failed '${UNIT}.*' 2>/dev/null || :`
 
 /** Stops the clock, if it is still running. */
 function disarmText(): string {
-  return `mv ${FOLDER}/armed ${FOLDER}/proved 2>/dev/null || exit ${TOO_LATE}
+  // One whose answer was lost comes again.
+  return `mv ${FOLDER}/armed ${FOLDER}/proved 2>/dev/null || [ -e ${FOLDER}/proved ] || exit ${TOO_LATE}
 ${STOP}
-rm -rf ${FOLDER}
 `
 }
+
+/** For the end of a run: nobody needs any more what its proved stages had kept. */
+export const FORGET_PROVED = `rm -rf ${BEFORE}; [ ! -e ${FOLDER}/proved ] || rm -rf ${FOLDER}`
 
 /**
  * For a worker before it does anything: a client that died left a clock, and this one has come in since. What is being
@@ -244,7 +269,8 @@ rm -rf ${FOLDER}
  */
 export const SETTLE = `[ ! -e ${FOLDER}/armed ] || (
 ${disarmText()})
-[ ! -e ${FOLDER}/reverting ] || systemctl start ${UNIT}.service`
+[ ! -e ${FOLDER}/reverting ] || systemctl start ${UNIT}.service
+${FORGET_PROVED}`
 
 /** Whether the host has gone back, and the guard is done: exit 0 when it is so. */
 const HAS_REVERTED = `[ -e ${FOLDER}/reverted ] && [ "$(systemctl show -P ActiveState ${UNIT}.service)" != activating ]`

@@ -3,6 +3,7 @@
  */
 import type { Bookkeeping } from './bookkeeping.ts'
 import { skipFailure, unknownFailure } from './failures.ts'
+import { isGuarded, isKeptUnit } from './guard.ts'
 import { isFollowUp, type Item, remainingDifference } from './plan.ts'
 import { stateIn, type TypeReading } from './read.ts'
 import type { Failure, Outcome } from './report.ts'
@@ -86,4 +87,40 @@ export function refsOf({ items }: Prepared): Ref[] {
 export function labelOfTask(items: readonly Item[]): string {
   const [first, ...others] = items
   return others.length === 0 ? first!.plan.label : `${first!.plan.label} and ${others.length} more`
+}
+
+/** A guarded file that a task wrote. */
+export type Written = { stage: number; task: number; ref: Ref; path: string }
+
+export function writtenBy(stage: number, prepared: readonly Prepared[]): Written[] {
+  return prepared.flatMap(({ items }, task) =>
+    items.filter(isGuarded).flatMap((item) => pathsOf(item).map((path) => ({ stage, task, ref: item.plan.ref, path }))),
+  )
+}
+
+/** Of what was written, what guarded changes come after, and so may be the first to make use of. */
+export function carriedTo(prepared: readonly Prepared[], written: readonly Written[]): Written[] {
+  const needs = needsOf(prepared.flatMap(({ items }) => items.filter(isGuarded)))
+  return written.filter(({ ref }) => needs.has(ref))
+}
+
+/** What no unit that a way in depends on has loaded yet when that was applied. */
+export function unusedAfter(prepared: readonly Prepared[], written: readonly Written[]): Written[] {
+  const loads = (item: Item): boolean => isGuarded(item) && isKeptUnit(item.name) && pathsOf(item).length === 0
+  const loaded = needsOf(prepared.flatMap(({ items }) => items.filter(loads)))
+  return written.filter(({ ref }) => !loaded.has(ref))
+}
+
+function needsOf(items: readonly Item[]): Set<Ref> {
+  return new Set(items.flatMap(({ after }) => [...after]))
+}
+
+function pathsOf({ type, change }: Item): string[] {
+  if (change === undefined) return []
+  if (type.path !== undefined) return [type.path(change)]
+  const state = change.after ?? change.before
+  if (state === null || state instanceof Unknown) return []
+  return (type.claims?.(change.name, state) ?? []).flatMap((claim) =>
+    claim.startsWith('path:') ? [claim.slice('path:'.length)] : [],
+  )
 }

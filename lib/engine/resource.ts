@@ -172,6 +172,8 @@ export type ResourceType<
   needs?(name: string, state: State): Ref[]
   /** Things only one resource may have, such as `path:/etc/motd` or `server_name:example.com`. */
   claims?(name: string, state: State): string[]
+  /** The file it writes, where it does not claim that for itself. */
+  path?(change: Change<State>): string
   read: Reader<State>
   /**
    * Present text of the names given, for changes with a text field; run in a second trip. Parse gives text by name.

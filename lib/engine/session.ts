@@ -12,7 +12,20 @@ import { applyFailure, reportedError, skipFailure, STALE, TAKEN_BACK, undoneFail
 import { armText, CLOCK_S, isGuarded, prove } from './guard.ts'
 import { emptyLedger } from './ledger.ts'
 import { summaryOf } from './plan.ts'
-import { type Done, labelOfTask, prepare, type Prepared, refsOf, skipDependents, verify, waySteps } from './prepared.ts'
+import {
+  carriedTo,
+  type Done,
+  labelOfTask,
+  prepare,
+  type Prepared,
+  refsOf,
+  skipDependents,
+  verify,
+  waySteps,
+  type Written,
+  unusedAfter,
+  writtenBy,
+} from './prepared.ts'
 import { Proof } from './proof.ts'
 import { parseReadings, type TypeReading } from './read.ts'
 import { logOf, noteOf, RunRecord, type Who } from './record.ts'
@@ -55,6 +68,8 @@ export class Session {
   #run: string | undefined
   /** By stage: what its tasks were. */
   readonly #applied = new Map<number, readonly Prepared[]>()
+  /** Guarded files whose stage was proved before anybody was to make use of them. */
+  #written: readonly Written[] = []
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -170,32 +185,35 @@ export class Session {
     record: RunRecord,
     done: Map<Ref, Done>,
   ): Promise<ReadonlyMap<string, TypeReading>> {
+    const stage = run.nextStage
     const prepared = prepare(tasks, survey, done)
     const programs = prepared.map((one) => this.#program(one, survey, prepared))
-    const guard = this.#guard(run.nextStage, prepared)
+    const carried = carriedTo(prepared, this.#written)
+    const guard = this.#guard(stage, prepared, carried)
     const was = ledger.digest
     const way = record.way(waySteps(prepared, survey, ledger, this.#run ?? ''))
     const next = ledger.begin(prepared.flatMap(({ items }) => items))
     const files = stageFiles(
-      run.nextStage,
+      stage,
       programs,
-      { was, next, run: record.begin(run.nextStage, prepared.map(refsOf), done), way },
+      { was, next, run: record.begin(stage, prepared.map(refsOf), done), way },
       guard,
     )
     const again = againSections(survey, this.#survey)
-    this.#applied.set(run.nextStage, prepared)
+    this.#applied.set(stage, prepared)
     const proof = guard === undefined ? undefined : new Proof(prepared, () => this.#prove())
     const follow = (event: TaskEvent): void => {
       this.#follow(event, prepared, done)
       proof?.follow(event)
     }
     const answers = await run.stage(files, follow, again.sections).catch(async (error: unknown) => {
-      await this.#goOnOver(await proof?.begun(), prepared, done)
+      await this.#goOnOver(await proof?.begun(), prepared, carried, done)
       throw error
     })
     const readings = parseReadings(answers, again.requests)
     for (const { items } of prepared) verify(items, readings, survey, done)
-    await this.#goOnOver(await proof?.outcome(), prepared, done)
+    await this.#goOnOver(await proof?.outcome(), prepared, carried, done)
+    if (guard !== undefined) this.#written = unusedAfter(prepared, [...this.#written, ...writtenBy(stage, prepared)])
     for (const item of tasks.flatMap(({ items }) => items)) {
       if (!done.has(item.plan.ref))
         done.set(item.plan.ref, { outcome: item.plan.kind === 'recheck' ? 'unchanged' : 'recorded' })
@@ -204,11 +222,13 @@ export class Session {
   }
 
   /** What arms the guard of a stage; undefined where nothing needs one. */
-  #guard(stage: number, prepared: readonly Prepared[]): string | undefined {
+  #guard(stage: number, prepared: readonly Prepared[], carried: readonly Written[]): string | undefined {
     const guarded = prepared.flatMap(({ items }, task) => (items.some(isGuarded) ? [task] : []))
     if (guarded.length === 0) return undefined
-    const lines = guarded.map((task) => noteOf(stage, task, 'undone')).join('')
-    return armText({ file: logOf(this.#run ?? ''), lines }, this.#options.clockS ?? CLOCK_S)
+    const tasks = [...carried, ...guarded.map((task) => ({ stage, task }))]
+    const lines = tasks.map((one) => noteOf(one.stage, one.task, 'undone')).join('')
+    const { clockS = CLOCK_S } = this.#options
+    return armText({ stage, carried, undone: { file: logOf(this.#run ?? ''), lines }, seconds: clockS })
   }
 
   #prove(): Promise<Connection> {
@@ -221,6 +241,7 @@ export class Session {
   async #goOnOver(
     proved: PromiseSettledResult<Connection> | undefined,
     prepared: readonly Prepared[],
+    carried: readonly Written[],
     done: Map<Ref, Done>,
   ): Promise<void> {
     if (proved === undefined) return
@@ -230,8 +251,9 @@ export class Session {
       return
     }
     // With a guarded change goes what was applied in one batch with it.
-    for (const { plan } of prepared.filter(({ items }) => items.some(isGuarded)).flatMap(({ items }) => items))
-      done.set(plan.ref, { outcome: 'failed', failure: TAKEN_BACK })
+    const guarded = prepared.filter(({ items }) => items.some(isGuarded)).flatMap(refsOf)
+    for (const ref of [...carried.map((one) => one.ref), ...guarded])
+      done.set(ref, { outcome: 'failed', failure: TAKEN_BACK })
     throw proved.reason
   }
 

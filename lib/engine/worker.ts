@@ -11,7 +11,7 @@
  * Ages are told by /proc/uptime: a clock that is set while a run is under way changes nothing.
  */
 import { RUNS_FOLDER } from './facts.ts'
-import { SETTLE } from './guard.ts'
+import { FORGET_PROVED, SETTLE } from './guard.ts'
 import { quote } from './shell.ts'
 
 export const RUN_ROOT = '/run/keelson'
@@ -62,7 +62,7 @@ if ! flock -n 9 && ! take_over; then
 fi
 printf '%s\\n' ${quote(who)} > ${RUN_ROOT}/owner
 # A run that is turned away leaves its events to its client, which may not have come to read them yet.
-trap 'rm -rf ${RUN_ROOT}/owner; [ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}' EXIT
+trap '${FORGET_PROVED}; rm -rf ${RUN_ROOT}/owner; [ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}' EXIT
 ${SETTLE}
 # What runs that were killed left behind.
 exec 8< ${RUN_ROOT}

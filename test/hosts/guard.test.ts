@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/converge.ts'
 import { HostError, Refused } from '../../lib/engine/errors.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
-import { aptPackage, file, service, ufwDefaults, ufwRule } from '../../lib/index.ts'
+import { aptPackage, command, edit, file, service, ufwDefaults, ufwRule } from '../../lib/index.ts'
 import { boot, powerCut } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
@@ -102,6 +102,28 @@ test('a rule that shuts the operator out is taken back, and the plan has it agai
     (await planOn(host, deny, SCOPED)).changes.map(({ ref, consequence }) => [ref, consequence]),
     [['ufw-rule:22/tcp', 'lockout']],
   )
+})
+
+test('a file that is made use of only in a later stage goes back with what makes use of it', async () => {
+  const declare = (): void => {
+    const settings = file({ path: '/etc/ssh/sshd_config.d/00-nobody.conf', content: 'AllowUsers nobody\n' })
+    const line = edit({ path: '/etc/ssh/sshd_config', line: 'DenyUsers root', after: settings })
+    // What comes after a command is planned when that has run.
+    const between = command({
+      name: 'between',
+      check: 'test -e /run/between',
+      apply: 'touch /run/between',
+      after: line,
+    })
+    service({ name: 'ssh', running: true, reloadOn: [settings, line], after: between })
+  }
+  const report = await assertTakenBack(host, declare)
+  const outcomes = Object.fromEntries(report.changes.map(({ ref, outcome }) => [ref, outcome]))
+  const { 'command:between': done, ...others } = outcomes
+  assert.is(done, 'changed')
+  assert.equal([...new Set(Object.values(others))], ['failed'])
+  assert.is(Object.keys(others).length, 3)
+  assert.is(await sshOk(host, 'ls -d /var/lib/keelson/guard-before 2>/dev/null | cat'), '')
 })
 
 test('an sshd that lets nobody in is taken back', async () => {

@@ -3,7 +3,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { dropIn, file, service } from '../../lib/index.ts'
+import { file, service, unit } from '../../lib/index.ts'
 import { boot, powerCut } from '../../lib/sandbox/sandbox.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'
 import { assertTakenBack } from '../support/takenBack.ts'
@@ -88,12 +88,7 @@ test('a network of netplan', async () => {
       mode: '0600',
     })
     // systemd makes the network's files of the plan whenever it reads its own again.
-    const changed = dropIn({
-      unit: 'systemd-networkd.service',
-      name: 'slow',
-      text: '[Service]\nRestartSec=1\n',
-      after: away,
-    })
+    const changed = unit({ name: 'quiet.service', service: { ExecStart: '/bin/true' }, after: away })
     service({ name: 'systemd-networkd', running: true, restartOn: [away, changed] })
   })
   assert.is(await network(), before)

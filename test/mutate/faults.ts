@@ -691,6 +691,20 @@ export const FAULTS: readonly Fault[] = [
     tests: ['hosts/guardServices'],
   },
   {
+    what: 'a file that stays though what made use of it is taken back',
+    file: SESSION,
+    find: 'const carried = carriedTo(prepared, this.#written)',
+    replace: 'const carried = carriedTo(prepared, [])',
+    tests: ['hosts/guard'],
+  },
+  {
+    what: 'a file that was proved goes back with what comes later',
+    file: PREPARED,
+    find: 'written.filter(({ ref }) => !loaded.has(ref))',
+    replace: 'written.filter(() => loaded.size >= 0)',
+    tests: ['hosts/guard'],
+  },
+  {
     what: 'a guard without the plan of a network',
     file: GUARD,
     find: '/etc/systemd/network,/etc/netplan',
