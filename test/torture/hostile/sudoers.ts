@@ -4,6 +4,7 @@
  * All are converged, and what sudo's own parser makes of the files (cvtsudoers(1)) must be these commands and no others.
  * What sudo then allows is asked for some, as each question is a process that reads all of the rules.
  */
+import { normalize } from 'node:path/posix'
 import { quote } from '../../../lib/engine/shell.ts'
 import { sudoers as sudoersFile } from '../../../lib/index.ts'
 import type { SandboxHost } from '../../../lib/sandbox/sandbox.ts'
@@ -119,13 +120,16 @@ function commandsIn({ User_Specs: specs = [] }: Parsed): string[] {
 async function assertAllowed(host: SandboxHost, asked: readonly string[], all: readonly string[]): Promise<void> {
   const allowed = new Set(all)
   const isFolder = (program: string): boolean => all.some((command) => command.startsWith(`${program}/`))
+  const otherwise = new Set(all.map(programOf).filter((program) => normalize(program) !== program))
+  const isSpeltOtherwise = (program: string): boolean => [...otherwise].some((other) => normalize(other) === program)
   const questions = asked
     .filter(
       (command) =>
         // Two spellings of one file are one to sudo.
         !/\/\/|\/\.{1,2}(\/|$)/.test(programOf(command)) &&
         isFileName(programOf(command)) &&
-        !isFolder(programOf(command)),
+        !isFolder(programOf(command)) &&
+        !isSpeltOtherwise(programOf(command)),
     )
     .flatMap((command) => [command, `${command}x`, `${command} x`])
   const programs = [...new Set(questions.map(programOf))]
