@@ -3,7 +3,7 @@
  */
 import type { CatalogHost } from './catalog.ts'
 import { HostError } from './errors.ts'
-import { ARMED } from './guard.ts'
+import { ARMED } from './guardText.ts'
 import { parseLedger, type Ledger } from './ledger.ts'
 import type { Answer, Section } from './read.ts'
 import { lines } from './shell.ts'

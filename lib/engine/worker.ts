@@ -11,7 +11,7 @@
  * Ages are told by /proc/uptime: a clock that is set while a run is under way changes nothing.
  */
 import { RUNS_FOLDER } from './facts.ts'
-import { FORGET_PROVED, SETTLE } from './guard.ts'
+import { FORGET_PROVED, SETTLE } from './guardText.ts'
 import { quote } from './shell.ts'
 
 export const RUN_ROOT = '/run/keelson'

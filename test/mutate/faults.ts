@@ -19,6 +19,7 @@ const CONVERGE = 'lib/engine/converge.ts'
 const SESSION = 'lib/engine/session.ts'
 const REFUSALS = 'lib/engine/refusals.ts'
 const GUARD = 'lib/engine/guard.ts'
+const GUARD_TEXT = 'lib/engine/guardText.ts'
 const PRELUDE = 'lib/engine/prelude.ts'
 const SERVICE = 'lib/resources/systemd/serviceProgram.ts'
 const BOOKKEEPING = 'lib/engine/bookkeeping.ts'
@@ -145,21 +146,21 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a guard that a reboot ends',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: 'systemctl --quiet enable ${UNIT}.service && ',
     replace: '',
     tests: ['hosts/guard'],
   },
   {
     what: 'a guard that ends when it is killed',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: 'Restart=on-failure\n',
     replace: '',
     tests: ['hosts/guard'],
   },
   {
     what: 'a guard without sudoers',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: "  '/etc/sudoers.d',\n",
     replace: '',
     tests: ['hosts/guardServices'],
@@ -173,7 +174,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'leave the clock of a client that died',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: '[ ! -e ${FOLDER}/armed ] || (',
     replace: 'true || (',
     tests: ['hosts/guard'],
@@ -538,14 +539,14 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'stop the clock though nobody came in',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: '|| exit ${TOO_LATE}\n',
     replace: '|| :\n',
     tests: ['hosts/guard'],
   },
   {
     what: 'what the kernel filters is not put back',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: `[ ! -e "\${FILTERS}.$ip" ] || "$ip-restore"`,
     replace: `true || "$ip-restore"`,
     tests: ['hosts/guard'],
@@ -685,7 +686,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a guard without the network',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: "  '/etc/systemd/network',\n",
     replace: '',
     tests: ['hosts/guardServices'],
@@ -706,28 +707,28 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a guard without the plan of a network',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: '/etc/systemd/network,/etc/netplan',
     replace: '/etc/systemd/network',
     tests: ['hosts/guardNetworks'],
   },
   {
     what: 'rules that are taken away after the guard put them back',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: 'how=--job-mode=ignore-dependencies',
     replace: 'how=--no-block',
     tests: ['hosts/guardNetworks'],
   },
   {
     what: 'a guard without the tables of nftables',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: 'cat ${FILTERS}.nft; } | nft -f -',
     replace: '}',
     tests: ['hosts/guardNetworks'],
   },
   {
     what: 'a guard that leaves services turned off',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: 'systemctl --quiet "\\${enabled%d}" "$unit" ;;',
     replace: ': ;;',
     tests: ['hosts/guardServices'],
@@ -776,7 +777,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'let the guard put back what nobody changed',
-    file: GUARD,
+    file: GUARD_TEXT,
     find: 'then continue; fi',
     replace: 'then :; fi',
     tests: ['hosts/guard'],
