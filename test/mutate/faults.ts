@@ -1,15 +1,13 @@
 /**
  * Faults to plant in the engine, one at a time, each with the tests that ought to notice.
  */
-export type Fault = {
-  what: string
-  file: string
-  /** Stands in the file exactly once. */
-  find: string
-  replace: string
-  /** Paths of test files, parts will do. */
-  tests: readonly string[]
-}
+import type { Fault } from './fault.ts'
+import { GUARD_FAULTS } from './faults/guard.ts'
+import { HANDS_FAULTS } from './faults/hands.ts'
+import { HOSTILE_FAULTS } from './faults/hostile.ts'
+import { TRANSPORT_FAULTS } from './faults/transport.ts'
+import { VERDICT_FAULTS } from './faults/verdict.ts'
+import { WORDS_FAULTS } from './faults/words.ts'
 
 const WORKER = 'lib/engine/worker.ts'
 const STAGE_FILES = 'lib/engine/stageFiles.ts'
@@ -25,6 +23,12 @@ const SERVICE = 'lib/resources/systemd/serviceProgram.ts'
 const BOOKKEEPING = 'lib/engine/bookkeeping.ts'
 
 export const FAULTS: readonly Fault[] = [
+  ...HANDS_FAULTS,
+  ...VERDICT_FAULTS,
+  ...WORDS_FAULTS,
+  ...HOSTILE_FAULTS,
+  ...GUARD_FAULTS,
+  ...TRANSPORT_FAULTS,
   {
     what: 'skip the compare before a write',
     file: STAGE_FILES,

@@ -17,7 +17,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { down, list } from '../../lib/sandbox/sandbox.ts'
 import { codeIn, resumed } from '../support/results.ts'
-import { type Fault, FAULTS } from './faults.ts'
+import type { Fault } from './fault.ts'
+import { FAULTS } from './faults.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const COPIED = ['bench', 'inventory.ts', 'lib', 'package.json', 'recipes', 'site.ts', 'test', 'tsconfig.json']
