@@ -1,7 +1,7 @@
 /**
  * Exit codes: what one host's report comes to, and several hosts' together. Pure.
  */
-import type { ExitName, HostReport } from '../engine/report.ts'
+import type { AnyReport, ExitName } from '../engine/report.ts'
 
 /** The worst first, for hosts that ended differently and where nothing was applied. */
 const WORST_FIRST: readonly ExitName[] = [
@@ -18,7 +18,7 @@ const WORST_FIRST: readonly ExitName[] = [
 ]
 
 /** A host on which some changes failed is applied in part when others were applied, else an error. */
-export function exitOfHost(report: HostReport): ExitName {
+export function exitOfHost(report: AnyReport): ExitName {
   if (report.error !== undefined) return report.error.exit
   const failed = report.changes.some(({ outcome, failure }) => outcome === 'failed' || failure !== undefined)
   const stays = report.undo?.stays.some(({ rest }) => rest !== true) === true
@@ -27,7 +27,7 @@ export function exitOfHost(report: HostReport): ExitName {
 }
 
 /** An undo that leaves something: what could go back has gone, or there was nothing that could. */
-function exitOfRest(report: HostReport): ExitName {
+function exitOfRest(report: AnyReport): ExitName {
   if (wasApplied(report)) return 'partial'
   return report.changes.length === 0 ? 'refused' : 'ok'
 }
@@ -35,7 +35,7 @@ function exitOfRest(report: HostReport): ExitName {
 /**
  * All hosts the same: that. Some failed after something was applied anywhere: applied in part. Otherwise the worst.
  */
-export function exitOfFleet(reports: readonly HostReport[]): ExitName {
+export function exitOfFleet(reports: readonly AnyReport[]): ExitName {
   const exits = reports.map(exitOfHost)
   const [first = 'ok'] = exits
   if (exits.every((exit) => exit === first)) return first
@@ -43,6 +43,6 @@ export function exitOfFleet(reports: readonly HostReport[]): ExitName {
   return worst !== 'interrupted' && reports.some(wasApplied) ? 'partial' : worst
 }
 
-function wasApplied({ changes }: HostReport): boolean {
+function wasApplied({ changes }: AnyReport): boolean {
   return changes.some(({ outcome }) => outcome === 'changed' || outcome === 'recorded')
 }

@@ -4,7 +4,7 @@
 import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Site } from '../dsl/site.ts'
 import type { Catalog } from '../engine/catalog.ts'
-import type { HostReport, Summary } from '../engine/report.ts'
+import type { AnyReport, HostReport, Summary } from '../engine/report.ts'
 import { secretNames } from '../engine/value.ts'
 import { describeError } from './errors.ts'
 import { findMachine, type Machine, type Where } from './machine.ts'
@@ -54,12 +54,12 @@ async function knownSecrets({ secrets }: Machine, names: readonly string[]): Pro
  * Runs `work` on all hosts, at most `forks` at a time. What it throws becomes that host's report.
  * @param options.tell Called for each host as soon as it is done.
  */
-export async function onEach(
+export async function onEach<Report extends AnyReport>(
   hosts: readonly Evaluated[],
-  { forks, verbose, tell }: { forks: number; verbose: boolean; tell: (reported: Reported) => void },
-  work: (host: Evaluated) => Promise<Reported>,
-): Promise<Reported[]> {
-  const reports: Reported[] = []
+  { forks, verbose, tell }: { forks: number; verbose: boolean; tell: (reported: Reported<Report | Lost>) => void },
+  work: (host: Evaluated) => Promise<Reported<Report>>,
+): Promise<Reported<Report | Lost>[]> {
+  const reports: Reported<Report | Lost>[] = []
   const waiting = [...hosts.entries()]
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -77,7 +77,10 @@ export async function onEach(
   return reports
 }
 
-function failedReport({ name, address }: InventoryHost, error: unknown, tookMs: number, verbose: boolean): HostReport {
+/** Of a host that could not be planned or converged at all. */
+export type Lost = HostReport & { changes: never[] }
+
+function failedReport({ name, address }: InventoryHost, error: unknown, tookMs: number, verbose: boolean): Lost {
   return {
     host: name,
     address,
@@ -89,7 +92,8 @@ function failedReport({ name, address }: InventoryHost, error: unknown, tookMs: 
   }
 }
 
-const NOTHING: Summary = {
+const NOTHING: Summary & { failed: number } = {
+  resources: 0,
   create: 0,
   change: 0,
   remove: 0,

@@ -6,7 +6,7 @@ import { Locked, lockedBy, Stale } from './errors.ts'
 import { reportedError } from './failures.ts'
 import { type Holder, Watched, watchText } from './holder.ts'
 import { lockoutOf, refuseBarred, refuseOtherLedger, refuseRemovals } from './refusals.ts'
-import type { HostReport, Plan } from './report.ts'
+import type { HostReport, Plan, PlanReport } from './report.ts'
 import { awaitLockText } from './runText.ts'
 import { Session, type SessionOptions } from './session.ts'
 
@@ -27,11 +27,11 @@ export type ConvergeRun = HostRun & {
 }
 
 /** Reads the host and says what differs; writes nothing. */
-export async function planHost(options: HostRun): Promise<{ plan: Plan; report: HostReport }> {
+export async function planHost(options: HostRun): Promise<{ plan: Plan; report: PlanReport }> {
   const session = new Session(options)
   try {
     const { plan } = await session.survey()
-    const report = session.report(plan, (change) => ({ ...change, outcome: 'unchanged' }))
+    const report = session.planned(plan)
     const refused = options.allowLockout === true ? undefined : lockoutOf(plan)
     return { plan, report: refused === undefined ? report : { ...report, error: reportedError(refused) } }
   } finally {

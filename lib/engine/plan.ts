@@ -19,8 +19,9 @@ import {
   type Ref,
   Unknown,
 } from './resource.ts'
-import type { Cause, Certainty, FollowUp, Lockout, Plan, PlanChange, Summary, Undoing } from './report.ts'
+import type { Cause, Certainty, Lockout, Plan, PlanChange, Undoing } from './report.ts'
 import { stateIn, type TypeReading } from './read.ts'
+import { followUpsOf, summaryOf } from './summary.ts'
 import { secretNames } from './value.ts'
 
 /** A change of the plan with what the engine needs to carry it out. */
@@ -372,45 +373,18 @@ export function summarize(planning: Planning, items: readonly Item[], lockouts: 
   const shut = new Set(lockouts.flatMap(({ refs }) => refs))
   const changes = items.map(({ plan }): PlanChange => (shut.has(plan.ref) ? { ...plan, locksOut: true } : plan))
   const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref)).length
-  const resources =
-    looked + items.filter(({ resource, plan }) => resource === undefined && plan.source !== undefined).length
+  const undeclared = items.filter(({ resource }) => resource === undefined).length
   return {
     format: 1,
     host: planning.catalog.host,
-    resources,
     changes,
     followUps: followUpsOf(changes),
-    summary: summaryOf(changes, resources),
+    summary: summaryOf(changes, looked + undeclared),
     partial: planning.scope !== undefined && planning.undo === undefined,
     ...(planning.undo === undefined ? {} : { undo: planning.undo }),
     first: planning.ledger === undefined,
     warnings: [...planning.warnings, ...keptWarnings(planning), ...barred(planning, items)],
     ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
     digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
-  }
-}
-
-export function followUpsOf(changes: readonly PlanChange[]): FollowUp[] {
-  return changes.flatMap(({ ref, fields }) =>
-    fields.flatMap(({ followUp }) =>
-      followUp === undefined ? [] : [{ unit: ref.slice(ref.indexOf(':') + 1), ...followUp }],
-    ),
-  )
-}
-
-/** Counts add up: every looked-at resource is in `unchanged` or in one of the other kinds, follow-ups apart. */
-export function summaryOf(changes: readonly PlanChange[], resources: number): Summary {
-  const count = (kind: PlanChange['kind']): number => changes.filter((change) => change.kind === kind).length
-  const declared = changes.filter(({ source }) => source !== undefined).length
-  return {
-    create: count('create'),
-    change: count('change'),
-    remove: count('remove'),
-    adopt: count('adopt'),
-    forget: count('forget'),
-    recheck: count('recheck'),
-    unchanged: resources - declared,
-    failed: 0,
-    followUps: followUpsOf(changes).length,
   }
 }

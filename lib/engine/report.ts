@@ -46,16 +46,19 @@ export type Lockout = { because: string; refs: Ref[] }
 
 export type FollowUp = { action: 'reload' | 'restart'; unit: string; because: string }
 
+/** Every resource that was looked at is counted once: all but `resources` add up to it. */
 export type Summary = {
+  /** Those in scope, and what is owned and no longer declared. */
+  resources: number
   create: number
   change: number
   remove: number
   adopt: number
   forget: number
   recheck: number
-  unchanged: number
-  failed: number
+  /** Those that only have something to load. */
   followUps: number
+  unchanged: number
 }
 
 /** Something that undo leaves as it is. `rest`: it goes back, and this much of it stays. */
@@ -66,7 +69,6 @@ export type Undoing = { run: string; stays: Staying[] }
 export type Plan = {
   format: 1
   host: CatalogHost
-  resources: number
   /** In the order they would be applied. */
   changes: PlanChange[]
   followUps: FollowUp[]
@@ -101,19 +103,33 @@ export type ReportChange = PlanChange & { outcome: Outcome; failure?: Failure }
 
 export type Trips = { connections: number; execs: number }
 
-export type HostReport = {
+type HostAbout = {
   host: string
   address: string
-  summary: Summary
-  changes: ReportChange[]
   trips: Trips
   seconds: number
   /** Of `undo`; without a run where none has changed anything. */
   undo?: Partial<Pick<Undoing, 'run'>> & Pick<Undoing, 'stays'>
-  /** Identifier of the run on the host; absent when nothing was applied. */
-  run?: string
   /** Set when the host could not be planned or converged at all. */
   error?: { name: string; message: string; said: string; next: string; exit: ExitName }
+}
+
+/** A host that was read: nothing of this has been done. */
+export type PlanReport = HostAbout & { summary: Summary; changes: PlanChange[] }
+
+/** A host that was converged. */
+export type HostReport = HostAbout & {
+  /** As planned; `failed` says how many of those did not come out right. */
+  summary: Summary & { failed: number }
+  changes: ReportChange[]
+  /** Identifier of the run on the host; absent when nothing was applied. */
+  run?: string
+}
+
+/** Either of the two. */
+export type AnyReport = HostAbout & {
+  summary: Summary
+  changes: (PlanChange & Partial<Pick<ReportChange, 'outcome' | 'failure'>>)[]
 }
 
 export const EXIT_CODES = {
@@ -143,5 +159,5 @@ export type Progress = { host: string } & (
   /** A new login has to work before a change that may lock the operator out is kept. */
   | { event: 'proving' }
   | { event: 'verifying' }
-  | { event: 'done'; report: HostReport }
+  | { event: 'done' }
 )

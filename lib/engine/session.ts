@@ -12,7 +12,7 @@ import { applyFailure, reportedError, skipFailure, STALE, TAKEN_BACK, undoneFail
 import { CLOCK_S, isGuarded, prove } from './guard.ts'
 import { armText } from './guardText.ts'
 import { emptyLedger } from './ledger.ts'
-import { summaryOf } from './plan.ts'
+import { summaryOf } from './summary.ts'
 import {
   carriedTo,
   type Done,
@@ -30,7 +30,7 @@ import {
 import { Proof } from './proof.ts'
 import { parseReadings, type TypeReading } from './read.ts'
 import { logOf, noteOf, RunRecord, type Who } from './record.ts'
-import type { HostReport, Plan, PlanChange, Progress, ReportChange, Trips } from './report.ts'
+import type { HostReport, Plan, PlanChange, PlanReport, Progress, ReportChange, Trips } from './report.ts'
 import type { SurveyOptions } from './requests.ts'
 import type { Ref } from './resource.ts'
 import type { Task } from './stage.ts'
@@ -95,21 +95,28 @@ export class Session {
     }
   }
 
-  report(plan: Plan, outcome: (change: PlanChange) => ReportChange): HostReport {
-    const changes = plan.changes.map(outcome)
-    const failed = changes.filter((change) => change.outcome === 'failed').length
-    const report = {
+  planned(plan: Plan): PlanReport {
+    this.#progress({ event: 'done' })
+    return {
       host: plan.host.name,
       address: plan.host.address,
-      summary: { ...summaryOf(changes, plan.resources), failed },
-      changes,
+      summary: plan.summary,
+      changes: plan.changes,
       trips: this.#currentTrips(),
       seconds: Math.round(performance.now() - this.#started) / 1000,
       ...(plan.undo === undefined ? {} : { undo: plan.undo }),
+    }
+  }
+
+  report(plan: Plan, outcome: (change: PlanChange) => ReportChange): HostReport {
+    const changes = plan.changes.map(outcome)
+    const failed = changes.filter((change) => change.outcome === 'failed').length
+    return {
+      ...this.planned(plan),
+      summary: { ...summaryOf(changes, plan.summary.resources), failed },
+      changes,
       ...(this.#run === undefined ? {} : { run: this.#run }),
     }
-    this.#progress({ event: 'done', report })
-    return report
   }
 
   /** Stage after stage until nothing is left, then the confirmed ledger. */

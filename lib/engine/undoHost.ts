@@ -8,6 +8,7 @@ import { type ConvergeRun, convergeHost } from './converge.ts'
 import { HostError, Locked, NoSuchRun, Refused } from './errors.ts'
 import { LEDGER_PATH, RUNS_FOLDER } from './facts.ts'
 import { emptyLedger, parseLedger } from './ledger.ts'
+import { summaryOf } from './summary.ts'
 import { excerpt } from './redact.ts'
 import type { HostReport } from './report.ts'
 import type { Ref } from './resource.ts'
@@ -147,11 +148,10 @@ function positionsIn(resources: readonly CatalogResource[]): (ref: Ref) => numbe
 
 /** As a report of a host on which there is nothing to do. */
 function nothingToUndo({ catalog: { host } }: UndoRun): HostReport {
-  const none = { create: 0, change: 0, remove: 0, adopt: 0, forget: 0, recheck: 0 }
   return {
     host: host.name,
     address: host.address,
-    summary: { ...none, unchanged: 0, failed: 0, followUps: 0 },
+    summary: { ...summaryOf([], 0), failed: 0 },
     changes: [],
     trips: { connections: 1, execs: 1 },
     seconds: 0,

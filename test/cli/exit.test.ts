@@ -10,7 +10,15 @@ function host(outcomes: Outcome[], error?: ExitName): HostReport {
   const changes = outcomes.map((outcome): ReportChange => ({ ...change('file:/x', {}), outcome }))
   const failing = error && { error: { name: 'X', message: 'x', said: '', next: '', exit: error } }
   const trips = { connections: 1, execs: 1 }
-  return { host: 'h', address: 'a', summary: planOf([]).summary, changes, trips, seconds: 1, ...failing }
+  return {
+    host: 'h',
+    address: 'a',
+    summary: { ...planOf([]).summary, failed: 0 },
+    changes,
+    trips,
+    seconds: 1,
+    ...failing,
+  }
 }
 
 test('a host on which nothing failed is in order', () => {

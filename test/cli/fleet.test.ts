@@ -18,7 +18,14 @@ const evaluated: Evaluated[] = hosts.map((chosen) => ({ chosen, catalog: { host:
 function reportOf({ chosen }: Evaluated): { report: HostReport } {
   const trips = { connections: 1, execs: 1 }
   return {
-    report: { host: chosen.name, address: '', summary: planOf([]).summary, changes: [], trips, seconds: 0 },
+    report: {
+      host: chosen.name,
+      address: '',
+      summary: { ...planOf([]).summary, failed: 0 },
+      changes: [],
+      trips,
+      seconds: 0,
+    },
   }
 }
 

@@ -169,8 +169,8 @@ test('what is let go of is forgotten, however it came to be owned; what is not o
     ['file:/made', 'forget', 'intent'],
     ['file:/kept', 'forget', 'intent'],
   ])
-  const { summary, warnings, resources } = summarize(planning, planItems(planning))
-  assert.equal([summary.forget, summary.unchanged, resources, warnings], [2, 1, 3, []])
+  const { summary, warnings } = summarize(planning, planItems(planning))
+  assert.equal([summary.forget, summary.unchanged, summary.resources, warnings], [2, 1, 3, []])
 })
 
 test('of what is let go of, only what is looked at is forgotten', () => {

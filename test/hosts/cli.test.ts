@@ -17,7 +17,7 @@ const web = ['--host', 'web-1', ...at()]
 test('plan says what would change, exits 2 when asked to, and leaves the host alone', async () => {
   const { code, stdout } = await runSite(['plan', '--detailed-exitcode', ...web])
   assert.is(code, EXIT_CODES.changes)
-  assert.match(stdout, /^web-1 {2}[\d.]+ {2}debian-12 {2}3 resources: 0 in sync, 3 to change$/m)
+  assert.match(stdout, /^web-1 {2}[\d.]+ {2}debian-12 {2}3 resources: 3 to change$/m)
   assert.match(stdout, /^ {2}\+ note first {3}site\.ts:\d+$/m)
   assert.match(stdout, /^Plan: 3 create\. Nothing was changed\.$/m)
   assert.is(await sshOk(host, 'ls /etc/notes /var/lib/keelson 2>/dev/null | wc -l'), '0\n')

@@ -3,7 +3,7 @@
  */
 import { serverNamed, type ServerName } from '../../lib/dsl/servers.ts'
 import { convergeHost, type HostRun, planHost } from '../../lib/engine/converge.ts'
-import type { HostReport, Plan } from '../../lib/engine/report.ts'
+import type { HostReport, Plan, PlanReport } from '../../lib/engine/report.ts'
 import { secretNames } from '../../lib/engine/value.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import site from '../../site.ts'
@@ -23,7 +23,7 @@ export async function siteRun(host: SandboxHost, server: ServerName): Promise<Ho
 export async function planSite(
   host: SandboxHost,
   server: ServerName,
-): Promise<{ plan: Plan; report: HostReport; catalog: HostRun['catalog'] }> {
+): Promise<{ plan: Plan; report: PlanReport; catalog: HostRun['catalog'] }> {
   const run = await siteRun(host, server)
   return { ...(await planHost(run)), catalog: run.catalog }
 }

@@ -4,17 +4,19 @@
 import { dirname } from 'node:path'
 import { types } from '../../dsl/declare.ts'
 import type { HostRun } from '../../engine/converge.ts'
-import type { ExitName, HostReport, Plan, Progress } from '../../engine/report.ts'
+import type { AnyReport, ExitName, HostReport, Plan, PlanReport, Progress } from '../../engine/report.ts'
 import { askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { exitOfFleet } from '../exit.ts'
-import { oneAtATime, onEach, prepare, type Prepared } from '../fleet.ts'
+import { type Lost, oneAtATime, onEach, prepare, type Prepared } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/problem.ts'
-import { problemsOf, renderFleet, renderResult } from '../render/resultText.ts'
+import { renderFleet } from '../render/fleetText.ts'
+import { problemsOf, renderResult } from '../render/resultText.ts'
+import { applied, planned } from '../render/standing.ts'
 import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
 import type { Setting } from '../setting.ts'
 import { whoIsAtWork } from '../who.ts'
@@ -25,11 +27,11 @@ export type ConvergeFlags = HostFlags &
   AllowFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
 
 /** @param secrets Gives the values of those of the names that have one. */
-export type HostWork = (
+export type HostWork<Report extends AnyReport = HostReport> = (
   run: HostRun,
   view: ProgressView,
   secrets: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>,
-) => Promise<Reported>
+) => Promise<Reported<Report>>
 
 /** Shows what would change; the hosts are not touched. */
 export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName> {
@@ -38,10 +40,10 @@ export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName
     import('../render/planText.ts'),
   ])
   const { out } = setting.output
-  const work: HostWork = async (run, view) => {
-    const planned = await planHost({ ...run, ...allowsLockout(flags) })
-    if (!setting.json) view.print(out, renderPlan(planned.plan, out.page, 'Nothing was changed.'))
-    return planned
+  const work: HostWork<PlanReport> = async (run, view) => {
+    const reported = await planHost({ ...run, ...allowsLockout(flags) })
+    if (!setting.json) view.print(out, renderPlan(reported.plan, out.page, 'Nothing was changed.'))
+    return reported
   }
   const reports = await overHosts(setting, flags, work, ({ report }, view) => showProblems(setting, report, view))
   const failed = exitOfFleet(reports.map(({ report }) => report))
@@ -104,12 +106,12 @@ async function confirmPlan({ output, json }: Setting, made: Plan, yes: boolean):
 }
 
 /** Runs a command's work on every host asked for. Nothing is connected to before all recipes were evaluated. */
-export async function overHosts(
+export async function overHosts<Report extends AnyReport>(
   setting: Setting,
   flags: HostFlags & MachineFlags,
-  work: HostWork,
-  tell: (reported: Reported, view: ProgressView) => void,
-): Promise<Reported[]> {
+  work: HostWork<Report>,
+  tell: (reported: Reported<Report | Lost>, view: ProgressView) => void,
+): Promise<Reported<Report | Lost>[]> {
   const { site, output, verbose } = setting
   const chosen = selectHosts(site.hosts, flags.host)
   const where = whereFrom(flags, chosen.length)
@@ -132,10 +134,9 @@ export async function overHosts(
     interrupts.watch(progress)
     view.show(progress)
   }
-  const ended = (reported: Reported): void => {
-    const { report } = reported
+  const ended = (reported: Reported<Report | Lost>): void => {
     // The engine says so itself only when it comes to the end.
-    show({ host: report.host, event: 'done', report })
+    show({ host: reported.report.host, event: 'done' })
     tell(reported, view)
   }
   try {
@@ -170,7 +171,7 @@ function hostRun(
   }
 }
 
-function showProblems({ output: { err } }: Setting, report: HostReport, view: ProgressView): void {
+function showProblems({ output: { err } }: Setting, report: AnyReport, view: ProgressView): void {
   for (const problem of problemsOf(report)) view.print(err, renderProblem(problem, err.page))
 }
 
@@ -182,10 +183,16 @@ export function showResult(setting: Setting, { report, plan: shown }: Reported, 
   view.print(out, `${gap}${renderResult(report, out.page)}`)
 }
 
-export function finish(setting: Setting, command: string, hosts: readonly Reported[], exit: ExitName): ExitName {
+export function finish(
+  setting: Setting,
+  command: string,
+  hosts: readonly Reported<AnyReport>[],
+  exit: ExitName,
+): ExitName {
   const { out } = setting.output
   const reports = hosts.map(({ report }) => report)
-  if (!setting.json && reports.length > 1) out.write(`\n${renderFleet(reports, out.page)}`)
+  const standing = command === 'plan' ? planned : applied
+  if (!setting.json && reports.length > 1) out.write(`\n${renderFleet(reports, standing, out.page)}`)
   if (setting.json) out.write(renderJson(command, hosts, exit))
   return exit
 }

@@ -16,7 +16,13 @@ const PAPER_WIDTH = 110
 /** Lines without their indentation. A removal has none: what goes is said by its name. */
 export function fieldLines({ kind, fields }: Pick<PlanChange, 'kind' | 'fields'>, page: Page): string[] {
   const own = fields.filter(({ followUp }) => followUp === undefined)
-  return kind === 'create' ? newFields(own, page) : changedFields(own, page)
+  const loads = fields.flatMap(({ followUp }) => (followUp === undefined ? [] : [loadLine(followUp)]))
+  return [...(kind === 'create' ? newFields(own, page) : changedFields(own, page)), ...loads]
+}
+
+/** What has to load it, where the change is more than that. */
+function loadLine({ action, unit, because }: NonNullable<FieldChange['followUp']>): string {
+  return `${action}${unit === undefined ? '' : ` ${cleanLine(unit)}`}, because ${cleanLine(because)}`
 }
 
 /** What something new will be: short values side by side; texts by their length, or whole when all is asked for. */

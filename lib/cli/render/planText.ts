@@ -6,11 +6,13 @@
  */
 import { formatSource } from '../../engine/catalog.ts'
 import { groupBy } from '../../engine/group.ts'
-import type { ChangeKind, FollowUp, Plan, PlanChange, Summary, Undoing } from '../../engine/report.ts'
+import { followUpsOf } from '../../engine/summary.ts'
+import type { ChangeKind, FollowUp, Plan, PlanChange, Summary } from '../../engine/report.ts'
 import { cleanLine } from './clean.ts'
 import { fieldLines, INDENT } from './fields.ts'
-import { STILL_DECLARED, stayLines } from './undoText.ts'
 import { counted, pad, type Page, shorten, widest, wrap } from './page.ts'
+import { pendingText } from './standing.ts'
+import { STILL_DECLARED, stayLines } from './undoText.ts'
 
 /** Labels up to this wide share a column with those of the other lines. */
 const LABEL_COLUMNS = 44
@@ -37,7 +39,7 @@ export function renderPlan(plan: Plan, page: Page, sentence = ''): string {
   const blocks = [
     headLines(plan, page),
     layOut(rows, page),
-    followUpLines(plan.followUps, page),
+    followUpLines(plan.changes, page),
     ...(plan.undo === undefined ? [] : [stayLines(plan.undo, page), [STILL_DECLARED]]),
     [[closingLine(plan), sentence].filter(Boolean).join(' ')],
   ]
@@ -53,16 +55,12 @@ function hasOwnRow({ kind }: PlanChange): boolean {
 }
 
 function headLines(plan: Plan, page: Page): string[] {
-  const { host, resources, summary, changes, warnings, lockouts = [], partial, first, undo } = plan
+  const { host, summary, changes, warnings, lockouts = [], partial, first, undo } = plan
   const { colors } = page
-  const inSync = summary.unchanged + summary.adopt
-  const pending = changes.filter(({ kind }) => kind !== 'adopt' && kind !== 'forget').length
-  const state = pending === 0 ? 'all in sync' : `${inSync} in sync, ${pending} to change`
   const names = [colors.bold(cleanLine(host.name)), cleanLine(host.address), host.os]
+  const what = undo === undefined ? lookedAt(changes, summary) : `undo of run ${cleanLine(undo.run)}`
   return [
-    [...names, undo === undefined ? `${counted(resources, 'resource')}: ${state}` : undoneText(undo, pending)].join(
-      '  ',
-    ),
+    [...names, `${what}: ${pendingText(undo === undefined ? summary : withoutSame(summary))}`].join('  '),
     ...(partial ? [`  ${colors.bold('PARTIAL')}  only what was asked for, and what that needs`] : []),
     ...(first ? [`  ${colors.dim('nothing was ever converged here')}`] : []),
     ...warnings.map((warning) => `  ${colors.yellow('warning')}  ${cleanLine(warning)}`),
@@ -70,8 +68,15 @@ function headLines(plan: Plan, page: Page): string[] {
   ]
 }
 
-function undoneText({ run }: Undoing, pending: number): string {
-  return `undo of run ${cleanLine(run)}: ${counted(pending, 'change')}`
+/** `106 resources and 2 no longer declared` */
+function lookedAt(changes: readonly PlanChange[], { resources }: Summary): string {
+  const others = changes.filter(({ source }) => source === undefined).length
+  return `${counted(resources - others, 'resource')}${others === 0 ? '' : ` and ${others} no longer declared`}`
+}
+
+/** What a run did not touch is no matter of its undo. */
+function withoutSame(summary: Summary): Summary {
+  return { ...summary, resources: summary.resources - summary.unchanged, unchanged: 0 }
 }
 
 function rowOf(change: PlanChange, page: Page): Row {
@@ -135,7 +140,7 @@ function recheckRows(changes: readonly PlanChange[], page: Page): Row[] {
   )
   return [...groups].map(([because, group]) => ({
     mark: page.colors.dim('?'),
-    label: `${counted(group.length, 'resource')} looked at again, because ${cleanLine(because)}`,
+    label: `${counted(group.length, 'resource')} checked again, because ${cleanLine(because)}`,
     where: '',
     note: '',
     body: gathered(group, page),
@@ -175,27 +180,38 @@ function rowLines(row: Row, { labels, places }: { labels: number; places: number
   return fits ? [line, ...indented] : [start, `${' '.repeat(INDENT)}${note}`, ...indented]
 }
 
-function followUpLines(followUps: readonly FollowUp[], { colors }: Page): string[] {
-  const what = followUps.map(({ action, unit }) => `${action} ${cleanLine(unit)}`)
-  const column = widest(what)
-  return followUps.map(
-    ({ because }, index) =>
-      `  ${colors.cyan('↻')} ${pad(what[index]!, column)}  ${colors.dim('because')} ${cleanLine(because)}`,
-  )
+/** Of what only has something to load; what changes besides says so at its own line. */
+function followUpLines(changes: readonly PlanChange[], { colors }: Page): string[] {
+  const rows = changes.filter(isFollowUp).map((change) => {
+    const followUps = followUpsOf([change])
+    return {
+      what: followUps.map(({ action, unit }) => `${action} ${cleanLine(unit)}`).join(', '),
+      why: [...new Set(followUps.map(({ because }) => cleanLine(because)))].join(', '),
+    }
+  })
+  const column = widest(rows.map(({ what }) => what))
+  return rows.map(({ what, why }) => `  ${colors.cyan('↻')} ${pad(what, column)}  ${colors.dim('because')} ${why}`)
 }
 
-/** `Plan: 1 create, 3 change · 1 reload · 57 unchanged.` */
-function closingLine({ summary, followUps, partial, undo }: Plan): string {
+function isFollowUp({ kind }: PlanChange): boolean {
+  return kind === 'follow-up'
+}
+
+/** `Plan: 1 create, 3 change · 1 to reload · 57 unchanged.` */
+function closingLine({ summary, changes, partial, undo }: Plan): string {
   const todo = terms(summary, ['create', 'change', 'remove', 'adopt', 'forget'])
-  const later = summary.recheck === 0 ? [] : [`${summary.recheck} to look at again`]
-  const actions = (['reload', 'restart'] as const).flatMap((action) => {
-    const count = followUps.filter((followUp) => followUp.action === action).length
-    return count === 0 ? [] : [`${count} ${action}`]
-  })
+  const later = summary.recheck === 0 ? [] : [`${summary.recheck} to check again`]
+  const restarts = changes.filter((change) => isFollowUp(change) && followUpsOf([change]).some(isRestart)).length
+  const loads = { 'to reload': summary.followUps - restarts, 'to restart': restarts }
+  const actions = Object.entries(loads).flatMap(([words, count]) => (count === 0 ? [] : [`${count} ${words}`]))
   const parts = [[...todo, ...later].join(', '), actions.join(', ')].filter(Boolean)
   const said = parts.length === 0 ? ['nothing to do'] : parts
   const unchanged = summary.unchanged === 0 || undo !== undefined ? [] : [`${summary.unchanged} unchanged`]
   return `${partial ? 'PARTIAL plan' : 'Plan'}: ${[...said, ...unchanged].join(' · ')}.`
+}
+
+function isRestart({ action }: FollowUp): boolean {
+  return action === 'restart'
 }
 
 function terms(summary: Summary, names: readonly (keyof Summary)[]): string[] {

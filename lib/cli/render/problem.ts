@@ -3,7 +3,7 @@
  */
 import { formatSource } from '../../engine/catalog.ts'
 import type { Diagnostic } from '../../engine/evaluate.ts'
-import type { HostReport, ReportChange } from '../../engine/report.ts'
+import type { AnyReport } from '../../engine/report.ts'
 import { cleanLine, cleanText } from './clean.ts'
 import { pad, type Page } from './page.ts'
 
@@ -60,7 +60,10 @@ function tail(said: string, { verbose }: Page): string {
 }
 
 /** A change that failed or was skipped; undefined for any other. */
-export function problemOf({ failure, label, source, outcome }: ReportChange, host: string): Problem | undefined {
+export function problemOf(
+  { failure, label, source, outcome }: AnyReport['changes'][number],
+  host: string,
+): Problem | undefined {
   if (failure === undefined) return undefined
   const { phase, ran, exit, said, next } = failure
   return {
@@ -73,13 +76,13 @@ export function problemOf({ failure, label, source, outcome }: ReportChange, hos
 }
 
 /** Why a host could not be planned or converged at all; undefined when it could. */
-export function hostProblem({ host, error }: HostReport): Problem | undefined {
+export function hostProblem({ host, error }: AnyReport): Problem | undefined {
   if (error === undefined) return undefined
   const problem = errorProblem(error)
   return { ...problem, what: `${host}: ${problem.what}` }
 }
 
-export function errorProblem({ name, message, said, next }: NonNullable<HostReport['error']>): Problem {
+export function errorProblem({ name, message, said, next }: NonNullable<AnyReport['error']>): Problem {
   if (!isMistake(name)) return { what: message, said, next }
   return { what: message, stack: said, next: 'this is a mistake in Keelson or in a recipe; the lines above say where' }
 }

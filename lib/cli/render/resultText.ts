@@ -3,10 +3,11 @@
  */
 import { formatSource } from '../../engine/catalog.ts'
 import { groupBy } from '../../engine/group.ts'
-import type { HostReport, Outcome, ReportChange } from '../../engine/report.ts'
+import type { AnyReport, HostReport, ReportChange } from '../../engine/report.ts'
 import { exitOfHost } from '../exit.ts'
 import { cleanLine } from './clean.ts'
 import { counted, duration, pad, type Page, widest } from './page.ts'
+import { applied } from './standing.ts'
 import { stayLines } from './undoText.ts'
 import { hostProblem, type Problem, problemOf, renderProblem } from './problem.ts'
 
@@ -18,7 +19,7 @@ export function renderResult(report: HostReport, page: Page): string {
 }
 
 /** Everything that went wrong on a host; what was skipped for one reason is one problem. */
-export function problemsOf(report: HostReport): Problem[] {
+export function problemsOf(report: AnyReport): Problem[] {
   const { changes, host } = report
   const failed = changes.flatMap((change) => (change.outcome === 'skipped' ? [] : (problemOf(change, host) ?? [])))
   const skipped = groupBy(
@@ -58,7 +59,7 @@ function closing(report: HostReport, { colors }: Page): string {
   const took = duration(report.seconds)
   if (report.undo !== undefined && report.error === undefined && report.changes.length === 0)
     return `${cleanLine(report.host)} ${nothingText(report.undo)}`
-  return report.error === undefined ? `${start}: ${standing(report)} in ${took}.` : `${start} after ${took}.`
+  return report.error === undefined ? `${start}: ${applied(report).text} in ${took}.` : `${start} after ${took}.`
 }
 
 function nothingText({ run, stays }: NonNullable<HostReport['undo']>): string {
@@ -80,30 +81,4 @@ function verdictOf(report: HostReport): string {
     default:
       return 'failed'
   }
-}
-
-/** `5 changed, 1 failed, 57 unchanged`. */
-function standing({ changes, summary }: HostReport): string {
-  const count = (outcome: Outcome): number => changes.filter((change) => change.outcome === outcome).length
-  const unchanged = summary.unchanged + count('unchanged')
-  const parts = [
-    ...(['changed', 'recorded', 'failed', 'skipped'] as const).map((outcome) => [count(outcome), outcome] as const),
-    [unchanged, 'unchanged'] as const,
-  ]
-  const told = parts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`)
-  return told.length === 0 ? 'nothing declared' : told.join(', ')
-}
-
-/** Where each of several hosts stands, one line each. */
-export function renderFleet(reports: readonly HostReport[], page: Page): string {
-  const column = widest(reports.map(({ host }) => cleanLine(host)))
-  const good = reports.filter((report) => exitOfHost(report) === 'ok').length
-  const lines = reports.map((report) => fleetLine(report, column, page))
-  return `${counted(reports.length, 'host')}: ${good} in order, ${reports.length - good} not\n${lines.join('\n')}\n`
-}
-
-function fleetLine(report: HostReport, column: number, { colors }: Page): string {
-  const mark = exitOfHost(report) === 'ok' ? colors.green('✓') : colors.red('✗')
-  const said = report.error === undefined ? standing(report) : cleanLine(report.error.message)
-  return `  ${mark} ${pad(cleanLine(report.host), column)}  ${duration(report.seconds)}  ${said}`
 }

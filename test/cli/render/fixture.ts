@@ -1,7 +1,7 @@
 /** A plan with every kind of change, as the engine would make it; what the renderers are tried on. */
 import picocolors from 'picocolors'
 import type { Page } from '../../../lib/cli/render/page.ts'
-import { followUpsOf, summaryOf } from '../../../lib/engine/plan.ts'
+import { followUpsOf, summaryOf } from '../../../lib/engine/summary.ts'
 import type { Plan, PlanChange } from '../../../lib/engine/report.ts'
 import { labelOf, type Ref } from '../../../lib/engine/resource.ts'
 
@@ -22,8 +22,6 @@ export function change(ref: Ref, about: Partial<PlanChange>): PlanChange {
 }
 
 export function planOf(changes: PlanChange[], about: Partial<Plan> = {}): Plan {
-  const declared = changes.filter(({ source }) => source !== undefined).length
-  const resources = 57 + declared
   return {
     format: 1,
     host: {
@@ -34,10 +32,9 @@ export function planOf(changes: PlanChange[], about: Partial<Plan> = {}): Plan {
       cpus: 8,
       memoryMiB: 32_768,
     },
-    resources,
     changes,
     followUps: followUpsOf(changes),
-    summary: summaryOf(changes, resources),
+    summary: summaryOf(changes, 57 + changes.length),
     partial: false,
     first: false,
     warnings: [],

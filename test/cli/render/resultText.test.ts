@@ -2,7 +2,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderJson } from '../../../lib/cli/render/json.ts'
 import { renderProblem } from '../../../lib/cli/render/problem.ts'
-import { renderFleet, renderResult } from '../../../lib/cli/render/resultText.ts'
+import { renderFleet } from '../../../lib/cli/render/fleetText.ts'
+import { renderResult } from '../../../lib/cli/render/resultText.ts'
+import { applied } from '../../../lib/cli/render/standing.ts'
 import type { HostReport, ReportChange } from '../../../lib/engine/report.ts'
 import { change, paper, planOf } from './fixture.ts'
 
@@ -28,7 +30,15 @@ const failed: ReportChange = {
 function reportOf(changes: ReportChange[], about: Partial<HostReport> = {}): HostReport {
   const { host, summary } = planOf(changes)
   const trips = { connections: 1, execs: 2 }
-  return { host: host.name, address: host.address, summary, changes, trips, seconds: 3.21, ...about }
+  return {
+    host: host.name,
+    address: host.address,
+    summary: { ...summary, failed: 0 },
+    changes,
+    trips,
+    seconds: 3.21,
+    ...about,
+  }
 }
 
 const unreachable = reportOf([], {
@@ -102,8 +112,8 @@ web-2 failed after 20 s.
 
 test('of several hosts each has a line that says where it stands', () => {
   assert.is(
-    renderFleet([reportOf([done]), unreachable], paper),
-    `2 hosts: 1 in order, 1 not
+    renderFleet([reportOf([done]), unreachable], applied, paper),
+    `2 hosts: 1 in order, 1 failed
   ✓ takeclient-1  3.2 s  1 changed, 57 unchanged
   ✗ web-2         20 s  no route to web-2
 `,

@@ -18,7 +18,7 @@ const STAYS: Staying[] = [
 function reportOf(changes: HostReport['changes'], stays: Staying[]): HostReport {
   const trips = { connections: 1, execs: 1 }
   const undo = { run: '12', stays }
-  return { host: 'h', address: 'a', summary: planOf([]).summary, changes, trips, seconds: 1, undo }
+  return { host: 'h', address: 'a', summary: { ...planOf([]).summary, failed: 0 }, changes, trips, seconds: 1, undo }
 }
 
 test('the plan names the run, what stays and why, and what the site still wants', () => {
@@ -27,7 +27,7 @@ test('the plan names the run, what stays and why, and what the site still wants'
     { ...planOf([{ ...change('file:/etc/motd', {}), kind: 'remove', source }]), undo: { run: '12', stays: STAYS } },
     page,
   )
-  assert.match(text, /undo of run 12: 1 change$/m)
+  assert.match(text, /undo of run 12: 1 to change$/m)
   assert.match(text, /^ {2}- file \/etc\/motd {2}run 12$/m)
   assert.match(
     text,
