@@ -92,6 +92,8 @@ export abstract class TransportError extends Error {
 
 /** No connection could be made: name, route, port, handshake. Exit 5. */
 export class Unreachable extends TransportError {}
+/** Inside this folder: the line broke before the login was done, in a way that a new one may not meet again. */
+export class HungUp extends Error {}
 /** The host's key is unknown, changed or revoked; the message holds both fingerprints. Exit 5. */
 export class WrongHostKey extends TransportError {}
 /** The host answered and refused the login. Exit 5. */

@@ -1,7 +1,7 @@
 /** From a byte stream to a logged-in ssh2 client: host key, keys, and what the refusals mean. */
 import type { Duplex } from 'node:stream'
 import type { AnyAuthMethod, Client, ServerHostKeyAlgorithm } from 'ssh2'
-import { LoginRefused, Unreachable } from './connection.ts'
+import { HungUp, LoginRefused, Unreachable } from './connection.ts'
 import type { TransportError } from './connection.ts'
 import { hostKeyAlgorithms, judgeHostKey } from './hostKey.ts'
 import type { Identities, Identity, Ssh2 } from './keys.ts'
@@ -23,9 +23,6 @@ const HOST_KEY_ALGORITHMS: ServerHostKeyAlgorithm[] = [
   'rsa-sha2-512',
   'rsa-sha2-256',
 ]
-
-/** The host hung up in a way that a new connection may not meet again. */
-export class HungUp extends Error {}
 
 /**
  * Logs in over an open stream with the identities not tried yet; each is answered at most once in its life.
@@ -66,7 +63,9 @@ class Attempt {
       }
       // The listener stays: ssh2 emits errors until after 'close', and one without a listener ends the process.
       this.#client.on('error', (error) => this.#fail(this.#explain(error)))
-      this.#client.once('close', () => this.#fail(this.#explain(new Error('the host closed the connection'))))
+      this.#client.once('close', () => this.#fail(this.#hungUp('the host closed the connection')))
+      // Nothing more comes from a host that ended its side. It may never take what is on its way to it, and ssh2 would wait.
+      this.#client.once('end', () => stream.destroy())
       this.#client.once('handshake', () => (this.#handshaken = true))
       this.#client.once('ready', () => {
         clearTimeout(this.#timer)
@@ -94,11 +93,13 @@ class Attempt {
       },
       authHandler: (methods: string[] | null, _partial, next) => {
         this.#methods = methods?.join(', ') ?? ''
-        void this.#nextKey().then((method) => {
-          this.#expectAnswer()
-          if (method) next(method)
-          else this.#fail(this.#loginError('every key was tried'))
-        }, this.#fail)
+        this.#nextKey()
+          .then((method) => {
+            this.#expectAnswer()
+            if (method) next(method)
+            else this.#fail(this.#loginError('every key was tried'))
+          })
+          .catch(this.#fail)
       },
     })
   }
@@ -131,7 +132,7 @@ class Attempt {
 
   #explain(error: Error): Error {
     if (this.#wrongKey) return this.#wrongKey
-    if (/before handshake|ECONNRESET|EPIPE|closed the connection/.test(error.message)) return this.#hungUp(error)
+    if (isOfTheLine(error)) return this.#hungUp(error.message)
     if (!this.#handshaken) return this.#handshakeError(error)
     if (/too many authentication failures/i.test(error.message)) {
       // That was the answer to it; the end of the connection, which follows, is not another.
@@ -142,13 +143,14 @@ class Attempt {
   }
 
   /** Whether the key that was shown opens the host is not known, so it is the first to be tried again. */
-  #hungUp({ message }: Error): HungUp {
+  #hungUp(said: string): TransportError | HungUp {
+    if (this.#wrongKey) return this.#wrongKey
     if (this.#shown !== undefined) {
       this.#identities.keys.unshift(this.#shown)
       this.#identities.notes.pop()
       this.#shown = undefined
     }
-    return new HungUp(message)
+    return new HungUp(said)
   }
 
   #handshakeError(error: Error): Error {
@@ -175,4 +177,10 @@ class Attempt {
       },
     )
   }
+}
+
+/** Whether the line broke, whatever the system calls that, rather than the host having said something. */
+function isOfTheLine(error: Error): boolean {
+  const level: unknown = Reflect.get(error, 'level')
+  return level === 'client-socket' || level === 'client-timeout' || /before handshake/.test(error.message)
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect, isIP } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
-import { Unreachable } from './connection.ts'
+import { HungUp, Unreachable } from './connection.ts'
 import type { Target } from './connection.ts'
 import { parsePinned } from './hostKey.ts'
 import type { Trust } from './hostKey.ts'
@@ -110,6 +110,7 @@ function localUser(): string {
  *
  * @param jump Logged in to `route.through`, when there is one.
  * @throws {Unreachable}
+ * @throws {HungUp} When the line to the jump host broke.
  */
 export async function openStream(route: Route, jump: Client | undefined): Promise<Duplex> {
   if (jump) return openForward(route, jump)
@@ -143,19 +144,18 @@ async function openSocket({ host, port }: Route): Promise<Duplex> {
 
 function openForward({ host, port, through }: Route, jump: Client): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    jump.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
-      if (!error) return resolve(channel)
-      reject(
-        new Unreachable(
-          `${host} port ${port} cannot be reached through ${through?.name}`,
-          {
-            said: error.message,
-            next: 'Check the address, and that the jump host allows forwarding (AllowTcpForwarding).',
-          },
-          error,
-        ),
-      )
-    })
+    // Neither a throw (ssh2 throws where the stream cannot be written to) nor an error without a reason is an answer.
+    const refused = (error: Error): void => {
+      if (!('reason' in error)) return reject(new HungUp(`the line to ${through?.name} broke: ${error.message}`))
+      const next = 'Check the address, and that the jump host allows forwarding (AllowTcpForwarding).'
+      const message = `${host} port ${port} cannot be reached through ${through?.name}`
+      reject(new Unreachable(message, { said: error.message, next }, error))
+    }
+    try {
+      jump.forwardOut('127.0.0.1', 0, host, port, (error, channel) => (error ? refused(error) : resolve(channel)))
+    } catch (error) {
+      refused(error instanceof Error ? error : new Error(String(error)))
+    }
   })
 }
 

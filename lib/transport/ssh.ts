@@ -2,14 +2,14 @@
  * Connections over SSH, with ssh2 in place of the OpenSSH client: no process per command, one login per host.
  * ssh2 knows no certificates, no FIDO keys and no post-quantum key exchange; errors say so where it matters.
  */
-import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Client, ClientChannel } from 'ssh2'
-import { ConnectionLost, Unreachable } from './connection.ts'
+import { ConnectionLost, HungUp, Unreachable } from './connection.ts'
 import type { Ask, Connection, RunOptions, RunResult, Target } from './connection.ts'
 import { findIdentities } from './keys.ts'
 import type { Ssh2 } from './keys.ts'
-import { HungUp, login } from './login.ts'
+import { login } from './login.ts'
 import { findRoute, openStream } from './route.ts'
 import type { Route } from './route.ts'
 import type { Child, Ending } from './run.ts'
@@ -24,6 +24,9 @@ const MOST_AT_ONCE = 6
 /** Pauses before a channel is asked for again: sshd frees a session of its MaxSessions late. */
 const CHANNEL_PAUSES_MS = [20, 80, 320]
 
+/** How long the host may take to close a connection it was told the end of. */
+const LEAVE_MS = 2000
+
 /**
  * Connects to a machine and logs in, through its jump hosts if it has any.
  *
@@ -34,8 +37,8 @@ const CHANNEL_PAUSES_MS = [20, 80, 320]
 export async function connectSsh(target: Target, ask: Ask): Promise<Connection> {
   // Loaded here, in the time that ssh_config and known_hosts take: most commands never connect.
   const [{ default: ssh2 }, route] = await Promise.all([import('ssh2'), findRoute(target)])
-  const { client, keys } = await reach(ssh2, route, ask)
-  return new SshConnection(client, ask, {
+  const { line, keys } = await reach(ssh2, route, ask)
+  return new SshConnection(line, ask, {
     account: route.sources.user,
     label: `${route.sources.user}@${target.address}`,
     keys,
@@ -43,52 +46,75 @@ export async function connectSsh(target: Target, ask: Ask): Promise<Connection> 
 }
 
 /** Logged in, and see `Peer.keys`. */
-type Reached = { client: Client; keys: string[] | undefined }
-
-async function reach(ssh2: Ssh2, route: Route, ask: Ask): Promise<Reached> {
-  const jump = route.through && (await reach(ssh2, route.through, ask)).client
-  try {
-    const reached = await logIn(ssh2, route, jump, ask)
-    reached.client.once('close', () => jump?.end())
-    return reached
-  } catch (error) {
-    jump?.end()
-    throw error
-  }
-}
+type Reached = { line: Line; keys: string[] | undefined }
 
 /** Logs in to one host, again when it hung up: a few times, and as often as there are keys left that it did not let us try. */
-async function logIn(ssh2: Ssh2, route: Route, jump: Client | undefined, ask: Ask): Promise<Reached> {
+async function reach(ssh2: Ssh2, route: Route, ask: Ask): Promise<Reached> {
   const identities = await findIdentities(ssh2, route.sources, ask)
   const known = identities.keys.flatMap(({ publicKey }) => publicKey ?? [])
   const keys = known.length === identities.keys.length ? known : undefined
   const pauses = [...RETRY_PAUSES_MS]
+  let jump: Line | undefined
   for (;;) {
     const left = identities.keys.length
-    const stream = await openStream(route, jump)
     try {
-      return { client: await login(ssh2, stream, route, identities), keys }
+      // A jump host whose line broke meanwhile leads nowhere.
+      if (route.through && jump?.lost !== undefined) jump = undefined
+      if (route.through) jump ??= (await reach(ssh2, route.through, ask)).line
+      const stream = await openStream(route, jump?.client)
+      return { line: new Line(await login(ssh2, stream, route, identities), stream, jump), keys }
     } catch (error) {
-      if (!(error instanceof HungUp)) throw error
-      const pause = identities.keys.length < left ? 0 : pauses.shift()
-      if (pause === undefined) throw hungUp(route, error)
-      await delay(pause)
+      const pause = error instanceof HungUp ? (identities.keys.length < left ? 0 : pauses.shift()) : undefined
+      if (pause !== undefined) {
+        await delay(pause)
+        continue
+      }
+      void jump?.leave()
+      throw error instanceof HungUp ? hungUp(route, error) : error
     }
   }
 }
 
+/** A client that is logged in, the stream under it, and the line to the jump host that this leads through. */
+class Line {
+  readonly client: Client
+  /** Why nothing can be run any more. */
+  lost: string | undefined
+  readonly #stream: Duplex
+  readonly #closed: Promise<void>
+
+  constructor(client: Client, stream: Duplex, jump: Line | undefined) {
+    this.client = client
+    this.#stream = stream
+    client.on('error', (error) => (this.lost ??= error.message))
+    client.once('end', () => (this.lost ??= 'the host ended the connection'))
+    this.#closed = new Promise((resolve) => {
+      client.once('close', () => {
+        this.lost ??= 'the host closed the connection'
+        void jump?.leave()
+        resolve()
+      })
+    })
+  }
+
+  /** Never fails: of a line that breaks or has fallen silent meanwhile there is nothing more to want. */
+  async leave(): Promise<void> {
+    if (this.lost !== undefined) return
+    this.client.end()
+    await Promise.race([this.#closed, delay(LEAVE_MS, undefined, { ref: false })])
+    this.#stream.destroy()
+  }
+}
+
 class SshConnection implements Connection {
-  readonly #client: Client
+  readonly #line: Line
   readonly #runner: Runner
   readonly #running = new Set<Promise<unknown>>()
-  #lost: string | undefined
 
-  constructor(client: Client, ask: Ask, names: Names) {
-    this.#client = client
+  constructor(line: Line, ask: Ask, names: Names) {
+    this.#line = line
     // One listener for each exec under way.
-    client.setMaxListeners(MOST_AT_ONCE + 10)
-    client.on('error', (error) => (this.#lost ??= error.message))
-    client.once('close', () => (this.#lost ??= 'the host closed the connection'))
+    line.client.setMaxListeners(MOST_AT_ONCE + 10)
     this.#runner = new Runner((command) => this.#exec(command), ask, names)
     this.#runner.warmUp()
   }
@@ -111,10 +137,7 @@ class SshConnection implements Connection {
 
   async close(): Promise<void> {
     await this.#runner.settle()
-    if (this.#lost !== undefined) return
-    const closed = once(this.#client, 'close')
-    this.#client.end()
-    await closed
+    await this.#line.leave()
   }
 
   async #exec(command: string): Promise<Child> {
@@ -122,7 +145,7 @@ class SshConnection implements Connection {
       try {
         return await this.#open(command)
       } catch (error) {
-        if (this.#lost !== undefined) throw error
+        if (this.#line.lost !== undefined) throw error
         await delay(pause)
       }
     }
@@ -130,19 +153,23 @@ class SshConnection implements Connection {
   }
 
   #open(command: string): Promise<Child> {
+    const { client } = this.#line
     return new Promise((resolve, reject) => {
-      if (this.#lost !== undefined) {
-        reject(notConnected(this.#lost))
-        return
-      }
       // An exec that is under way when the connection goes is never called back.
-      const gone = (): void => reject(notConnected(this.#lost ?? 'the host closed the connection'))
-      this.#client.once('close', gone)
-      this.#client.exec(command, (error, channel) => {
-        this.#client.off('close', gone)
-        if (error) reject(notConnected(error.message))
-        else resolve(childOf(channel, () => this.#lost))
-      })
+      const gone = (): void => reject(notConnected(this.#line.lost ?? 'the host closed the connection'))
+      if (this.#line.lost !== undefined) return gone()
+      client.once('close', gone)
+      try {
+        client.exec(command, (error, channel) => {
+          client.off('close', gone)
+          if (error) reject(notConnected(error.message))
+          else resolve(childOf(channel, () => this.#line.lost))
+        })
+      } catch (error) {
+        // ssh2 throws where the stream can no longer be written to.
+        client.off('close', gone)
+        reject(notConnected(String(error)))
+      }
     })
   }
 }

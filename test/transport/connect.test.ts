@@ -10,6 +10,7 @@ import type { Ask, Target } from '../../lib/transport/connection.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { rejects } from '../support/rejects.ts'
 import { openProxy, type Line } from '../../lib/sandbox/proxy.ts'
+import { jumpConfig, proxyConfig, withConfig, withEnv } from './env.ts'
 import { startRelay } from './relay.ts'
 import { freePort, makeKey, startSshd } from './sshd.ts'
 
@@ -17,10 +18,6 @@ const test = suite('connect')
 const sshd = await startSshd()
 const jump = await startSshd()
 const agent = await startAgent(join(sshd.dir, 'agent'))
-
-/** A ProxyCommand: joins stdin and stdout to a loopback port. */
-const PROXY =
-  "const s = require('node:net').connect(+process.argv[2], '127.0.0.1'); process.stdin.pipe(s).pipe(process.stdout)"
 
 test.after(async () => {
   agent.stop()
@@ -113,12 +110,12 @@ test('more keys in the agent than the host lets one connection try are tried all
 })
 
 test('a jump host leads to the target, each with its own host key', async () => {
-  await withConfig(jumpConfig(jump.hostKeys.ed25519), () => logsIn({ ...sshd.target, jump: 'jump' }))
+  await withConfig(sshd.dir, jumpConfig(jump, jump.hostKeys.ed25519), () => logsIn({ ...sshd.target, jump: 'jump' }))
   assert.match(jump.log(), 'Accepted publickey')
 })
 
 test('a jump host with a wrong key is not gone through', async () => {
-  await withConfig(jumpConfig(sshd.hostKeys.ed25519), () =>
+  await withConfig(sshd.dir, jumpConfig(jump, sshd.hostKeys.ed25519), () =>
     rejects(connectSsh({ ...sshd.target, jump: 'jump' }, {}), WrongHostKey),
   )
 })
@@ -133,21 +130,20 @@ test('ssh_config gives address, port, account, key, alias and known hosts of a n
     '  HostKeyAlias the-web',
     `  UserKnownHostsFile ${scratch('web-known', `the-web ${sshd.hostKeys.ed25519}`)}`,
   ]
-  await withConfig(config, () => logsIn({ address: 'web-1' }))
+  await withConfig(sshd.dir, config, () => logsIn({ address: 'web-1' }))
 })
 
 test('a revoked key is refused though it is also known', async () => {
   const line = `[127.0.0.1]:${sshd.port} ${sshd.hostKeys.ed25519}`
   const config = ['Host *', `  UserKnownHostsFile ${scratch('revoked', `${line}@revoked ${line}`)}`]
   const { hostKey: _, ...unpinned } = sshd.target
-  const error = await withConfig(config, () => rejects(connectSsh(unpinned, {}), WrongHostKey))
+  const error = await withConfig(sshd.dir, config, () => rejects(connectSsh(unpinned, {}), WrongHostKey))
   assert.match(error.message, 'revoked')
 })
 
 test('a ProxyCommand is the way there', async () => {
   const relay = await startRelay(sshd.port)
-  const config = ['Host web-1', `  ProxyCommand ${process.execPath} ${scratch('proxy.cjs', PROXY)} ${relay.port} %h`]
-  await withConfig(config, () => logsIn({ ...sshd.target, address: 'web-1' }))
+  await withConfig(sshd.dir, proxyConfig(sshd.dir, relay.port), () => logsIn({ ...sshd.target, address: 'web-1' }))
   assert.is(relay.taken(), 1)
   await relay.stop()
 })
@@ -230,35 +226,6 @@ function withoutComment(publicLine: string): string {
 
 function fingerprintOf(file: string): string {
   return execFileSync('ssh-keygen', ['-lf', `${file}.pub`], { encoding: 'utf8' }).split(' ')[1] ?? ''
-}
-
-/** ssh_config for a host `jump`, the second sshd, which shows its own key and is expected to show another. */
-function jumpConfig(hostKey: string): string[] {
-  return [
-    'Host jump',
-    '  HostName 127.0.0.1',
-    `  Port ${jump.port}`,
-    '  User root',
-    `  IdentityFile ${jump.target.identityFile}`,
-    `  UserKnownHostsFile ${scratch('jump-known', `[127.0.0.1]:${jump.port} ${hostKey}`)}`,
-  ]
-}
-
-/** Lets the real ssh read this configuration: it takes the account's home from the password database, not from HOME. */
-async function withConfig<Value>(lines: string[], action: () => Promise<Value>): Promise<Value> {
-  const config = scratch('config', `${lines.join('\n')}\n`)
-  chmodSync(scratch('ssh', `#!/bin/sh\nexec /usr/bin/ssh -F ${config} "$@"\n`), 0o755)
-  return withEnv({ PATH: `${sshd.dir}:${process.env['PATH']}` }, action)
-}
-
-async function withEnv<Value>(env: Record<string, string>, action: () => Promise<Value>): Promise<Value> {
-  const before = { ...process.env }
-  Object.assign(process.env, env)
-  try {
-    return await action()
-  } finally {
-    process.env = before
-  }
 }
 
 type Agent = { socket: string; add: (file: string, passphrase?: string) => void; stop: () => void }
