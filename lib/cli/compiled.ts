@@ -7,7 +7,7 @@
  * nothing is lost but time: the modules are then loaded one by one. NODE_DEBUG=keelson tells which it was.
  */
 import { createHash } from 'node:crypto'
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -78,6 +78,8 @@ function compile(name: string): Buffer {
   })
   const code = Buffer.from(outputFiles[0]!.contents)
   rmSync(CACHE, { recursive: true, force: true })
+  // What cannot be kept would be compiled each time; from Node 22 on, rmSync says nothing of a folder that cannot be.
+  mkdirSync(CACHE, { recursive: true })
   writeCached(name, code)
   return code
 }
