@@ -10,6 +10,7 @@ import { HostError, lockedBy, Refused, Stale } from './errors.ts'
 import { Events, type TaskEvent } from './events.ts'
 import { remedyFor } from './failures.ts'
 import { holderText } from './holder.ts'
+import { PRELUDE } from './prelude.ts'
 import { type Answer, framedProgram, parseFrames, type Section } from './read.ts'
 import { awaitEndText, dismissText, followText, handOverText, launchText, NOT_STARTED, OVER, WHOLE } from './runText.ts'
 import type { RunFile } from './stageFiles.ts'
@@ -160,7 +161,9 @@ export class Run {
   async #start(files: readonly RunFile[]): Promise<Start> {
     const { id, who } = this.#options
     const first = this.#stage === 0
-    const all = first ? [{ name: 'worker', data: workerProgram(id, who) }, ...files] : files
+    const all = first
+      ? [{ name: 'worker', data: workerProgram(id, who) }, { name: 'prelude', data: PRELUDE }, ...files]
+      : files
     const text = first ? launchText(id) : handOverText(id, this.nextStage)
     this.#stage += 1
     const input = await archive([...all, WHOLE])

@@ -1,6 +1,7 @@
 /**
  * Shell functions every step can call. They run under `set -eu` in a POSIX sh as root.
  */
+import { HANDS } from './hands.ts'
 import { raw, type ShellText } from './shell.ts'
 
 /** The payload file NAME of the step, as a shell word for `sh`…``. */
@@ -12,56 +13,30 @@ export function payload(name: string): ShellText {
 
 /**
  * - `fail MESSAGE…` ends the step with the message as its last words.
- * - `replace_file DEST OWNER GROUP MODE SOURCE [CHECK…]` puts SOURCE's bytes at DEST: a temp file beside DEST gets
- *   owner and mode before any content, is checked by `CHECK… TEMP` when given, synced, renamed over DEST, and the
- *   directory is synced. At no instant is DEST missing, half written or wider than MODE. A symlink at DEST is
- *   replaced, never followed. The temp name starts with `.keelson.` and is removed when anything fails; one left by
- *   a power cut is removed by the next call for the same DEST.
- * - `remove_file PATH` takes a file or link away.
- * - `keep PATH` is for what changes a file in another way, and comes before that: what stands there when this run first
- *   touches it can be put back until the run ends. The two above do so by themselves.
  * - `await_locks SECONDS PATH…` waits until nobody has an fcntl(2) lock on any of these files, and tells the client who has
  *   one meanwhile. After so many seconds it fails and names the holder. The files themselves are left alone.
- * - `put_back ROOT…` puts back all that was kept at or below these paths, and prints `STAGE/TASK PATH` of each.
+ *
+ * What follows takes paths and goes wherever another account may write, too; see hands.ts. All of it fails, naming the
+ * folder and its owner, where another account could lead it elsewhere.
+ * - `replace_file PATH OWNER GROUP MODE SOURCE [CHECK…]` puts SOURCE's bytes at PATH: a candidate is made with owner and
+ *   mode, judged by `CHECK… CANDIDATE` when given, synced, renamed to PATH, and the folder is synced. At no instant is PATH
+ *   missing, half written or wider than MODE. A link at PATH is replaced, never followed. The candidate is removed when
+ *   anything fails; one left by a power cut is removed by the next call.
+ * - `replace_text PATH COPY SOURCE [CHECK…]` does the same for the file that was read into COPY, and leaves owner, group,
+ *   mode, ACL and extended attributes as they are.
+ * - `read_file PATH COPY [BYTES]` copies a file's bytes, for root alone; exit status `$NOTHING` when nothing is there. A pipe, a link, a file
+ *   that is longer (8 MiB), and one with other names in a folder of another account are errors.
+ * - `change_file PATH HOW OWNER…` calls the function HOW with a path of the file that is there, of one of these owners.
+ * - `make_link PATH TARGET force|''` · `remove_link PATH` · `remove_file PATH` · `make_home PATH USER GROUP`
+ * - `make_directory PATH HOW OWNER…` calls HOW for what it made, or for what is there and belongs to one of these owners.
+ *   `make_folder PATH` makes it when it is missing, of root and mode 0755. Both make those above it.
+ * - `remove_directory PATH` · `remove_tree PATH` · `remove_entries PATH OWNER ./NAME…`
+ * - `put_back ROOT…` puts back all that these have changed at or below the roots since the run began, and prints
+ *   `STAGE/TASK PATH` of each.
  */
 export const PRELUDE = `
 fail() { printf '%s\\n' "$*" >&2; exit 1; }
-# In the run's folder: log (STAGE/TASK PATH), was/ with what stood there, none/ where nothing did.
-kept=\${P%/*/*/*}/kept
-keep() {
-  [ -d "$kept" ] || return 0
-  if [ -d "$1" ] && [ ! -L "$1" ]; then return 0; fi
-  k_task=\${P#"\${kept%kept}"}
-  printf '%s %s\\n' "\${k_task%/*}" "$1" >> "$kept/log"
-  [ ! -e "$kept/was$1" ] && [ ! -L "$kept/was$1" ] && [ ! -e "$kept/none$1/.none" ] || return 0
-  if [ -e "$1" ] || [ -L "$1" ]; then
-    mkdir -p -- "$kept/was\${1%/*}"
-    cp -a -- "$1" "$kept/was$1"
-  else
-    mkdir -p -- "$kept/none$1"
-    : > "$kept/none$1/.none"
-  fi
-}
-remove_file() { keep "$1"; rm -f -- "$1"; }
-put_back() {
-  [ -f "$kept/log" ] || return 0
-  sort -u -- "$kept/log" > "$P/kept"
-  while read -r pb_task pb_path; do
-    for pb_root; do
-      case $pb_path in "$pb_root" | "$pb_root"/*) ;; *) continue ;; esac
-      if [ -e "$kept/was$pb_path" ] || [ -L "$kept/was$pb_path" ]; then
-        pb_tmp=\${pb_path%/*}/.keelson.\${pb_path##*/}
-        rm -f -- "$pb_tmp"
-        cp -a -- "$kept/was$pb_path" "$pb_tmp" && mv -fT -- "$pb_tmp" "$pb_path"
-      else
-        rm -f -- "$pb_path"
-      fi || { echo "$pb_path could not be put back" >&2; return 1; }
-      printf '%s %s\\n' "$pb_task" "$pb_path"
-      sync -- "\${pb_path%/*}"
-      break
-    done
-  done < "$P/kept"
-}
+${HANDS}
 # lock_holder PATH: process and number of who has a lock on it; nothing when nobody has. As /proc/locks knows a file by its
 # inode only, the holder has to have it open under that name.
 lock_holder() {
@@ -88,24 +63,5 @@ await_locks() {
 say_waits() {
   sw_task=\${P%/*}
   printf 'waits %s %s\\n' "\${sw_task##*/}" "$(printf %s "$*" | base64 -w0)" >> "\${P%/*/*/*}/events" || echo '~' >> "\${P%/*/*/*}/events" || :
-}
-replace_file() {
-  rf_dest=$1 rf_owner=$2 rf_group=$3 rf_mode=$4 rf_source=$5
-  shift 5
-  rf_dir=\${rf_dest%/*}; rf_dir=\${rf_dir:-/}
-  rf_tmp=$rf_dir/.keelson.\${rf_dest##*/}
-  [ ! -d "$rf_dest" ] || [ -L "$rf_dest" ] || fail "$rf_dest is a directory; remove it, or declare another path"
-  rm -f -- "$rf_tmp"
-  trap 'rm -f -- "$rf_tmp"' EXIT
-  (umask 077; set -C; : > "$rf_tmp") || fail "cannot write in $rf_dir"
-  chown -- "$rf_owner:$rf_group" "$rf_tmp"
-  chmod -- "$rf_mode" "$rf_tmp"
-  cat -- "$rf_source" > "$rf_tmp" || fail "cannot write $rf_dest; it is left as it was"
-  if [ $# -gt 0 ]; then "$@" "$rf_tmp" || fail "$rf_dest: the candidate was refused; the old file is still in place"; fi
-  keep "$rf_dest"
-  sync -- "$rf_tmp"
-  mv -fT -- "$rf_tmp" "$rf_dest"
-  trap - EXIT
-  sync -- "$rf_dir"
 }
 `

@@ -3,7 +3,6 @@
  * Text only; apply.ts sends it.
  */
 import { LEDGER_PATH, RUNS_FOLDER } from './facts.ts'
-import { PRELUDE } from './prelude.ts'
 import type { Step } from './resource.ts'
 import { quote, sh } from './shell.ts'
 import { KEPT_RUNS, type Way } from './wayBack.ts'
@@ -51,7 +50,7 @@ export function stageFiles(
           '} > complaint 2>&1; then ev unguarded "$(base64 -w0 complaint)"; stamp turned-away; finished=yes',
         ]),
     'else :',
-    ...(way === undefined ? [] : [keepText(way)]),
+    ...(way === undefined ? [] : [keepText(number, way)]),
     ...calls,
     'fi',
     '',
@@ -95,22 +94,24 @@ const KEPT_BYTES_RUN = 16 * 2 ** 20
  * Keeps the bytes that undo needs, of files that still hold them, and forgets those of old runs. What there is no room for
  * is left out: undo says so.
  */
-function keepText({ folder, bytes }: Way): string {
+function keepText(number: number, { folder, bytes }: Way): string {
   const calls = bytes.map(({ path, sha256 }) => sh`keep_bytes ${sha256} ${path}`)
   return `(
 umask 077
-kept=${quote(`${folder}/bytes`)}
-mkdir -p -- "$kept"
-left=$((${KEPT_BYTES_RUN} - $(find "$kept" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }')))
+P=$PWD/${number}/way/bytes
+. ./prelude
+bytes=${quote(`${folder}/bytes`)}
+mkdir -p -- "$bytes"
+left=$((${KEPT_BYTES_RUN} - $(find "$bytes" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }')))
 keep_bytes() {
-  [ ! -e "$kept/$1" ] && [ -f "$2" ] && [ ! -L "$2" ] || return 0
-  size=$(stat -c %s -- "$2")
-  [ "$size" -le ${KEPT_BYTES} ] && [ "$size" -le "$left" ] || return 0
-  if cat -- "$2" > "$kept/.new" && printf '%s  %s\n' "$1" "$kept/.new" | sha256sum --check --status && sync -- "$kept/.new"; then
-    mv -fT -- "$kept/.new" "$kept/$1"
+  [ ! -e "$bytes/$1" ] && [ "$left" -gt 0 ] || return 0
+  most=${KEPT_BYTES}
+  [ "$left" -ge "$most" ] || most=$left
+  if read_file "$2" "$bytes/.new" "$most" 2> /dev/null && size=$(stat -c %s -- "$bytes/.new") && printf '%s  %s\n' "$1" "$bytes/.new" | sha256sum --check --status && sync -- "$bytes/.new"; then
+    mv -fT -- "$bytes/.new" "$bytes/$1"
     left=$((left - size))
   else
-    rm -f -- "$kept/.new"
+    rm -f -- "$bytes/.new"
   fi
 }
 ${calls.join('\n')}
@@ -157,7 +158,7 @@ fi
 function stepFiles(folder: string, step: Step, unmoved: TaskProgram['unmoved']): RunFile[] {
   // P is set by the step's own path: the worker's folder is the working directory of every step.
   const compare = unmoved === undefined ? '' : compareText(unmoved)
-  const program = `set -eu\n${compare}P=$PWD/${folder}\n${PRELUDE}\n${step.run}\n`
+  const program = `set -eu\n${compare}P=$PWD/${folder}\n. ./prelude\n${step.run}\n`
   return [
     { name: `${folder}/program`, data: program },
     ...Object.entries(step.payload ?? {}).map(([name, data]) => ({ name: `${folder}/${name}`, data })),

@@ -1,8 +1,7 @@
 /**
  * The keys that may log in as a user: ~/.ssh/authorized_keys (sshd(8)).
  *
- * The user owns that place and may plant links there, so nothing is written as root: the file is made by the user
- * itself, by way of setpriv(1), and links are refused.
+ * The user owns that place and may plant links there: they are refused.
  */
 import { byField } from '../engine/diff.ts'
 import type { ResourceType, Step, Wanted } from '../engine/resource.ts'
@@ -105,7 +104,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
     return had.some((line) => !(after?.keys ?? []).includes(line)) ? 'lockout' : 'safe'
   },
   gates: [SSHD_GATE],
-  steps: ({ name, after }) => [writeStep(name, after)],
+  steps: ({ name, before, after }) => [writeStep(name, before, after)],
   remove: ({ name, before }) => [removeStep(name, before)],
   restore({ before, after }) {
     if (before === null) return undefined
@@ -235,12 +234,13 @@ function standing(found: Found | undefined, type: 'f' | 'd', name: string): stri
   return `${found.mode} ${found.owner === name ? 'user' : found.owner}`
 }
 
-function writeStep(name: string, { keys, exclusive }: AuthorizedKeysState): Step {
+function writeStep(name: string, before: unknown, { keys, exclusive }: AuthorizedKeysState): Step {
   const blobs = keys.map((line) => blobOf(line) ?? line)
   const keep = exclusive === false ? `{ keep_others; cat -- "$P"/keys; }` : `cat -- "$P"/keys`
   return {
     title: `write the authorized keys of ${name}`,
-    run: `${asUser(name)}
+    run: `${ofUser(name)}
+${sh`make_directory "$dir" rights ${[...new Set([name, 'root', ...folderOwner(before)])]}`}
 ${keep} > "$P"/new
 put`,
     payload: { keys: keys.map((line) => `${line}\n`).join(''), blobs: blobs.map((blob) => `${blob}\n`).join('') },
@@ -248,20 +248,29 @@ put`,
 }
 
 function removeStep(name: string, before: unknown): Step {
-  const state = typeof before === 'object' && before !== null && 'keys' in before ? before : undefined
-  const partly = state !== undefined && 'exclusive' in state && state.exclusive === false
-  const keys = state !== undefined && Array.isArray(state.keys) ? state.keys.map(String) : []
+  const partly = isState(before) && before.exclusive === false
+  const keys = isState(before) ? before.keys : []
   return {
     title: partly ? `take keys from the authorized keys of ${name}` : `remove the authorized keys of ${name}`,
     run: `${sh`getent passwd -- ${name} >/dev/null || exit 0`}
-${asUser(name)}
-${partly ? 'keep_others > "$P"/new\nput' : `as_user sh -c 'rm -f -- "$1"/authorized_keys' sh "$dir"`}`,
+${ofUser(name)}
+${partly ? 'keep_others > "$P"/new\nput' : 'remove_file "$dir/authorized_keys"'}`,
     payload: { blobs: keys.map((line) => `${blobOf(line) ?? line}\n`).join('') },
   }
 }
 
-/** `$dir`, `as_user COMMAND…`, `keep_others` (lines of other keys) and `put` ($P/new becomes the file). */
-function asUser(name: string): string {
+function isState(state: unknown): state is AuthorizedKeysState {
+  return typeof state === 'object' && state !== null && 'keys' in state
+}
+
+/** Whose .ssh was when it was looked at. */
+function folderOwner(before: unknown): string[] {
+  const [, owner] = isState(before) ? before.directory.split(' ') : []
+  return owner === undefined || !/^[0-9a-z_][0-9a-z_-]*$/.test(owner) ? [] : [owner]
+}
+
+/** `$dir`, `rights FOLDER`, `keep_others` (prints lines of other keys) and `put` ($P/new becomes the file). */
+function ofUser(name: string): string {
   return `user=${quote(name)}
 entry=$(getent passwd -- "$user") || fail "there is no user $user; declare it first"
 home=$(printf '%s\\n' "$entry" | cut -d: -f6)
@@ -269,20 +278,12 @@ dir=$home/.ssh
 [ -d "$home" ] || fail "$user has no home at $home"
 [ ! -L "$dir" ] && [ ! -L "$dir/authorized_keys" ] || fail "$dir or the file in it is a link; remove it first"
 group=$(printf '%s\\n' "$entry" | cut -d: -f4)
-as_user() { (cd / && setpriv --reuid="$user" --regid="$group" --init-groups --reset-env -- "$@"); }
-# A directory or file that root made there once is handed over; -h and protected_hardlinks keep that from reaching others.
-for own in "$dir" "$dir/authorized_keys"; do if [ -e "$own" ]; then chown -h -- "$user:$group" "$own"; fi; done
+rights() { chmod -- 00700 "$1" && chown -h -- "$user:$group" "$1"; }
 keep_others() {
-  if [ -s "$P"/blobs ]; then as_user sh -c 'cat -- "$1" 2>/dev/null || :' sh "$dir/authorized_keys" | grep -vF -f "$P"/blobs || [ $? -eq 1 ]; fi
+  if [ -s "$P"/blobs ] && [ -e "$dir/authorized_keys" ]; then
+    read_file "$dir/authorized_keys" "$P"/old || fail "the keys of $user cannot be read"
+    grep -vF -f "$P"/blobs "$P"/old || [ $? -eq 1 ]
+  fi
 }
-put() {
-  as_user sh -euc 'umask 077
-mkdir -p -- "$1"
-chmod 0700 -- "$1"
-rm -f -- "$1/.keelson.authorized_keys"
-set -C
-cat > "$1/.keelson.authorized_keys"
-sync -- "$1/.keelson.authorized_keys"
-mv -fT -- "$1/.keelson.authorized_keys" "$1/authorized_keys"' sh "$dir" < "$P"/new || fail "$user cannot write in $dir; who owns its home?"
-}`
+put() { replace_file "$dir/authorized_keys" "$user" "$group" 0600 "$P"/new; }`
 }

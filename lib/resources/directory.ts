@@ -15,7 +15,7 @@ import {
 } from '../engine/resource.ts'
 import { entryPath, accountName, ensure, fileMode } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
-import { changeRights, fieldsOf, fullMode, parsePaths, type PathState, pathNeeds, readPaths } from './paths.ts'
+import { fieldsOf, fullMode, parsePaths, type PathState, pathNeeds, readPaths, rightsFunction } from './paths.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
 
@@ -98,16 +98,10 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   steps(change) {
     const { name, after, fields } = change
     if (after.kind === 'nothing') return [removeAll(name)]
-    return [make(name, change.before instanceof Unknown ? null : change.before, after), ...empty(name, fields)]
+    const before = change.before instanceof Unknown ? null : change.before
+    return [make(name, before, after), ...empty(name, after, fields)]
   },
-  remove: ({ name }) => [
-    {
-      title: `remove ${name}`,
-      run: sh`[ -e ${name} ] || [ -L ${name} ] || exit 0
-if [ ! -d ${name} ] || [ -L ${name} ]; then fail ${`${name} is not a directory; only a directory would be removed`}; fi
-rmdir -- ${name} || fail ${`${name} is left as it is: empty it, or say recursive: true`}`,
-    },
-  ],
+  remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_directory ${name}` }],
   holdsData: 'a directory may hold what others put there',
   restore({ before, after, fields }) {
     if (before === null) return undefined
@@ -164,33 +158,26 @@ function make(path: string, before: DirectoryState | null, after: DirectoryState
   const was = { owner, group, mode: before?.mode ?? '0700' }
   return {
     title: before === null ? `make ${path}` : `set owner and mode of ${path}`,
-    run: `${sh`[ ! -L ${path} ] || fail ${`${path} is a link; declare what it points to, or another path`}
-if [ ! -d ${path} ]; then
-  [ ! -e ${path} ] || fail ${`${path} is not a directory; remove it, or declare another path`}
-  mkdir -p -- ${folderOf(path)}
-  mkdir -m 0700 -- ${path}
-fi`}
-${changeRights(path, was, { owner, group, mode })}`,
+    run: `${rightsFunction(was, { owner, group, mode })}
+${sh`make_directory ${path} rights ${[before?.owner ?? owner, owner]}`}`,
   }
 }
 
 function removeAll(path: string): Step {
   return {
     title: `remove ${path} with all that is in it`,
-    run: sh`if [ -L ${path} ]; then fail ${`${path} is a link; remove what it points to`}; fi
-if [ -e ${path} ] && [ ! -d ${path} ]; then fail ${`${path} is not a directory; only a directory would be removed`}; fi
-rm -rf --one-file-system -- ${path}`,
+    run: sh`remove_tree ${path}`,
   }
 }
 
 /** Removes what the plan named, and nothing that came since. */
-function empty(path: string, fields: readonly FieldChange[]): Step[] {
+function empty(path: string, { owner = 'root' }: DirectoryState, fields: readonly FieldChange[]): Step[] {
   const others = fields.find(({ field }) => field === 'others')?.before
   if (!Array.isArray(others) || others.length === 0) return []
   return [
     {
       title: `remove what may not be in ${path}`,
-      run: sh`rm -rf --one-file-system -- ${others.map((name) => `${path}/${String(name)}`)}`,
+      run: sh`remove_entries ${path} ${owner} ${others.map((name) => `./${String(name)}`)}`,
     },
   ]
 }

@@ -17,7 +17,7 @@ import {
   type WayBack,
 } from '../engine/resource.ts'
 import { entryPath, ensure, textValue } from '../engine/schema.ts'
-import { raw, sh } from '../engine/shell.ts'
+import { sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
 import { blockText, EDIT_AWK, type EditState, type EditWish, found, recordOf, type Wish } from './edit/lines.ts'
 import { pathNeeds, replaceText } from './paths.ts'
@@ -208,27 +208,25 @@ function wishOf({ before, after }: Change<EditState>): EditWish {
 
 function editText(path: string, wishes: readonly EditWish[]): string {
   const judges = [...new Set(wishes.flatMap(({ validate }) => validate ?? []))]
-  const rights = { owner: raw('"$1"'), group: raw('"$2"'), mode: raw('"$3"') }
-  const text = payload('text')
+  const [was, text] = [payload('was'), payload('text')]
   return [
-    sh`[ ! -L ${path} ] || fail ${`${path} is a link; declare the edit for what it leads to`}`,
-    sh`if [ -e ${path} ]; then`,
-    sh`  [ -f ${path} ] || fail ${`${path} is not a file`}`,
-    sh`  rights=$(stat -c '%u %g %a' -- ${path})`,
-    sh`  cat -- ${path} > ${text}`,
-    'else',
+    sh`if read_file ${path} ${was}; then is_new=no; elif [ $? != "$NOTHING" ]; then exit 1; else`,
     `  ${missingText(path, wishes)}`,
     'fi',
+    sh`cat -- ${was} > ${text}`,
     ...wishes.map((wish, index) => awkText(path, wish, index)),
-    sh`! cmp -s -- ${path} ${text} || exit 0`,
-    'set -- $rights',
-    replaceText(path, rights, text, judges),
+    sh`[ "$is_new" = yes ] || ! cmp -s -- ${was} ${text} || exit 0`,
+    `put() {\n${replaceText(path, { copy: was }, text, judges)}\n}`,
+    `put_new() {\n${replaceText(path, NEW_FILE, text, judges)}\n}`,
+    'if [ "$is_new" = yes ]; then put_new; else put; fi',
   ].join('\n')
 }
 
+const NEW_FILE = { owner: 'root', group: 'root', mode: '0644' } as const
+
 function missingText(path: string, wishes: readonly EditWish[]): string {
   if (wishes.every(({ present }) => !present)) return 'exit 0'
-  if (wishes.some(({ create }) => create)) return sh`rights='0 0 0644'; : > ${payload('text')}`
+  if (wishes.some(({ create }) => create)) return sh`is_new=yes; : > ${payload('was')}`
   return sh`fail ${`${path} is not there; declare what brings it (its package, a file), or say create: true`}`
 }
 

@@ -14,7 +14,6 @@ import { accountName, entryPath, ensure, fileMode, textValue } from '../engine/s
 import { quote, raw, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
 import {
-  changeRights,
   fieldsOf,
   fullMode,
   nameMistakes,
@@ -23,6 +22,7 @@ import {
   type PathState,
   readPaths,
   replaceText,
+  rightsFunction,
 } from './paths.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
@@ -104,18 +104,12 @@ export const file: ResourceType<File, FileState> = {
   steps(change, { reveal }) {
     const { name, after } = change
     if (change.kind === 'change' && change.fields.every(({ field }) => field !== 'content' && field !== 'kind')) {
-      return [{ title: `set owner and mode of ${name}`, run: changeRights(name, change.before, after) }]
+      return [setRights(name, change.before, after)]
     }
     if (change.kind === 'change' && !hasContent(after)) return [refuse(name, change.before)]
     return [replace(name, after, reveal)]
   },
-  remove: ({ name }) => [
-    {
-      title: `remove ${name}`,
-      run: `${sh`if [ -d ${name} ] && [ ! -L ${name} ]; then fail ${`${name} is a directory; only a file would be removed`}; fi`}
-${sh`remove_file ${name}`}`,
-    },
-  ],
+  remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_file ${name}` }],
   restore: restoreFile,
   steady: true,
 }
@@ -235,6 +229,14 @@ function diffFile(desired: FileState, observed: FileState, { reveal }: Context):
 
 function hasContent({ content, source, kept }: FileState): boolean {
   return content !== undefined || source !== undefined || kept !== undefined
+}
+
+function setRights(path: string, before: FileState, after: FileState): Step {
+  return {
+    title: `set owner and mode of ${path}`,
+    run: `${rightsFunction(before, after)}
+${sh`change_file ${path} rights ${[before.owner, after.owner]}`}`,
+  }
 }
 
 /** Without content there is nothing to put in the place of what stands there. */

@@ -73,32 +73,35 @@ export function fullMode(mode: string): string {
 export type Rights = Pick<PathState, 'owner' | 'group' | 'mode'>
 
 /**
- * Shell text that gives a file or directory other rights, in an order in which it is never wider than before or after.
- * A link that took its place is left alone.
+ * Shell text of a function `rights FILE` that gives a file or directory other rights, in an order in which it is never
+ * wider than before or after.
  */
-export function changeRights(path: string, before: Rights, { owner, group, mode }: Rights): string {
+export function rightsFunction(before: Rights, { owner, group, mode }: Rights): string {
   const narrow = (Number.parseInt(before.mode, 8) & Number.parseInt(mode, 8)).toString(8).padStart(4, '0')
   // Five digits: with four, chmod(1) leaves the setgid bit of a directory as it was.
-  return sh`[ ! -L ${path} ] || fail ${`${path} is a link`}
-keep ${path}
-chmod -- ${`0${narrow}`} ${path}
-chown -h -- ${`${owner}:${group}`} ${path}
-chmod -- ${`0${mode}`} ${path}`
+  return sh`rights() {
+chmod -- ${`0${narrow}`} "$1" &&
+chown -h -- ${`${owner}:${group}`} "$1" &&
+chmod -- ${`0${mode}`} "$1"
+}`
 }
 
 /**
  * Shell text that puts the bytes of `source` at a path, once each judge has accepted them (see `replace_file`).
  *
+ * @param rights Those it is to have, or those of the file that was read into `copy`.
  * @param judges Shell commands of the recipe in which `%` stands for the candidate's path, and `%%` for a per cent sign.
  */
 export function replaceText(
   path: string,
-  rights: { [right in keyof Rights]: string | ShellText },
+  rights: Rights | { copy: ShellText },
   source: ShellText,
   judges: readonly string[],
 ): string {
-  const { owner, group, mode } = rights
-  const replace = sh`replace_file ${path} ${owner} ${group} ${mode} ${source}`
+  const replace =
+    'copy' in rights
+      ? sh`replace_text ${path} ${rights.copy} ${source}`
+      : sh`replace_file ${path} ${rights.owner} ${rights.group} ${rights.mode} ${source}`
   if (judges.length === 0) return replace
   const texts = judges.map((judge) => judge.replaceAll(/%%|%/g, (found) => (found === '%%' ? '%' : '"$1"')))
   // A shell of its own for each: `set -e` has no effect left of `||`, and none can end this one or its traps.

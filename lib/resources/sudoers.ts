@@ -73,16 +73,16 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
       run: `${REQUIRE_SUDO}
 old="$P"/old
 sudo_mistakes > "$P"/known
-${sh`if [ -f ${pathOf(name)} ]; then cp -p -- ${pathOf(name)} "$old"; fi`}
+${sh`read_file ${pathOf(name)} "$old" || [ $? = "$NOTHING" ]`}
 ${sh`replace_file ${pathOf(name)} root root 0440 ${payload('new')} visudo -cqf`}
 if ! visudo -cq > /dev/null 2>&1 && said=$(sudo_mistakes | grep -vxF -f "$P"/known); then
-  ${sh`if [ -f "$old" ]; then replace_file ${pathOf(name)} root root 0440 "$old"; else rm -f -- ${pathOf(name)}; fi`}
+  ${sh`if [ -f "$old" ]; then replace_file ${pathOf(name)} root root 0440 "$old"; else remove_file ${pathOf(name)}; fi`}
   ${sh`fail "with ${name} sudo's configuration as a whole is wrong: $said; the file was put back as it was"`}
 fi`,
       payload: { new: after.content },
     },
   ],
-  remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`rm -f -- ${pathOf(name)}` }],
+  remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`remove_file ${pathOf(name)}` }],
   restore: restoreWholeFile,
 }
 

@@ -55,26 +55,12 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
   consequence: ({ name }) => (isKept(name) ? 'lockout' : 'safe'),
   gates: [SSHD_GATE, SUDO_GATE],
   steps: ({ name, after }) => [point(name, after)],
-  remove: ({ name }) => [
-    {
-      title: `remove ${name}`,
-      run: sh`[ -L ${name} ] || [ ! -e ${name} ] || fail ${`${name} is not a link; only a link would be removed`}
-remove_file ${name}`,
-    },
-  ],
+  remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_link ${name}` }],
   restore: ({ before }) =>
     before === null || before.kind === 'link' ? undefined : { cannot: `a ${before.kind} stood there` },
   steady: true,
 }
 
 function point(path: string, { target, force }: SymlinkState): Step {
-  const slash = path.lastIndexOf('/')
-  const temp = `${path.slice(0, slash)}/.keelson.${path.slice(slash + 1)}`
-  const allowed = force === true ? sh`[ ! -d ${path} ] || [ -L ${path} ]` : sh`[ ! -e ${path} ] || [ -L ${path} ]`
-  return {
-    title: `link ${path}`,
-    run: `${allowed} || ${sh`fail ${`something other than a link stands at ${path}; remove it${force === true ? '' : ', or say force: true for a file'}`}`}
-${sh`ln -sfn -- ${target} ${temp}`}
-${sh`keep ${path}; mv -fT -- ${temp} ${path}`}`,
-  }
+  return { title: `link ${path}`, run: sh`make_link ${path} ${target} ${force === true ? 'force' : ''}` }
 }

@@ -300,14 +300,10 @@ function modify(name: string, state: UserState): string[] {
   return [...number, ...(flags.length === 0 ? [] : [sh`usermod ${flags} -- ${name}`])]
 }
 
-/** pam_mkhomedir's helper copies /etc/skel and makes the owner the user, which useradd does only for new users. */
+/** From /etc/skel, which useradd copies only for new users. */
 function makeHome(name: string): string {
-  return `home=$(getent passwd -- ${quote(name)} | cut -d: -f6)
-if [ ! -d "$home" ]; then
-  mkdir -p -- "\${home%/*}"
-  mkhomedir_helper ${quote(name)} 0077
-  [ -d "$home" ] || ${sh`fail ${`the home of ${name} could not be made`}`}
-fi`
+  return `entry=$(getent passwd -- ${quote(name)} | cut -d: -f4,6)
+[ -d "\${entry#*:}" ] || make_home "\${entry#*:}" ${quote(name)} "\${entry%%:*}"`
 }
 
 function removeText(name: string): string {

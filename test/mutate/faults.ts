@@ -19,6 +19,7 @@ const REFUSALS = 'lib/engine/refusals.ts'
 const GUARD = 'lib/engine/guard.ts'
 const GUARD_TEXT = 'lib/engine/guardText.ts'
 const PRELUDE = 'lib/engine/prelude.ts'
+const HANDS = 'lib/engine/hands.ts'
 const SERVICE = 'lib/resources/systemd/serviceProgram.ts'
 const BOOKKEEPING = 'lib/engine/bookkeeping.ts'
 
@@ -192,9 +193,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'leave new files when a service goes back',
-    file: PRELUDE,
-    find: '        rm -f -- "$pb_path"\n',
-    replace: '        :\n',
+    file: HANDS,
+    find: '    rm -f -- "./$name"\n    return\n',
+    replace: '    return\n',
     tests: ['hosts/healthGate'],
   },
   {
@@ -241,23 +242,23 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a temporary file that all may read',
-    file: PRELUDE,
-    find: '  (umask 077; set -C; : > "$rf_tmp") ||',
-    replace: '  (umask 022; set -C; cat -- "$rf_source" > "$rf_tmp") ||',
+    file: HANDS,
+    find: '  install -T -o "$w_owner"',
+    replace: '  (umask 022; cat -- "$w_source" > "$new"); install -T -o "$w_owner"',
     tests: ['hosts/canaries'],
   },
   {
     what: 'write through a link',
-    file: PRELUDE,
-    find: '  mv -fT -- "$rf_tmp" "$rf_dest"\n',
-    replace: '  cat -- "$rf_tmp" > "$rf_dest"; rm -f -- "$rf_tmp"\n',
+    file: HANDS,
+    find: '  mv -fT -- "$new" "$dest" || fail "$path cannot be put in its place; it is left as it was"\n',
+    replace: '  cat -- "$new" > "$dest"; rm -f -- "$new"\n',
     tests: ['hosts/paths'],
   },
   {
     what: 'skip the judge of a candidate',
-    file: PRELUDE,
-    find: 'if [ $# -gt 0 ]; then "$@" "$rf_tmp"',
-    replace: 'if false; then "$@" "$rf_tmp"',
+    file: HANDS,
+    find: '  [ $# -eq 0 ] || (cd "$P"',
+    replace: '  true || (cd "$P"',
     tests: ['hosts/paths'],
   },
   {
@@ -368,9 +369,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a file that is named before it is on the disk',
-    file: PRELUDE,
-    find: '  sync -- "$rf_tmp"\n',
-    replace: '',
+    file: HANDS,
+    find: '  [ -L "$new" ] || sync -- "$new" ||',
+    replace: '  true ||',
     tests: ['hosts/crash'],
   },
   {
@@ -382,9 +383,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a name that is not on the disk',
-    file: PRELUDE,
-    find: '  sync -- "$rf_dir"\n',
-    replace: '',
+    file: HANDS,
+    find: '  sync -- "$up"\n}\njudged',
+    replace: '}\njudged',
     tests: ['hosts/crash'],
   },
   {
@@ -613,8 +614,8 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'leave half a file where there was no room for it',
-    file: PRELUDE,
-    find: `  trap 'rm -f -- "$rf_tmp"' EXIT\n`,
+    file: HANDS,
+    find: `    trap 'rm -rf -- "$new"' EXIT\n`,
     replace: '',
     tests: ['hosts/adversity'],
   },

@@ -154,17 +154,14 @@ function dropLink({ link, content }: Sourced): string[] {
 }
 
 function putFile({ path, mode, source }: Sourced): string {
-  return sh`mkdir -p -m 0755 -- ${path.slice(0, path.lastIndexOf('/'))}
+  return sh`make_folder ${path.slice(0, path.lastIndexOf('/'))}
 replace_file ${path} root root ${mode} ${payload(source)}`
 }
 
 function putLink({ link }: Sourced): string[] {
   if (link === undefined || link.target === null) return []
-  const slash = link.path.lastIndexOf('/')
-  const dir = link.path.slice(0, slash)
-  const temporary = `${dir}/.keelson.${link.path.slice(slash + 1)}`
   return [
-    sh`mkdir -p -m 0755 -- ${dir}; rm -f -- ${temporary}; ln -s -- ${link.target} ${temporary}; keep ${link.path}; mv -fT -- ${temporary} ${link.path}`,
+    sh`make_folder ${link.path.slice(0, link.path.lastIndexOf('/'))}; make_link ${link.path} ${link.target} force`,
   ]
 }
 

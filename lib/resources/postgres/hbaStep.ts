@@ -63,9 +63,9 @@ else
   hba=$k_hba unit=
   [ -n "$hba" ] || fail 'PostgreSQL does not answer'
 fi
-put() { replace_file "$hba" $(stat -c '%U %G %a' -- "$hba") "$1"; }
+put() { replace_text "$hba" "$P/before" "$1"; }
 mistakes() { echo "select line_number, error from pg_hba_file_rules where error is not null;" | pg_sql --dbname=postgres; }
-cp -- "$hba" "$P/before"
+read_file "$hba" "$P/before" || fail "$hba cannot be read"
 ${sh`awk -v begin=${BLOCK_BEGIN} -v end=${BLOCK_END} ${REWRITE}`} "$P/gone" "$P/lines" "$P/order" "$P/before" > "$P/candidate"
 cmp -s "$P/candidate" "$hba" || put "$P/candidate"
 # A server that is down reads the file when it is started, and one that turned us away now.

@@ -48,7 +48,7 @@ export function settingsStep(changes: readonly SettingChange[]): Step {
     run: `${PG_SQL}
 ${LOADING}
 auto=$(echo "select current_setting('data_directory') || '/postgresql.auto.conf';" | pg_sql --dbname=postgres)
-cp -- "$auto" "$P/before"
+read_file "$auto" "$P/before" || fail "$auto cannot be read"
 put_back() { replace_file "$auto" postgres postgres 0600 "$P/before"; }
 pg_sql --dbname=postgres < "$P/settings" || { put_back; fail 'none of these settings was changed; correct what the server says and converge again'; }
 reload_postgres || {

@@ -112,7 +112,7 @@ const LAST = 'maxmemory keelson-end-of-candidate'
 function applyText(restart: boolean, live: boolean): string {
   return `${ASK}
 [ -e "$conf" ] || fail 'Redis is not installed'
-cp -- "$conf" "$P/before"
+read_file "$conf" "$P/before" || fail "$conf cannot be read"
 ${sh`awk ${REWRITE}`} "$P/names" "$P/lines" "$P/before" > "$P/candidate"
 verdict=$({ cat "$P/candidate"; printf '\\n%s\\n' ${quote(LAST)}; } | setpriv --reuid=redis --regid=redis --init-groups redis-server - 2>&1) || :
 case $verdict in
@@ -129,7 +129,7 @@ if [ "$active" = active ] && ${live ? ':' : 'false'}; then
     *) printf '%s\\n' "$said" >&2; fail 'the running Redis refuses this; nothing was changed' ;;
   esac
 fi
-put() { replace_file "$conf" $(stat -c '%U %G %a' -- "$conf") "$1"; }
+put() { replace_text "$conf" "$P/before" "$1"; }
 # A restart ends when Redis answers; while it loads its data it says LOADING.
 restart_redis() {
   timeout 120 systemctl restart redis-server || return 1

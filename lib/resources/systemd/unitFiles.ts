@@ -206,7 +206,7 @@ fi`
 
 function put({ path }: UnitFileWork, index: number): string {
   const dir = path.slice(0, path.lastIndexOf('/'))
-  const makeDir = dir === ROOT ? '' : `${sh`[ -d ${dir} ] || mkdir -m 0755 -- ${dir}`}\n`
+  const makeDir = dir === ROOT ? '' : `${sh`make_folder ${dir}`}\n`
   return `${makeDir}${sh`replace_file ${path} root root 0644 ${payload(`unit${index}`)}`}`
 }
 
@@ -214,7 +214,7 @@ function put({ path }: UnitFileWork, index: number): string {
 function takeAway({ unit, path }: UnitFileWork): string {
   if (path !== unitPath(unit)) {
     const dir = path.slice(0, path.lastIndexOf('/'))
-    return sh`remove_file ${path}; rmdir -- ${dir} 2>/dev/null || :`
+    return sh`remove_file ${path}; remove_directory ${dir} 2>/dev/null || :`
   }
   // disable exits 1 for a unit whose file went away in a run that was cut off; the links are what must be gone.
   return unit.includes('@.')
