@@ -13,6 +13,7 @@ import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { sshOk } from '../support/host.ts'
 import { waysIn } from '../support/takenBack.ts'
+import { LOCAL_ATTACKER } from './attacker/index.ts'
 import { endEveryWay, prepareCanaries } from './canaries.ts'
 import { HOSTILE } from './hostile/index.ts'
 import { Killer } from './kill.ts'
@@ -269,6 +270,7 @@ export const KINDS: readonly Kind[] = [
     restores: true,
   },
   { name: 'canaries', goal: 500, run: endEveryWay, prepare: prepareCanaries },
+  LOCAL_ATTACKER,
   ...HOSTILE,
 ]
 
