@@ -19,7 +19,18 @@ import {
 import { entryPath, ensure, textValue } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
-import { blockText, EDIT_AWK, type EditState, type EditWish, found, recordOf, type Wish } from './edit/lines.ts'
+import {
+  anchorOf,
+  blockText,
+  EDIT_AWK,
+  type EditState,
+  type EditWish,
+  found,
+  type Position,
+  recordOf,
+  usualPlace,
+  type Wish,
+} from './edit/lines.ts'
 import { pathNeeds, replaceText } from './paths.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
@@ -40,7 +51,13 @@ export type Edit = {
     /** What makes a line of that file a comment. @default '#' */
     comment?: '#' | ';' | '//' | '--'
   }
-  /** Where it goes when it is not there yet; by the beginning of the first line like that. @default 'bottom' */
+  /**
+   * Where it goes when it is not there yet; by the beginning of the first line like that, and where there is none, by
+   * `else`, or it is an error.
+   *
+   * @default 'bottom'; in the files of ssh and sshd, where a line would belong to the last `Match` or `Host`, before the
+   * first of them, and lines in those are left alone
+   */
   position?: Position
   /** Make the file, of root and mode 0644, when it is not there. Otherwise that is an error. @default false */
   create?: boolean
@@ -49,8 +66,6 @@ export type Edit = {
   /** @default 'present' */
   ensure?: 'present' | 'absent'
 }
-
-export type Position = 'top' | 'bottom' | { after: string } | { before: string }
 
 /** One line of a file; unlike elsewhere it may hold tabs. */
 const fileLine = {
@@ -82,8 +97,12 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
       position: {
         anyOf: [
           { enum: ['top', 'bottom'] },
-          { type: 'object', additionalProperties: false, required: ['after'], properties: { after: fileLine } },
-          { type: 'object', additionalProperties: false, required: ['before'], properties: { before: fileLine } },
+          ...['after', 'before'].map((place) => ({
+            type: 'object',
+            additionalProperties: false,
+            required: [place],
+            properties: { [place]: fileLine, else: { enum: ['top', 'bottom'] } },
+          })),
         ],
       },
       create: { type: 'boolean' },
@@ -108,10 +127,11 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
       ? [`block: content ${block.content === '' ? 'must not be empty' : 'is missing'}`]
       : []),
   ],
-  desired({ path, line = '', replaces, block, position = 'bottom', create = false, validate, ensure: presence }) {
+  desired({ path, line = '', replaces, block, position: place, create = false, validate, ensure: presence }) {
     const present = presence !== 'absent'
     const match: Wish['match'] = block === undefined ? { line, replaces } : markersOf(block)
     const text = block === undefined ? line : plainText(block.content ?? '')
+    const position = place ?? (present ? usualPlace(path, text) : 'bottom')
     return { wish: { path, match, text, position, create, validate, present }, found: present ? [text] : [] }
   },
   needs: (_name, { wish }) => [`file:${wish.path}`, ...pathNeeds(wish.path)],
@@ -156,7 +176,7 @@ function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null 
     return new Unknown(`${wish.path} is ${what}`)
   }
   if (file?.bytes.includes(0) === true) return new Unknown(`${wish.path} is not text`)
-  const there = file === undefined ? [] : found(file.bytes.toString('utf8'), wish.match)
+  const there = file === undefined ? [] : found(file.bytes.toString('utf8'), wish)
   return wish.present && there.length === 0 ? null : { wish, found: there }
 }
 
@@ -231,10 +251,9 @@ function missingText(path: string, wishes: readonly EditWish[]): string {
 }
 
 function awkText(path: string, { position }: EditWish, index: number): string {
-  const anchor = typeof position === 'string' ? '' : Object.values(position).join('')
   const text = payload('text')
   const next = payload('next')
   return sh`ended=yes; [ -z "$(tail -c 1 ${text})" ] || ended=no
-awk -v record=${payload(String(index))} -v ended="$ended" -f ${payload('edit.awk')} ${text} > ${next} || fail ${`no line of ${path} begins with ${JSON.stringify(anchor)}`}
+awk -v record=${payload(String(index))} -v ended="$ended" -f ${payload('edit.awk')} ${text} > ${next} || fail ${`no line of ${path} begins with ${JSON.stringify(anchorOf(position))}`}
 mv -f ${next} ${text}`
 }
