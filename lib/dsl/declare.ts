@@ -3,7 +3,7 @@
  */
 import type { Declaration } from '../engine/evaluate.ts'
 import { RecipeError } from '../engine/evaluate.ts'
-import { type AnyType, labelOf, type Ref, refOf, type ResourceType } from '../engine/resource.ts'
+import { type AnyType, labelOf, pathsOf, type Ref, refOf, type ResourceType } from '../engine/resource.ts'
 import { Text } from '../engine/value.ts'
 import { callerSource } from './source.ts'
 
@@ -32,12 +32,19 @@ export class Handle<Props = object> {
   /** Natural key: path, package, role name. */
   readonly name: string
   readonly props: Readonly<Props>
+  readonly #paths: () => string[]
 
-  constructor(type: string, name: string, props: Readonly<Props>) {
-    this.ref = refOf(type, name)
-    this.type = type
+  constructor(type: AnyType, name: string, props: Readonly<Props>, paths: () => string[]) {
+    this.ref = refOf(type.type, name)
+    this.type = type.type
     this.name = name
     this.props = props
+    this.#paths = paths
+  }
+
+  /** Paths that it writes. */
+  get paths(): readonly string[] {
+    return this.#paths()
   }
 
   toJSON(): { $ref: Ref } {
@@ -71,7 +78,7 @@ export function resource<Props extends object, State, Key extends keyof Props, G
     const props = Object.freeze(rest)
     note({ type: known, props }, { after, tags, protect })
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Props & Common without Common is Props
-    return Object.freeze(new Handle<Props>(type.type, nameOf(known, props), props as unknown as Props))
+    return handleOf(known, props, props as unknown as Props)
   }
   return Object.assign(declare, { of: type })
 }
@@ -93,7 +100,7 @@ export function absent<
   note({ type, by: 'absent', props }, { after, tags })
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what was taken away is Common's
   const known = props as unknown as Pick<Props, Key>
-  return Object.freeze(new Handle<Pick<Props, Key>>(type.type, nameOf(type, props), known))
+  return handleOf<Pick<Props, Key>>(type, props, known)
 }
 
 /**
@@ -171,6 +178,23 @@ function commonMistakes({ after, tags, protect }: { [Key in keyof Common]: unkno
     ...(areTags ? [] : ['tags: takes a list of words']),
     ...(typeof protect === 'boolean' ? [] : ['protect: must be true or false']),
   ]
+}
+
+/** @param known The props, as the recipe's own type has them. */
+function handleOf<Props>(type: AnyType, props: Record<string, unknown>, known: Readonly<Props>): Handle<Props> {
+  const name = nameOf(type, props)
+  const handle = new Handle(type, name, known, () => writtenBy(type, name, props))
+  Object.freeze(handle)
+  return handle
+}
+
+function writtenBy(type: AnyType, name: string, props: Record<string, unknown>): string[] {
+  try {
+    return pathsOf(type, name, type.paths === undefined ? null : type.desired(props))
+  } catch {
+    // As with a name: its own evaluation reports what is wrong with the props.
+    return []
+  }
 }
 
 function nameOf(type: AnyType, props: Record<string, unknown>): string {

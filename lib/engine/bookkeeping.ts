@@ -29,8 +29,14 @@ export class Bookkeeping {
     this.digest = survey.ledgerDigest
   }
 
-  /** Ledger text with the items pending; from here on that is what the host has. */
-  begin(items: readonly Item[]): string {
+  /**
+   * Ledger text with the items pending; from here on that is what the host has.
+   *
+   * @param later What else the run is to do or to look at: should it not come to that, this is how it is known.
+   */
+  begin(items: readonly Item[], later: readonly Item[] = []): string {
+    if (items.some(({ type }) => type.unsettles)) this.#ledger.begun = this.#run
+    for (const item of later) this.#leave(item)
     for (const item of items) {
       this.#begun.add(item.plan.ref)
       // What Keelson did not own before is begun under the entry that it has.
@@ -38,8 +44,14 @@ export class Bookkeeping {
       if (entry === undefined) continue
       const hides = mayHoldSecret(this.#ledger.entries[item.plan.ref])
       this.#ledger.entries[item.plan.ref] = { ...entry, pending: true, ...(hides ? { hides } : {}) }
+      this.#leave(item)
     }
     return this.#text()
+  }
+
+  #leave({ plan: { ref, cause } }: Item): void {
+    const entry = this.#ledger.entries[ref]
+    if (entry !== undefined) this.#ledger.entries[ref] = { ...entry, left: { run: this.#run, cause } }
   }
 
   /** The entry that the item will have when it has come out right; null for none. */
@@ -47,11 +59,16 @@ export class Bookkeeping {
     return this.#entry(item) ?? null
   }
 
-  /** Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten. */
-  confirmed(done: ReadonlyMap<Ref, { outcome: Outcome }>): string {
-    for (const item of this.#survey.items) {
+  /**
+   * Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten, and what was to be done
+   * and was not has its cause noted.
+   */
+  confirmed(done: ReadonlyMap<Ref, { outcome: Outcome }>, items: readonly Item[] = this.#survey.items): string {
+    delete this.#ledger.begun
+    for (const item of items) {
       const { ref } = item.plan
       const outcome = done.get(ref)?.outcome
+      if (outcome === 'failed' || outcome === 'skipped') this.#leave(item)
       if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
       const restored = this.#undo.has(ref) ? this.#entry(item) : undefined
       if (restored !== undefined) this.#ledger.entries[ref] = restored
@@ -61,6 +78,7 @@ export class Bookkeeping {
         const {
           pending: _,
           hides: _hides,
+          left: _left,
           ...entry
         } = this.#begun.has(ref) ? this.#ledger.entries[ref]! : this.#entry(item)!
         this.#ledger.entries[ref] = entry
@@ -77,7 +95,7 @@ export class Bookkeeping {
     const restored = this.#undo.get(plan.ref)
     if (restored !== undefined) return restored === null ? undefined : { ...restored, run: this.#run }
     if (resource === undefined || desired === null) return undefined
-    const known = this.#survey.planning.ledger?.entries[plan.ref]
+    const known = this.#ledger.entries[plan.ref]
     const made = known?.made ?? (change?.kind === 'create' && change.before === null)
     const digest = ledgerDigest(this.#ledger.key, desired, this.#survey.planning.secrets)
     const needs = [...(this.#survey.planning.needsOf.get(plan.ref) ?? [])]

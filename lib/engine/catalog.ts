@@ -15,12 +15,14 @@ export type CatalogResource = {
   desired: Json
   /**
    * What must be in order first: handles passed as values and `after`, by ref; natural keys from the type's `needs`,
-   * which may also be `type:*` (every declared resource of that type) and `under:/path` (every one that claims a path
+   * which may also be `type:*` (every declared resource of that type) and `under:/path` (every one that writes a path
    * there). What is not declared binds to nothing.
    */
   needs: Ref[]
   /** Things only one resource of a host may have, from the type's `claims`. */
   claims: string[]
+  /** Paths it writes that others may write as well. */
+  paths?: string[]
   tags: string[]
   /** Never removed or replaced until the declaration says otherwise. */
   protect: boolean

@@ -12,7 +12,7 @@ import {
   type Source,
 } from './catalog.ts'
 import { groupBy } from './group.ts'
-import { type AnyType, type Json, labelOf, type Ref, refOf } from './resource.ts'
+import { type AnyType, type Json, labelOf, pathsOf, type Ref, refOf } from './resource.ts'
 import { type JsonSchema, narrowed } from './schema.ts'
 
 /** One call of a resource function, of `absent` or of `forget`: props as the recipe wrote them. */
@@ -224,6 +224,7 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
     desired: state === null ? null : toJson(state),
     needs: [...new Set([...refs, ...natural])].sort(),
     claims: state === null ? [] : [...new Set(type.claims?.(name, state))],
+    ...(type.paths === undefined ? {} : { paths: pathsOf(type, name, state) }),
     tags: [...new Set(tags)].sort(),
     protect,
     ...(isAbsent(props) ? { absent: true } : {}),

@@ -28,6 +28,15 @@ export function undoneFailure(because: string): Failure {
   }
 }
 
+/** It was in order when the plan was made, and something in the run altered it in a way that nobody agreed to. */
+export function settledFailure(label: string): Failure {
+  return {
+    phase: 'verify',
+    said: `${label} was in order when the plan was made, and is not any more`,
+    next: 'see in the next plan what is to be done about it',
+  }
+}
+
 export const UNREACHED: Failure = {
   phase: 'apply',
   said: 'not reached: the run ended before it',

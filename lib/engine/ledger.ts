@@ -10,6 +10,7 @@ import { canonicalJson, type CatalogResource } from './catalog.ts'
 import { HostError } from './errors.ts'
 import type { Answer } from './read.ts'
 import { excerpt } from './redact.ts'
+import type { Cause } from './report.ts'
 import type { Json, Ref } from './resource.ts'
 import { secretNames } from './value.ts'
 
@@ -30,7 +31,11 @@ export type LedgerEntry = {
   pending?: true
   /** With `pending`: what may stand there still was applied with secrets, which `desired` no longer names. */
   hides?: true
+  /** A later run was to do something here, for this cause, and is not known to have done it. */
+  left?: Left
 }
+
+export type Left = { run: string; cause: Cause }
 
 export type Ledger = {
   format: 1
@@ -38,6 +43,8 @@ export type Ledger = {
   serial: number
   /** Name of the host that it was last converged as. */
   host?: string
+  /** A run that began to do what may alter anything, such as a command, and did not come to its end. */
+  begun?: string
   /** Key of the digests, hex; it never leaves the host but to the client that plans. */
   key: string
   entries: { [ref: Ref]: LedgerEntry }

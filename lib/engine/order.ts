@@ -116,8 +116,10 @@ function resolveNeeds(resources: readonly CatalogResource[]): Map<Ref, Ref[]> {
 /** Turns a need, as `CatalogResource.needs` describes them, into refs of declared resources. */
 function resolver(resources: readonly CatalogResource[]): (need: string) => readonly Ref[] {
   const declared = new Set(resources.map(({ ref }) => ref))
-  const paths = resources.flatMap(({ ref, claims }) =>
-    claims.flatMap((claim) => (claim.startsWith('path:') ? [{ ref, path: claim.slice('path:'.length) }] : [])),
+  const claimed = (claims: readonly string[]): string[] =>
+    claims.flatMap((claim) => (claim.startsWith('path:') ? [claim.slice('path:'.length)] : []))
+  const paths = resources.flatMap(({ ref, claims, paths: shared = [] }) =>
+    [...claimed(claims), ...shared].map((path) => ({ ref, path })),
   )
   const patterns = new Map<string, readonly Ref[]>()
   const matches = (pattern: string): readonly Ref[] => {

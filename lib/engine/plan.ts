@@ -3,6 +3,7 @@
  * would be applied. Pure.
  */
 import { type Catalog, type CatalogResource, digestOf, type Forgotten, spokenOf } from './catalog.ts'
+import { causeOf, leftBy, runOf } from './causes.ts'
 import { byField } from './diff.ts'
 import { type Ledger, ledgerDigest, type LedgerEntry, mayHoldSecret } from './ledger.ts'
 import { barred, keptWarnings, protectedRefs } from './protection.ts'
@@ -15,6 +16,7 @@ import {
   type FieldChange,
   type Json,
   labelOf,
+  pathsOf,
   type PlannedChange,
   type Ref,
   Unknown,
@@ -50,6 +52,8 @@ export type Planning = {
   context: Context
   /** Refs looked at; all when absent. */
   scope?: ReadonlySet<Ref>
+  /** Of these, what a run is through with. */
+  settled?: ReadonlySet<Ref>
   /** What is to be forgotten, as far as it is looked at. */
   forgotten: readonly Forgotten[]
   /** Whether what is owned and no longer declared is taken away. */
@@ -66,12 +70,13 @@ export function planItems(planning: Planning): Item[] {
   const items = new Map<Ref, Item>()
   const closures = closuresOf(planning)
   for (const resource of planning.ordered) {
-    if (!inScope(planning, resource.ref)) continue
+    if (!inScope(planning, resource.ref) || planning.settled?.has(resource.ref)) continue
     const item = planResource(planning, resource, items, closures.get(resource.ref)!)
     if (item !== undefined) items.set(resource.ref, item)
   }
   const removals = planning.prune ? planUndeclared(planning) : []
-  return [...items.values(), ...planForgotten(planning), ...removals]
+  const gone = [...planForgotten(planning), ...removals].filter(({ plan }) => !planning.settled?.has(plan.ref))
+  return [...items.values(), ...gone]
 }
 
 function inScope({ scope }: Planning, ref: Ref): boolean {
@@ -100,12 +105,18 @@ function planResource(
 ): Item | undefined {
   const { type: typeName, name, ref, desired } = resource
   const type = planning.types.get(typeName)!
-  const near = (planning.needsOf.get(ref) ?? []).flatMap((need) => plannedChange(items.get(need)))
   const unsettling = [...after]
     .map((need) => items.get(need))
-    .find((item) => item?.change !== undefined && item.type.unsettles)
+    .find((item) => item?.change !== undefined && (item.type.unsettles || type.unsettled))
   const read = stateIn(planning.readings, typeName, name)
-  const observed = read instanceof Unknown ? read : (type.simulate?.(read, desired, near) ?? read)
+  const observed =
+    read instanceof Unknown || type.simulate === undefined
+      ? read
+      : type.simulate(
+          read,
+          desired,
+          (planning.needsOf.get(ref) ?? []).flatMap((need) => plannedChange(items.get(need))),
+        )
   const change = changeBetween(type, name, desired, observed, planning.context)
   const base = { type, name, desired, after, resource }
   const about = { ref, label: labelOf(ref), source: resource.source, ...runOf(planning, ref) }
@@ -115,7 +126,8 @@ function planResource(
     const plan: PlanChange = {
       ...about,
       kind: isFollowUp(change) ? 'follow-up' : change.kind,
-      cause: causeOf(planning, resource, change),
+      cause: causeOfChange(planning, resource, change),
+      ...leftBy(planning, ref),
       consequence: consequenceOf(type, change, planning.context),
       ...certainty,
       fields: shownFields(change.fields, planning.ledger?.entries[ref]),
@@ -152,6 +164,7 @@ function adoption(
   const known =
     entry !== undefined &&
     !entry.pending &&
+    entry.left === undefined &&
     entry.protect === resource.protect &&
     entry.digest === ledgerDigest(planning.ledger!.key, resource.desired, planning.secrets)
   if (known) return undefined
@@ -160,7 +173,9 @@ function adoption(
       ? 'already as declared'
       : entry.pending
         ? `applied by run ${entry.run}, which did not finish`
-        : 'already as declared now'
+        : entry.left
+          ? `run ${entry.left.run} did not come to it, and it is as declared`
+          : 'already as declared now'
   return {
     ...base,
     plan: { ...about, kind: 'adopt', cause: 'intent', consequence: 'record', certainty: 'exact', because, fields: [] },
@@ -259,27 +274,14 @@ function consequenceOf(type: AnyType, change: Change<Json>, context: Context): C
   )
 }
 
-/**
- * Intent when the declaration is not what was last applied; drift when it is and the host has something else; both
- * when neither agrees with the ledger. What an unfinished run left is intent.
- */
-function causeOf(planning: Planning, resource: CatalogResource, change: Change<Json>): Cause {
-  const entry = planning.ledger?.entries[resource.ref]
-  if (entry === undefined || entry.pending || change.before instanceof Unknown || isFollowUp(change)) return 'intent'
-  if (change.fields.some(({ opaque }) => opaque)) return 'intent'
-  if (entry.digest === ledgerDigest(planning.ledger!.key, resource.desired, planning.secrets)) {
-    return 'drift'
-  }
-  // What was last applied held a secret that is no longer asked for: what the host has cannot be compared with it.
-  if (secretNames(entry.desired).some((name) => !planning.secrets.has(name))) return 'intent'
+function causeOfChange(planning: Planning, resource: CatalogResource, change: Change<Json>): Cause {
+  const { before, fields } = change
+  if (before instanceof Unknown || isFollowUp(change) || fields.some(({ opaque }) => opaque)) return 'intent'
   const type = planning.types.get(resource.type)!
-  const moved = changeBetween(type, resource.name, entry.desired, change.before, planning.context) !== undefined
-  return moved ? 'both' : 'intent'
-}
-
-function runOf({ ledger }: Planning, ref: Ref): { run?: string } {
-  const run = ledger?.entries[ref]?.run
-  return run === undefined ? {} : { run }
+  // By a new declaration that is something else to ask for, and says nothing of what was applied.
+  const differs = (applied: Json): boolean =>
+    type.unsettled !== true && changeBetween(type, resource.name, applied, before, planning.context) !== undefined
+  return causeOf(planning, resource, differs)
 }
 
 /** What the recipes let go of. What is not owned needs nothing. */
@@ -319,6 +321,7 @@ function planUndeclared(planning: Planning): Item[] {
       cause: 'intent' as const,
       certainty: 'exact' as const,
       run: entry.run,
+      ...leftBy(planning, ref),
       fields: [],
     }
     const base = { type, name: entry.name, desired: null }
@@ -365,7 +368,13 @@ function dependentsFirst(items: readonly Item[]): Item[] {
 
 function plannedChange(item: Item | undefined): PlannedChange[] {
   if (item?.change === undefined) return []
-  return [{ ref: item.plan.ref, label: item.plan.label, kind: item.change.kind }]
+  return [{ ref: item.plan.ref, label: item.plan.label, kind: item.change.kind, paths: writtenPaths(item) }]
+}
+
+/** Paths that a change writes or takes away. */
+export function writtenPaths({ type, name, change }: Pick<Item, 'type' | 'name' | 'change'>): string[] {
+  const state = change?.after ?? change?.before ?? null
+  return change === undefined || state instanceof Unknown ? [] : pathsOf(type, name, state)
 }
 
 /** The plan people see. */

@@ -4,8 +4,7 @@
 import type { Bookkeeping } from './bookkeeping.ts'
 import { skipFailure, unknownFailure } from './failures.ts'
 import { isGuarded, isKeptUnit } from './guard.ts'
-import { isFollowUp, type Item, remainingDifference } from './plan.ts'
-import { stateIn, type TypeReading } from './read.ts'
+import { isFollowUp, type Item, writtenPaths } from './plan.ts'
 import type { Failure, Outcome } from './report.ts'
 import { type Change, type Json, type Ref, type Step, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
@@ -57,29 +56,6 @@ export function skipDependents(items: readonly Item[], done: Map<Ref, Done>): vo
   }
 }
 
-/** The reading decides: changed but still different is a failure. */
-export function verify(
-  items: readonly Item[],
-  readings: ReadonlyMap<string, TypeReading>,
-  { planning }: Survey,
-  done: Map<Ref, Done>,
-): void {
-  for (const { type, name, desired, plan } of items) {
-    if (done.get(plan.ref)?.outcome !== 'changed') continue
-    const observed = stateIn(readings, type.type, name)
-    if (observed === null && planning.mayBeGone?.has(plan.ref) === true) continue
-    const was = planning.ledger?.entries[plan.ref]
-    const difference = remainingDifference(type, name, desired, observed, planning.context, was)
-    if (difference === undefined) continue
-    const failure: Failure = {
-      phase: 'verify',
-      said: `applied without an error, but ${difference}`,
-      next: 'see what else manages this on the host, then converge again',
-    }
-    done.set(plan.ref, { outcome: 'failed', failure })
-  }
-}
-
 export function refsOf({ items }: Prepared): Ref[] {
   return items.map(({ plan }) => plan.ref)
 }
@@ -94,7 +70,9 @@ export type Written = { stage: number; task: number; ref: Ref; path: string }
 
 export function writtenBy(stage: number, prepared: readonly Prepared[]): Written[] {
   return prepared.flatMap(({ items }, task) =>
-    items.filter(isGuarded).flatMap((item) => pathsOf(item).map((path) => ({ stage, task, ref: item.plan.ref, path }))),
+    items
+      .filter(isGuarded)
+      .flatMap((item) => writtenPaths(item).map((path) => ({ stage, task, ref: item.plan.ref, path }))),
   )
 }
 
@@ -106,21 +84,11 @@ export function carriedTo(prepared: readonly Prepared[], written: readonly Writt
 
 /** What no unit that a way in depends on has loaded yet when that was applied. */
 export function unusedAfter(prepared: readonly Prepared[], written: readonly Written[]): Written[] {
-  const loads = (item: Item): boolean => isGuarded(item) && isKeptUnit(item.name) && pathsOf(item).length === 0
+  const loads = (item: Item): boolean => isGuarded(item) && isKeptUnit(item.name) && writtenPaths(item).length === 0
   const loaded = needsOf(prepared.flatMap(({ items }) => items.filter(loads)))
   return written.filter(({ ref }) => !loaded.has(ref))
 }
 
 function needsOf(items: readonly Item[]): Set<Ref> {
   return new Set(items.flatMap(({ after }) => [...after]))
-}
-
-function pathsOf({ type, change }: Item): string[] {
-  if (change === undefined) return []
-  if (type.path !== undefined) return [type.path(change)]
-  const state = change.after ?? change.before
-  if (state === null || state instanceof Unknown) return []
-  return (type.claims?.(change.name, state) ?? []).flatMap((claim) =>
-    claim.startsWith('path:') ? [claim.slice('path:'.length)] : [],
-  )
 }

@@ -6,7 +6,7 @@
  */
 import { RUNS_FOLDER } from './facts.ts'
 import type { RunFile } from './stageFiles.ts'
-import type { Cause, ChangeKind, Outcome, Plan } from './report.ts'
+import type { Cause, ChangeKind, Outcome, Plan, PlanChange } from './report.ts'
 import type { Ref } from './resource.ts'
 import { type Way, wayOf, type WayStep } from './wayBack.ts'
 
@@ -43,10 +43,14 @@ export function logOf(run: string): string {
   return `${RUNS_FOLDER}/${run}.log`
 }
 
+/** What a run is about, and how that came out so far. */
+type Judged = { changes: readonly PlanChange[]; done: ReadonlyMap<Ref, { outcome: Outcome }> }
+
 /** A run's record as it grows. */
 export class RunRecord {
   readonly #about: RunAbout
-  readonly #plan: Plan
+  /** In the order of the plan, then what came up later. */
+  #planned: readonly PlanChange[]
   readonly #stages: { [stage: string]: Ref[][] } = {}
   readonly #steps: WayStep[] = []
 
@@ -59,7 +63,7 @@ export class RunRecord {
       who,
       ...(plan.undo === undefined ? {} : { undoes: plan.undo.run }),
     }
-    this.#plan = plan
+    this.#planned = plan.changes
   }
 
   /** One line, for whoever finds the host locked. */
@@ -68,8 +72,9 @@ export class RunRecord {
   }
 
   /** @param tasks What each task of the stage applies. */
-  begin(stage: number, tasks: Ref[][], done: ReadonlyMap<Ref, { outcome: Outcome }>): RunFile {
+  begin(stage: number, tasks: Ref[][], { changes, done }: Judged): RunFile {
     this.#stages[stage] = tasks
+    this.#planned = changes
     return this.#file({ outcome: 'unfinished', changes: this.#changes(done), stages: this.#stages })
   }
 
@@ -79,7 +84,8 @@ export class RunRecord {
     return this.#steps.length === 0 ? undefined : wayOf(this.#about.run, this.#steps, steps)
   }
 
-  end(done: ReadonlyMap<Ref, { outcome: Outcome }>): RunFile {
+  end({ changes: planned, done }: Judged): RunFile {
+    this.#planned = planned
     const changes = this.#changes(done)
     const outcome = changes.some((change) => change.outcome === 'unfinished')
       ? 'unfinished'
@@ -90,7 +96,7 @@ export class RunRecord {
   }
 
   #changes(done: ReadonlyMap<Ref, { outcome: Outcome }>): StoredRun['changes'] {
-    return this.#plan.changes.map(({ ref, kind, cause }) => ({
+    return this.#planned.map(({ ref, kind, cause }) => ({
       ref,
       kind,
       cause,

@@ -37,6 +37,8 @@ export type PlanChange = {
   source?: Source
   /** Run that made or last changed it, when the ledger knows. */
   run?: string
+  /** Run that was to do this before, and is not known to have done it. */
+  leftBy?: string
   /** Set where it is certain that nobody could log in after it. */
   locksOut?: true
 }

@@ -147,7 +147,7 @@ export type GateView = {
 export type GateChange = { type: string } & Change<Json>
 
 /** A change elsewhere in the same plan, as far as another type may know of it. */
-export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove' }
+export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove'; paths: string[] }
 
 export type ResourceType<
   Props,
@@ -172,8 +172,8 @@ export type ResourceType<
   needs?(name: string, state: State): Ref[]
   /** Things only one resource may have, such as `path:/etc/motd` or `server_name:example.com`. */
   claims?(name: string, state: State): string[]
-  /** The file it writes, where it does not claim that for itself. */
-  path?(change: Change<State>): string
+  /** Paths it writes, by which who loads them knows them. @default those that it claims */
+  paths?(name: string, state: State): string[]
   read: Reader<State>
   /**
    * Present text of the names given, for changes with a text field; run in a second trip. Parse gives text by name.
@@ -207,6 +207,8 @@ export type ResourceType<
   restore?(was: Was<State>): WayBack<State> | undefined
   /** True when applying it may alter what others read (packages): dependents are read again before they are applied. */
   unsettles?: boolean
+  /** True when what it reads may depend on anything it comes after: it is read again when that is done. */
+  unsettled?: boolean
   /** True when its steps mostly wait, as for a service to stay up: they run beside others that do not need them. */
   waits?: boolean
   /** True when no other resource's step alters what its read prints: the engine then always compares before writing. */
@@ -240,4 +242,12 @@ export function refOf(type: string, name: string): Ref {
 export function labelOf(ref: Ref): string {
   const colon = ref.indexOf(':')
   return `${ref.slice(0, colon).replaceAll('-', ' ')} ${ref.slice(colon + 1)}`
+}
+
+/** Paths that a resource writes: what its type says, otherwise what it claims. */
+export function pathsOf(type: Pick<AnyType, 'paths' | 'claims'>, name: string, state: Json): string[] {
+  if (type.paths !== undefined) return state === null ? [] : type.paths(name, state)
+  // What is to be gone claims nothing; where it lies, its name tells.
+  const claims = type.claims?.(name, state ?? {}) ?? []
+  return claims.flatMap((claim) => (claim.startsWith('path:') ? [claim.slice('path:'.length)] : []))
 }

@@ -8,11 +8,12 @@ import { Bookkeeping } from './bookkeeping.ts'
 import { compareTextOf } from './detail.ts'
 import { Refused } from './errors.ts'
 import type { TaskEvent } from './events.ts'
-import { applyFailure, reportedError, skipFailure, STALE, TAKEN_BACK, undoneFailure, UNREACHED } from './failures.ts'
+import { applyFailure, reportedError, skipFailure, STALE, TAKEN_BACK, undoneFailure } from './failures.ts'
 import { CLOCK_S, isGuarded, prove } from './guard.ts'
 import { armText } from './guardText.ts'
 import { emptyLedger } from './ledger.ts'
-import { summaryOf } from './summary.ts'
+import { markOf, watchedMarks } from './marks.ts'
+import { planItems } from './plan.ts'
 import {
   carriedTo,
   type Done,
@@ -21,7 +22,6 @@ import {
   type Prepared,
   refsOf,
   skipDependents,
-  verify,
   waySteps,
   type Written,
   unusedAfter,
@@ -33,9 +33,13 @@ import { logOf, noteOf, RunRecord, type Who } from './record.ts'
 import type { HostReport, Plan, PlanChange, PlanReport, Progress, ReportChange, Trips } from './report.ts'
 import type { SurveyOptions } from './requests.ts'
 import type { Ref } from './resource.ts'
-import type { Task } from './stage.ts'
 import { finishFiles, stageFiles, type TaskProgram } from './stageFiles.ts'
+import { summaryOf } from './summary.ts'
 import { againSections, resurvey, type Survey, surveyHost } from './survey.ts'
+import { Verdict } from './verdict.ts'
+
+/** Kinds of change that a run which is cut off leaves undone, or may. */
+const LEAVES: ReadonlySet<string> = new Set(['create', 'change', 'remove', 'recheck'])
 
 /** How often a host is read anew whose connection breaks meanwhile, the first time counted. */
 const READINGS = 3
@@ -69,11 +73,14 @@ export class Session {
   #run: string | undefined
   /** By stage: what its tasks were. */
   readonly #applied = new Map<number, readonly Prepared[]>()
+  /** What somebody watches and has no path. */
+  readonly #marks: ReadonlySet<string>
   /** Guarded files whose stage was proved before anybody was to make use of them. */
   #written: readonly Written[] = []
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#marks = watchedMarks(options.catalog)
     this.#survey = { ...options, mark: `keelson-${randomBytes(16).toString('hex')}` }
   }
 
@@ -134,77 +141,76 @@ export class Session {
       steps: first.items.filter(({ change }) => change !== undefined).length,
     })
 
-    const done = new Map<Ref, Done>()
-    const outcome = (change: PlanChange): ReportChange => ({
-      ...change,
-      ...(done.get(change.ref) ?? { outcome: 'unchanged' }),
-    })
+    const verdict = new Verdict(first)
+    const report = (): HostReport =>
+      this.report({ ...first.plan, changes: verdict.changes }, (change) => verdict.outcome(change))
     const ledger = new Bookkeeping(first, number, this.#options.undo?.entries)
     try {
-      await this.#stages(first, run, record, ledger, done)
-      return this.report(first.plan, outcome)
+      await this.#stages(first, run, record, ledger, verdict)
+      return report()
     } catch (error) {
-      const ends = done.size === 0 || this.#options.signal?.aborted === true
-      if (!ends)
-        for (const { ref } of first.plan.changes)
-          if (!done.has(ref)) done.set(ref, { outcome: 'skipped', failure: UNREACHED })
+      const ends = verdict.done.size === 0 || this.#options.signal?.aborted === true
+      if (!ends) verdict.giveUp()
       // The worker ends by itself when nobody comes; that it cannot be told so now must not hide why.
       const isTakenBack = error instanceof Refused && !ends
-      await (isTakenBack ? this.#finish(run, record, ledger, done) : run.dismiss()).catch(() => undefined)
+      await (isTakenBack ? this.#finish(run, record, ledger, verdict) : run.dismiss()).catch(() => undefined)
       if (ends) throw error
-      return { ...this.report(first.plan, outcome), error: reportedError(error) }
+      return { ...report(), error: reportedError(error) }
     }
   }
 
-  async #stages(first: Survey, run: Run, record: RunRecord, ledger: Bookkeeping, done: Map<Ref, Done>): Promise<void> {
+  async #stages(first: Survey, run: Run, record: RunRecord, ledger: Bookkeeping, verdict: Verdict): Promise<void> {
     let survey = first
     while (survey.stage.tasks.length > 0) {
-      const { tasks, later } = survey.stage
-      skipDependents(survey.items, done)
-      const readings = await this.#stage(run, survey, tasks, ledger, record, done)
-      const left = later.filter(({ plan }) => !done.has(plan.ref))
-      skipDependents(left, done)
-      const scope = new Set(left.map(({ plan }) => plan.ref).filter((ref) => !done.has(ref)))
-      if (scope.size === 0) break
+      skipDependents(survey.items, verdict.done)
+      const readings = await this.#stage(run, survey, ledger, record, verdict)
+      const planning = { ...survey.planning, readings, settled: verdict.settled, ledger: ledger.written().ledger }
+      const items = verdict.next(planItems(planning))
+      if (!items.some(({ change }) => change !== undefined)) break
       const before = survey
-      const next = await run.persist((connection) =>
-        resurvey(connection, before, this.#survey, { readings, scope, ...ledger.written() }),
+      const { ledgerDigest } = ledger.written()
+      survey = await run.persist((connection) =>
+        resurvey(connection, before, this.#survey, { planning, items, ledgerDigest }),
       )
-      // What an earlier change brought in order by itself needs nothing any more.
-      const open = new Set(next.items.map(({ plan }) => plan.ref))
-      for (const ref of scope) if (!open.has(ref)) done.set(ref, { outcome: 'unchanged' })
-      survey = next
     }
+    verdict.settle()
     this.#progress({ event: 'verifying' })
-    await this.#finish(run, record, ledger, done)
+    await this.#finish(run, record, ledger, verdict)
   }
 
-  async #finish(run: Run, record: RunRecord, ledger: Bookkeeping, done: Map<Ref, Done>): Promise<void> {
-    const final = ledger.confirmed(done)
-    await run.finish(finishFiles(run.nextStage, final, record.end(done)), final)
+  async #finish(run: Run, record: RunRecord, ledger: Bookkeeping, verdict: Verdict): Promise<void> {
+    const final = ledger.confirmed(verdict.done, verdict.items)
+    await run.finish(finishFiles(run.nextStage, final, record.end(verdict)), final)
   }
 
-  /** Applies one stage and verifies it by reading again. */
+  /** Applies one stage and reads all again. */
   async #stage(
     run: Run,
     survey: Survey,
-    tasks: readonly Task[],
     ledger: Bookkeeping,
     record: RunRecord,
-    done: Map<Ref, Done>,
+    verdict: Verdict,
   ): Promise<ReadonlyMap<string, TypeReading>> {
     const stage = run.nextStage
-    const prepared = prepare(tasks, survey, done)
+    const { done } = verdict
+    const prepared = prepare(survey.stage.tasks, survey, done)
+    verdict.attempt(
+      stage,
+      prepared.flatMap(({ items }) => items),
+    )
     const programs = prepared.map((one) => this.#program(one, survey, prepared))
     const carried = carriedTo(prepared, this.#written)
     const guard = this.#guard(stage, prepared, carried)
     const was = ledger.digest
     const way = record.way(waySteps(prepared, survey, ledger, this.#run ?? ''))
-    const next = ledger.begin(prepared.flatMap(({ items }) => items))
+    const next = ledger.begin(
+      prepared.flatMap(({ items }) => items),
+      survey.items.filter(({ plan }) => !done.has(plan.ref) && LEAVES.has(plan.kind)),
+    )
     const files = stageFiles(
       stage,
       programs,
-      { was, next, run: record.begin(stage, prepared.map(refsOf), done), way },
+      { was, next, run: record.begin(stage, prepared.map(refsOf), verdict), way },
       guard,
     )
     const again = againSections(survey, this.#survey)
@@ -219,14 +225,10 @@ export class Session {
       throw error
     })
     const readings = parseReadings(answers, again.requests)
-    for (const { items } of prepared) verify(items, readings, survey, done)
+    verdict.look(readings, survey.planning)
     await this.#goOnOver(await proof?.outcome(), prepared, carried, done)
     if (guard !== undefined) this.#written = unusedAfter(prepared, [...this.#written, ...writtenBy(stage, prepared)])
-    for (const item of tasks.flatMap(({ items }) => items)) {
-      if (!done.has(item.plan.ref))
-        done.set(item.plan.ref, { outcome: item.plan.kind === 'recheck' ? 'unchanged' : 'recorded' })
-    }
-    return readings
+    return new Map([...survey.planning.readings, ...readings])
   }
 
   /** What arms the guard of a stage; undefined where nothing needs one. */
@@ -273,6 +275,7 @@ export class Session {
       steps,
       beside: items[0]!.type.waits === true,
       after: prepared.flatMap((other, position) => (needs.has(other.task) ? [position] : [])),
+      marks: items.map(({ plan }) => markOf(plan.ref)).filter((mark) => this.#marks.has(mark)),
       ...(digest === undefined
         ? {}
         : { unmoved: { text: compareTextOf(survey.planning, task, this.#survey.mark), digest } }),

@@ -87,7 +87,10 @@ function withFollowers(first: readonly Item[], items: readonly Item[]): Set<Ref>
 }
 
 function isUnsettling(need: Item | undefined, item: Item): boolean {
-  return need?.change !== undefined && need.type.unsettles === true && need.type !== item.type
+  if (need?.change === undefined) return false
+  // What reads as in order is looked at again before anything else comes to rely on it.
+  if (item.change === undefined && item.plan.kind === 'recheck') return true
+  return need.type.unsettles === true && need.type !== item.type
 }
 
 function isUnknown({ change, plan }: Item): boolean {

@@ -3,6 +3,7 @@
  * Text only; apply.ts sends it.
  */
 import { LEDGER_PATH, RUNS_FOLDER } from './facts.ts'
+import { markText } from './marks.ts'
 import type { Step } from './resource.ts'
 import { quote, sh } from './shell.ts'
 import { KEPT_RUNS, type Way } from './wayBack.ts'
@@ -18,6 +19,8 @@ export type TaskProgram = {
   after: readonly number[]
   /** Runs beside others that do not come after it. */
   beside: boolean
+  /** Files whose change time is to say that it ran. */
+  marks: readonly string[]
   /** Shell text and the SHA-256 its output must have. */
   unmoved?: { text: string; digest: string }
 }
@@ -119,12 +122,15 @@ cd ${RUNS_FOLDER} && find . -maxdepth 1 -name '*.kept' -printf '%P\n' | sort -n 
 ) || :`
 }
 
-function taskFiles(folder: string, { steps, unmoved }: TaskProgram): RunFile[] {
+function taskFiles(folder: string, { steps, marks, unmoved }: TaskProgram): RunFile[] {
   const index = folder.slice(folder.indexOf('/') + 1)
   const calls = steps.map(({ timeoutMs = STEP_TIMEOUT_MS }, number) => `step ${number} ${Math.ceil(timeoutMs / 1000)}`)
   return [
-    { name: `${folder}/run`, data: `${stepFunction(index)}${calls.join('\n')}\n` },
-    ...steps.flatMap((step, number) => stepFiles(`${folder}/${number}`, step, number === 0 ? unmoved : undefined)),
+    { name: `${folder}/run`, data: `${stepFunction(index)}${calls.join('\n')}\n${markText(marks)}` },
+    ...steps.flatMap((step, number) => {
+      const before = number === 0 ? `${unmoved === undefined ? '' : compareText(unmoved)}${markText(marks)}` : ''
+      return stepFiles(`${folder}/${number}`, step, before)
+    }),
   ]
 }
 
@@ -154,11 +160,10 @@ fi
 `
 }
 
-/** @param unmoved Compared under the step's own deadline, because reading may hang as well. */
-function stepFiles(folder: string, step: Step, unmoved: TaskProgram['unmoved']): RunFile[] {
+/** @param before Runs under the step's own deadline, because reading may hang as well. */
+function stepFiles(folder: string, step: Step, before: string): RunFile[] {
   // P is set by the step's own path: the worker's folder is the working directory of every step.
-  const compare = unmoved === undefined ? '' : compareText(unmoved)
-  const program = `set -eu\n${compare}P=$PWD/${folder}\n. ./prelude\n${step.run}\n`
+  const program = `set -eu\n${before}P=$PWD/${folder}\n. ./prelude\n${step.run}\n`
   return [
     { name: `${folder}/program`, data: program },
     ...Object.entries(step.payload ?? {}).map(([name, data]) => ({ name: `${folder}/${name}`, data })),

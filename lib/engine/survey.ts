@@ -30,7 +30,7 @@ import {
   type Undo,
   undeclaredRequests,
 } from './requests.ts'
-import { type Context, type Ref, Unknown } from './resource.ts'
+import { type Context, Unknown } from './resource.ts'
 import type { Stage, Task } from './stage.ts'
 
 export type Survey = {
@@ -180,26 +180,19 @@ function sameChanges(a: readonly Item[], b: readonly Item[]): boolean {
   return a === b || isDeepStrictEqual(changesOf(a), changesOf(b))
 }
 
-/** Sections that read again all that some items' types have declared, for `resurvey`. */
+/** Sections that read again all that is declared or owned. */
 export function againSections(survey: Survey, options: SurveyOptions): { sections: Section[]; requests: Request[] } {
-  const types = new Set(survey.items.map(({ type }) => type.type))
-  const requests = mergeRequests(
-    declaredRequests(options).filter(({ type }) => types.has(type.type)),
-    undeclaredRequests(options, survey.planning.ledger).filter(({ type }) => types.has(type.type)),
-  )
+  const requests = mergeRequests(declaredRequests(options), undeclaredRequests(options, survey.planning.ledger))
   return { sections: readSections(requests, options.mark), requests }
 }
 
-/** Plans what a stage left for later, from what was read after it. */
+/** Makes a survey of what a plan over the last reading has left to do: it fingerprints what is about to be written. */
 export async function resurvey(
   connection: Connection,
   survey: Survey,
   options: SurveyOptions,
-  after: { readings: ReadonlyMap<string, TypeReading>; ledger: Ledger; ledgerDigest: string; scope: ReadonlySet<Ref> },
+  { planning, items, ledgerDigest }: Pick<Survey, 'planning' | 'items' | 'ledgerDigest'>,
 ): Promise<Survey> {
-  const readings = new Map([...survey.planning.readings, ...after.readings])
-  const planning: Planning = { ...survey.planning, readings, ledger: after.ledger, scope: after.scope }
-  const items = planItems(planning).filter(({ change }) => change !== undefined)
   const detail = detailOf(planning, items, options.mark)
   const names = detail.sections.map(({ name }) => name)
   const answers =
@@ -212,7 +205,7 @@ export async function resurvey(
     items,
     stage: detail.stage,
     fingerprints: detail.fingerprints(answers),
-    ledgerDigest: after.ledgerDigest,
+    ledgerDigest,
   }
 }
 

@@ -133,6 +133,8 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
   },
   // It may bring about what any other type reads: a package, a file, a database.
   unsettles: true,
+  // Its check may ask for anything, and be true only because what it asks of is missing.
+  unsettled: true,
 }
 
 function runs(apply: string | undefined, hasCheck: boolean): FieldChange {

@@ -147,7 +147,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
     },
   },
   diff: diffEdit,
-  path: (change) => wishOf(change).path,
+  paths: (_name, { wish }) => [wish.path],
   consequence: (change) => (isKept(wishOf(change).path) ? 'lockout' : 'safe'),
   gates: [SSHD_GATE, SUDO_GATE],
   steps: (change, context) => editSteps([change], context),

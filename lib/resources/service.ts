@@ -41,7 +41,10 @@ export type Service = {
   listens?: readonly (number | string)[]
   /** What must succeed then: shell text, or an address that answers with one of `status` (needs curl on the host). */
   probe?: string | { url: string; /** @default 200 */ status?: number }
-  /** `workers`: the main process replaces its children on reload, and is seen to have done so. @default false */
+  /**
+   * `workers`: the main process replaces its children on reload, and is seen to have done so. Any reload is seen by what
+   * systemd has of it. @default 'workers' for nginx, else false
+   */
   reloadProof?: 'workers' | false
   /** Log files whose new lines are shown when it fails, besides its journal. */
   logs?: readonly string[]
@@ -140,7 +143,7 @@ function wishesOf(props: Service): Wishes {
     timeoutMs: props.timeoutMs ?? 30_000,
     listens: (props.listens ?? []).map(String),
     probe: probeOf(props.probe),
-    replacesWorkers: props.reloadProof === 'workers',
+    replacesWorkers: (props.reloadProof ?? (unitOf(props.name) === 'nginx.service' ? 'workers' : false)) === 'workers',
     logs: [...(props.logs ?? [])],
   }
 }
@@ -152,7 +155,7 @@ function probeOf(probe: Service['probe']): string | undefined {
 }
 
 function diffService(desired: ServiceState, observed: ServiceState): FieldChange[] {
-  const { wishes: _wishes, because: _because, load, ...fields } = desired
+  const { wishes: _wishes, because: _because, invocation: _invocation, load, ...fields } = desired
   const changes = byField(fields, observed)
   const stays = desired.running !== false && desired.masked !== true
   if (load === undefined || !stays || observed.load === undefined || observed.load === 'current') return changes
@@ -208,6 +211,7 @@ function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
     // One that was not there or not running when the plan was made loads everything when it starts; where it has come
     // up by itself meanwhile, a restart is no more than that.
     load: kind === 'create' || before.running !== true ? 'any' : (before.load ?? 'current'),
+    invocation: kind === 'create' ? undefined : before.invocation,
     goesBack: kind === 'change' && before.running === true,
     restartPaths: restartRoots(name, after),
     reloadPaths: reloadRoots(after),

@@ -496,7 +496,7 @@ test('a ledger that cannot be written stays as it was, and nothing is applied', 
 
 /** A stage of one task that does nothing. */
 function emptyStage(run: Run, was: string): ReturnType<typeof stageFiles> {
-  const task: TaskProgram = { steps: [{ title: 'nothing', run: ':' }], after: [], beside: false }
+  const task: TaskProgram = { steps: [{ title: 'nothing', run: ':' }], after: [], beside: false, marks: [] }
   return stageFiles(run.nextStage, [task], { was, next: '{}\n', run: { name: '1.json', data: '{}\n' } })
 }
 

@@ -100,7 +100,10 @@ test('a need to load is a follow-up with its reason', () => {
 })
 
 const running: ServiceState = { enabled: true, running: true, masked: false, load: 'current' }
-const planned = (ref: string): PlannedChange => ({ ref, label: `label of ${ref}`, kind: 'change' })
+const planned = (ref: string): PlannedChange => {
+  const paths = ref === 'nginx-vhost:shop' ? ['/etc/nginx/sites-available/shop'] : [ref.slice(ref.indexOf(':') + 1)]
+  return { ref, label: `label of ${ref}`, kind: 'change', paths }
+}
 const after = (...refs: string[]): ServiceState | null =>
   service.simulate?.(running, service.desired(nginx), refs.map(planned)) ?? null
 
@@ -119,7 +122,7 @@ test('packages, accounts and files elsewhere only come before', () => {
 })
 
 test('handles give their path and their order', () => {
-  const desired = service.desired({ name: 'a', restartOn: [{ ref: 'file:/etc/a.conf' }] })
+  const desired = service.desired({ name: 'a', restartOn: [{ ref: 'file:/etc/a.conf', paths: ['/etc/a.conf'] }] })
   assert.equal(desired?.wishes?.restart, { paths: ['/etc/a.conf'], refs: ['file:/etc/a.conf'] })
   assert.ok(desired && service.needs?.('a.service', desired).includes('file:/etc/a.conf'))
 })

@@ -21,6 +21,7 @@ import { assertSame, assertWell, comesTo, DOES } from './outcome.ts'
 import { declareRecipe, observe, type Recipe, randomRecipe } from './pieces.ts'
 import { Random } from './random.ts'
 import { cutTakeclient, prepareTakeclient } from './takeclient.ts'
+import { keepsItsWord } from './word.ts'
 
 /** @param seed Decides everything about the case. */
 export type Case = (host: SandboxHost, seed: number) => Promise<number>
@@ -271,6 +272,7 @@ export const KINDS: readonly Kind[] = [
   },
   { name: 'canaries', goal: 500, run: endEveryWay, prepare: prepareCanaries },
   LOCAL_ATTACKER,
+  { name: 'word', goal: 500, run: keepsItsWord },
   ...HOSTILE,
 ]
 

@@ -17,6 +17,8 @@ export type ServiceWork = {
   masked?: boolean | undefined
   /** The most the plan allows for; `any` where it could not know. */
   load: Load | 'any'
+  /** What ran when the plan was made: a restart that it foresaw must bring another one. */
+  invocation?: string | undefined
   /** It ran when the plan was made: with the files of that time it may be expected to run again. */
   goesBack: boolean
   restartPaths: readonly string[]
@@ -40,6 +42,7 @@ export function serviceProgram(work: ServiceWork): string {
     `want_running=${answer(work.running)}`,
     `want_masked=${answer(work.masked)}`,
     `planned=${work.load}`,
+    `planned_with=${quote(work.invocation ?? '')}`,
     `settle_ms=${work.settleMs}`,
     `timeout_ms=${work.timeoutMs}`,
     `replaces_workers=${answer(work.replacesWorkers)}`,
@@ -200,6 +203,13 @@ workers_replaced() {
   [ "$fresh" = yes ]
 }
 
+# What systemd has of a start or a reload, to the microsecond: another invocation, or the unit has gone through reloading.
+trace() {
+  case $action in
+    reload) systemctl show -p StateChangeTimestampMonotonic -p ReloadResult -- "$unit" | grep -v '^ReloadResult=success$' ;;
+    *) show InvocationID ;;
+  esac
+}
 act() {
   action=$1
   if [ -f "$record" ] && ! grep -qaz '^pending ' -- "$record"; then cp -- "$record" "$P/loaded"; fi
@@ -207,7 +217,9 @@ act() {
   case $action in reload) put_record printf 'pending reload\\0' ;; *) put_record printf 'pending restart\\0' ;; esac
   [ "$action" = reload ] || systemctl reset-failed -- "$unit" 2>/dev/null || :
   if [ "$action" = reload ] && [ "$replaces_workers" = yes ]; then workers > "$P/old-workers"; fi
+  was=$(trace)
   systemctl "$action" -- "$unit" || give_up "systemctl $action failed; above is what it said"
+  [ "$(trace)" != "$was" ] || give_up "systemctl $action ended well, and systemd knows of no $action"
   if [ "$action" = reload ] && [ "$replaces_workers" = yes ]; then
     wait_for 'the old workers still serve: the new configuration was not taken' workers_replaced
   fi
@@ -245,6 +257,9 @@ elif [ "$want_running" = yes ] || is_up; then
     need=$(needed)
     if [ "$need" = reload ] && [ "$(show CanReload)" != yes ]; then need=restart; fi
     case $need-$planned in
+      current-reload | current-restart)
+        # Something else has loaded it since the plan was made, or nothing has: then the plan stands.
+        if [ "$(show InvocationID)" = "$planned_with" ]; then act "$planned"; else action=none; fi ;;
       current-*) action=none ;;
       restart-any | restart-restart) act restart ;;
       reload-any | reload-reload | reload-restart) act reload ;;

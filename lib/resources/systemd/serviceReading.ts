@@ -6,6 +6,7 @@ import { quote, sh } from '../../engine/shell.ts'
 import { parseShown, type Shown } from './unitFiles.ts'
 import {
   changedAfter,
+  changedSince,
   changedSinceRecord,
   listWatched,
   parseListed,
@@ -39,6 +40,8 @@ export type ServiceState = {
   load?: Load | undefined
   /** What the need to load comes from; on the observed side only. */
   because?: string | undefined
+  /** Of a running one; on the observed side only. */
+  invocation?: string | undefined
   /** On the desired side only. */
   wishes?: Wishes | undefined
 }
@@ -98,7 +101,7 @@ export function parseServices(
   return new Map(
     wanted.map(({ name, desired }, index) => {
       const block = blocks[index] ?? {}
-      return [name, stateOf(block, changedFiles(block, listed, loaded.get(name), name, desired))]
+      return [name, stateOf(block, changedFiles(block, listed, loaded.get(name), name, desired), desired)]
     }),
   )
 }
@@ -130,7 +133,7 @@ function changedFiles(
 }
 
 /** Null for a unit the host does not know. */
-function stateOf(shown: Shown, changed: Changed): ServiceState | null {
+function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null): ServiceState | null {
   if (shown['LoadState'] === 'not-found') return null
   const running = ['active', 'reloading', 'refreshing'].includes(shown['ActiveState'] ?? '')
   const state = {
@@ -140,14 +143,17 @@ function stateOf(shown: Shown, changed: Changed): ServiceState | null {
     masked: shown['LoadState'] === 'masked',
   }
   if (!running) return { ...state, load: 'current' }
+  const own = { ...state, invocation: shown['InvocationID'] }
   const need = changed.pending === 'restart' || changed.restart.length > 0 ? 'restart' : 'reload'
   const files = changed[need].length > 0 ? changed[need] : changed.reload
-  if (files.length === 0 && changed.pending === undefined) return { ...state, load: 'current' }
-  return { ...state, load: shown['CanReload'] === 'yes' ? need : 'restart', because: describe(files) }
+  if (files.length === 0 && changed.pending === undefined) return { ...own, load: 'current' }
+  return { ...own, load: shown['CanReload'] === 'yes' ? need : 'restart', because: describe(files, desired) }
 }
 
-function describe(files: readonly string[]): string {
+function describe(files: readonly string[], desired: ServiceState | null): string {
   const [first, ...more] = files
   if (first === undefined) return 'the last attempt was not seen to succeed'
-  return `${first}${more.length > 0 ? ` and ${more.length} more` : ''} changed since it was loaded`
+  const { restart, reload } = desired?.wishes ?? {}
+  const what = changedSince(first, { refs: [...(restart?.refs ?? []), ...(reload?.refs ?? [])] })
+  return `${what}${more.length > 0 ? ` and ${more.length} more` : ''} since it was loaded`
 }

@@ -6,11 +6,12 @@
  * the files' change times are held against the time the service started. Before the action the record says only that it is
  * pending: after a failure or a cut the need is still there.
  */
-import type { PlannedChange, Ref } from '../../engine/resource.ts'
+import { LOADED, markOf } from '../../engine/marks.ts'
+import { labelOf, type PlannedChange, type Ref } from '../../engine/resource.ts'
 import { quote } from '../../engine/shell.ts'
 
-/** A handle as a recipe passes it. */
-export type Handle = { readonly ref: Ref }
+/** A handle as a recipe passes it, with the paths that the resource writes. */
+export type Handle = { readonly ref: Ref; readonly paths: readonly string[] }
 
 /** Something whose change a service must load: a resource, or a file or directory tree by path. */
 export type Watched = Handle | string
@@ -20,36 +21,32 @@ export type Watch = { paths: string[]; refs: Ref[] }
 
 export type Load = 'current' | 'reload' | 'restart'
 
-export const RECORDS = '/run/keelson/loaded'
+export const RECORDS = LOADED
 
-/** Where the resources of a type leave their files, when their names are no paths. */
-const PLACES: { readonly [type: string]: (name: string) => string[] } = {
-  'nginx-vhost': (name) => [`/etc/nginx/sites-available/${name}`, `/etc/nginx/sites-enabled/${name}`],
-  'nginx-snippet': (name) => [`/etc/nginx/${name}`],
-  certificate: (name) => [`/etc/letsencrypt/live/${name}`],
-  unit: (name) => [`/etc/systemd/system/${name}`],
-  timer: (name) => [`/etc/systemd/system/${name}.timer`],
-}
-
-/** A handle of something that lies at a path is watched at that path. */
+/** A handle of something that lies at a path is watched at that path, another one at the mark that its changes leave. */
 export function watchOf(watched: readonly Watched[]): Watch {
   const refs = watched.flatMap((one) => (typeof one === 'string' ? [] : [one.ref]))
-  const paths = watched.flatMap((one) => (typeof one === 'string' ? [one] : pathsOf(one.ref)))
+  const paths = watched.flatMap((one) => (typeof one === 'string' ? [one] : placesOf(one)))
   return { paths: [...new Set(paths)].sort(), refs: [...new Set(refs)].sort() }
 }
 
-function pathsOf(ref: Ref): string[] {
-  const name = nameOf(ref)
-  return name.startsWith('/') ? [name] : (PLACES[typeOf(ref)]?.(name) ?? [])
+function placesOf({ ref, paths }: Handle): readonly string[] {
+  return paths.length > 0 || isOnlyBefore(ref) ? paths : [markOf(ref)]
 }
 
-const typeOf = (ref: Ref): string => ref.slice(0, ref.indexOf(':'))
-const nameOf = (ref: Ref): string => ref.slice(ref.indexOf(':') + 1)
+/** Packages and accounts named in a watch only put it in order: they leave nothing a service could load late. */
+function isOnlyBefore(ref: Ref): boolean {
+  return ['package', 'user', 'group'].includes(ref.slice(0, ref.indexOf(':')))
+}
 
-/** The unit's own files, which only a restart brings in; for `app@x.service` its template's too. */
+/** A unit and, for `app@x.y.service`, its template: an instance's name may hold dots (systemd.unit(5)). */
+function withTemplate(unit: string): string[] {
+  return [...new Set([unit, unit.replace(/@.*\./, '@.')])]
+}
+
+/** The unit's own files, which only a restart brings in; for an instance its template's too. */
 export function unitFilesOf(unit: string): string[] {
-  const template = unit.replace(/@[^.]+\./, '@.')
-  return [...new Set([unit, template])].flatMap((one) => [`/etc/systemd/system/${one}`, `/etc/systemd/system/${one}.d`])
+  return withTemplate(unit).flatMap((one) => [`/etc/systemd/system/${one}`, `/etc/systemd/system/${one}.d`])
 }
 
 export function isUnder(path: string, root: string): boolean {
@@ -65,25 +62,27 @@ export function loadAfter(
   watch: { restart: Watch; reload: Watch },
   earlier: readonly PlannedChange[],
 ): { load: Load; because: string[] } {
-  const restart = earlier.filter(({ ref }) => isOwnUnit(unit, ref) || isWatched(watch.restart, ref))
+  const restart = earlier.filter((change) => isOwnUnit(unit, change.ref) || isWatched(watch.restart, change))
   if (restart.length > 0) return { load: 'restart', because: restart.map(({ label }) => label) }
-  const reload = earlier.filter(({ ref }) => isWatched(watch.reload, ref))
+  const reload = earlier.filter((change) => isWatched(watch.reload, change))
   return { load: reload.length > 0 ? 'reload' : 'current', because: reload.map(({ label }) => label) }
 }
 
 function isOwnUnit(unit: string, ref: Ref): boolean {
-  const own = [unit, unit.replace(/@[^.]+\./, '@.')]
-  return own.some(
+  return withTemplate(unit).some(
     (one) => ref === `unit:${one}` || ref.startsWith(`drop-in:${one}/`) || `${ref}.timer` === `timer:${one}`,
   )
 }
 
-/** Packages and accounts named in a watch only put it in order: they leave nothing a service could load late. */
-function isWatched({ paths, refs }: Watch, ref: Ref): boolean {
-  const type = typeOf(ref)
-  if (['package', 'user', 'group'].includes(type)) return false
-  if (refs.includes(ref)) return true
-  return pathsOf(ref).some((place) => paths.some((path) => isUnder(place, path)))
+function isWatched({ paths, refs }: Watch, { ref, paths: written }: PlannedChange): boolean {
+  if (isOnlyBefore(ref)) return false
+  return refs.includes(ref) || written.some((place) => paths.some((path) => isUnder(place, path)))
+}
+
+/** What changed, as people know it: a path, or what left its mark there. */
+export function changedSince(path: string, { refs }: Pick<Watch, 'refs'>): string {
+  const ref = refs.find((one) => markOf(one) === path)
+  return ref === undefined ? `${path} changed` : `${labelOf(ref)} ran`
 }
 
 /** A file or directory as find(1) listed it. `changed` is its ctime in seconds, to nanoseconds, as text. */
