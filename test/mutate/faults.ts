@@ -116,9 +116,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'believe a step that changed nothing',
-    file: PREPARED,
-    find: 'if (difference === undefined) continue',
-    replace: 'if (difference === undefined || difference !== undefined) continue',
+    file: 'lib/engine/verdict.ts',
+    find: 'return difference === undefined ? [] : [[ref, difference]]',
+    replace: 'return difference !== undefined || difference === undefined ? [] : [[ref, difference]]',
     tests: ['hosts/command', 'hosts/cron', 'hosts/sysctl', 'hosts/paths'],
   },
   {
