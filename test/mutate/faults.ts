@@ -453,9 +453,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'take drift for intent',
-    file: 'lib/engine/plan.ts',
-    find: "    return 'drift'\n",
-    replace: "    return 'intent'\n",
+    file: 'lib/engine/causes.ts',
+    find: "return left ?? 'drift'",
+    replace: "return left ?? 'intent'",
     tests: ['engine/plan', 'hosts/cli'],
   },
   {
