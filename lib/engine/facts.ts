@@ -7,6 +7,7 @@ import { ARMED } from './guardText.ts'
 import { parseLedger, type Ledger } from './ledger.ts'
 import type { Answer, Section } from './read.ts'
 import { lines } from './shell.ts'
+import { type HostWays, parseWays, WAYS_SECTION } from './waysHost.ts'
 
 export const LEDGER_PATH = '/var/lib/keelson/ledger.json'
 export const RUNS_FOLDER = '/var/lib/keelson/runs'
@@ -19,6 +20,7 @@ export type Facts = {
   memoryMiB: number
   /** A client that died has left a change that takes itself back unless somebody comes in. */
   isArmed: boolean
+  ways: HostWays
 }
 
 export const FACT_SECTIONS: readonly Section[] = [
@@ -31,6 +33,7 @@ printf 'CPUS='; nproc
 [ ! -e ${ARMED} ] || echo GUARD=armed`,
   },
   { name: 'keelson-ledger', text: `[ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}` },
+  WAYS_SECTION,
 ]
 
 /** Its answer is another one each time, so that it is not among what tells whether the host moved. */
@@ -67,6 +70,7 @@ export function parseFacts(answers: ReadonlyMap<string, Answer>): { facts: Facts
     cpus: Number(values.get('CPUS')),
     memoryMiB: Math.round(Number(values.get('MEMORY')) / 1024),
     isArmed: values.has('GUARD'),
+    ways: parseWays(answers.get(WAYS_SECTION.name)!),
   }
   if (!Number.isFinite(facts.cpus) || !Number.isFinite(facts.memoryMiB)) {
     throw new HostError('the host does not say what it is', {

@@ -4,38 +4,56 @@
  * connection and as root, and stop the clock. Otherwise the host goes back by itself, also when it was rebooted before
  * the clock ran out: the clock is a timer of systemd, and a start of the host counts as its end.
  *
- * Here is what is guarded, and the proof; guardText.ts is what the host does.
+ * What is guarded is found by touches.ts from the table in waysIn.ts. Here is what of it a stage keeps, and the proof;
+ * guardText.ts is what the host does.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../transport/connection.ts'
 import { Refused } from './errors.ts'
-import { disarmText, HAS_REVERTED, KEPT, SETTINGS, UNITS } from './guardText.ts'
+import type { Carried, Keep } from './guardKeep.ts'
+import { disarmText, HAS_REVERTED } from './guardText.ts'
 import type { Item } from './plan.ts'
+import type { Context } from './resource.ts'
+import { touchesOf } from './touches.ts'
+import { NO_WAYS, ownWays } from './waysHost.ts'
+import { KEPT_UNITS } from './waysIn.ts'
 
 /** Seconds a client has for coming in again. A stage with a guard takes a few of them. */
 export const CLOCK_S = 30
 /** Pause between attempts to come in. */
 const PAUSE_MS = 1000
 
-/** Whether the guard puts back what is at a path: a change of it may shut its operator out. */
-export function isKept(path: string): boolean {
-  return path.includes('/.ssh/') || KEPT.some((kept) => path === kept || path.startsWith(`${kept}/`))
-}
-
-/** Whether the guard puts a unit back into the state it was in. */
-export function isKeptUnit(name: string): boolean {
-  return name === 'sshd.service' || Object.hasOwn(UNITS, name)
-}
-
-/** Whether the guard puts back what a sysctl(8) key is set to. */
-export function isKeptSetting(key: string): boolean {
-  const [, setting = ''] = /^net\.ipv[46]\.conf\..*\.([a-z0-9_]+)$/.exec(key) ?? []
-  return key === 'net.ipv4.ip_forward' || SETTINGS.includes(setting)
-}
-
 /** Whether a change may shut its operator out. */
 export function isGuarded({ change, plan }: Item): boolean {
   return change !== undefined && plan.consequence === 'lockout'
+}
+
+/** What the host is to keep for a stage, besides the table of ways in: what its guarded changes are about. */
+export function keepOf(
+  items: readonly Item[],
+  carried: readonly Carried[],
+  { operator, ways = NO_WAYS }: Context,
+): Keep {
+  const account = operator?.account ?? 'root'
+  const touches = items.flatMap(({ type, change }) => (change === undefined ? [] : touchesOf(type, change)))
+  const units = touches.flatMap((touch) => ('unit' in touch && !KEPT_UNITS.has(touch.unit) ? [touch.unit] : []))
+  // A mask is a link in place of the unit's file.
+  const unitFiles = units.map((unit) => `/etc/systemd/system/${unit}`)
+  return {
+    carried,
+    touched: [...touches.flatMap((touch) => ('path' in touch ? [touch.path] : [])), ...unitFiles],
+    named: ownWays(ways, account).named,
+    operator: account,
+    accounts: touches.flatMap((touch) => ('account' in touch ? [touch.account] : [])),
+    rootHome: ways.homes.get('root') ?? '/root',
+    units,
+    settings: touches.flatMap((touch) => ('setting' in touch ? [`/proc/sys/${settingPath(touch.setting)}`] : [])),
+  }
+}
+
+/** Dots and slashes change places (sysctl(8)). */
+function settingPath(key: string): string {
+  return key.replaceAll(/[./]/g, (char) => (char === '.' ? '/' : '.'))
 }
 
 /**

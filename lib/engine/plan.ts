@@ -16,7 +16,6 @@ import {
   type FieldChange,
   type Json,
   labelOf,
-  pathsOf,
   type PlannedChange,
   type Ref,
   Unknown,
@@ -24,6 +23,7 @@ import {
 import type { Cause, Certainty, Lockout, Plan, PlanChange, Undoing } from './report.ts'
 import { stateIn, type TypeReading } from './read.ts'
 import { followUpsOf, summaryOf } from './summary.ts'
+import { pathsOfChange, touchesWayIn, usesFiles } from './touches.ts'
 import { secretNames } from './value.ts'
 
 /** A change of the plan with what the engine needs to carry it out. */
@@ -74,9 +74,34 @@ export function planItems(planning: Planning): Item[] {
     const item = planResource(planning, resource, items, closures.get(resource.ref)!)
     if (item !== undefined) items.set(resource.ref, item)
   }
+  guardTogether(items, planning)
   const removals = planning.prune ? planUndeclared(planning) : []
   const gone = [...planForgotten(planning), ...removals].filter(({ plan }) => !planning.settled?.has(plan.ref))
   return [...items.values(), ...gone]
+}
+
+/**
+ * What a guarded unit comes right after is guarded with it: it reads those files, and so does the next start of the host.
+ * And so is a unit or command that comes right after a guarded file: it may be what loads it.
+ */
+function guardTogether(items: ReadonlyMap<Ref, Item>, { needsOf }: Planning): void {
+  const changed = [...items.values()].filter(hasChange)
+  const near = ({ plan }: Item): (Item & { change: Change<Json> })[] =>
+    (needsOf.get(plan.ref) ?? []).flatMap((ref) => items.get(ref) ?? []).filter(hasChange)
+  const isFile = ({ type, change }: Item & { change: Change<Json> }): boolean => pathsOfChange(type, change).length > 0
+  const guard = (item: Item): void => void (item.plan.consequence = 'lockout')
+  for (const item of changed) {
+    const isUnit = (item.type.touches?.(item.change) ?? []).some((touch) => 'unit' in touch)
+    if (isUnit && item.plan.consequence === 'lockout') near(item).filter(isFile).forEach(guard)
+  }
+  for (const item of changed) {
+    const isLoaded = near(item).some((file) => isFile(file) && file.plan.consequence === 'lockout')
+    if (isLoaded && usesFiles(item.type, item.change)) guard(item)
+  }
+}
+
+function hasChange(item: Item): item is Item & { change: Change<Json> } {
+  return item.change !== undefined
 }
 
 function inScope({ scope }: Planning, ref: Ref): boolean {
@@ -267,6 +292,7 @@ function certaintyOf(change: Change<Json>, unsettling: Item | undefined): { cert
 }
 
 function consequenceOf(type: AnyType, change: Change<Json>, context: Context): Consequence {
+  if (touchesWayIn(type, change, context)) return 'lockout'
   const own = type.consequence?.(change, context) ?? 'safe'
   const followUps = change.fields.flatMap(({ followUp }) => (followUp === undefined ? [] : [followUp.action]))
   return (
@@ -372,9 +398,8 @@ function plannedChange(item: Item | undefined): PlannedChange[] {
 }
 
 /** Paths that a change writes or takes away. */
-export function writtenPaths({ type, name, change }: Pick<Item, 'type' | 'name' | 'change'>): string[] {
-  const state = change?.after ?? change?.before ?? null
-  return change === undefined || state instanceof Unknown ? [] : pathsOf(type, name, state)
+export function writtenPaths({ type, change }: Pick<Item, 'type' | 'change'>): string[] {
+  return change === undefined ? [] : pathsOfChange(type, change)
 }
 
 /** The plan people see. */

@@ -3,12 +3,13 @@
  */
 import type { Bookkeeping } from './bookkeeping.ts'
 import { skipFailure, unknownFailure } from './failures.ts'
-import { isGuarded, isKeptUnit } from './guard.ts'
+import { isGuarded } from './guard.ts'
 import { isFollowUp, type Item, writtenPaths } from './plan.ts'
 import type { Failure, Outcome } from './report.ts'
-import { type Change, type Json, type Ref, type Step, Unknown } from './resource.ts'
+import { type Change, type Json, type Ref, type Step, type Touch, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
 import type { Survey } from './survey.ts'
+import { touchesOf } from './touches.ts'
 import { type WayStep, wayStepOf } from './wayBack.ts'
 
 /** How a change came out. */
@@ -84,9 +85,13 @@ export function carriedTo(prepared: readonly Prepared[], written: readonly Writt
 
 /** What no unit that a way in depends on has loaded yet when that was applied. */
 export function unusedAfter(prepared: readonly Prepared[], written: readonly Written[]): Written[] {
-  const loads = (item: Item): boolean => isGuarded(item) && isKeptUnit(item.name) && writtenPaths(item).length === 0
+  const loads = (item: Item): boolean => isGuarded(item) && touches(item).some((touch) => 'unit' in touch)
   const loaded = needsOf(prepared.flatMap(({ items }) => items.filter(loads)))
   return written.filter(({ ref }) => !loaded.has(ref))
+}
+
+function touches({ type, change }: Item): Touch[] {
+  return change === undefined ? [] : touchesOf(type, change)
 }
 
 function needsOf(items: readonly Item[]): Set<Ref> {

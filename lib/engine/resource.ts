@@ -7,6 +7,7 @@
  */
 import type { PropsSchema, RequiredKeys } from './schema.ts'
 import type { Reveal } from './value.ts'
+import type { HostWays } from './waysHost.ts'
 
 /** `type:name`, such as `file:/etc/motd`. */
 export type Ref = string
@@ -105,6 +106,8 @@ export type Context = {
   reveal: Reveal
   /** Left out for a machine that is this one. */
   operator?: Operator
+  /** What a login passes through on this host, besides what it does on any. */
+  ways?: HostWays
   /** Every declared resource of the type in declaration order, for types whose resources stand in an order on the host. */
   declared?: readonly Wanted<Json>[]
 }
@@ -146,6 +149,12 @@ export type GateView = {
 }
 export type GateChange = { type: string } & Change<Json>
 
+/**
+ * What a change touches besides the paths it claims or writes, as far as a login may pass through it: a unit of systemd, a
+ * key of sysctl(8), the login or keys of an account; `program`: a program of the recipe, which may load any file.
+ */
+export type Touch = { path: string } | { unit: string } | { setting: string } | { account: string } | { program: true }
+
 /** A change elsewhere in the same plan, as far as another type may know of it. */
 export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove'; paths: string[] }
 
@@ -174,6 +183,8 @@ export type ResourceType<
   claims?(name: string, state: State): string[]
   /** Paths it writes, by which who loads them knows them. @default those that it claims */
   paths?(name: string, state: State): string[]
+  /** From these and its paths the engine finds what may shut the operator out, and is guarded. */
+  touches?(change: Change<State>): Touch[]
   read: Reader<State>
   /**
    * Present text of the names given, for changes with a text field; run in a second trip. Parse gives text by name.

@@ -9,7 +9,7 @@ import { compareTextOf } from './detail.ts'
 import { Refused } from './errors.ts'
 import type { TaskEvent } from './events.ts'
 import { applyFailure, reportedError, skipFailure, STALE, TAKEN_BACK, undoneFailure } from './failures.ts'
-import { CLOCK_S, isGuarded, prove } from './guard.ts'
+import { CLOCK_S, isGuarded, keepOf, prove } from './guard.ts'
 import { armText } from './guardText.ts'
 import { emptyLedger } from './ledger.ts'
 import { markOf, watchedMarks } from './marks.ts'
@@ -200,7 +200,7 @@ export class Session {
     )
     const programs = prepared.map((one) => this.#program(one, survey, prepared))
     const carried = carriedTo(prepared, this.#written)
-    const guard = this.#guard(stage, prepared, carried)
+    const guard = this.#guard(stage, prepared, carried, survey)
     const was = ledger.digest
     const way = record.way(waySteps(prepared, survey, ledger, this.#run ?? ''))
     const next = ledger.begin(
@@ -232,13 +232,24 @@ export class Session {
   }
 
   /** What arms the guard of a stage; undefined where nothing needs one. */
-  #guard(stage: number, prepared: readonly Prepared[], carried: readonly Written[]): string | undefined {
+  #guard(
+    stage: number,
+    prepared: readonly Prepared[],
+    carried: readonly Written[],
+    { planning }: Survey,
+  ): string | undefined {
     const guarded = prepared.flatMap(({ items }, task) => (items.some(isGuarded) ? [task] : []))
     if (guarded.length === 0) return undefined
     const tasks = [...carried, ...guarded.map((task) => ({ stage, task }))]
     const lines = tasks.map((one) => noteOf(one.stage, one.task, 'undone')).join('')
     const { clockS = CLOCK_S } = this.#options
-    return armText({ stage, carried, undone: { file: logOf(this.#run ?? ''), lines }, seconds: clockS })
+    // With a guarded change goes what is applied in one batch with it.
+    const keep = keepOf(
+      guarded.flatMap((task) => prepared[task]!.items),
+      carried,
+      planning.context,
+    )
+    return armText({ stage, keep, undone: { file: logOf(this.#run ?? ''), lines }, seconds: clockS })
   }
 
   #prove(): Promise<Connection> {

@@ -126,7 +126,11 @@ class Surveyor {
     const readings = joinReadings(parseReadings(answers, this.#requests), undeclared)
     // Known since the host has answered.
     const operator = operatorOf(this.#connection.peer)
-    const context: Context = { ...this.#base.context, ...(operator === undefined ? {} : { operator }) }
+    const context: Context = {
+      ...this.#base.context,
+      ...(operator === undefined ? {} : { operator }),
+      ways: facts.ways,
+    }
     const warnings = [
       ...checkHost(this.#options.catalog.host, facts),
       ...this.#clock,

@@ -99,6 +99,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   needs: (name) => [`user:${name}`],
   read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
   diff: byField,
+  touches: ({ name }) => [{ account: name }],
   consequence: ({ before, after }) => {
     const had = before !== null && 'keys' in before ? before.keys : []
     return had.some((line) => !(after?.keys ?? []).includes(line)) ? 'lockout' : 'safe'

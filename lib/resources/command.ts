@@ -113,6 +113,7 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
   },
   diff: ({ done, apply }, observed) => (done && observed.done ? [] : [runs(apply, done)]),
   // Nobody knows what it does.
+  touches: () => [{ program: true }],
   consequence: () => 'disruptive',
   steps: ({ name, after }, { reveal }) => [
     {

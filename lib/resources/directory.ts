@@ -3,7 +3,6 @@
  * Read with find(1).
  */
 import { byField } from '../engine/diff.ts'
-import { isKept } from '../engine/guard.ts'
 import { groupBy } from '../engine/group.ts'
 import {
   type FieldChange,
@@ -89,8 +88,7 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   },
   diff: ({ only: _, others, ...desired }, observed) =>
     byField({ ...desired, ...(observed.others === undefined ? {} : { others }) }, observed),
-  consequence({ name, kind, after, fields }) {
-    if (kind !== 'create' && isKept(name)) return 'lockout'
+  consequence({ kind, after, fields }) {
     const empties = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
     return kind !== 'create' && empties ? 'destructive' : 'safe'
   },

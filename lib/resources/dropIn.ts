@@ -2,7 +2,6 @@
  * Settings added to a unit that a package ships: /etc/systemd/system/UNIT.d/NAME.conf (systemd.unit(5)).
  * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
-import { isKeptUnit } from '../engine/guard.ts'
 import type { Change, ResourceType } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import {
@@ -68,7 +67,6 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
     },
   },
   diff: diffUnitFile,
-  consequence: ({ name }) => (isKeptUnit(fileOf(name).unit) ? 'lockout' : 'safe'),
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],

@@ -4,7 +4,6 @@
  * by rename with the owner and mode it had.
  */
 import { payload } from '../engine/prelude.ts'
-import { isKept } from '../engine/guard.ts'
 import { groupBy } from '../engine/group.ts'
 import {
   type Change,
@@ -148,7 +147,6 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   },
   diff: diffEdit,
   paths: (_name, { wish }) => [wish.path],
-  consequence: (change) => (isKept(wishOf(change).path) ? 'lockout' : 'safe'),
   gates: [SSHD_GATE, SUDO_GATE],
   steps: (change, context) => editSteps([change], context),
   remove: (change, context) => editSteps([change], context),

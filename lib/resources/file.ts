@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { byField } from '../engine/diff.ts'
-import { isKept } from '../engine/guard.ts'
 import { payload } from '../engine/prelude.ts'
 import type { Context, FieldChange, Output, ResourceType, Step, Was, WayBack } from '../engine/resource.ts'
 import { accountName, entryPath, ensure, fileMode, textValue } from '../engine/schema.ts'
@@ -99,7 +98,6 @@ export const file: ResourceType<File, FileState> = {
   },
   fetch: { command: fetchTexts, parse: parseTexts },
   diff: diffFile,
-  consequence: ({ name }) => (isKept(name) ? 'lockout' : 'safe'),
   gates: [SSHD_GATE, SUDO_GATE],
   steps(change, { reveal }) {
     const { name, after } = change

@@ -4,7 +4,6 @@
  * service that is no longer declared is left as it is.
  */
 import { byField } from '../engine/diff.ts'
-import { isKeptUnit } from '../engine/guard.ts'
 import type { Change, Consequence, FieldChange, ResourceType, Was, WayBack } from '../engine/resource.ts'
 import { sh } from '../engine/shell.ts'
 import { absolutePath, handle, oneLine } from '../engine/schema.ts'
@@ -121,6 +120,7 @@ export const service: ResourceType<Service, ServiceState> = {
     if (load === 'current' || observed.load === 'restart') return observed
     return { ...observed, load, because: because.join(', ') }
   },
+  touches: ({ name }) => [{ unit: name }],
   consequence,
   gates: [SSHD_GATE],
   steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
@@ -172,7 +172,6 @@ function restoreService({ before, after }: Was<ServiceState>): WayBack<ServiceSt
 }
 
 function consequence(change: Change<ServiceState>): Consequence {
-  if (isKeptUnit(change.name)) return 'lockout'
   if (change.kind !== 'change') return 'safe'
   const { before, after } = change
   if (before.running && (after.running === false || after.masked === true)) return 'disruptive'

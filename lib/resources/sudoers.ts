@@ -64,8 +64,6 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
   claims: (name) => [`path:${pathOf(name)}`],
   read: wholeFileReader(pathOf),
   diff: diffWholeFile,
-  // Rights given cannot shut anyone out; rights changed or taken may be the operator's own.
-  consequence: ({ kind }) => (kind === 'create' ? 'safe' : 'lockout'),
   gates: [SUDO_GATE],
   steps: ({ name, after }) => [
     {

@@ -3,7 +3,6 @@
  */
 import { dirname, resolve } from 'node:path'
 import { byField } from '../engine/diff.ts'
-import { isKept } from '../engine/guard.ts'
 import type { ResourceType, Step } from '../engine/resource.ts'
 import { entryPath, ensure, oneLine } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
@@ -52,7 +51,6 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
       new Map([...parsePaths(fieldsOf(output))].map(([path, { kind, target }]) => [path, { kind, target }])),
   },
   diff: ({ kind, target }, observed) => byField({ kind, target }, observed),
-  consequence: ({ name }) => (isKept(name) ? 'lockout' : 'safe'),
   gates: [SSHD_GATE, SUDO_GATE],
   steps: ({ name, after }) => [point(name, after)],
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_link ${name}` }],

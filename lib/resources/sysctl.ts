@@ -3,7 +3,6 @@
  * Read from /proc/sys and sysctl.d(5); written there.
  */
 import { byField } from '../engine/diff.ts'
-import { isKeptSetting } from '../engine/guard.ts'
 import { payload } from '../engine/prelude.ts'
 import type { ResourceType, Wanted } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
@@ -53,7 +52,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
   claims: (name) => [`path:${fileOf(name)}`],
   read: { command: readText, parse: ({ stdout }, wanted) => parseReading(stdout, wanted) },
   diff: byField,
-  consequence: ({ name }) => (isKeptSetting(name) ? 'lockout' : 'safe'),
+  touches: ({ name }) => [{ setting: name }],
   steps: ({ name, after }) => [
     {
       title: `set ${name}`,

@@ -2,7 +2,6 @@
  * A systemd unit file of our own in /etc/systemd/system. Whether the unit is enabled and running is for `service`.
  * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
-import { isKeptUnit } from '../engine/guard.ts'
 import type { Change, ResourceType } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import {
@@ -58,7 +57,7 @@ export const unit: ResourceType<Unit, UnitFileState> = {
     },
   },
   diff: diffUnitFile,
-  consequence: ({ name, kind }) => (isKeptUnit(name) ? 'lockout' : kind === 'remove' ? 'disruptive' : 'safe'),
+  consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],

@@ -97,9 +97,10 @@ export const user: ResourceType<User, UserState> = {
   claims: (_name, { uid }) => (uid === undefined ? [] : [`uid:${uid}`]),
   read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
   diff: (desired, observed, { reveal }) => diffUser(desired, observed, reveal),
-  consequence: ({ kind, name, fields }) => {
+  touches: ({ name }) => [{ account: name }],
+  consequence: ({ kind, fields }) => {
     if (kind === 'create') return 'safe'
-    if (kind === 'remove' || name === 'root') return 'lockout'
+    if (kind === 'remove') return 'lockout'
     const shutsOut = ['shell', 'home', 'locked', 'expires', 'password', 'group', 'groups', 'uid']
     return fields.some(({ field }) => shutsOut.includes(field)) ? 'lockout' : 'safe'
   },

@@ -18,6 +18,16 @@ const LOOK = `cat /etc/ufw/ufw.conf /etc/default/ufw /etc/ufw/user.rules /etc/uf
 iptables-save -t filter | sed 's/\\[[0-9:]*\\]//' | grep -v '^#'; sshd -T; getent passwd; getent shadow; ss -ltnH | awk '{ print $4 }' | sort
 find /etc/ssh /etc/sudoers.d /root/.ssh -type f -exec sha256sum {} + | sort; find /etc/ssh /etc/sudoers.d -printf '%p %m %u:%g\\n' | sort`
 
+/** All files of configuration and of homes, with their rights, and those of what lies above them. */
+const LOOK_AT_FILES = `LC_ALL=C; export LC_ALL; umask
+# passwd- and the like are what programs that change accounts leave of the last change.
+find /etc /root /home /opt -xdev -type f ! -name '*-' -exec sha256sum {} + | sort -k 2
+{ find /etc /root /home /opt -xdev -printf '%p %y %m %u:%g %l\\n'; stat -c '%n %a %U:%G' / /run/nologin /usr /usr/bin /usr/bin/sudo 2>&1; } | sort
+systemctl show -p Id,UnitFileState ssh nftables ufw systemd-networkd netfilter-persistent
+# The others run or not by what was done by hand before.
+systemctl show -p Id,ActiveState ssh systemd-networkd systemd-user-sessions
+sysctl -n net.ipv4.ip_default_ttl net.ipv4.conf.host0.rp_filter`
+
 /** For how long a host may refuse to be looked at, in milliseconds. */
 const SHUT_MS = 60_000
 
@@ -25,10 +35,20 @@ const SHUT_MS = 60_000
  * Everything a way in depends on, as the host's own tools show it. Just after the guard went back sshd loads its settings,
  * and refuses connections for a moment: it is asked again until it answers. @throws When it lets nobody in for a minute.
  */
-export async function waysIn(host: SandboxHost): Promise<string> {
+export function waysIn(host: SandboxHost): Promise<string> {
+  return look(host, LOOK)
+}
+
+/** As `waysIn`, what stays over a start of the host. */
+export function keptFiles(host: SandboxHost): Promise<string> {
+  return look(host, `${LOOK_AT_FILES}; true`)
+}
+
+/** What a command prints on a host whose sshd may just be loading its settings. */
+export async function look(host: SandboxHost, command: string): Promise<string> {
   const until = performance.now() + SHUT_MS
   for (;;) {
-    const { exit, stdout, stderr } = await ssh(host, LOOK)
+    const { exit, stdout, stderr } = await ssh(host, command)
     if (exit === 0) return stdout
     assert.ok(exit === 255 && performance.now() < until, `exit ${exit}: ${stderr}`)
   }

@@ -7,16 +7,15 @@ import { convergeHost } from '../../lib/engine/converge.ts'
 import { Locked, Stale } from '../../lib/engine/errors.ts'
 import type { Ref } from '../../lib/engine/resource.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
-import { file, service, sudoers, ufwDefaults, ufwRule } from '../../lib/index.ts'
-import { boot, changedFiles, powerCut, type SandboxHost } from '../../lib/sandbox/sandbox.ts'
-import { connectSsh } from '../../lib/transport/ssh.ts'
+import { changedFiles, type SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { sshOk } from '../support/host.ts'
-import { waysIn } from '../support/takenBack.ts'
 import { LOCAL_ATTACKER } from './attacker/index.ts'
 import { endEveryWay, prepareCanaries } from './canaries.ts'
 import { HOSTILE } from './hostile/index.ts'
 import { Killer } from './kill.ts'
+import { LOCK_OUTS } from './lockoutCases.ts'
+import { HOWS, lockOut, PREPARE } from './lockouts.ts'
 import { assertSame, assertWell, comesTo, DOES } from './outcome.ts'
 import { declareRecipe, observe, type Recipe, randomRecipe } from './pieces.ts'
 import { Random } from './random.ts'
@@ -36,8 +35,6 @@ export type Kind = {
   /** Each case puts back the disk it begins with: what one leaves behind is nothing to the next. */
   restores?: true
 }
-
-const ALL = { only: (): boolean => true }
 
 let spaces = 0
 /** A name that nothing on any host has yet. */
@@ -178,91 +175,18 @@ const twoClients: Case = async (host, seed) => {
   return 1
 }
 
-const SSH = { action: 'allow', port: 22, protocol: 'tcp' } as const
-
-/** Changes after which nobody can come in, by what they shut. */
-const LOCK_OUTS: { readonly [what: string]: () => void } = {
-  'ufw rule': () => void ufwRule({ ...SSH, action: 'deny' }),
-  'ufw defaults': () => void ufwDefaults({ enabled: true, incoming: 'deny' }),
-  'sshd users': () => {
-    const settings = file({ path: '/etc/ssh/sshd_config.d/00-nobody.conf', content: 'AllowUsers nobody\n' })
-    service({ name: 'ssh.service', running: true, reloadOn: [settings] })
-  },
-  'sshd port': () => {
-    const settings = file({ path: '/etc/ssh/sshd_config.d/00-port.conf', content: 'Port 2222\n' })
-    service({ name: 'ssh.service', running: true, restartOn: [settings] })
-  },
-  sudoers: () => void sudoers({ name: 'ops', user: 'ops', commands: ['/bin/true'], noPassword: true }),
-}
-
-/** Someone is locked out, and nothing, a reboot or a killed guard comes between. */
+/** Someone is locked out, and nothing, a reboot or a killed guard comes between: seeds in a row are all of it in turn. */
 const lockedOut: Case = async (host, seed) => {
-  const random = new Random(seed)
-  const what = random.pick(Object.keys(LOCK_OUTS))
-  const how = random.pick(['plain', 'first run', 'reboot', 'guard killed'] as const)
-  const about = `${what}, ${how}`
-  await sshOk(
-    host,
-    `ufw --force reset >/dev/null; ${FILTERS_NOTHING}; rm -f /etc/ufw/*.rules.2* /etc/ssh/sshd_config.d/00-*; printf 'ops ALL=(ALL) NOPASSWD: ALL\\n' > /etc/sudoers.d/ops
-     ${what === 'ufw rule' ? 'ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null' : ''}`,
-  )
-  await forget(host)
-  if (how !== 'first run')
-    assertWell(await convergeOn(host, () => void file({ path: '/srv/known', content: 'x' }), ALL))
-  const before = await waysIn(host)
-  const { address, port, identityFile, hostKey } = host
-  const login = { address, port, user: what === 'sudoers' ? 'ops' : 'root', identityFile, hostKey }
-  let logins = 0
-  const connect = async () => {
-    logins += 1
-    if (logins === 2 && how === 'reboot') {
-      await powerCut(host.name)
-      await boot(host.name)
-    }
-    return connectSsh(login, {})
-  }
-  if (how === 'guard killed') await sshOk(host, KILL_GUARD_ONCE)
-  const report = await convergeHost({
-    ...runOn(host, LOCK_OUTS[what]!, { ...ALL, allowLockout: true, clockS: how === 'reboot' ? 30 : 10 }),
-    connect,
-    confirm: () => Promise.resolve(true),
-  })
-  assert.is(report.error?.exit, 'refused', `${about}: ${JSON.stringify(report)}`)
-  assert.match(report.error?.message ?? '', 'it went back to what it was', about)
-  assertSame(await waysIn(host), before, about)
-  const rest = await sshOk(
-    host,
-    "systemctl list-units --all --no-legend 'keelson-guard*'; ls /var/lib/keelson/guard/armed /etc/systemd/system/keelson-guard* 2>/dev/null | cat",
-  )
-  assertSame(rest, '', about)
-  if (how === 'guard killed') assert.is(await sshOk(host, 'cat /run/guard-killed'), 'yes\n', about)
+  const count = LOCK_OUTS.length
+  await lockOut(host, LOCK_OUTS[seed % count]!, HOWS[Math.floor(seed / count) % HOWS.length]!)
   return 1
 }
-
-/** ufw that is turned off leaves empty chains in the kernel, which no start of the host brings back. */
-const FILTERS_NOTHING = 'for ip in iptables ip6tables; do $ip -P INPUT ACCEPT; $ip -F; $ip -X; done'
-
-/** Leaves a process on the host that kills the guard the first time it is at work. */
-const KILL_GUARD_ONCE = `rm -f /run/guard-killed
-systemctl stop kill-guard.service 2>/dev/null
-systemd-run --quiet --collect --unit=kill-guard sh -c 'until [ -e /var/lib/keelson/guard/reverting ]; do sleep 0.01; done; systemctl kill -s KILL keelson-guard.service; echo yes > /run/guard-killed'`
 
 export const KINDS: readonly Kind[] = [
   { name: 'killed after every step', goal: 1000, run: killedAfterEachStep, prepare: installed('sudo', 'cron') },
   { name: 'plans that write nothing', goal: 200, run: planWritesNothing, prepare: installed('sudo', 'cron') },
   { name: 'two clients at once', goal: 100, run: twoClients, prepare: installed('sudo', 'cron') },
-  {
-    name: 'lock-outs',
-    goal: 60,
-    run: lockedOut,
-    prepare: async (host) => {
-      await installed('ufw', 'sudo')(host)
-      await sshOk(
-        host,
-        'useradd -m ops && install -d -m 700 -o ops /home/ops/.ssh && install -m 600 -o ops /root/.ssh/authorized_keys /home/ops/.ssh/',
-      )
-    },
-  },
+  { name: 'lock-outs', goal: 300, run: lockedOut, prepare: (host) => sshOk(host, PREPARE) },
   {
     name: 'TakeClient, cut at random',
     goal: 200,
