@@ -15,8 +15,6 @@ export type Prepared = {
   catalog: Catalog
   connect: Machine['connect']
   secrets: ReadonlyMap<string, string>
-  /** Values of other secrets, of those that have one. */
-  known: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>
 }
 
 /** A host, and its catalog for the machine the inventory describes. */
@@ -36,18 +34,7 @@ export async function prepare(
   const catalog = machine.standIn === undefined ? declared : await site.evaluate(chosen.name, machine.standIn)
   const usedAt = (name: string) => catalog.resources.find(({ desired }) => secretNames(desired).includes(name))?.source
   const secrets = await machine.secrets(secretNames(catalog.resources.map(({ desired }) => desired)), usedAt)
-  return { catalog, connect: machine.connect, secrets, known: (names) => knownSecrets(machine, names) }
-}
-
-/** One that has no value is no mistake here: the site may have given it up. */
-async function knownSecrets({ secrets }: Machine, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const load = (some: readonly string[]): Promise<ReadonlyMap<string, string>> => secrets(some, () => undefined)
-  try {
-    return await load(names)
-  } catch {
-    const single = await Promise.all(names.map((name) => load([name]).catch(() => new Map<string, string>())))
-    return new Map(single.flatMap((values) => [...values]))
-  }
+  return { catalog, connect: machine.connect, secrets }
 }
 
 /**

@@ -4,8 +4,9 @@
 import type { CatalogHost } from './catalog.ts'
 import { HostError } from './errors.ts'
 import { ARMED } from './guardText.ts'
-import { parseLedger, type Ledger } from './ledger.ts'
+import { type KnownLedger, parseLedger } from './ledger.ts'
 import type { Answer, Section } from './read.ts'
+import type { AnyType } from './resource.ts'
 import { lines } from './shell.ts'
 import { type HostWays, parseWays, WAYS_SECTION } from './waysHost.ts'
 
@@ -61,7 +62,10 @@ function spanOf(seconds: number): string {
 }
 
 /** @throws {HostError} When the host does not say what it is. */
-export function parseFacts(answers: ReadonlyMap<string, Answer>): { facts: Facts; ledger: Ledger | undefined } {
+export function parseFacts(
+  answers: ReadonlyMap<string, Answer>,
+  types: ReadonlyMap<string, AnyType>,
+): { facts: Facts } & KnownLedger {
   const answer = answers.get('keelson-facts')!
   const values = new Map(lines(answer.stdout).map((line) => splitOnce(line)))
   const facts = {
@@ -78,7 +82,7 @@ export function parseFacts(answers: ReadonlyMap<string, Answer>): { facts: Facts
       next: 'Keelson needs Debian 12 or 13',
     })
   }
-  return { facts, ledger: parseLedger(answers.get('keelson-ledger')!) }
+  return { facts, ...parseLedger(answers.get('keelson-ledger')!, types) }
 }
 
 function splitOnce(line: string): [string, string] {

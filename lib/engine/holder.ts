@@ -5,7 +5,8 @@
 import { RUNS_FOLDER } from './facts.ts'
 import { RUN_ROOT } from './worker.ts'
 import type { Answer, Section } from './read.ts'
-import type { RunAbout, StoredRun } from './record.ts'
+import { fits, parseJson } from './form.ts'
+import { RUN_ABOUT, type RunAbout, STORED_RUN, type StoredRun } from './record.ts'
 import { labelOf, type Ref } from './resource.ts'
 import { lines } from './shell.ts'
 
@@ -55,7 +56,8 @@ export function holderText(owner: string): string {
 
 function aboutOf(owner: string): RunAbout | undefined {
   try {
-    return JSON.parse(owner)
+    const about = parseJson(owner)
+    return fits(RUN_ABOUT, about) ? about : undefined
   } catch {
     return undefined
   }
@@ -122,8 +124,8 @@ const STATES: { readonly [word: string]: WatchedStep['state'] } = {
 /** A record that is none tells of no step; the run is watched all the same. */
 function stagesIn(record: string): NonNullable<StoredRun['stages']> {
   try {
-    const { stages = {} }: StoredRun = JSON.parse(record)
-    return stages
+    const stored = parseJson(record)
+    return fits(STORED_RUN, stored) ? (stored.stages ?? {}) : {}
   } catch {
     return {}
   }

@@ -8,10 +8,11 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { canonicalJson, type CatalogResource } from './catalog.ts'
 import { HostError } from './errors.ts'
+import * as form from './form.ts'
 import type { Answer } from './read.ts'
 import { excerpt } from './redact.ts'
 import type { Cause } from './report.ts'
-import type { Json, Ref } from './resource.ts'
+import { type AnyType, type Json, type Ref, refOf } from './resource.ts'
 import { secretNames } from './value.ts'
 
 export type LedgerEntry = {
@@ -50,36 +51,102 @@ export type Ledger = {
   entries: { [ref: Ref]: LedgerEntry }
 }
 
+/** An edit is named by a line of its file. */
+export const refText = form.line(70_000)
+
+/** What an entry is, but for its state, which is for its type to know. */
+export const ENTRY: form.Form<LedgerEntry> = form.fields<LedgerEntry>({
+  type: form.matching(/^[a-z][a-z0-9-]{0,63}$/, 'name of a type'),
+  name: refText,
+  made: form.flag,
+  desired: form.anything,
+  digest: form.sha256Hex,
+  needs: form.list(refText),
+  protect: form.flag,
+  run: form.runNumber,
+  pending: form.optional(form.oneOf(true)),
+  hides: form.optional(form.oneOf(true)),
+  left: form.optional(
+    form.fields<Left>({
+      run: form.runNumber,
+      cause: form.wordOf<Cause>({ intent: true, drift: true, both: true }),
+    }),
+  ),
+})
+
+const LEDGER: form.Form<StoredLedger> = form.fields<StoredLedger>({
+  format: form.oneOf(1),
+  serial: form.whole(0, 999_999_998),
+  host: form.optional(form.line()),
+  begun: form.optional(form.line()),
+  key: form.sha256Hex,
+  entries: form.table<unknown>(form.anything, form.text()),
+})
+
 export function emptyLedger(): Ledger {
   return { format: 1, serial: 0, key: randomBytes(32).toString('hex'), entries: {} }
 }
 
+/** What a host remembers. What is wrong with an entry costs that entry: Keelson does not own it then. */
+export type KnownLedger = { ledger: Ledger | undefined; damaged: string[] }
+
 /** @throws {HostError} For a ledger that is not one; it is never taken for an empty one. */
-export function parseLedger({ stdout, stderr, exit }: Answer): Ledger | undefined {
-  if (exit === 0 && stdout === '') return undefined
-  try {
-    const ledger: unknown = JSON.parse(stdout)
-    if (isLedger(ledger)) return ledger
-  } catch {
-    // Falls through to the error below, which shows the text itself.
+export function parseLedger({ stdout, stderr, exit }: Answer, types: ReadonlyMap<string, AnyType>): KnownLedger {
+  if (exit === 0 && stdout === '') return { ledger: undefined, damaged: [] }
+  const stored = storedIn(stdout)
+  if (stored === undefined)
+    throw new HostError('the ledger on the host cannot be read', {
+      said: excerpt(stderr || stdout, 'start', 500),
+      next: 'look at /var/lib/keelson/ledger.json; moving it away makes Keelson forget what it owns, and then it removes nothing',
+    })
+  const { entries, ...about } = stored
+  const damaged: string[] = []
+  const sound: [Ref, LedgerEntry][] = []
+  for (const [ref, entry] of Object.entries(entries)) {
+    const problem = entryProblem(ref, entry, types)
+    if (problem !== undefined) damaged.push(`${form.shown(ref)} ${problem}`)
+    else if (form.fits(ENTRY, entry)) sound.push([ref, entry])
   }
-  throw new HostError('the ledger on the host cannot be read', {
-    said: excerpt(stderr || stdout, 'start', 500),
-    next: 'look at /var/lib/keelson/ledger.json; moving it away makes Keelson forget what it owns, and then it removes nothing',
-  })
+  return { ledger: { ...about, entries: Object.fromEntries(sound) }, damaged }
 }
 
-function isLedger(value: unknown): value is Ledger {
-  if (typeof value !== 'object' || value === null) return false
-  const { format, serial, key, entries } = value as Partial<Ledger>
-  return (
-    format === 1 &&
-    typeof serial === 'number' &&
-    typeof key === 'string' &&
-    typeof entries === 'object' &&
-    entries !== null
-  )
+/** A ledger before its entries were looked at. */
+type StoredLedger = Omit<Ledger, 'entries'> & { entries: { [ref: Ref]: unknown } }
+
+function storedIn(stdout: string): StoredLedger | undefined {
+  try {
+    const stored = form.parseJson(stdout)
+    return form.fits(LEDGER, stored) ? stored : undefined
+  } catch {
+    return undefined
+  }
 }
+
+/** What is wrong with an entry, as the end of a sentence; undefined when nothing is. */
+export function entryProblem(ref: Ref, entry: unknown, types: ReadonlyMap<string, AnyType>): string | undefined {
+  const problem = ENTRY.problem(entry, 'more')
+  if (problem !== undefined || !form.fits(ENTRY, entry)) return problem ?? 'is no entry'
+  const { type, name, desired } = entry
+  if (ref !== refOf(type, name)) return `is of ${form.shown(refOf(type, name))}`
+  const wrong = desired === null ? undefined : types.get(type)?.state.problem(desired, 'more')
+  return wrong === undefined ? undefined : `has a desired state that ${wrong}`
+}
+
+/** Sentences about entries that cannot be used. */
+export function damageWarnings(damaged: readonly string[]): string[] {
+  const rest = damaged.length - SHOWN_DAMAGE
+  return [
+    ...damaged
+      .slice(0, SHOWN_DAMAGE)
+      .map(
+        (problem) =>
+          `the ledger cannot be trusted on one entry: ${problem}; Keelson does not own it, and removes nothing for it`,
+      ),
+    ...(rest > 0 ? [`the same goes for ${rest} more entries`] : []),
+  ]
+}
+
+const SHOWN_DAMAGE = 5
 
 /** Keyed, so that a weak secret cannot be guessed from a digest that was seen. */
 export function ledgerDigest(key: string, desired: Json, secrets: ReadonlyMap<string, string>): string {

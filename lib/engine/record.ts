@@ -5,6 +5,8 @@
  * the two the worker notes how tasks come out in RUN.log beside it, which goes when the record is complete.
  */
 import { RUNS_FOLDER } from './facts.ts'
+import * as form from './form.ts'
+import { refText } from './ledger.ts'
 import type { RunFile } from './stageFiles.ts'
 import type { Cause, ChangeKind, Outcome, Plan, PlanChange } from './report.ts'
 import type { Ref } from './resource.ts'
@@ -33,6 +35,57 @@ export type StoredRun = RunAbout & {
   /** What each task of a stage applies; left out when the run has ended. */
   stages?: { [stage: string]: Ref[][] }
 }
+
+const WHO: form.Form<Who> = form.fields<Who>({
+  user: form.line(300),
+  host: form.line(300),
+  commit: form.optional(form.line(300)),
+  dirty: form.optional(form.flag),
+})
+const ABOUT = {
+  run: form.runNumber,
+  unit: form.matching(/^keelson-[0-9a-f-]{1,40}$/, 'name of a unit'),
+  startedAt: form.instant,
+  plan: form.line(200),
+  who: WHO,
+  undoes: form.optional(form.runNumber),
+} as const
+
+/** What a record is that comes back from a host. */
+export const STORED_RUN: form.Form<StoredRun> = form.fields<StoredRun>({
+  ...ABOUT,
+  endedAt: form.optional(form.instant),
+  outcome: form.oneOf('ok', 'failed', 'unfinished'),
+  changes: form.list(
+    form.fields<StoredRun['changes'][number]>({
+      ref: refText,
+      kind: form.wordOf<ChangeKind>({
+        create: true,
+        change: true,
+        remove: true,
+        'follow-up': true,
+        adopt: true,
+        forget: true,
+        recheck: true,
+      }),
+      cause: form.wordOf<Cause>({ intent: true, drift: true, both: true }),
+      outcome: form.wordOf<Outcome | 'unfinished'>({
+        changed: true,
+        unchanged: true,
+        failed: true,
+        skipped: true,
+        recorded: true,
+        unfinished: true,
+      }),
+    }),
+  ),
+  stages: form.optional(
+    form.table(form.list(form.list(refText)), form.matching(/^[1-9][0-9]{0,5}$/, 'number of a stage')),
+  ),
+})
+
+/** Who is at work, as the lock's holder has left it. */
+export const RUN_ABOUT: form.Form<RunAbout> = form.fields<RunAbout>(ABOUT)
 
 /** What a worker notes in a run's log of a task that came out so. */
 export function noteOf(stage: number, task: number, word: 'undone'): string {

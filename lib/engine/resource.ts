@@ -5,6 +5,7 @@
  * diff and apply; what is read and what is desired are both brought to one canonical form. `null` means "not there",
  * a field left out (undefined) means "not managed". States are plain JSON.
  */
+import type { Form } from './form.ts'
 import type { PropsSchema, RequiredKeys } from './schema.ts'
 import type { Reveal } from './value.ts'
 import type { HostWays } from './waysHost.ts'
@@ -185,6 +186,8 @@ export type ResourceType<
   paths?(name: string, state: State): string[]
   /** From these and its paths the engine finds what may shut the operator out, and is guarded. */
   touches?(change: Change<State>): Touch[]
+  /** What a state is, as a host may give it back: from the ledger, or from what it has kept for undo. */
+  state: Form<State>
   read: Reader<State>
   /**
    * Present text of the names given, for changes with a text field; run in a second trip. Parse gives text by name.

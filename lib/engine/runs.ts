@@ -2,10 +2,9 @@
  * The runs a host remembers: records of the clients, and what the worker noted of a run that nobody saw end.
  */
 import { groupBy } from './group.ts'
-import { HostError } from './errors.ts'
 import { RUNS_FOLDER } from './facts.ts'
-import { type RunAbout, type StoredRun } from './record.ts'
-import { excerpt } from './redact.ts'
+import { fits, parseJson } from './form.ts'
+import { type RunAbout, STORED_RUN, type StoredRun } from './record.ts'
 import type { Cause, ChangeKind, Outcome } from './report.ts'
 import type { Ref } from './resource.ts'
 
@@ -21,44 +20,47 @@ export type Run = RunAbout & {
 }
 
 /**
- * Prints the unit that holds the lock, the records, and the notes as `RUN.log:STAGE/TASK WORD`, separated by NUL. It does
- * not write.
+ * Prints the unit that holds the lock, the records as `RUN.json:RECORD`, and the notes as `RUN.log:STAGE/TASK WORD`,
+ * separated by NUL. It does not write.
  */
 export const READ_RUNS = `cd ${RUNS_FOLDER} 2>/dev/null || exit 0
 owner=$(sed -n 's/.*"unit":"\\(keelson-[0-9a-f-]*\\)".*/\\1/p' /run/keelson/owner 2>/dev/null)
 [ -z "$owner" ] || ! systemctl is-active --quiet "$owner" || printf %s "$owner"
 printf '\\0'
-find . -maxdepth 1 -name '*.json' -exec cat {} +
+find . -maxdepth 1 -name '[1-9]*.json' -exec grep -aH '' {} +
 printf '\\0'
-find . -maxdepth 1 -name '*.log' -exec grep -H '' {} +
+find . -maxdepth 1 -name '[1-9]*.log' -exec grep -aH '' {} +
 :`
 
-/** @returns The latest first. @throws {HostError} On a record that is none. */
+/** @returns The latest first, of the records that are sound. */
 export function parseRuns(stdout: string): Run[] {
-  if (stdout === '') return []
-  const [holder = '', records = '', notes = ''] = stdout.split('\0')
-  const noted = groupBy([...notes.matchAll(/^\.\/(\d+)\.log:(\d+\/\d+) (\w+)$/gm)], ([, run]) => run!)
-  const runs = records
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const stored = parseRecord(line)
-      return runOf(stored, noted.get(stored.run) ?? [], stored.unit === holder)
-    })
-  return runs.sort((a, b) => Number(b.run) - Number(a.run))
+  return parseRecords(stdout).runs
 }
 
-function parseRecord(line: string): StoredRun {
-  try {
-    const stored: StoredRun = JSON.parse(line)
-    if (typeof stored.run === 'string' && Array.isArray(stored.changes)) return stored
-  } catch {
-    // Falls through to the error below, which shows the text itself.
+/** With sentences about the records that are none: each costs only itself. */
+export function parseRecords(stdout: string): { runs: Run[]; damaged: string[] } {
+  const [holder = '', records = '', notes = ''] = stdout.split('\0', 3)
+  const noted = groupBy([...notes.matchAll(/^\.\/(\d+)\.log:(\d+\/\d+) (\w+)$/gm)], ([, run]) => run!)
+  const runs = new Map<string, Run>()
+  const damaged = new Set<string>()
+  for (const [, file = '', record = ''] of records.matchAll(/^\.\/([1-9][0-9]{0,8})\.json:(.*)$/gm)) {
+    const stored = storedIn(record, file)
+    if (stored === undefined || runs.has(file))
+      damaged.add(
+        `the record of run ${file} is damaged: see ${RUNS_FOLDER}/${file}.json on the host; nothing depends on it`,
+      )
+    else runs.set(file, runOf(stored, noted.get(file) ?? [], stored.unit === holder))
   }
-  throw new HostError('a record of a run on the host cannot be read', {
-    said: excerpt(line, 'start', 500),
-    next: `look at ${RUNS_FOLDER} on the host; a record may be moved away, nothing depends on it`,
-  })
+  return { runs: [...runs.values()].sort((a, b) => Number(b.run) - Number(a.run)), damaged: [...damaged] }
+}
+
+function storedIn(record: string, file: string): StoredRun | undefined {
+  try {
+    const stored = parseJson(record)
+    return fits(STORED_RUN, stored) && stored.run === file ? stored : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** What the worker noted says more than the record of a client that was not there to see it. */

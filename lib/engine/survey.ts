@@ -10,7 +10,7 @@ import { NotUnderstood, Stale } from './errors.ts'
 import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, parseFacts } from './facts.ts'
 import { gateSections, lockoutsIn, operatorOf } from './gates.ts'
 import { type Holder, HOLDER_SECTION, parseHolder } from './holder.ts'
-import type { Ledger } from './ledger.ts'
+import { damageWarnings, type Ledger } from './ledger.ts'
 import { type Item, type Planning, planItems, summarize } from './plan.ts'
 import {
   type Answer,
@@ -121,7 +121,7 @@ class Surveyor {
   }
 
   async #understand(answers: Answers): Promise<Look> {
-    const { facts, ledger } = parseFacts(answers)
+    const { facts, ledger, damaged } = parseFacts(answers, this.#options.types)
     const undeclared = await readUndeclared(this.#connection, this.#options, ledger)
     const readings = joinReadings(parseReadings(answers, this.#requests), undeclared)
     // Known since the host has answered.
@@ -134,6 +134,7 @@ class Surveyor {
     const warnings = [
       ...checkHost(this.#options.catalog.host, facts),
       ...this.#clock,
+      ...damageWarnings(damaged),
       ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
     ]
     const planning: Planning = { ...this.#base, context, ledger, warnings, readings }

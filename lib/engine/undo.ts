@@ -13,11 +13,13 @@ import { type AnyType, type Context, type Json, labelOf, type Ref, Unknown } fro
 import type { Run } from './runs.ts'
 import type { Undo } from './requests.ts'
 import { secretNames } from './value.ts'
-import type { WayStep } from './wayBack.ts'
+import { isForeign, type WayStep } from './wayBack.ts'
 
 export type Undoable = {
   run: string
   steps: readonly WayStep[]
+  /** Steps of which the host has not kept what could be made use of. */
+  damaged: readonly Staying[]
   /** SHA-256 of the bytes that the host has kept. */
   bytes: ReadonlySet<string>
   /** All that the host remembers, the latest first. */
@@ -71,11 +73,6 @@ function foundBy(steps: readonly WayStep[]): Map<Ref, Json> {
   )
 }
 
-/** Names of the secrets without which it cannot be told what goes back. */
-export function secretsFor({ ledger, steps }: Undoable): string[] {
-  return secretNames([Object.values(ledger.entries).map(({ desired }) => desired), steps])
-}
-
 /** What goes back, and by which catalog. */
 export function planUndo(
   undoable: Undoable,
@@ -98,7 +95,7 @@ export function planUndo(
     resources: inOrder(undoable, withNeeds(resources, targets, undoable)),
     undo: {
       run,
-      stays: steps.flatMap((step) => stayingOf(step, verdicts.get(step.ref)!, look)),
+      stays: [...undoable.damaged, ...steps.flatMap((step) => stayingOf(step, verdicts.get(step.ref)!, look))],
       entries: new Map([
         ...[...followers.keys()].map((ref): [Ref, LedgerEntry] => [ref, ledger.entries[ref]!]),
         ...going.map(({ ref, entry }): [Ref, LedgerEntry | null] => [ref, entry]),
@@ -132,6 +129,7 @@ function verdictOf(step: WayStep, undoable: Undoable, look: Look): Verdict {
   const isBegun = wasCutOff(step, undoable)
   if (!isBegun && !isSameEntry(undoable.ledger.entries[step.ref], step.left)) return changedSince(step, undoable)
   if ('cannot' in step.back) return { because: step.back.cannot }
+  if (isForeign(undoable.run, known, step)) return { because: 'what the host has kept of it is not its own' }
   const observed = stateIn(look.readings, type, name)
   if (observed instanceof Unknown) return { because: `it cannot be read: ${observed.because}` }
   const unknown = unknownSecret(step, undoable, look)
@@ -174,7 +172,7 @@ function unknownSecret(
 ): string | undefined {
   const state = 'state' in back ? back.state : null
   const missing = secretNames([after, state]).find((name) => !secrets.has(name))
-  if (missing !== undefined) return `its secret ${missing} has no value here`
+  if (missing !== undefined) return `its secret ${missing} is none that this host's recipes name`
   const isOther = (known: LedgerEntry | null): boolean =>
     known !== null && known.digest !== ledgerDigest(ledger.key, known.desired, secrets)
   const [then] = secretNames(state)

@@ -7,22 +7,22 @@ import type { CatalogResource } from './catalog.ts'
 import { type ConvergeRun, convergeHost } from './converge.ts'
 import { HostError, Locked, NoSuchRun, Refused } from './errors.ts'
 import { LEDGER_PATH, RUNS_FOLDER } from './facts.ts'
+import { fits, isObject, parseJson } from './form.ts'
 import { emptyLedger, parseLedger } from './ledger.ts'
 import { summaryOf } from './summary.ts'
 import { excerpt } from './redact.ts'
-import type { HostReport } from './report.ts'
-import type { Ref } from './resource.ts'
+import type { HostReport, Staying } from './report.ts'
+import { type AnyType, labelOf, type Ref } from './resource.ts'
 import { parseRuns, READ_RUNS, type Run } from './runs.ts'
 import { quote } from './shell.ts'
 import { surveyHost } from './survey.ts'
-import { asLeft, planUndo, runToUndo, secretsFor, type Undoable } from './undo.ts'
-import { KEPT_RUNS, type KeptRun, keptOf } from './wayBack.ts'
+import { asLeft, planUndo, runToUndo, type Undoable } from './undo.ts'
+import { secretNames } from './value.ts'
+import { KEPT_RUNS, keptOf, stepProblem, WAY_STEP, type WayStep } from './wayBack.ts'
 
-export type UndoRun = Omit<ConvergeRun, 'secrets' | 'only' | 'allowRemove' | 'wait' | 'undo'> & {
+export type UndoRun = Omit<ConvergeRun, 'only' | 'allowRemove' | 'wait' | 'undo'> & {
   /** Number of the run to take back. @default the latest that changed something */
   run?: string
-  /** Values of those of the secrets that have one. */
-  secrets: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>
 }
 
 /**
@@ -31,21 +31,27 @@ export type UndoRun = Omit<ConvergeRun, 'secrets' | 'only' | 'allowRemove' | 'wa
  * @throws {NoSuchRun | Refused | Locked | Stale | HostError} Nothing was written.
  */
 export async function undoHost(options: UndoRun): Promise<HostReport> {
-  const { run: _run, secrets: _secrets, ...converge } = options
-  const found = await findWayBack(options)
+  const { run: _run, ...converge } = options
+  const secrets = ownSecrets(options)
+  const found = await findWayBack({ ...options, secrets })
   if (found === undefined) return nothingToUndo(options)
-  const { resources, undo, secrets } = found
+  const { resources, undo } = found
   return convergeHost({ ...converge, catalog: { host: options.catalog.host, resources }, secrets, undo })
+}
+
+/** What this host's recipes name. A name that only the host itself gives may be that of another host's secret. */
+function ownSecrets({ catalog, secrets }: UndoRun): ReadonlyMap<string, string> {
+  const named = secretNames(catalog.resources.map(({ desired }) => desired))
+  return new Map([...secrets].filter(([name]) => named.includes(name)))
 }
 
 type Found = {
   resources: CatalogResource[]
   undo: NonNullable<ConvergeRun['undo']>
-  secrets: ReadonlyMap<string, string>
 }
 
 async function findWayBack(options: UndoRun): Promise<Found | undefined> {
-  const { catalog, types } = options
+  const { catalog, types, secrets } = options
   const mark = `keelson-${randomBytes(16).toString('hex')}`
   const connection = await options.connect()
   try {
@@ -53,11 +59,10 @@ async function findWayBack(options: UndoRun): Promise<Found | undefined> {
     const run = choose(runs, options.run)
     if (run === undefined) return undefined
     const undoable: Undoable = {
-      ...(await readKept(connection, run, runs)),
+      ...(await readKept(connection, run, runs, types)),
       types,
       position: positionsIn(catalog.resources),
     }
-    const secrets = await options.secrets(secretsFor(undoable))
     const left = asLeft(undoable)
     const none = {
       run: run.run,
@@ -78,7 +83,7 @@ async function findWayBack(options: UndoRun): Promise<Found | undefined> {
     const { readings, context } = planning
     const known = { ...undoable, ledger: planning.ledger ?? undoable.ledger }
     const { resources, undo } = planUndo(known, { readings, context, secrets })
-    return { resources, undo: { ...undo, ledgerDigest }, secrets }
+    return { resources, undo: { ...undo, ledgerDigest } }
   } finally {
     await connection.close()
   }
@@ -107,22 +112,46 @@ async function readKept(
   connection: Connection,
   { run }: Run,
   runs: readonly Run[],
-): Promise<Pick<Undoable, 'run' | 'runs' | 'steps' | 'bytes' | 'ledger'>> {
-  const [ledger = '', states = '', bytes = ''] = (await answerOf(connection, readKeptText(run))).split('\0')
+  types: ReadonlyMap<string, AnyType>,
+): Promise<Pick<Undoable, 'run' | 'runs' | 'steps' | 'damaged' | 'bytes' | 'ledger'>> {
+  const [ledger = '', states = '', bytes = ''] = (await answerOf(connection, readKeptText(run))).split('\0', 3)
   if (states === '') {
     throw new Refused(`how run ${run} goes back is not known`, {
       next: `hosts keep that of the last ${KEPT_RUNS} runs that changed something; revert the commit and converge`,
     })
   }
-  const stdout = Buffer.from(ledger)
-  const known = parseLedger({ stdout: ledger, stderr: '', exit: 0, bytes: stdout }) ?? emptyLedger()
-  return { run, runs, steps: parseKept(states), bytes: new Set(bytes.split('\n')), ledger: known }
+  const answer = { stdout: ledger, stderr: '', exit: 0, bytes: Buffer.from(ledger) }
+  const known = parseLedger(answer, types).ledger ?? emptyLedger()
+  return { run, runs, ...parseKept(states, run, types), bytes: new Set(bytes.split('\n')), ledger: known }
 }
 
-function parseKept(text: string): KeptRun['steps'] {
+/** What is wrong with a step costs that step. */
+function parseKept(
+  text: string,
+  run: string,
+  types: ReadonlyMap<string, AnyType>,
+): Pick<Undoable, 'steps' | 'damaged'> {
+  const steps: WayStep[] = []
+  const damaged: Staying[] = []
+  for (const step of stepsIn(text, run)) {
+    const problem = stepProblem(step, types)
+    if (problem === undefined && fits(WAY_STEP, step)) steps.push(step)
+    else damaged.push(stayingOf(step, problem))
+  }
+  return { steps, damaged }
+}
+
+function stayingOf(step: unknown, problem = ''): Staying {
+  const named = isObject(step) ? step['ref'] : undefined
+  const ref = typeof named === 'string' ? named.slice(0, 1000) : ''
+  const label = ref === '' ? 'something' : labelOf(ref)
+  return { ref, label, because: `what the host has kept of it is damaged: it ${problem}` }
+}
+
+function stepsIn(text: string, run: string): unknown[] {
   try {
-    const kept: KeptRun = JSON.parse(text)
-    if (Array.isArray(kept.steps)) return kept.steps
+    const kept = parseJson(text)
+    if (isObject(kept) && kept['run'] === run && Array.isArray(kept['steps'])) return kept['steps']
   } catch {
     // Falls through to the error below, which shows the text itself.
   }

@@ -6,9 +6,10 @@
  * back to the state that was read, or to bytes that the host keeps; where a secret is involved, neither is kept.
  */
 import { RUNS_FOLDER } from './facts.ts'
-import { type LedgerEntry, mayHoldSecret } from './ledger.ts'
+import * as form from './form.ts'
+import { ENTRY, entryProblem, type LedgerEntry, mayHoldSecret, refText } from './ledger.ts'
 import { changeBetween, fieldsBetween, type Item, type Planning } from './plan.ts'
-import { type AnyType, type Change, type Json, type Ref, Unknown, type WayBack } from './resource.ts'
+import { type AnyType, type Change, type FieldChange, type Json, type Ref, Unknown, type WayBack } from './resource.ts'
 import { secretNames } from './value.ts'
 
 /** Bytes of a file that undo needs, by their SHA-256. */
@@ -28,6 +29,21 @@ export type WayStep = {
   left: LedgerEntry | null
 }
 
+const ENTRY_OR_NONE = form.either(ENTRY, form.oneOf(null))
+
+export const WAY_STEP: form.Form<WayStep> = form.fields<WayStep>({
+  ref: refText,
+  made: form.flag,
+  after: form.anything,
+  back: form.either(
+    form.fields<{ state: Json; stays?: string }>({ state: form.anything, stays: form.optional(form.text()) }),
+    form.fields<{ cannot: string }>({ cannot: form.text() }),
+  ),
+  bytes: form.optional(form.fields<Bytes>({ path: form.line(), sha256: form.sha256Hex })),
+  entry: ENTRY_OR_NONE,
+  left: ENTRY_OR_NONE,
+})
+
 /** Runs whose ways back a host keeps; older ones are forgotten. */
 export const KEPT_RUNS = 20
 
@@ -36,6 +52,28 @@ export type Way = { folder: string; states: string; bytes: Bytes[] }
 
 /** What is kept of a run: `states`, and `bytes` of files by their SHA-256. */
 export type KeptRun = { run: string; steps: WayStep[] }
+
+/** What is wrong with what a host gives back of how a change goes back, as the end of a sentence. */
+export function stepProblem(step: unknown, types: ReadonlyMap<string, AnyType>): string | undefined {
+  const problem = WAY_STEP.problem(step, 'no more')
+  if (problem !== undefined || !form.fits(WAY_STEP, step)) return problem ?? 'is none'
+  const { ref, after, back, entry, left } = step
+  const ofType = types.get(ref.slice(0, ref.indexOf(':')))?.state
+  const states = [after, 'state' in back ? back.state : null].filter((state) => state !== null)
+  const unfit = states.map((state) => ofType?.problem(state, 'no more')).find((wrong) => wrong !== undefined)
+  if (unfit !== undefined) return `has a state that ${unfit}`
+  const entries = [entry, left].filter((each) => each !== null)
+  const unsound = entries.map((each) => entryProblem(ref, each, types)).find((wrong) => wrong !== undefined)
+  return unsound === undefined ? undefined : `has an entry that ${unsound}`
+}
+
+/** Whether a state that is to be brought about names what only this machine's own evaluation may name. */
+export function isForeign(run: string, type: AnyType, { back, bytes }: WayStep): boolean {
+  const state = 'state' in back ? back.state : null
+  if (form.localField(type.state, state) !== undefined) return true
+  const kept = form.isObject(state) ? state['kept'] : undefined
+  return kept !== undefined && (bytes === undefined || kept !== `${keptOf(run)}/bytes/${bytes.sha256}`)
+}
 
 export function keptOf(run: string): string {
   return `${RUNS_FOLDER}/${run}.kept`
@@ -72,7 +110,9 @@ export function wayStepOf(
   const own = ownWayBack(item.type, item.change, keep)
   if (before === null || (own !== undefined && 'cannot' in own)) return { ...base, back: own ?? { state: null } }
   const wanted = own?.state ?? before
-  if (isAsApplied(entry, item, before, wanted, planning)) return { ...base, back: { state: entry!.desired } }
+  const isOfThisMachine = entry !== null && form.localField(item.type.state, entry.desired) !== undefined
+  if (!isOfThisMachine && isAsApplied(entry, item, before, wanted, planning))
+    return { ...base, back: { state: entry!.desired } }
   const hidden = mayHoldSecret(entry) || secretNames(item.desired).length > 0 || item.change.fields.some(isSecret)
   if (hidden) return { ...base, back: { cannot: HIDDEN } }
   return { ...base, back: own ?? { state: before }, ...(bytes === undefined ? {} : { bytes }) }
@@ -86,8 +126,8 @@ function ownWayBack(
   return before instanceof Unknown ? undefined : type.restore?.({ name, before, after, fields, keep })
 }
 
-function isSecret({ form }: { form: string }): boolean {
-  return form === 'secret'
+function isSecret(field: FieldChange): boolean {
+  return field.form === 'secret'
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   type Was,
   type WayBack,
 } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
 import { lines, quote, sh } from '../engine/shell.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
@@ -72,6 +73,13 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
     // A state of its own, because `null` could not say how thoroughly it is to be gone.
     return purge === true ? { status: 'purged' } : null
   },
+  state: form.fields<AptPackageState>({
+    status: form.line(),
+    version: form.optional(form.line()),
+    hold: form.optional(form.flag),
+    recommends: form.optional(form.flag),
+    interrupted: form.optional(form.text()),
+  }),
   read: {
     // One list tells of all: what is asked for, and what dpkg is in the middle of.
     command: (

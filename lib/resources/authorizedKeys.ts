@@ -5,6 +5,7 @@
  */
 import { byField } from '../engine/diff.ts'
 import type { ResourceType, Step, Wanted } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { accountName, ensure } from '../engine/schema.ts'
 import { forEach, lines, quote, sh } from '../engine/shell.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
@@ -97,6 +98,12 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
           ...IN_ORDER,
         },
   needs: (name) => [`user:${name}`],
+  state: form.fields<AuthorizedKeysState>({
+    keys: form.list(form.line(65_536)),
+    exclusive: form.optional(form.oneOf(false)),
+    file: form.line(),
+    directory: form.line(),
+  }),
   read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
   diff: byField,
   touches: ({ name }) => [{ account: name }],

@@ -2,6 +2,7 @@
  * The escape hatch: shell text that brings something about, and shell text that says whether it is so.
  */
 import { type FieldChange, type Output, type ResourceType, type Step, Unknown } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { absolutePath, accountName, oneLine, textValue } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
 import type { StateText, TextValue } from '../engine/value.ts'
@@ -93,6 +94,17 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
     ...(user === undefined ? [] : [`user:${user}`]),
     ...(directory === undefined ? [] : [`directory:${directory}`]),
   ],
+  state: form.fields<CommandState>({
+    done: form.flag,
+    check: form.optional(form.text()),
+    apply: form.optional(form.text()),
+    undo: form.optional(form.text()),
+    user: form.optional(form.line()),
+    directory: form.optional(form.line()),
+    env: form.optional(form.table(form.text(), form.matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'name of a variable'))),
+    input: form.optional(form.stateText),
+    timeoutMs: form.optional(form.whole(1000, 86_400_000)),
+  }),
   read: {
     command: (wanted) =>
       wanted

@@ -4,10 +4,11 @@
  */
 import { payload } from '../engine/prelude.ts'
 import type { ResourceType } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { accountName, ensure, oneLine } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
 import { scheduleMistake } from './cron/schedule.ts'
-import { diffWholeFile, restoreWholeFile, wholeFileReader, type WholeFileState } from './wholeFile.ts'
+import { diffWholeFile, restoreWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from './wholeFile.ts'
 
 export type CronJob = {
   /** Small letters, digits, `-` and `_`. */
@@ -55,6 +56,7 @@ export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
   desired: (props) => (props.ensure === 'absent' ? null : { content: render(props), mode: '0644', owner: 'root:root' }),
   needs: (_name, { content }) => ['package:cron', `user:${userIn(content)}`],
   claims: (name) => [`path:${pathOf(name)}`],
+  state: form.fields<WholeFileState>(WHOLE_FILE),
   read: wholeFileReader(pathOf),
   diff: diffWholeFile,
   steps: ({ name, after }) => [

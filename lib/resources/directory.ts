@@ -12,9 +12,19 @@ import {
   Unknown,
   type Wanted,
 } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { entryPath, accountName, ensure, fileMode } from '../engine/schema.ts'
 import { quote, sh } from '../engine/shell.ts'
-import { fieldsOf, fullMode, parsePaths, type PathState, pathNeeds, readPaths, rightsFunction } from './paths.ts'
+import {
+  fieldsOf,
+  fullMode,
+  parsePaths,
+  PATH_KINDS,
+  type PathState,
+  pathNeeds,
+  readPaths,
+  rightsFunction,
+} from './paths.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
 
@@ -79,6 +89,14 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   },
   needs: (path, state) => pathNeeds(path, state),
   claims: (path) => [`path:${path}`],
+  state: form.fields<DirectoryState>({
+    kind: form.oneOf(...PATH_KINDS, 'nothing'),
+    owner: form.optional(form.line()),
+    group: form.optional(form.line()),
+    mode: form.optional(form.line()),
+    only: form.optional(form.list(form.line())),
+    others: form.optional(form.list(form.line())),
+  }),
   read: {
     command(wanted) {
       const exclusive = wanted.flatMap(({ name, desired }) => (desired?.only === undefined ? [] : [name]))

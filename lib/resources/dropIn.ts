@@ -3,6 +3,7 @@
  * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
 import type { Change, ResourceType } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
 import {
   desiredFile,
@@ -16,6 +17,7 @@ import {
   replaceUnitFiles,
   restoreUnitFile,
   type UnitFile,
+  UNIT_FILE,
   type UnitFileState,
   type UnitFileWork,
 } from './systemd/unitFiles.ts'
@@ -58,6 +60,7 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
   desired: (props) => (props.ensure === 'absent' ? null : desiredFile(renderContent(contentOf(props)))),
   needs: (name, { content }) => [`unit:${fileOf(name).unit}`, ...refsIn(content)],
   claims: (name) => [`path:${fileOf(name).path}`],
+  state: form.fields<UnitFileState>(UNIT_FILE),
   read: {
     command: (wanted) => readUnitFiles(wanted.map(({ name }) => fileOf(name))),
     compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),

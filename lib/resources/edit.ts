@@ -22,6 +22,7 @@ import {
   anchorOf,
   blockText,
   EDIT_AWK,
+  EDIT_FORM,
   type EditState,
   type EditWish,
   found,
@@ -134,6 +135,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
     return { wish: { path, match, text, position, create, validate, present }, found: present ? [text] : [] }
   },
   needs: (_name, { wish }) => [`file:${wish.path}`, ...pathNeeds(wish.path)],
+  state: EDIT_FORM,
   read: {
     command: (wanted) => readSmallFiles([...new Set(wanted.flatMap(({ desired }) => desired?.wish.path ?? []))]),
     parse(output, wanted) {

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
 import type { Context, FieldChange, Output, ResourceType, Step, Was, WayBack } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { accountName, entryPath, ensure, fileMode, textValue } from '../engine/schema.ts'
 import { quote, raw, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
@@ -21,6 +22,7 @@ import {
   type PathState,
   readPaths,
   replaceText,
+  PATH_KINDS,
   rightsFunction,
 } from './paths.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
@@ -92,6 +94,17 @@ export const file: ResourceType<File, FileState> = {
   desired: ({ ensure: presence, ...props }) => (presence === 'absent' ? null : desiredFile(props)),
   needs: (path, state) => pathNeeds(path, state),
   claims: (path) => [`path:${path}`],
+  state: form.fields<FileState>({
+    kind: form.oneOf(...PATH_KINDS),
+    owner: form.line(),
+    group: form.line(),
+    mode: form.line(),
+    sha256: form.optional(form.sha256Hex),
+    content: form.optional(form.stateText),
+    source: form.optional(form.localPath),
+    kept: form.optional(form.keptPath),
+    validate: form.optional(form.text()),
+  }),
   read: {
     command: (wanted) => readFiles(wanted.map(({ name }) => name)),
     parse: (output) => parseFiles(output),

@@ -4,6 +4,7 @@
  */
 import { byField } from '../engine/diff.ts'
 import { type ResourceType, Unknown } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { accountName, ensure } from '../engine/schema.ts'
 import { forEach, lines, sh } from '../engine/shell.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
@@ -53,6 +54,11 @@ export const group: ResourceType<Group, GroupState> = {
         },
   needs: (_name, { members = [] }) => members.map((member) => `user:${member}`),
   claims: (_name, { gid }) => (gid === undefined ? [] : [`gid:${gid}`]),
+  state: form.fields<GroupState>({
+    gid: form.optional(form.whole(0, form.MAX_ID)),
+    members: form.optional(form.list(form.line())),
+    system: form.optional(form.oneOf(true)),
+  }),
   read: {
     // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
     command: (wanted) =>

@@ -3,6 +3,7 @@
  * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced.
  */
 import type { Change, ResourceType } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { ensure, textValue } from '../engine/schema.ts'
 import type { TextValue } from '../engine/value.ts'
 import {
@@ -12,6 +13,7 @@ import {
   observedNginxFile,
   replaceNginxFiles,
   restoreNginxFile,
+  NGINX_FILE,
   type NginxFileState,
   type NginxWork,
 } from './nginx/tree.ts'
@@ -52,6 +54,7 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
   },
   needs: () => ['package:nginx', 'file:/etc/nginx/nginx.conf'],
   claims: (name) => [`path:${fullPath(name)}`],
+  state: form.fields<NginxFileState>(NGINX_FILE),
   read: {
     command: (wanted) => readSmallFiles(wanted.map(({ name }) => fullPath(name))),
     parse(output, wanted) {

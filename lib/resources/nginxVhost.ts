@@ -4,6 +4,7 @@
  * nginx loads it is for the `service` that watches /etc/nginx.
  */
 import type { Change, Context, ResourceType, Wanted } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
 import {
   desiredNginxFile,
@@ -12,6 +13,7 @@ import {
   observedNginxFile,
   replaceNginxFiles,
   restoreNginxFile,
+  NGINX_FILE,
   type NginxFileState,
   type NginxWork,
 } from './nginx/tree.ts'
@@ -74,6 +76,12 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     `path:${linkPath(name)}`,
     ...serves.map((one) => `server_name:${one}`),
   ],
+  state: form.fields<NginxVhostState>({
+    ...NGINX_FILE,
+    link: form.either(form.line(), form.oneOf(null)),
+    serves: form.optional(form.list(form.line())),
+    reads: form.optional(form.list(form.line())),
+  }),
   read: {
     command: (wanted) => readSmallFiles(wanted.flatMap(({ name }) => [available(name), linkPath(name)])),
     parse(output, wanted) {

@@ -4,8 +4,10 @@
 import type { Output, Ref } from '../engine/resource.ts'
 import { quote, type ShellText, sh } from '../engine/shell.ts'
 
+export const PATH_KINDS = ['file', 'directory', 'link', 'other'] as const
+
 export type PathState = {
-  kind: 'file' | 'directory' | 'link' | 'other'
+  kind: (typeof PATH_KINDS)[number]
   owner: string
   group: string
   /** Four octal digits. */

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto'
 import type { Change, Consequence, Context, FieldChange, Output, ResourceType } from '../engine/resource.ts'
 import { Unknown } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { ensure, textValue } from '../engine/schema.ts'
 import { holdsSecret, type Reveal, type StateText, type TextValue } from '../engine/value.ts'
 import {
@@ -32,11 +33,13 @@ export type RedisSetting = {
   ensure?: 'present' | 'absent'
 }
 
+type RedisRunning = { value: string; restart: boolean }
+
 export type RedisState = {
   /** One for each line; none as observed where they are gone and a restart is due; as observed of a secret directive, SHA-256 of its value as it stands in the file. */
   lines: StateText[]
   /** Observed only: what the running server has when that is not what the file says. */
-  running?: { value: string; restart: boolean } | null
+  running?: RedisRunning | null
   /** Observed only, of one resource: why the running server could not be asked. */
   unheard?: string | null
 }
@@ -73,6 +76,13 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
   check: checkSetting,
   desired: ({ value = '', ensure: presence }) => (presence === 'absent' ? null : { lines: linesOf(value) }),
   needs: () => ['package:redis-server', 'package:redis'],
+  state: form.fields<RedisState>({
+    lines: form.list(form.stateText),
+    running: form.optional(
+      form.either(form.fields<RedisRunning>({ value: form.text(), restart: form.flag }), form.oneOf(null)),
+    ),
+    unheard: form.optional(form.either(form.text(), form.oneOf(null))),
+  }),
   read: {
     command: (wanted) => readRedis(wanted.map(({ name }) => name)),
     parse: (output, wanted) =>

@@ -13,6 +13,7 @@ import {
   readServices,
   reloadRoots,
   restartRoots,
+  SERVICE_FORM,
   type ServiceState,
   type Wishes,
 } from './systemd/serviceReading.ts'
@@ -111,6 +112,7 @@ export const service: ResourceType<Service, ServiceState> = {
       ...(watch?.paths ?? []).map((path) => `under:${path}`),
     ]),
   ],
+  state: SERVICE_FORM,
   read: { command: readServices, parse: parseServices },
   diff: diffService,
   simulate(observed, desired, earlier) {

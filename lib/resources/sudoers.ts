@@ -4,10 +4,11 @@
  */
 import { payload } from '../engine/prelude.ts'
 import type { ResourceType } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { accountName, ensure, text } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
-import { diffWholeFile, restoreWholeFile, wholeFileReader, type WholeFileState } from './wholeFile.ts'
+import { diffWholeFile, restoreWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from './wholeFile.ts'
 
 export type Sudoers = {
   /** File name in /etc/sudoers.d; no dot and no `~`, since sudo silently ignores such files. */
@@ -62,6 +63,7 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
     props.ensure === 'absent' ? null : { content: props.content ?? render(props), mode: '0440', owner: 'root:root' },
   needs: (_name, { content }) => ['package:sudo', ...accountsIn(content)],
   claims: (name) => [`path:${pathOf(name)}`],
+  state: form.fields<WholeFileState>(WHOLE_FILE),
   read: wholeFileReader(pathOf),
   diff: diffWholeFile,
   gates: [SUDO_GATE],

@@ -4,9 +4,10 @@
 import { dirname, resolve } from 'node:path'
 import { byField } from '../engine/diff.ts'
 import type { ResourceType, Step } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { entryPath, ensure, oneLine } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
-import { fieldsOf, nameMistakes, parsePaths, pathNeeds, type PathState, readPaths } from './paths.ts'
+import { fieldsOf, nameMistakes, parsePaths, pathNeeds, type PathState, readPaths, PATH_KINDS } from './paths.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
 
@@ -45,6 +46,11 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
     presence === 'absent' ? null : { kind: 'link', target, force },
   needs: (path) => pathNeeds(path),
   claims: (path) => [`path:${path}`],
+  state: form.fields<SymlinkState>({
+    kind: form.oneOf(...PATH_KINDS),
+    target: form.line(),
+    force: form.optional(form.flag),
+  }),
   read: {
     command: (wanted) => readPaths(wanted.map(({ name }) => name)),
     parse: (output) =>

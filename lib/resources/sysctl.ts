@@ -5,6 +5,7 @@
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
 import type { ResourceType, Wanted } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
 import { forEach, lines, quote, sh } from '../engine/shell.ts'
 
@@ -50,6 +51,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
       ? null
       : { ...(now ? { running: canonical(String(value)) } : {}), atBoot: canonical(String(value)) },
   claims: (name) => [`path:${fileOf(name)}`],
+  state: form.fields<SysctlState>({ running: form.optional(form.text()), atBoot: form.text() }),
   read: { command: readText, parse: ({ stdout }, wanted) => parseReading(stdout, wanted) },
   diff: byField,
   touches: ({ name }) => [{ setting: name }],

@@ -4,6 +4,7 @@
  */
 import type { Change, ResourceType } from '../engine/resource.ts'
 import { sh } from '../engine/shell.ts'
+import * as form from '../engine/form.ts'
 import { ensure, oneLine } from '../engine/schema.ts'
 import {
   desiredFile,
@@ -17,6 +18,7 @@ import {
   restoreUnitFile,
   unitPath,
   type UnitFile,
+  UNIT_FILE,
   type UnitFileState,
   type UnitFileWork,
 } from './systemd/unitFiles.ts'
@@ -93,6 +95,7 @@ export const timer: ResourceType<Timer, TimerState> = {
         },
   needs: (name, { content }) => [`unit:${/^Unit=(.+)$/m.exec(content)?.[1] ?? `${name}.service`}`],
   claims: (name) => [`path:${fileOf(name).path}`],
+  state: form.fields<TimerState>({ ...UNIT_FILE, enabled: form.flag, active: form.flag }),
   read: {
     command: (wanted) =>
       readUnitFiles(

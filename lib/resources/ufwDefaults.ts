@@ -3,6 +3,7 @@
  * Read from ufw's files and iptables-save(8); changed with ufw(8).
  */
 import type { ResourceType } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { sh } from '../engine/shell.ts'
 import { UFW_GATE } from './ufw/gate.ts'
 import { enforces, hasIpv6, isEnabled, parseUfw, READ_UFW, REQUIRE_UFW, type UfwHost } from './ufw/host.ts'
@@ -63,6 +64,15 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
   }),
   // Without its rules, ufw turned on shuts the operator out.
   needs: () => ['package:ufw', 'ufw-rule:*'],
+  state: form.fields<UfwDefaultsState>({
+    incoming: form.line(),
+    outgoing: form.line(),
+    routed: form.line(),
+    ipv6: form.flag,
+    logging: form.line(),
+    enabled: form.flag,
+    loaded: form.flag,
+  }),
   read: {
     command: () => READ_UFW,
     parse: (output) => new Map([['defaults', stateOf(parseUfw(output))]]),

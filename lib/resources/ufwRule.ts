@@ -8,6 +8,7 @@
  */
 import { byField } from '../engine/diff.ts'
 import type { Change, Context, FieldChange, ResourceType, Step, Wanted } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
 import { UFW_GATE } from './ufw/gate.ts'
@@ -135,6 +136,23 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
           loaded: true,
         },
   needs: () => ['package:ufw'],
+  state: form.fields<UfwRuleState>({
+    direction: form.oneOf('in', 'out'),
+    route: form.flag,
+    protocol: form.line(),
+    from: form.line(),
+    fromPort: form.line(),
+    to: form.line(),
+    port: form.line(),
+    interface: form.line(),
+    outInterface: form.line(),
+    action: form.line(),
+    log: form.line(),
+    comment: form.text(),
+    families: form.line(),
+    order: form.line(),
+    loaded: form.flag,
+  }),
   read: {
     command: () => READ_UFW,
     parse: (output, wanted) => parseWanted(parseUfw(output), wanted),

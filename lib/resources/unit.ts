@@ -3,6 +3,7 @@
  * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
 import type { Change, ResourceType } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
 import {
   desiredFile,
@@ -15,6 +16,7 @@ import {
   replaceUnitFiles,
   restoreUnitFile,
   unitPath,
+  UNIT_FILE,
   type UnitFileState,
   type UnitFileWork,
 } from './systemd/unitFiles.ts'
@@ -48,6 +50,7 @@ export const unit: ResourceType<Unit, UnitFileState> = {
   desired: (props) => (props.ensure === 'absent' ? null : desiredFile(renderContent(props))),
   needs: (_name, { content }) => refsIn(content),
   claims: (name) => [`path:${unitPath(name)}`],
+  state: form.fields<UnitFileState>(UNIT_FILE),
   read: {
     command: (wanted) => readUnitFiles(wanted.map(({ name }) => fileOf(name))),
     compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
 import type { FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../engine/resource.ts'
+import * as form from '../engine/form.ts'
 import { absolutePath, accountName, ensure, secretToken } from '../engine/schema.ts'
 import { forEach, lines, quote, sh } from '../engine/shell.ts'
 import type { Reveal, Secret, SecretToken } from '../engine/value.ts'
@@ -95,6 +96,20 @@ export const user: ResourceType<User, UserState> = {
     ...(shell === undefined ? [] : [`file:${shell}`]),
   ],
   claims: (_name, { uid }) => (uid === undefined ? [] : [`uid:${uid}`]),
+  state: form.fields<UserState>({
+    uid: form.optional(form.whole(0, form.MAX_ID)),
+    group: form.optional(form.line()),
+    groups: form.optional(form.list(form.line())),
+    exclusiveGroups: form.optional(form.oneOf(true)),
+    home: form.optional(form.line()),
+    homeThere: form.optional(form.flag),
+    shell: form.optional(form.line()),
+    comment: form.optional(form.line()),
+    system: form.optional(form.oneOf(true)),
+    expires: form.optional(form.line()),
+    password: form.optional(form.either(form.secretForm, form.line())),
+    locked: form.optional(form.flag),
+  }),
   read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
   diff: (desired, observed, { reveal }) => diffUser(desired, observed, reveal),
   touches: ({ name }) => [{ account: name }],

@@ -2,6 +2,7 @@
  * A configuration file that one resource owns from the first to the last byte: its state, how it is read and compared.
  */
 import { byField } from '../engine/diff.ts'
+import * as form from '../engine/form.ts'
 import type { FieldChange, Output, Wanted, Was, WayBack } from '../engine/resource.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
 
@@ -12,6 +13,9 @@ export type WholeFileState = {
   /** `user:group` */
   owner: string
 }
+
+/** For `state`. */
+export const WHOLE_FILE = { content: form.text(), mode: form.line(), owner: form.line() } as const
 
 /** The reader of a type whose resources are one file each. */
 export function wholeFileReader(pathOf: (name: string) => string): {

@@ -4,6 +4,7 @@ import { defineSite, type Role, type Site } from '../../lib/dsl/site.ts'
 import { inventory, type InventoryProps } from '../../lib/dsl/inventory.ts'
 import type { Catalog } from '../../lib/engine/catalog.ts'
 import { type Diagnostic, RecipeError } from '../../lib/engine/evaluate.ts'
+import { anything } from '../../lib/engine/form.ts'
 import type { ResourceType } from '../../lib/engine/resource.ts'
 import { absolutePath, ensure, fileMode, handle, port, type PropsSchema, textValue } from '../../lib/engine/schema.ts'
 import type { TextValue } from '../../lib/engine/value.ts'
@@ -51,6 +52,7 @@ export const thingType: ResourceType<Thing, ThingState> = {
     return parent === '' ? [] : [`small-thing:${parent}`]
   },
   claims: (name, { ports = [] }) => [`path:${name}`, ...ports.map((each) => `port:${each}`)],
+  state: anything,
   read: { command: () => ':', parse: () => new Map() },
   steps: () => [],
   remove: () => [],

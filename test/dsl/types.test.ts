@@ -7,6 +7,7 @@ import { defineSite } from '../../lib/dsl/site.ts'
 import { absent, forget, resource, type Handle } from '../../lib/dsl/declare.ts'
 import { directory } from '../../lib/door.ts'
 import { conf } from '../../lib/dsl/conf.ts'
+import { anything } from '../../lib/engine/form.ts'
 import type { ResourceType } from '../../lib/engine/resource.ts'
 import { host, thing, type Thing } from './thing.ts'
 
@@ -23,6 +24,7 @@ const doorType: ResourceType<Door, Door> = {
   },
   name: ({ colour }) => colour,
   desired: (props) => props,
+  state: anything,
   read: { command: () => ':', parse: () => new Map() },
   steps: () => [],
   remove: () => [],

@@ -1,5 +1,6 @@
 /** Toy types and catalogs for tests of the pure engine. */
 import type { Catalog, CatalogResource } from '../../lib/engine/catalog.ts'
+import { anything } from '../../lib/engine/form.ts'
 import { order } from '../../lib/engine/order.ts'
 import type { Planning } from '../../lib/engine/plan.ts'
 import type { TypeReading } from '../../lib/engine/read.ts'
@@ -12,6 +13,7 @@ export function toyType(type: string, more: Partial<AnyType> = {}): AnyType {
     schema: { type: 'object', additionalProperties: false, required: [], properties: {} },
     name: () => '',
     desired: () => null,
+    state: anything,
     read: { command: () => ':', parse: () => new Map() },
     steps: ({ name }) => [{ title: `set ${name}`, run: `set ${name}` }],
     remove: ({ name }) => [{ title: `remove ${name}`, run: `remove ${name}` }],

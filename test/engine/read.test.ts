@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HostError } from '../../lib/engine/errors.ts'
+import { anything } from '../../lib/engine/form.ts'
 import { fingerprintOf, fingerprintText, framedProgram, parseFrames, readSections } from '../../lib/engine/read.ts'
 import type { AnyType } from '../../lib/engine/resource.ts'
 import { quote } from '../../lib/engine/shell.ts'
@@ -15,6 +16,7 @@ function echoType(type: string, via?: AnyType['read']['via']): AnyType {
     schema: { type: 'object', additionalProperties: false, required: [], properties: {} },
     name: () => '',
     desired: () => null,
+    state: anything,
     read: {
       ...(via === undefined ? {} : { via }),
       command: (wanted) => `echo ${wanted.map(({ name }) => quote(name)).join(' ')}`,

@@ -1,8 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { HostError } from '../../lib/engine/errors.ts'
 import type { StoredRun } from '../../lib/engine/record.ts'
-import { parseRuns } from '../../lib/engine/runs.ts'
+import { parseRecords, parseRuns } from '../../lib/engine/runs.ts'
 
 const test = suite('runs')
 
@@ -27,7 +26,7 @@ const change = (ref: string, outcome: StoredRun['changes'][number]['outcome']): 
 })
 
 const output = (holder: string, records: StoredRun[], notes = ''): string =>
-  `${holder}\0${records.map((one) => `${JSON.stringify(one)}\n`).join('')}\0${notes}`
+  `${holder}\0${records.map((one) => `./${one.run}.json:${JSON.stringify(one)}\n`).join('')}\0${notes}`
 
 test('a host that was never converged has none', () => {
   assert.equal(parseRuns(''), [])
@@ -85,12 +84,34 @@ test('the one that holds the lock is running', () => {
   assert.is(first!.outcome, 'ok')
 })
 
-test('a record that is none is an error that shows it', () => {
-  for (const text of ['{"run":', '[]', '{"run":"1"}']) {
-    assert.throws(
-      () => parseRuns(`\0${text}\n\0`),
-      (error: unknown) => error instanceof HostError && error.said === text,
+/** What a host may have in place of a record. */
+const DAMAGED = [
+  '{"run":',
+  '[]',
+  'null',
+  '{"run":"1"}',
+  JSON.stringify(stored('1', {})).replace('"changes":[]', '"changes":[null]'),
+  JSON.stringify(stored('1', {})).replace('"changes":[]', '"changes":{"length":1}'),
+  JSON.stringify(stored('1', {})).replace('"run":"1"', '"run":"\\u001b]52;c;aGk=\\u0007"'),
+  JSON.stringify(stored('1', {})).replace('"outcome":"ok"', '"outcome":"\\u001b[2J"'),
+  JSON.stringify(stored('1', {})).replace('"ada"', '{"toString":null}'),
+  JSON.stringify(stored('1', {})).replace('"ada"', '"a\\nb"'),
+  JSON.stringify(stored('2', {})),
+  JSON.stringify({ ...stored('1', {}), stages: { 1: [null] } }),
+  JSON.stringify({ ...stored('1', {}), startedAt: 'soon' }),
+  JSON.stringify({ ...stored('1', {}), unit: 'keelson-1; reboot' }),
+]
+
+test('a record that is none costs only itself, and is named', () => {
+  for (const text of DAMAGED) {
+    const { runs, damaged } = parseRecords(`\0./3.json:${JSON.stringify(stored('3', {}))}\n./1.json:${text}\n\0`)
+    assert.equal(
+      runs.map(({ run }) => run),
+      ['3'],
+      text,
     )
+    assert.equal(damaged.length, 1)
+    assert.match(damaged[0]!, /^the record of run 1 is damaged: see \/var\/lib\/keelson\/runs\/1\.json on the host/)
   }
 })
 

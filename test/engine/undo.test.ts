@@ -67,7 +67,17 @@ function stepOf(
 function undoable(steps: WayStep[], ledger: Ledger, more: Partial<Undoable> = {}): Undoable {
   const runs = [run('2', Object.fromEntries(steps.map(({ ref }) => [ref, ['change', 'changed']])))]
   const known = new Map([['note', NOTE]])
-  return { run: '2', steps, bytes: new Set(), runs, ledger, types: known, position: () => undefined, ...more }
+  return {
+    run: '2',
+    steps,
+    damaged: [],
+    bytes: new Set(),
+    runs,
+    ledger,
+    types: known,
+    position: () => undefined,
+    ...more,
+  }
 }
 
 function planned(what: Undoable, observed: { [name: string]: Json }): { goes: [Ref, Json][]; stays: [Ref, string][] } {

@@ -45,7 +45,6 @@ const ledger = () => sshOk(host, 'cat /var/lib/keelson/ledger.json')
 const undoOn = (declare: () => void, run?: string): Promise<HostReport> =>
   undoHost({
     ...runOn(host, declare),
-    secrets: () => Promise.resolve(new Map()),
     confirm: () => Promise.resolve(true),
     ...(run === undefined ? {} : { run }),
   })

@@ -54,11 +54,10 @@ type Asked = Options & { run?: string; over?: Killer }
 
 /** Undoes as the command line does; `seen` is given the plan that was asked for. */
 async function undoOn(declare: () => void, { run, over, ...options }: Asked = {}, seen?: Plan[]): Promise<HostReport> {
-  const { secrets, connect, ...rest } = runOn(host, declare, options)
+  const { connect, ...rest } = runOn(host, declare, options)
   return undoHost({
     ...rest,
     connect: over === undefined ? connect : async () => over.over(await connect()),
-    secrets: (names) => Promise.resolve(new Map([...secrets].filter(([name]) => names.includes(name)))),
     confirm: (plan) => Promise.resolve(seen?.push(plan) !== 0),
     ...(run === undefined ? {} : { run }),
   })

@@ -26,11 +26,9 @@ export type ConvergeFlags = HostFlags &
   MachineFlags &
   AllowFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
 
-/** @param secrets Gives the values of those of the names that have one. */
 export type HostWork<Report extends AnyReport = HostReport> = (
   run: HostRun,
   view: ProgressView,
-  secrets: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>,
 ) => Promise<Reported<Report>>
 
 /** Shows what would change; the hosts are not touched. */
@@ -143,13 +141,8 @@ export async function overHosts<Report extends AnyReport>(
     return await onEach(hosts, { forks, verbose, tell: ended }, async (host) => {
       const prepared = await prepare(site, host, where, view.note)
       output.hide(prepared.secrets.values())
-      const { known, ...own } = { ...prepared, only: flags.only, who: () => whoIsAtWork(dirname(site.file)) }
-      const secrets = async (names: readonly string[]): Promise<ReadonlyMap<string, string>> => {
-        const values = await known(names)
-        output.hide(values.values())
-        return values
-      }
-      return work(hostRun(own, show, interrupts.signal), view, secrets)
+      const own = { ...prepared, only: flags.only, who: () => whoIsAtWork(dirname(site.file)) }
+      return work(hostRun(own, show, interrupts.signal), view)
     })
   } finally {
     view.close()
@@ -158,7 +151,7 @@ export async function overHosts<Report extends AnyReport>(
 }
 
 function hostRun(
-  { only, ...prepared }: Omit<Prepared, 'known'> & { only: readonly string[]; who: HostRun['who'] },
+  { only, ...prepared }: Prepared & { only: readonly string[]; who: HostRun['who'] },
   progress: HostRun['progress'],
   signal: AbortSignal,
 ): HostRun {

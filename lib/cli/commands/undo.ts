@@ -26,13 +26,12 @@ export async function undo(setting: Setting, number: string | undefined, flags: 
     throw new UsageError('each host counts its own runs', `choose one with --host, as in: undo ${run} --host NAME`)
   const { undoHost } = await import('../../engine/undoHost.ts')
   const turn = oneAtATime()
-  const work: HostWork = async (host, view, secrets) => {
+  const work: HostWork = async (host, view) => {
     const { shown, confirm } = asking(setting, view, turn, flags.yes === true)
     const report = await undoHost({
       ...host,
       ...allowsLockout(flags),
       confirm,
-      secrets,
       ...(run === undefined ? {} : { run }),
     })
     const plan = shown()

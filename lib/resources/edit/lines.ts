@@ -2,6 +2,7 @@
  * Lines of a file that belong to an edit: found in its text here, changed by awk(1) on the host. Both take a line to be
  * the same with LF and with CRLF.
  */
+import * as form from '../../engine/form.ts'
 import type { StateText } from '../../engine/value.ts'
 
 export type Wish = {
@@ -52,6 +53,33 @@ export type EditWish = Wish & {
   validate?: string | undefined
   present: boolean
 }
+
+const ELSE = form.optional(form.oneOf('top', 'bottom'))
+
+/** Of a state. */
+export const EDIT_FORM = form.fields<EditState>({
+  wish: form.fields<EditWish>({
+    match: form.either(
+      form.fields<{ line: string; replaces?: string | undefined }>({
+        line: form.text(),
+        replaces: form.optional(form.text()),
+      }),
+      form.fields<{ open: string; close: string }>({ open: form.line(), close: form.line() }),
+    ),
+    position: form.either(
+      form.oneOf('top', 'bottom'),
+      form.fields<{ after: string; else?: 'top' | 'bottom' }>({ after: form.line(), else: ELSE }),
+      form.fields<{ before: string; else?: 'top' | 'bottom' }>({ before: form.line(), else: ELSE }),
+      form.fields<Head>({ head: form.oneOf('match', 'host|match') }),
+    ),
+    path: form.line(),
+    text: form.stateText,
+    create: form.flag,
+    validate: form.optional(form.text()),
+    present: form.flag,
+  }),
+  found: form.list(form.stateText),
+})
 
 /** As it can be read back: without the end of its last line, and with plain line ends. */
 export function blockText(text: string): string {

@@ -3,6 +3,7 @@
  */
 import { createHash } from 'node:crypto'
 import { byField } from '../../engine/diff.ts'
+import * as form from '../../engine/form.ts'
 import { payload } from '../../engine/prelude.ts'
 import type { Context, FieldChange, Step, Was, WayBack } from '../../engine/resource.ts'
 import { quote, raw, sh, type ShellText } from '../../engine/shell.ts'
@@ -18,6 +19,9 @@ export type NginxFileState = {
   /** `user:group` */
   owner: string
 }
+
+/** For `state`. */
+export const NGINX_FILE = { content: form.stateText, mode: form.line(), owner: form.line() } as const
 
 /** Text with secrets is for root alone; nginx reads its configuration as root. */
 export function desiredNginxFile(content: StateText): NginxFileState {

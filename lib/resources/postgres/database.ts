@@ -5,6 +5,7 @@
 import { byField } from '../../engine/diff.ts'
 import type { Change, Consequence, FieldChange, ResourceType, Step } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
+import * as form from '../../engine/form.ts'
 import { ensure } from '../../engine/schema.ts'
 import {
   canonicalSettings,
@@ -93,6 +94,17 @@ export const postgresDatabase: ResourceType<PostgresDatabase, DatabaseState> = {
     ...(owner === undefined ? [] : [`postgres-role:${owner}`]),
     ...(template === undefined ? [] : [`postgres-database:${template}`]),
   ],
+  state: form.fields<DatabaseState>({
+    owner: form.optional(form.line()),
+    encoding: form.optional(form.line()),
+    locale: form.optional(form.line()),
+    template: form.optional(form.line()),
+    connectionLimit: form.optional(form.whole(-2, form.MAX_ID)),
+    allowConnections: form.optional(form.flag),
+    publicConnect: form.optional(form.flag),
+    settings: form.optional(form.table(form.text())),
+    comment: form.optional(form.text()),
+  }),
   read: {
     via: psql,
     command: (wanted) => readQuery(wanted.map(({ name }) => name)),

@@ -6,6 +6,7 @@ import { byField } from '../../engine/diff.ts'
 import { groupBy } from '../../engine/group.ts'
 import type { FieldChange, ResourceType, Step } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
+import * as form from '../../engine/form.ts'
 import { ensure } from '../../engine/schema.ts'
 import { inDatabases, parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
 import { identifier, literal, literals, nameMistakes, sqlName } from './sql.ts'
@@ -52,6 +53,11 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
     // Some will only be created when the library was loaded at the start.
     'postgres-setting:shared_preload_libraries',
   ],
+  state: form.fields<ExtensionState>({
+    schema: form.optional(form.line()),
+    version: form.optional(form.line()),
+    packaged: form.optional(form.either(form.line(), form.oneOf(null))),
+  }),
   read: {
     via: psql,
     command(wanted) {

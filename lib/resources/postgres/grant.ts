@@ -6,6 +6,7 @@ import { byField } from '../../engine/diff.ts'
 import { groupBy } from '../../engine/group.ts'
 import type { Change, ResourceType, Step, Wanted } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
+import * as form from '../../engine/form.ts'
 import { ensure } from '../../engine/schema.ts'
 import {
   aclQuery,
@@ -50,7 +51,7 @@ const signature = {
   pattern: '^[^\\u0000-\\u001f"(]+\\([A-Za-z0-9_ .,\\[\\]]*\\)$',
 } as const
 
-function form(properties: { readonly [name: string]: unknown }): { readonly [keyword: string]: unknown } {
+function onForm(properties: { readonly [name: string]: unknown }): { readonly [keyword: string]: unknown } {
   const all = { database: sqlName, ...properties }
   return { type: 'object', additionalProperties: false, required: Object.keys(all), properties: all }
 }
@@ -65,13 +66,13 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
       role: sqlName,
       on: {
         anyOf: [
-          form({}),
-          form({ schema: sqlName }),
-          form({ schema: sqlName, table: sqlName }),
-          form({ schema: sqlName, sequence: sqlName }),
-          form({ schema: sqlName, function: signature }),
-          form({ allIn: sqlName, kind: objectKind }),
-          form({ newIn: sqlName, owner: sqlName, kind: objectKind }),
+          onForm({}),
+          onForm({ schema: sqlName }),
+          onForm({ schema: sqlName, table: sqlName }),
+          onForm({ schema: sqlName, sequence: sqlName }),
+          onForm({ schema: sqlName, function: signature }),
+          onForm({ allIn: sqlName, kind: objectKind }),
+          onForm({ newIn: sqlName, owner: sqlName, kind: objectKind }),
         ],
       },
       privileges: { type: 'array', items: { type: 'string', pattern: '^[A-Za-z]+$' }, minItems: 1, uniqueItems: true },
@@ -91,6 +92,11 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
     const owner = target.owner === undefined ? [] : [`postgres-role:${target.owner}`]
     return [...SERVER_PACKAGES, `postgres-role:${role}`, `postgres-database:${target.database}`, ...owner]
   },
+  state: form.fields<GrantState>({
+    privileges: form.list(form.line()),
+    grantable: form.list(form.line()),
+    partly: form.list(form.line()),
+  }),
   read: {
     via: psql,
     command(wanted) {

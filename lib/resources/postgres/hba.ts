@@ -8,6 +8,7 @@
 import { byField } from '../../engine/diff.ts'
 import type { FieldChange, ResourceType, Wanted } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
+import * as form from '../../engine/form.ts'
 import { ensure } from '../../engine/schema.ts'
 import { quote } from '../../engine/shell.ts'
 import { BLOCK_BEGIN, BLOCK_END, FIND_HBA, hbaStep } from './hbaStep.ts'
@@ -94,6 +95,11 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
     presence === 'absent' ? null : { method: methodText(method, options), place: 'in order' },
   // Not the roles and databases: a line may name what is not there, and lines must keep their order.
   needs: () => [...SERVER_PACKAGES],
+  state: form.fields<HbaState>({
+    method: form.line(),
+    place: form.optional(form.line()),
+    unloaded: form.optional(form.flag),
+  }),
   read: {
     via: psql,
     command: () => `select json_build_object('text', pg_read_file(current_setting('hba_file')),

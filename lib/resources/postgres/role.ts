@@ -8,6 +8,7 @@
 import { byField } from '../../engine/diff.ts'
 import type { Change, Context, FieldChange, ResourceType, Step } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
+import * as form from '../../engine/form.ts'
 import { ensure, secretToken } from '../../engine/schema.ts'
 import type { Secret, SecretToken } from '../../engine/value.ts'
 import {
@@ -19,7 +20,7 @@ import {
   settingStatements,
 } from './ownSettings.ts'
 import { parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
-import { isPasswordOf, newVerifier, type StoredPassword } from './scram.ts'
+import { isPasswordOf, newVerifier, STORED_FORM, type StoredPassword } from './scram.ts'
 import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName } from './sql.ts'
 
 /** Attributes left out are left as the host has them; a new role has PostgreSQL's defaults: none but `inherit`. */
@@ -117,6 +118,23 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
   ],
   desired: desiredRole,
   needs: (_name, { memberOf = [] }) => [...SERVER_PACKAGES, ...memberOf.map((role) => `postgres-role:${role}`)],
+  state: form.fields<RoleState>({
+    login: form.optional(form.flag),
+    superuser: form.optional(form.flag),
+    createdb: form.optional(form.flag),
+    createrole: form.optional(form.flag),
+    inherit: form.optional(form.flag),
+    replication: form.optional(form.flag),
+    bypassRls: form.optional(form.flag),
+    connectionLimit: form.optional(form.whole(-1, form.MAX_ID)),
+    validUntil: form.optional(form.line()),
+    memberOf: form.optional(form.list(form.line())),
+    settings: form.optional(form.table(form.text())),
+    comment: form.optional(form.text()),
+    password: form.optional(form.secretForm),
+    stored: form.optional(form.either(STORED_FORM, form.oneOf('none', 'other'))),
+    owns: form.optional(form.flag),
+  }),
   read: {
     via: psql,
     command: (wanted) => readQuery(wanted.map(({ name }) => name)),

@@ -5,11 +5,14 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type Saslprep from '@mongodb-js/saslprep'
+import * as form from '../../engine/form.ts'
 
 const load = createRequire(import.meta.url)
 
 /** PostgreSQL's own count (SCRAM_SHA_256_DEFAULT_ITERATIONS), so that its next password change alters nothing else. */
 const ITERATIONS = 4096
+/** More of them would keep this machine busy for as long as a host likes. */
+const MOST_ITERATIONS = 1_000_000
 
 /** What may be known of a stored verifier: enough to check a password against it, not to log in with. */
 export type StoredPassword = {
@@ -20,8 +23,19 @@ export type StoredPassword = {
   digest: string
 }
 
+const ROUNDS = form.whole(1, MOST_ITERATIONS)
+
+/** Of such a state. */
+export const STORED_FORM = form.fields<StoredPassword>({
+  iterations: ROUNDS,
+  salt: form.line(),
+  digest: form.sha256Hex,
+})
+
 export function isPasswordOf(stored: StoredPassword, password: string): boolean {
-  return sha256(verifier(password, stored.salt, stored.iterations)).toString('hex') === stored.digest
+  const { iterations, salt, digest } = stored
+  if (!form.fits(ROUNDS, iterations)) return false
+  return sha256(verifier(password, salt, iterations)).toString('hex') === digest
 }
 
 /** A new verifier with a salt of its own. */

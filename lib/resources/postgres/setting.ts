@@ -8,6 +8,7 @@
  */
 import type { Change, Consequence, FieldChange, ResourceType } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
+import * as form from '../../engine/form.ts'
 import { ensure } from '../../engine/schema.ts'
 import { parseRows, psql, SERVER_PACKAGES } from './psql.ts'
 import { settingsStep } from './settingsStep.ts'
@@ -62,6 +63,14 @@ export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
   desired: ({ name, value = '', ensure: presence }) =>
     presence === 'absent' ? null : { value: settingText(name, value) },
   needs: () => [...SERVER_PACKAGES],
+  state: form.fields<SettingState>({
+    value: form.text(),
+    running: form.optional(form.either(form.text(), form.oneOf(null))),
+    kind: form.optional(form.oneOf('bool', 'enum', 'integer', 'real', 'string', null)),
+    unit: form.optional(form.either(form.line(), form.oneOf(null))),
+    context: form.optional(form.either(form.line(), form.oneOf(null))),
+    gone: form.optional(form.flag),
+  }),
   read: {
     via: psql,
     command: (wanted) => readQuery(wanted.map(({ name }) => name)),

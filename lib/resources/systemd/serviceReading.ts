@@ -1,6 +1,7 @@
 /**
  * What a host says of its services, and whether each has loaded what is on disk.
  */
+import * as form from '../../engine/form.ts'
 import type { Output, Wanted } from '../../engine/resource.ts'
 import { quote, sh } from '../../engine/shell.ts'
 import { parseShown, type Shown } from './unitFiles.ts'
@@ -45,6 +46,31 @@ export type ServiceState = {
   /** On the desired side only. */
   wishes?: Wishes | undefined
 }
+
+const WATCH_FORM = form.fields<Watch>({ paths: form.list(form.line()), refs: form.list(form.text()) })
+
+/** Of a state. */
+export const SERVICE_FORM = form.fields<ServiceState>({
+  enabled: form.optional(form.flag),
+  running: form.optional(form.flag),
+  masked: form.optional(form.flag),
+  load: form.optional(form.oneOf('current', 'reload', 'restart')),
+  because: form.optional(form.text()),
+  invocation: form.optional(form.line()),
+  wishes: form.optional(
+    form.fields<Wishes>({
+      unit: form.line(),
+      restart: WATCH_FORM,
+      reload: WATCH_FORM,
+      settleMs: form.whole(0, form.MAX_ID),
+      timeoutMs: form.whole(0, form.MAX_ID),
+      listens: form.list(form.line()),
+      probe: form.optional(form.text()),
+      replacesWorkers: form.flag,
+      logs: form.list(form.line()),
+    }),
+  ),
+})
 
 type WantedService = Wanted<ServiceState>
 

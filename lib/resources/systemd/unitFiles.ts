@@ -3,6 +3,7 @@
  * Shared by `unit`, `drop-in` and `timer`.
  */
 import { byField } from '../../engine/diff.ts'
+import * as form from '../../engine/form.ts'
 import { payload } from '../../engine/prelude.ts'
 import type { FieldChange, Output, Ref, Step, Was, WayBack } from '../../engine/resource.ts'
 import { lines, quote, raw, sh, type ShellText } from '../../engine/shell.ts'
@@ -18,6 +19,9 @@ export type UnitFileState = {
   /** False while systemd still runs with an older version of this unit's files. */
   loaded: boolean
 }
+
+/** For `state`. */
+export const UNIT_FILE = { content: form.text(), mode: form.line(), owner: form.line(), loaded: form.flag } as const
 
 /** Where a resource's file lies and which unit it belongs to. */
 export type UnitFile = { unit: string; path: string }

@@ -1,5 +1,6 @@
 /** A small resource type, so that the command line is tried without depending on any of the real ones. */
 import { resource } from '../../../lib/dsl/declare.ts'
+import * as form from '../../../lib/engine/form.ts'
 import type { ResourceType } from '../../../lib/engine/resource.ts'
 import type { PropsSchema } from '../../../lib/engine/schema.ts'
 import { forEach, raw, sh, type ShellText } from '../../../lib/engine/shell.ts'
@@ -36,6 +37,7 @@ const noteType: ResourceType<Note, NoteState> = {
   } as const satisfies PropsSchema<Note>,
   name: ({ title }) => title,
   desired: ({ text, ensure = 'present' }) => (ensure === 'present' ? { text } : null),
+  state: form.fields<NoteState>({ text: form.text() }),
   read: {
     command: (wanted) =>
       forEach(

@@ -115,8 +115,7 @@ function declared(scene: Scene, version: Version | undefined, phase: Phase): () 
 function runPhase(host: SandboxHost, scene: Scene, phase: Phase): Promise<HostReport> {
   const declare = declared(scene, LATER[phase], phase)
   if (phase !== 'undo') return convergeOn(host, declare, OPTIONS)
-  const { secrets, ...rest } = runOn(host, declare, OPTIONS)
-  return undoHost({ ...rest, secrets: () => Promise.resolve(secrets), confirm: () => Promise.resolve(true) })
+  return undoHost({ ...runOn(host, declare, OPTIONS), confirm: () => Promise.resolve(true) })
 }
 
 /** The scene as it is at first, on a host that Keelson has never been on. */

@@ -1,0 +1,256 @@
+/**
+ * What a host says of itself is input from outside: every record that comes back is held against a form before anything
+ * else looks at it. Pure; a form is small enough to be asked with each plan, which a schema library is not.
+ */
+import type { StateText } from './value.ts'
+
+/**
+ * What a value has to be like. Where a form has fields, others may stand beside them in a record that a later version of
+ * Keelson wrote (`more`); in what is to be brought about they may not.
+ */
+export type Form<T> = {
+  /** What is wrong, as the end of a sentence; undefined when nothing is. */
+  problem: (value: unknown, more: More) => string | undefined
+  /** The field it is for may be left out. */
+  optional?: true
+  /** It names a file of this machine: no host may say which. */
+  isLocal?: true
+  /** Fields of it that do. */
+  local?: readonly string[]
+  readonly of?: T
+}
+
+type More = 'more' | 'no more'
+
+/** A form for each field; those that may be left out have an optional one. */
+type FieldForms<T> = {
+  readonly [K in keyof T]-?: object extends Pick<T, K>
+    ? Form<Exclude<T[K], undefined>> & { optional: true }
+    : Form<T[K]>
+}
+
+/** Characters of a text that stands for a file, at most: as many bytes of a file as are read anywhere. */
+const LONGEST_TEXT = 8 * 2 ** 20
+const LONGEST_LIST = 100_000
+/** C0 but tab, DEL, C1, and what Unicode takes for the end of a line. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/
+
+/** Any text. */
+export function text(most = LONGEST_TEXT): Form<string> {
+  return {
+    problem: (value) =>
+      typeof value !== 'string' ? 'is no text' : value.length > most ? `is longer than ${most} characters` : undefined,
+  }
+}
+
+/** Text of one line without control characters. */
+export function line(most = 4096): Form<string> {
+  const { problem } = text(most)
+  return {
+    problem(value, more) {
+      const wrong = problem(value, more)
+      return wrong ?? (CONTROL.test(String(value)) ? 'holds control characters' : undefined)
+    },
+  }
+}
+
+export function matching(pattern: RegExp, what: string): Form<string> {
+  return {
+    problem: (value) =>
+      typeof value === 'string' && value.length <= 8192 && pattern.test(value) ? undefined : `is no ${what}`,
+  }
+}
+
+export function whole(least: number, most: number): Form<number> {
+  return {
+    problem: (value) =>
+      typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
+        ? undefined
+        : `is no whole number from ${least} to ${most}`,
+  }
+}
+
+export const flag: Form<boolean> = {
+  problem: (value) => (typeof value === 'boolean' ? undefined : 'is neither true nor false'),
+}
+
+/** One of some values. */
+export function oneOf<const T extends string | number | boolean | null>(...values: readonly T[]): Form<T> {
+  return {
+    problem: (value) =>
+      values.some((each) => each === value) ? undefined : `is none of ${values.map(String).join(', ')}`,
+  }
+}
+
+/** One of the keys: with a union type given, each of its words has to stand there. */
+export function wordOf<T extends string>(words: { readonly [word in T]: true }): Form<T> {
+  return {
+    problem: (value) =>
+      typeof value === 'string' && Object.hasOwn(words, value)
+        ? undefined
+        : `is none of ${Object.keys(words).join(', ')}`,
+  }
+}
+
+export function list<T>(of: Form<T>, most = LONGEST_LIST): Form<T[]> {
+  return {
+    problem(value, more) {
+      if (!Array.isArray(value)) return 'is no list'
+      if (value.length > most) return `has more than ${most} members`
+      return firstOf(value, (each, index) => within(`[${index}]`, of.problem(each, more)))
+    },
+  }
+}
+
+/** An object whose keys are free. */
+export function table<T>(of: Form<T>, key: Form<string> = line()): Form<{ [key: string]: T }> {
+  return {
+    problem(value, more) {
+      if (!isObject(value)) return 'is no object'
+      return firstOf(
+        Object.entries(value),
+        ([name, each]) => within('a key', key.problem(name, more)) ?? within(shown(name), of.problem(each, more)),
+      )
+    },
+  }
+}
+
+/** An object with these fields. */
+export function fields<T extends object>(forms: FieldForms<T>): Form<T> {
+  const all: [string, Form<unknown>][] = Object.entries(forms)
+  return {
+    problem(value, more) {
+      if (!isObject(value)) return 'is no object'
+      const wrong = firstOf(all, ([name, form]) => {
+        const own: unknown = Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+        if (own === undefined) return form.optional === true ? undefined : `has no ${name}`
+        return within(name, form.problem(own, more))
+      })
+      if (wrong !== undefined || more === 'more') return wrong
+      return firstOf(Object.keys(value), (name) => (Object.hasOwn(forms, name) ? undefined : `has ${shown(name)}`))
+    },
+    local: all.filter(([, form]) => form.isLocal === true).map(([name]) => name),
+  }
+}
+
+export function optional<T>(form: Form<T>): Form<T> & { optional: true } {
+  return { ...form, optional: true }
+}
+
+/** For a path of a file on this machine. */
+export const localPath: Form<string> = { ...line(), isLocal: true }
+
+export function either<A, B>(first: Form<A>, second: Form<B>): Form<A | B>
+export function either<A, B, C>(first: Form<A>, second: Form<B>, third: Form<C>): Form<A | B | C>
+export function either<A, B, C, D>(
+  first: Form<A>,
+  second: Form<B>,
+  third: Form<C>,
+  fourth: Form<D>,
+): Form<A | B | C | D>
+export function either(...forms: readonly Form<unknown>[]): Form<unknown> {
+  return {
+    problem(value, more) {
+      const wrong = forms.map((form) => form.problem(value, more))
+      return wrong.includes(undefined) ? undefined : wrong.join(', and ')
+    },
+  }
+}
+
+export const secretName = matching(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'name of a secret')
+export const secretForm: Form<{ $secret: string }> = fields<{ $secret: string }>({ $secret: secretName })
+/** Text, a secret, or text with secrets in it. */
+export const stateText: Form<StateText> = either(
+  text(),
+  secretForm,
+  fields<{ $text: (string | { $secret: string })[] }>({ $text: list(either(text(), secretForm)) }),
+)
+/** Where a host keeps bytes that undo needs, under their SHA-256. */
+export const keptPath = matching(
+  /^\/var\/lib\/keelson\/runs\/\d{1,9}\.kept\/bytes\/[0-9a-f]{64}$/,
+  'path of kept bytes',
+)
+/** The highest number that Linux takes for an account, and more than anything else counts. */
+export const MAX_ID = 2 ** 32 - 2
+/** For a type whose states are not of interest. */
+export const anything: Form<never> = { problem: () => undefined }
+/** Number of a run on its host. */
+export const runNumber = matching(/^[1-9][0-9]{0,8}$/, 'number of a run')
+/** ISO 8601, as Date.toISOString writes it. */
+export const instant = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/, 'time')
+/** SHA-256, hex. */
+export const sha256Hex = matching(/^[0-9a-f]{64}$/, 'SHA-256 digest')
+
+/** Whether a value from outside is what it has to be. */
+export function fits<T>(form: Form<T>, value: unknown, more: More = 'more'): value is T {
+  return form.problem(value, more) === undefined
+}
+
+/** A field in which the value names a file of this machine. */
+export function localField({ local = [] }: Form<unknown>, value: unknown): string | undefined {
+  return isObject(value) ? local.find((name) => Reflect.get(value, name) !== undefined) : undefined
+}
+
+/** Values in one JSON text, and how deep they may lie in each other, at most: a ledger of 10,000 resources has half. */
+const MOST_VALUES = 500_000
+const DEEPEST = 64
+
+/**
+ * The value of a JSON text that may be made to fill the memory or the stack of whoever reads it.
+ * @throws {SyntaxError} Where it is no JSON, or has too much in it.
+ */
+export function parseJson(json: string): unknown {
+  let depth = 0
+  let values = 0
+  let isQuoted = false
+  for (let at = 0; at < json.length; at += 1) {
+    const code = json.charCodeAt(at)
+    if (isQuoted) {
+      if (code === BACKSLASH) at += 1
+      else if (code === QUOTE) isQuoted = false
+      continue
+    }
+    if (code === QUOTE) isQuoted = true
+    else if (code === COMMA) values += 1
+    else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      values += 1
+      depth += 1
+      if (depth > DEEPEST) throw new SyntaxError(`more than ${DEEPEST} levels deep`)
+    } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth -= 1
+    if (values > MOST_VALUES) throw new SyntaxError(`more than ${MOST_VALUES} values`)
+  }
+  return JSON.parse(json)
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const OPEN_LIST = 0x5b
+const BACKSLASH = 0x5c
+const CLOSE_LIST = 0x5d
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+
+export function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A name from outside, short enough for a sentence. */
+export function shown(name: string): string {
+  return JSON.stringify(name.length > 100 ? `${name.slice(0, 99)}…` : name)
+}
+
+function within(where: string, problem: string | undefined): string | undefined {
+  return problem === undefined ? undefined : `${where} ${problem}`
+}
+
+function firstOf<T>(
+  values: readonly T[],
+  problem: (value: T, index: number) => string | undefined,
+): string | undefined {
+  for (const [index, value] of values.entries()) {
+    const found = problem(value, index)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
