@@ -58,17 +58,19 @@ export class Run {
   /**
    * Runs one stage, starting the worker for the first, and reads the host again when it has ended: one trip.
    *
+   * @param steps How many steps each of its tasks has.
    * @returns The answers to `sections`.
    * @throws {Locked | Stale | HostError} Nothing of this stage was applied, or the worker was killed in it.
    */
   async stage(
     files: readonly RunFile[],
     onEvent: (event: TaskEvent) => void,
+    steps: readonly number[],
     sections: readonly Section[],
   ): Promise<Map<string, Answer>> {
     const { id, mark } = this.#options
     const start = await this.#start(files)
-    const events = new Events(onEvent)
+    const events = new Events(onEvent, steps)
     const tail = framedProgram(sections, mark)
     const stderr = await this.persist(async (connection) => {
       events.restart()

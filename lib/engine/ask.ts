@@ -7,8 +7,8 @@ import { type Answer, framedProgram, parseFrames, type Section } from './read.ts
 
 /** Reading a host takes a second or two; a check of a command may take one minute. */
 export const READ_MS = 180_000
-/** Bytes of a whole answer, at most. */
-export const LONGEST_ANSWER = 64 * 2 ** 20
+/** Bytes of a whole answer, at most: it is held several times over while it is taken apart. */
+export const LONGEST_ANSWER = 32 * 2 ** 20
 /** What one section alone may take when it is looked for. */
 const ALONE_MS = 20_000
 

@@ -4,7 +4,7 @@
  */
 import { groupBy } from './group.ts'
 import type { Item, Planning } from './plan.ts'
-import { type Answer, fingerprintOf, fingerprintText, type Section } from './read.ts'
+import { type Answer, fingerprintOf, fingerprintText, notUnderstood, type Section } from './read.ts'
 import { type AnyType, Unknown } from './resource.ts'
 import { nextStage, type Stage, type Task } from './stage.ts'
 
@@ -30,7 +30,7 @@ export function detailOf(planning: Planning, items: readonly Item[], mark: strin
       ...compared.map((task, index) => ({ name: `seen-${index}`, text: compareTextOf(planning, task, mark) })),
     ],
     showTexts(answers) {
-      const before = new Map([...texts.keys()].map((type) => [type, type.fetch!.parse(answers.get(textName(type))!)]))
+      const before = new Map([...texts.keys()].map((type) => [type, textsOf(type, answers.get(textName(type))!)]))
       return items.map((item) => (hasText(item) ? withText(item, before.get(item.type)!.get(item.name)) : item))
     },
     fingerprints: (answers) =>
@@ -53,6 +53,14 @@ export function compareTextOf(planning: Planning, { items }: Task, mark: string)
     desired: desired ?? planning.ledger?.entries[plan.ref]?.desired ?? null,
   }))
   return fingerprintText(items[0]!.type, wanted, mark)
+}
+
+function textsOf(type: AnyType, answer: Answer): ReadonlyMap<string, string> {
+  try {
+    return type.fetch!.parse(answer)
+  } catch (error) {
+    throw notUnderstood(textName(type), error, answer)
+  }
 }
 
 function textName(type: AnyType): string {

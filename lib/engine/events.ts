@@ -3,6 +3,7 @@
  */
 import { LONGEST_ANSWER, tooMuch } from './ask.ts'
 import { HostError } from './errors.ts'
+import { LineReader } from './lineReader.ts'
 
 /** Bytes of an event line, at most: what a step said is much less. */
 const LONGEST_EVENT = 2 ** 20
@@ -22,7 +23,8 @@ export type TaskEvent =
 /** Splits a run's output into event lines and, after `over`, what follows. */
 export class Events {
   readonly #onEvent: (event: TaskEvent) => void
-  #text: Buffer = Buffer.alloc(0)
+  readonly #steps: readonly number[]
+  #lines = newLines()
   over = false
   #rest: Buffer[] = []
   #restBytes = 0
@@ -35,13 +37,15 @@ export class Events {
   unguarded: string | undefined
   ended = false
 
-  constructor(onEvent: (event: TaskEvent) => void) {
+  /** @param steps How many steps each task of the stage has: a host can only tell of those. */
+  constructor(onEvent: (event: TaskEvent) => void, steps: readonly number[]) {
     this.#onEvent = onEvent
+    this.#steps = steps
   }
 
   /** Forgets an output that broke off. */
   restart(): void {
-    this.#text = Buffer.alloc(0)
+    this.#lines = newLines()
     this.over = false
     this.#rest = []
     this.#restBytes = 0
@@ -52,14 +56,13 @@ export class Events {
       this.#keep(chunk)
       return
     }
-    this.#text = Buffer.concat([this.#text, chunk])
-    if (this.#text.length > LONGEST_EVENT) throw notUnderstood(this.#text.subarray(0, 200).toString())
-    for (let end = this.#text.indexOf(10); end !== -1 && !this.over; end = this.#text.indexOf(10)) {
-      const line = this.#text.subarray(0, end).toString()
-      this.#text = this.#text.subarray(end + 1)
+    this.#lines.push(chunk)
+    while (!this.over) {
+      const line = this.#lines.next()
+      if (line === undefined) return
       this.#line(line)
     }
-    if (this.over) this.#keep(this.#text)
+    this.#keep(this.#lines.rest())
   }
 
   #keep(chunk: Buffer): void {
@@ -81,6 +84,7 @@ export class Events {
     // A full disk cut it off, and it comes again.
     if (line.endsWith('~')) return
     const [word, first, second] = line.split(' ')
+    if (OF_TASKS.has(word ?? '') && !isBelow(this.#steps.length, first)) throw notUnderstood(line)
     const task = Number(first)
     switch (word) {
       case 'locked':
@@ -105,6 +109,7 @@ export class Events {
         this.#onEvent({ event: 'start', task })
         break
       case 'step':
+        if (!isBelow(this.#steps[task]!, second)) throw notUnderstood(line)
         this.#onEvent({ event: 'step', task, step: Number(second) })
         break
       case 'ok':
@@ -117,6 +122,7 @@ export class Events {
         this.#onEvent({ event: 'stale', task })
         break
       case 'skipped':
+        if (!isBelow(this.#steps.length, second)) throw notUnderstood(line)
         this.#onEvent({ event: 'skipped', task, because: Number(second) })
         break
       case 'waits':
@@ -131,6 +137,28 @@ export class Events {
         throw notUnderstood(line)
     }
   }
+}
+
+/** Words that a task's number follows. */
+const OF_TASKS: ReadonlySet<string> = new Set([
+  'said',
+  'start',
+  'step',
+  'ok',
+  'failed',
+  'stale',
+  'skipped',
+  'waits',
+  'undone',
+])
+
+/** Whether a word is a number from 0 up to, and without, `end`. */
+function isBelow(end: number, word = ''): boolean {
+  return /^[0-9]{1,9}$/.test(word) && Number(word) < end
+}
+
+function newLines(): LineReader {
+  return new LineReader(LONGEST_EVENT, notUnderstood)
 }
 
 function notUnderstood(line: string): HostError {

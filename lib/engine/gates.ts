@@ -3,7 +3,7 @@
  * the guard on the host. Pure.
  */
 import type { Peer } from '../transport/connection.ts'
-import type { Answer, Section } from './read.ts'
+import { type Answer, notUnderstood, type Section } from './read.ts'
 import { groupBy } from './group.ts'
 import { isGuarded } from './guard.ts'
 import type { Item, Planning } from './plan.ts'
@@ -24,9 +24,17 @@ export function lockoutsIn(
   answers: ReadonlyMap<string, Answer>,
 ): Lockout[] {
   return watchedIn(items, planning).flatMap(({ gate, view, refs }) => {
-    const because = gate.judge(answers.get(sectionOf(gate))!, view)
+    const because = judged(gate, answers.get(sectionOf(gate))!, view)
     return because === undefined ? [] : [{ because, refs }]
   })
+}
+
+function judged(gate: Gate, answer: Answer, view: GateView): string | undefined {
+  try {
+    return gate.judge(answer, view)
+  } catch (error) {
+    throw notUnderstood(sectionOf(gate), error, answer)
+  }
 }
 
 function sectionOf({ name }: Gate): string {

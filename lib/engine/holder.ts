@@ -2,10 +2,12 @@
  * The run that is at work on a host: who began it, whether its client is still there, and how it goes on. Nothing is
  * written.
  */
+import { LONGEST_ANSWER, tooMuch } from './ask.ts'
 import { RUNS_FOLDER } from './facts.ts'
 import { RUN_ROOT } from './worker.ts'
 import type { Answer, Section } from './read.ts'
 import { fits, parseJson } from './form.ts'
+import { LineReader } from './lineReader.ts'
 import { RUN_ABOUT, type RunAbout, STORED_RUN, type StoredRun } from './record.ts'
 import { labelOf, type Ref } from './resource.ts'
 import { lines } from './shell.ts'
@@ -86,7 +88,7 @@ export type WatchedStep = { ref: Ref; label: string; state: 'started' | 'ok' | '
 /** Turns what `watchText` prints, piece by piece, into steps. */
 export class Watched {
   readonly #onStep: (step: WatchedStep) => void
-  #text = Buffer.alloc(0)
+  readonly #lines = new LineReader(LONGEST_ANSWER, tooMuch)
   #stages: NonNullable<StoredRun['stages']> | undefined
   #stage = 1
 
@@ -95,10 +97,8 @@ export class Watched {
   }
 
   feed(chunk: Buffer): void {
-    this.#text = Buffer.concat([this.#text, chunk])
-    for (let end = this.#text.indexOf(10); end !== -1; end = this.#text.indexOf(10)) {
-      const line = this.#text.subarray(0, end).toString()
-      this.#text = this.#text.subarray(end + 1)
+    this.#lines.push(chunk)
+    for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
       if (this.#stages === undefined) this.#stages = stagesIn(line)
       else this.#event(line, this.#stages)
     }

@@ -82,6 +82,8 @@ export function parseFrames(
   mark: string,
   expected: readonly string[],
 ): Map<string, Answer> {
+  if (partsIn(stdout) > MOST_PARTS)
+    throw new HostError(`the host answered with more than ${MOST_PARTS} lines`, { next: 'see what is read there' })
   const answers = new Map<string, Answer>()
   for (const { names, text, exit } of frames(stdout, mark)) {
     for (const name of names) {
@@ -96,6 +98,15 @@ export function parseFrames(
     said: [...answers.values()].map((answer) => answer.stderr).join('') || excerpt(stderr, 'end', 2000),
     next: 'see what the host said; a full disk, a missing tool or a killed shell can cut an answer off',
   })
+}
+
+/** Lines and fields of an answer, at most: each takes more room than it has bytes. */
+const MOST_PARTS = 1_000_000
+
+function partsIn(bytes: Buffer): number {
+  let parts = 0
+  for (const byte of bytes) if (byte === 0 || byte === 10) parts += 1
+  return parts
 }
 
 type Frame = { names: string[]; text: Buffer; exit: string }
@@ -135,11 +146,16 @@ function parseReading(type: AnyType, output: Output, wanted: readonly Wanted<Jso
   try {
     return type.read.parse(output, wanted)
   } catch (error) {
-    throw new NotUnderstood(`the host's answer for ${type.type} was not understood: ${messageOf(error)}`, {
-      said: excerpt(output.stderr || output.stdout, 'end', 2000),
-      next: 'nothing was changed; if the host is in order, this is a mistake in Keelson',
-    })
+    throw notUnderstood(type.type, error, output)
   }
+}
+
+/** What a type makes of an answer is taken for the host's doing: a reading may be anything. */
+export function notUnderstood(what: string, error: unknown, output: Output): NotUnderstood {
+  return new NotUnderstood(`the host's answer for ${what} was not understood: ${messageOf(error)}`, {
+    said: excerpt(output.stderr || output.stdout, 'end', 2000),
+    next: 'nothing was changed; if the host is in order, this is a mistake in Keelson',
+  })
 }
 
 /** The state of one resource in a reading; null when it is not there. */
@@ -169,5 +185,7 @@ export function fingerprintOf(bytes: Buffer): string {
 }
 
 function messageOf(error: unknown): string {
+  // What the language itself complains of says nothing of the host.
+  if (error instanceof TypeError || error instanceof RangeError) return 'it does not have the form expected'
   return error instanceof Error ? error.message : String(error)
 }

@@ -220,7 +220,8 @@ export class Session {
       this.#follow(event, prepared, done)
       proof?.follow(event)
     }
-    const answers = await run.stage(files, follow, again.sections).catch(async (error: unknown) => {
+    const counts = prepared.map(({ steps }) => steps.length)
+    const answers = await run.stage(files, follow, counts, again.sections).catch(async (error: unknown) => {
       await this.#goOnOver(await proof?.begun(), prepared, carried, done)
       throw error
     })

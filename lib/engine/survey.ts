@@ -104,7 +104,8 @@ class Surveyor {
 
   #read(more: readonly Section[]): Promise<Answers> {
     const { mark, readMs } = this.#options
-    return ask(this.#connection, [...this.#sections, ...more], mark, this.#expected, readMs)
+    const expected = [...this.#expected, ...more.map(({ name }) => name)]
+    return ask(this.#connection, [...this.#sections, ...more], mark, expected, readMs)
   }
 
   /** What does not fit together has been read while it changed, more often than it is a mistake in here. */

@@ -141,7 +141,7 @@ function parseAnswers(text: string): Answers {
   const refusal =
     replies.find((reply) => reply !== '"OK"' && reply !== last) ?? (last.startsWith('[') ? undefined : last)
   if (refusal !== undefined) return refusal.replace(/^error:/, '').slice(0, 200) || 'it says nothing'
-  const parsed: unknown = JSON.parse(last)
+  const parsed: unknown = form.parseJson(last)
   const words = Array.isArray(parsed) ? parsed.map(String) : []
   return Object.fromEntries(words.flatMap((word, index) => (index % 2 === 0 ? [[word, words[index + 1] ?? '']] : [])))
 }

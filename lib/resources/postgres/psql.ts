@@ -4,6 +4,7 @@
  * It connects as the postgres account over the Unix socket of port 5432, Debian's first cluster. Reading is done with
  * default_transaction_read_only; PostgreSQL itself may still write hint bits and its own log.
  */
+import { parseJson } from '../../engine/form.ts'
 import { type Interpreter, type Output, type Step, Unknown } from '../../engine/resource.ts'
 import { quote, raw, sh } from '../../engine/shell.ts'
 import { connectionString, connectTo, literal, psqlArgument } from './sql.ts'
@@ -80,7 +81,7 @@ export function parseRows<Row extends object>(output: Output, fields: readonly (
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const row: unknown = JSON.parse(line)
+      const row: unknown = parseJson(line)
       if (hasFields<Row>(row, fields)) return row
       throw new Error(`expected an object with ${fields.join(', ')}, got ${line.slice(0, 200)}`)
     })
