@@ -3,9 +3,9 @@
  * is about to be written.
  */
 import { groupBy } from './group.ts'
-import type { Item, Planning } from './plan.ts'
+import { isAsLastApplied, type Item, type Planning } from './plan.ts'
 import { type Answer, fingerprintOf, fingerprintText, notUnderstood, type Section } from './read.ts'
-import { type AnyType, Unknown } from './resource.ts'
+import { type AnyType, type Fetched, type FieldChange, Unknown } from './resource.ts'
 import { nextStage, type Stage, type Task } from './stage.ts'
 
 export type Detail = {
@@ -31,7 +31,9 @@ export function detailOf(planning: Planning, items: readonly Item[], mark: strin
     ],
     showTexts(answers) {
       const before = new Map([...texts.keys()].map((type) => [type, textsOf(type, answers.get(textName(type))!)]))
-      return items.map((item) => (hasText(item) ? withText(item, before.get(item.type)!.get(item.name)) : item))
+      return items.map((item) =>
+        hasText(item) ? withText(planning, item, before.get(item.type)!.get(item.name)) : item,
+      )
     },
     fingerprints: (answers) =>
       new Map(compared.map((task, index) => [task, fingerprintOf(answers.get(`seen-${index}`)!.bytes)])),
@@ -55,7 +57,7 @@ export function compareTextOf(planning: Planning, { items }: Task, mark: string)
   return fingerprintText(items[0]!.type, wanted, mark)
 }
 
-function textsOf(type: AnyType, answer: Answer): ReadonlyMap<string, string> {
+function textsOf(type: AnyType, answer: Answer): ReadonlyMap<string, Fetched> {
   try {
     return type.fetch!.parse(answer)
   } catch (error) {
@@ -71,9 +73,14 @@ function hasText({ type, change }: Item): boolean {
   return type.fetch !== undefined && change?.kind === 'change' && change.fields.some(({ form }) => form === 'text')
 }
 
-function withText(item: Item, before: string | undefined): Item {
-  const fields = item.plan.fields.map((field) =>
-    field.form === 'text' && before !== undefined ? { ...field, before } : field,
-  )
+function withText(planning: Planning, item: Item, fetched: Fetched | undefined): Item {
+  if (fetched === undefined) return item
+  const { text, isPrivate } = fetched
+  const { change, type, name } = item
+  const isShown = !isPrivate || (change?.kind === 'change' && isAsLastApplied(planning, type, name, change.before))
+  const fields = item.plan.fields.map((field): FieldChange => {
+    if (field.form !== 'text') return field
+    return isShown ? { ...field, before: text } : { field: field.field, form: 'secret' }
+  })
   return { ...item, plan: { ...item.plan, fields } }
 }

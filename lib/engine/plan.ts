@@ -18,13 +18,14 @@ import {
   labelOf,
   type PlannedChange,
   type Ref,
+  refOf,
   Unknown,
 } from './resource.ts'
 import type { Cause, Certainty, Lockout, Plan, PlanChange, Undoing } from './report.ts'
+import { isHidden, shownFields } from './secrecy.ts'
 import { stateIn, type TypeReading } from './read.ts'
 import { followUpsOf, summaryOf } from './summary.ts'
 import { pathsOfChange, touchesWayIn, usesFiles } from './touches.ts'
-import { secretNames } from './value.ts'
 
 /** A change of the plan with what the engine needs to carry it out. */
 export type Item = {
@@ -155,7 +156,7 @@ function planResource(
       ...leftBy(planning, ref),
       consequence: consequenceOf(type, change, planning.context),
       ...certainty,
-      fields: shownFields(change.fields, planning.ledger?.entries[ref]),
+      fields: shownFields(change.fields, planning.ledger?.entries[ref], hides(planning, type, name, desired, read)),
     }
     return { ...base, plan, change }
   }
@@ -236,26 +237,36 @@ export function fieldsBetween(type: AnyType, desired: Json, observed: Json, cont
   return type.diff === undefined ? byField(desired, observed) : type.diff(desired, observed, context)
 }
 
-/** What stands there may hold a secret that the declaration does not name any more: only fields without one are shown. */
-function shownFields(fields: FieldChange[], entry: LedgerEntry | undefined): FieldChange[] {
-  if (!mayHoldSecret(entry)) return fields
-  const open = entry?.hides === true ? [] : openFields(entry!.desired)
-  return fields.map((one) => {
-    if (one.form === 'mode' || open.includes(one.field)) return one
-    const { before: _before, after: _after, ...rest } = one
-    return { ...rest, form: 'secret' }
-  })
+/** Whether text that was read may be shown, see secrecy.ts. */
+export function hides(
+  planning: Planning,
+  type: AnyType,
+  name: string,
+  desired: Json,
+  observed: Json | Unknown,
+): boolean {
+  const isOurs = isAsLastApplied(planning, type, name, observed)
+  return isHidden(planning, type, { name, desired, observed, isOurs })
 }
 
-function openFields(desired: Json): string[] {
-  if (typeof desired !== 'object' || desired === null) return []
-  return Object.entries(desired).flatMap(([field, value]) => (secretNames(value).length === 0 ? [field] : []))
+/** Whether what was read is what the ledger says was applied, without a secret. */
+export function isAsLastApplied(
+  { ledger, context }: Planning,
+  type: AnyType,
+  name: string,
+  observed: Json | Unknown,
+): boolean {
+  const entry = ledger?.entries[refOf(type.type, name)]
+  if (entry === undefined || entry.pending === true || entry.desired === null || mayHoldSecret(entry)) return false
+  if (observed === null || observed instanceof Unknown) return false
+  return fieldsBetween(type, entry.desired, observed, context).every(({ form }) => form === 'mode')
 }
 
 /**
  * What is still wrong with a resource that was read again; undefined when it is as desired.
  *
  * @param was The ledger's entry of what stood there before.
+ * @param hidden Whether what stands there must not be shown.
  */
 export function remainingDifference(
   type: AnyType,
@@ -264,6 +275,7 @@ export function remainingDifference(
   observed: Json | null | Unknown,
   context: Context,
   was?: LedgerEntry,
+  hidden = false,
 ): string | undefined {
   if (observed instanceof Unknown) return `it cannot be read: ${observed.because}`
   const change = changeBetween(type, name, desired, observed, context)
@@ -271,7 +283,7 @@ export function remainingDifference(
   if (change.kind === 'create') return 'it is not there'
   if (change.kind === 'remove') return 'it is still there'
   if (change.fields.every(({ opaque }) => opaque)) return undefined
-  return `it still differs: ${shownFields(change.fields, was).map(differenceText).join('; ')}`
+  return `it still differs: ${shownFields(change.fields, was, hidden).map(differenceText).join('; ')}`
 }
 
 function differenceText({ field, form, before, after, followUp }: FieldChange): string {

@@ -159,6 +159,9 @@ export type Touch = { path: string } | { unit: string } | { setting: string } | 
 /** A change elsewhere in the same plan, as far as another type may know of it. */
 export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove'; paths: string[] }
 
+/** The text that stands somewhere. `isPrivate`: it lies below a folder that others cannot enter. */
+export type Fetched = { text: string; isPrivate: boolean }
+
 export type ResourceType<
   Props,
   State,
@@ -193,7 +196,11 @@ export type ResourceType<
    * Present text of the names given, for changes with a text field; run in a second trip. Parse gives text by name.
    * The engine puts it in `before` of the field of form 'text'.
    */
-  fetch?: { command(names: readonly string[]): string; parse(output: Output): ReadonlyMap<string, string> }
+  fetch?: { command(names: readonly string[]): string; parse(output: Output): ReadonlyMap<string, Fetched> }
+  /**
+   * Whether what was read is not for everybody on the host to read: then it is not shown, unless Keelson wrote it.
+   */
+  isPrivate?(observed: State): boolean
   /** @default byField. Against an empty object it says what a new resource will have. */
   diff?(desired: State, observed: State, context: Context): FieldChange[]
   /** What this resource will look like when other changes of the plan are done. */

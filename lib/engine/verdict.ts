@@ -4,7 +4,7 @@
  * settled while something it comes after is open. What the last reading shows is the verdict.
  */
 import { settledFailure, UNREACHED } from './failures.ts'
-import { type Item, type Planning, remainingDifference } from './plan.ts'
+import { hides, type Item, type Planning, remainingDifference } from './plan.ts'
 import { type Done, skipDependents } from './prepared.ts'
 import { stateIn, type TypeReading } from './read.ts'
 import type { PlanChange, ReportChange } from './report.ts'
@@ -58,7 +58,8 @@ export class Verdict {
       const observed = stateIn(readings, type.type, name)
       if (observed === null && planning.mayBeGone?.has(ref) === true) return []
       const was = planning.ledger?.entries[ref]
-      const difference = remainingDifference(type, name, desired, observed, planning.context, was)
+      const hidden = hides(planning, type, name, desired, observed)
+      const difference = remainingDifference(type, name, desired, observed, planning.context, was, hidden)
       return difference === undefined ? [] : [[ref, difference]]
     })
     this.#differences = new Map(differences)

@@ -6,6 +6,7 @@ import { payload } from '../engine/prelude.ts'
 import type { ResourceType } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
 import { accountName, ensure, oneLine } from '../engine/schema.ts'
+import { isPrivate } from './paths.ts'
 import { sh } from '../engine/shell.ts'
 import { scheduleMistake } from './cron/schedule.ts'
 import { diffWholeFile, restoreWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from './wholeFile.ts'
@@ -58,6 +59,7 @@ export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
   claims: (name) => [`path:${pathOf(name)}`],
   state: form.fields<WholeFileState>(WHOLE_FILE),
   read: wholeFileReader(pathOf),
+  isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffWholeFile,
   steps: ({ name, after }) => [
     {

@@ -5,6 +5,7 @@
 import type { Change, ResourceType } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
+import { isPrivate } from './paths.ts'
 import {
   desiredFile,
   diffUnitFile,
@@ -69,6 +70,7 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
       return new Map(wanted.map(({ name }) => [name, fileState(fileOf(name), read)]))
     },
   },
+  isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffUnitFile,
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],

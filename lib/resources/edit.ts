@@ -31,7 +31,7 @@ import {
   usualPlace,
   type Wish,
 } from './edit/lines.ts'
-import { pathNeeds, replaceText } from './paths.ts'
+import { isPrivate, pathNeeds, replaceText } from './paths.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
@@ -147,6 +147,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
       )
     },
   },
+  isPrivate: (observed) => observed.private === true,
   diff: diffEdit,
   paths: (_name, { wish }) => [wish.path],
   gates: [SSHD_GATE, SUDO_GATE],
@@ -177,7 +178,8 @@ function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null 
   }
   if (file?.bytes.includes(0) === true) return new Unknown(`${wish.path} is not text`)
   const there = file === undefined ? [] : found(file.bytes.toString('utf8'), wish)
-  return wish.present && there.length === 0 ? null : { wish, found: there }
+  if (wish.present && there.length === 0) return null
+  return { wish, found: there, ...(file !== undefined && isPrivate(file.mode) ? { private: true } : {}) }
 }
 
 function diffEdit(desired: EditState, observed: Partial<EditState>, { reveal }: Context): FieldChange[] {

@@ -8,14 +8,16 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
-import type { Context, FieldChange, Output, ResourceType, Step, Was, WayBack } from '../engine/resource.ts'
+import type { Context, Fetched, FieldChange, Output, ResourceType, Step, Was, WayBack } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
 import { accountName, entryPath, ensure, fileMode, textValue } from '../engine/schema.ts'
 import { quote, raw, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
 import {
+  ancestors,
   fieldsOf,
   fullMode,
+  isPrivate,
   nameMistakes,
   parsePaths,
   pathNeeds,
@@ -110,6 +112,7 @@ export const file: ResourceType<File, FileState> = {
     parse: (output) => parseFiles(output),
   },
   fetch: { command: fetchTexts, parse: parseTexts },
+  isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffFile,
   gates: [SSHD_GATE, SUDO_GATE],
   steps(change, { reveal }) {
@@ -192,23 +195,30 @@ function separatorIn(fields: readonly string[]): number {
   throw new Error(`files: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
 }
 
-/** Sizes of the files, then the bytes of those that are not too long, in base64. */
+/** Folders that others cannot enter, an empty field, sizes of the files, then the bytes of those that are not too long, in base64. */
 function fetchTexts(paths: readonly string[]): string {
   const files = `find ${paths.map(quote).join(' ')} -maxdepth 0 -type f`
-  return `${files} -printf '%p\\0%s\\0' 2>/dev/null
+  const folders = [...new Set(paths.flatMap(ancestors))]
+  const closed =
+    folders.length === 0 ? '' : `find ${folders.map(quote).join(' ')} -maxdepth 0 ! -perm -001 -print0 2>/dev/null\n`
+  return `${closed}printf '\\0'
+${files} -printf '%p\\0%s\\0' 2>/dev/null
 printf '\\0'
 ${files} -size -${SHOWN + 1}c -print0 2>/dev/null | xargs -0 -r cat -- | base64 -w0`
 }
 
-function parseTexts({ stdout }: Output): Map<string, string> {
+function parseTexts({ stdout }: Output): Map<string, Fetched> {
   const fields = stdout.split('\0')
+  const closed = fields.splice(0, fields.indexOf('') + 1)
   const bytes = Buffer.from(fields.pop() ?? '', 'base64')
-  const texts = new Map<string, string>()
+  const texts = new Map<string, Fetched>()
   let start = 0
   for (let at = 0; at + 2 < fields.length; at += 2) {
+    const path = fields[at]!
     const size = Number(fields[at + 1])
     const end = start + (size > SHOWN ? 0 : size)
-    texts.set(fields[at]!, size > SHOWN ? `(${size} bytes, too long to show)` : textOf(bytes.subarray(start, end)))
+    const text = size > SHOWN ? `(${size} bytes, too long to show)` : textOf(bytes.subarray(start, end))
+    texts.set(path, { text, isPrivate: closed.some((folder) => folder !== '' && path.startsWith(`${folder}/`)) })
     start = end
   }
   return texts

@@ -5,6 +5,7 @@
 import type { Change, ResourceType } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
 import { ensure, textValue } from '../engine/schema.ts'
+import { isPrivate } from './paths.ts'
 import type { TextValue } from '../engine/value.ts'
 import {
   desiredNginxFile,
@@ -67,6 +68,7 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
       )
     },
   },
+  isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffNginxFile,
   steps: (change, context) => [replaceNginxFiles([workOf(change)], context)],
   remove: (change, context) => [replaceNginxFiles([workOf(change)], context)],

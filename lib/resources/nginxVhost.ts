@@ -6,6 +6,7 @@
 import type { Change, Context, ResourceType, Wanted } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
+import { isPrivate } from './paths.ts'
 import {
   desiredNginxFile,
   diffNginxFile,
@@ -89,6 +90,7 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
       return new Map(wanted.map((one) => [one.name, stateOf(one, files)]))
     },
   },
+  isPrivate: ({ mode }) => isPrivate(mode),
   diff({ serves: _serves, reads: _reads, ...desired }, observed, context) {
     return diffNginxFile<NginxVhostState>(desired, observed, context)
   },

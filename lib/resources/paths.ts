@@ -66,6 +66,11 @@ export function fieldsOf({ stdout }: Output): string[] {
   return fields
 }
 
+/** Whether a file of that mode is not for everybody to read; nothing is known of none. */
+export function isPrivate(mode: string): boolean {
+  return mode !== '' && (Number.parseInt(mode, 8) & 4) === 0
+}
+
 /** `0640` for `640`. */
 export function fullMode(mode: string): string {
   return mode.padStart(4, '0')
@@ -123,7 +128,8 @@ export function pathNeeds(
   ]
 }
 
-function ancestors(path: string): string[] {
+/** The folders above a path, but for the root. */
+export function ancestors(path: string): string[] {
   const parts = path.split('/').slice(1, -1)
   return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`)
 }

@@ -6,6 +6,7 @@ import type { Change, ResourceType } from '../engine/resource.ts'
 import { sh } from '../engine/shell.ts'
 import * as form from '../engine/form.ts'
 import { ensure, oneLine } from '../engine/schema.ts'
+import { isPrivate } from './paths.ts'
 import {
   desiredFile,
   diffUnitFile,
@@ -115,6 +116,7 @@ export const timer: ResourceType<Timer, TimerState> = {
       )
     },
   },
+  isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffUnitFile,
   steps: (change) => [replaceUnitFiles([workOf(change)], startAll([change]))],
   remove: (change) => [replaceUnitFiles([workOf(change)])],

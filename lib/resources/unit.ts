@@ -5,6 +5,7 @@
 import type { Change, ResourceType } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
 import { ensure } from '../engine/schema.ts'
+import { isPrivate } from './paths.ts'
 import {
   desiredFile,
   diffUnitFile,
@@ -59,6 +60,7 @@ export const unit: ResourceType<Unit, UnitFileState> = {
       return new Map(wanted.map(({ name }) => [name, fileState(fileOf(name), read)]))
     },
   },
+  isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffUnitFile,
   consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
   steps: (change) => [replaceUnitFiles([workOf(change)])],

@@ -22,7 +22,18 @@ test('events are the same wherever the text is cut', () => {
 })
 
 test('a host tells only of the tasks and steps that it was given', () => {
-  const lines = ['start 2', 'ok -1', 'ok x', 'ok', 'ok 0.5', 'ok 1e0', 'step 0 1', 'step 1 NaN', 'skipped 0 2', 'skipped 0']
+  const lines = [
+    'start 2',
+    'ok -1',
+    'ok x',
+    'ok',
+    'ok 0.5',
+    'ok 1e0',
+    'step 0 1',
+    'step 1 NaN',
+    'skipped 0 2',
+    'skipped 0',
+  ]
   for (const line of [...lines, 'undone 7 1/0', `said ${2 ** 40} aGk=`, 'toString 0', '\u001b[2J'])
     assert.throws(
       () => told(`${line}\n`, 100),

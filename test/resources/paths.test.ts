@@ -15,7 +15,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { conf } from '../../lib/dsl/conf.ts'
@@ -134,7 +134,7 @@ test('present text is fetched, and what is no text or too long is told by its si
   writeFileSync(paths[3], 'last')
   const texts = file.fetch!.parse(dash(file.fetch!.command([...paths, '/nosuch', folder])))
   assert.equal(
-    [...texts],
+    [...texts].map(([path, { text }]) => [path, text]),
     [
       [paths[0], 'gr\u00fcn\n'],
       [paths[1], '(not text, 3 bytes)'],
@@ -142,6 +142,21 @@ test('present text is fetched, and what is no text or too long is told by its si
       [paths[3], 'last'],
     ],
   )
+})
+
+test('text below a folder that others cannot enter is told to be private', () => {
+  const inner = newPath()
+  mkdirSync(inner)
+  writeFileSync(`${inner}/a`, 'a')
+  const isPrivate = (mode: number): boolean | undefined => {
+    chmodSync(inner, mode)
+    return file.fetch!.parse(dash(file.fetch!.command([`${inner}/a`]))).get(`${inner}/a`)?.isPrivate
+  }
+  // The tests' own folder is closed, as mkdtemp makes it.
+  const around = [folder, dirname(folder)]
+  around.forEach((each) => chmodSync(each, 0o755))
+  assert.equal([0o700, 0o710, 0o711, 0o755].map(isPrivate), [true, true, false, false])
+  around.forEach((each) => chmodSync(each, 0o700))
 })
 
 test('a file without content keeps what is in it', () => {

@@ -43,6 +43,8 @@ export type EditState = {
   wish: EditWish
   /** The lines like it, or what stands between its markers, each time they do. */
   found: StateText[]
+  /** Observed only: the file is not for everybody to read. */
+  private?: true
 }
 
 export type EditWish = Wish & {
@@ -79,6 +81,7 @@ export const EDIT_FORM = form.fields<EditState>({
     present: form.flag,
   }),
   found: form.list(form.stateText),
+  private: form.optional(form.oneOf(true)),
 })
 
 /** As it can be read back: without the end of its last line, and with plain line ends. */
