@@ -3,9 +3,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../lib/dsl/declare.ts'
 import { type LedgerEntry, ledgerDigest } from '../../lib/engine/ledger.ts'
-import { planItems, remainingDifference } from '../../lib/engine/plan.ts'
+import { hides, planItems, remainingDifference } from '../../lib/engine/plan.ts'
 import type { Json, Ref } from '../../lib/engine/resource.ts'
-import { hides } from '../../lib/engine/plan.ts'
 import * as door from '../../lib/index.ts'
 import { planningOf, resource } from './fixture.ts'
 
@@ -24,7 +23,7 @@ function entry(ref: Ref, desired: Json, more: Partial<LedgerEntry> = {}): Ledger
   return { ...about, made: true, desired, digest, needs: [], protect: false, run: '1', ...more }
 }
 
-const edited = (path: string): Json => ({
+const edited = (path: string): { [field: string]: Json } => ({
   wish: {
     path,
     match: { line: 'a = 1', replaces: 'password' },
@@ -39,8 +38,7 @@ const edited = (path: string): Json => ({
 /** What a plan of an edit of a path says of it, where the file has a line with a secret. */
 function shown(path: string, entries: LedgerEntry[], more: { readonly private?: true } = {}): string {
   const ref = `edit:${path} password`
-  const { wish } = edited(path) as { wish: Json }
-  const readings = { edit: new Map<string, Json>([[`${path} password`, { wish, found: [TEXT], ...more }]]) }
+  const readings = { edit: new Map<string, Json>([[`${path} password`, { ...edited(path), found: [TEXT], ...more }]]) }
   const ledger = {
     format: 1 as const,
     serial: 1,

@@ -270,8 +270,8 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'show a former secret in the plan of what takes its place',
-    file: 'lib/engine/plan.ts',
-    find: '  if (!mayHoldSecret(entry)) return fields\n',
+    file: 'lib/engine/secrecy.ts',
+    find: '  if (!mayHold && !hidden) return fields\n',
     replace: '  if (fields.length > 0) return fields\n',
     tests: ['engine/plan', 'hosts/canaries'],
   },

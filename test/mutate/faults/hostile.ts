@@ -1,4 +1,71 @@
 /** Faults in how a host's answers are taken. */
 import type { Fault } from '../fault.ts'
 
-export const HOSTILE_FAULTS: readonly Fault[] = []
+const FORM = 'lib/engine/form.ts'
+const SECRECY = 'lib/engine/secrecy.ts'
+
+export const HOSTILE_FAULTS: readonly Fault[] = [
+  {
+    what: 'let a host name a file of this machine',
+    file: 'lib/engine/wayBack.ts',
+    find: '  if (form.localField(type.state, state) !== undefined) return true\n',
+    replace: '',
+    tests: ['hosts/believed'],
+  },
+  {
+    what: 'resolve whatever secret a host names',
+    file: 'lib/engine/undoHost.ts',
+    find: '.filter(([name]) => named.includes(name))',
+    replace: ".filter(([name]) => named.includes(name) || name !== '')",
+    tests: ['hosts/believed'],
+  },
+  {
+    what: 'own what an entry calls itself, wherever it stands',
+    file: 'lib/engine/ledger.ts',
+    find: '  if (ref !== refOf(type, name)) return `is of ${form.shown(refOf(type, name))}`\n',
+    replace: '',
+    tests: ['engine/ledger'],
+  },
+  {
+    what: 'take a record for that of the run it says it is of',
+    file: 'lib/engine/runs.ts',
+    find: ' && stored.run === file ? stored',
+    replace: ' ? stored',
+    tests: ['engine/runs'],
+  },
+  {
+    what: 'read JSON of any depth',
+    file: FORM,
+    find: 'if (depth > DEEPEST)',
+    replace: 'if (depth > DEEPEST * 1e6)',
+    tests: ['engine/form'],
+  },
+  {
+    what: 'take fields that a state does not have',
+    file: FORM,
+    find: "if (wrong !== undefined || more === 'more') return wrong",
+    replace: 'if (wrong !== undefined || more !== undefined) return wrong',
+    tests: ['engine/form'],
+  },
+  {
+    what: 'let a host tell of tasks that there are none of',
+    file: 'lib/engine/events.ts',
+    find: "if (OF_TASKS.has(word ?? '') && ",
+    replace: "if (OF_TASKS.has('') && ",
+    tests: ['engine/events'],
+  },
+  {
+    what: 'know a secret only by the path that it was written to, not by links to it',
+    file: SECRECY,
+    find: 'paths.has(followed(path, links))',
+    replace: 'paths.has(path)',
+    tests: ['engine/secrecy'],
+  },
+  {
+    what: 'show what is not for everybody to read',
+    file: SECRECY,
+    find: 'type.isPrivate?.(observed) === true',
+    replace: 'type.isPrivate === undefined',
+    tests: ['engine/secrecy'],
+  },
+]
