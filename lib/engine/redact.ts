@@ -2,8 +2,10 @@
  * Keeps secrets out of text: every known value is masked in whatever form tools commonly print it.
  *
  * It is the last net, not the first: plans hold secrets by name only. What it cannot see is a value that was cut in
- * pieces or transformed in a way not listed in `formsOf`.
+ * pieces or transformed in a way that is neither in `formsOf` nor in redactWrapped.ts.
  */
+
+import { type Broken, brokenForms, brokenSpans, type Span } from './redactWrapped.ts'
 
 /** What stands where a secret was; its length tells nothing. */
 export const MASK = '(secret)'
@@ -12,6 +14,10 @@ export const MASK = '(secret)'
 const SHORTEST = 4
 /** Lines of a longer secret, such as a private key, are masked one by one when they have this many characters. */
 const SHORTEST_LINE = 8
+
+/** Words of a passphrase that have fewer are met everywhere. */
+const SHORTEST_WORD = 5
+const SHORTEST_REVERSED = 6
 
 export type Redactor = {
   /** Masks a complete text. */
@@ -29,10 +35,12 @@ export type RedactStream = {
 
 /** @param secrets Clear values. Those with fewer than 4 characters are left alone. */
 export function redactor(secrets: Iterable<string>): Redactor {
-  const forms = formsOfAll(secrets)
+  const all = [...secrets].filter((secret) => secret.length >= SHORTEST)
+  const forms = longestFirst(all.flatMap((secret) => [...formsOf(secret), ...wordsOf(secret), ...reversed(secret)]))
+  const broken = brokenForms(all, (bytes) => [0, 1, 2].flatMap((offset) => base64At(bytes, offset)))
   return {
-    redact: (text) => mask(text, spansIn(text, forms)),
-    stream: () => redactStream(forms),
+    redact: (text) => mask(text, spansIn(text, forms, brokenSpans(text, broken).spans)),
+    stream: () => redactStream(forms, broken),
   }
 }
 
@@ -43,7 +51,7 @@ export function redactor(secrets: Iterable<string>): Redactor {
 export function maskRest(text: string, secrets: Iterable<string>): string {
   // The cut may go through a character.
   const whole = text.replace(/^\ufffd+/, '')
-  const rest = Math.max(0, ...formsOfAll(secrets).map((form) => restLength(whole, form)))
+  const rest = Math.max(0, ...longestFirst([...secrets].flatMap(formsOf)).map((form) => restLength(whole, form)))
   return rest === 0 ? text : MASK + whole.slice(rest)
 }
 
@@ -65,18 +73,18 @@ function restLength(text: string, form: string): number {
   return 0
 }
 
-/** The longest first. */
-function formsOfAll(secrets: Iterable<string>): string[] {
-  return [...new Set([...secrets].flatMap(formsOf))].sort((a, b) => b.length - a.length)
+function longestFirst(forms: readonly string[]): string[] {
+  return [...new Set(forms)].toSorted((a, b) => b.length - a.length)
 }
 
-function redactStream(forms: readonly string[]): RedactStream {
+function redactStream(forms: readonly string[], broken: Broken): RedactStream {
   let held = ''
   return {
     write(chunk) {
       const text = held + chunk
-      const spans = spansIn(text, forms)
-      const cut = safeLength(text, spans, forms)
+      const found = brokenSpans(text, broken)
+      const spans = spansIn(text, forms, found.spans)
+      const cut = safeLength(text, spans, forms, found.open)
       held = text.slice(cut)
       return mask(
         text.slice(0, cut),
@@ -84,19 +92,16 @@ function redactStream(forms: readonly string[]): RedactStream {
       )
     },
     end() {
-      const rest = mask(held, spansIn(held, forms))
+      const rest = mask(held, spansIn(held, forms, brokenSpans(held, broken).spans))
       held = ''
       return rest
     },
   }
 }
 
-/** A piece of text that is to be masked; `end` is exclusive. */
-type Span = { start: number; end: number }
-
 /** All occurrences; those that overlap are one span, so that no rest of a secret shows beside another. */
-function spansIn(text: string, forms: readonly string[]): Span[] {
-  const found = forms.flatMap((form) => occurrences(text, form)).sort((a, b) => a.start - b.start)
+function spansIn(text: string, forms: readonly string[], more: readonly Span[]): Span[] {
+  const found = [...forms.flatMap((form) => occurrences(text, form)), ...more].sort((a, b) => a.start - b.start)
   const spans: Span[] = []
   for (const { start, end } of found) {
     const last = spans.at(-1)
@@ -125,8 +130,8 @@ function mask(text: string, spans: readonly Span[]): string {
 }
 
 /** Length of what no later piece can change: up to the first place where some form may have begun. */
-function safeLength(text: string, spans: readonly Span[], forms: readonly string[]): number {
-  const open = Math.min(text.length, ...forms.map((form) => openStart(text, form)))
+function safeLength(text: string, spans: readonly Span[], forms: readonly string[], most: number): number {
+  const open = Math.min(most, ...forms.map((form) => openStart(text, form)))
   return spans.find(({ start, end }) => start < open && open < end)?.start ?? open
 }
 
@@ -153,6 +158,18 @@ function formsOf(secret: string): string[] {
     ...jsonForms(secret),
     ...shellForms(secret),
   ]
+}
+
+/** Of a passphrase: each word by itself, but for short ones. */
+function wordsOf(secret: string): string[] {
+  const words = secret.includes('\n') ? [] : secret.split(/\s+/)
+  return words.length < 2 ? [] : words.filter((word) => word.length >= SHORTEST_WORD)
+}
+
+/** As rev(1) prints it. */
+function reversed(secret: string): string[] {
+  const lines = secret.split('\n').filter((line) => line.length >= SHORTEST_REVERSED)
+  return lines.map((line) => Array.from(line).toReversed().join(''))
 }
 
 /**

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -43,6 +44,69 @@ for (const [how, form] of Object.entries(FORMS)) {
     assert.ok(leaked(shown, form(SECRET)) <= 3, shown)
   })
 }
+
+/** What tools print that break a value up, run on it. */
+const TOOLS = [
+  'base64 -w 76',
+  'base64 -w 64',
+  'base64 -w 20',
+  'od',
+  'od -An -tx1',
+  'od -c',
+  'od -b',
+  'od -x',
+  'od -A x -t x1z -v',
+  "od -An -tx1 | tr -d '\\n'",
+  'rev',
+  'fold -w 20',
+]
+const LONG = 'S3cr3t-of-some-length/with+signs=and-more-than-one-line-of-base64-in-it'
+
+for (const tool of TOOLS) {
+  test(`a secret is masked as ${tool} prints it, indented or as JSON too, and in pieces`, () => {
+    const printed = execFileSync('sh', ['-c', tool], { input: LONG }).toString()
+    for (const text of [printed, printed.replaceAll(/^/gm, '      '), JSON.stringify(printed)]) {
+      if (text.startsWith('"') && tool.startsWith('od')) continue
+      const { redact, stream } = redactor([LONG, 'another one'])
+      const shown = redact(`before\n${text}\nafter\n`)
+      assert.ok(shown.includes(MASK), shown)
+      // The last offset of a dump, which stands in a line of its own, tells no more than a length.
+      const lines = printed.split('\n').filter((line) => line.trim().length > 7)
+      for (const line of lines) assert.not.ok(shown.includes(line.trim()), shown)
+      assert.match(shown, /^before\n[^]*\nafter\n$/)
+      for (const size of [1, 7, 100]) {
+        const out = stream()
+        const pieces = `before\n${text}\nafter\n`.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? []
+        assert.is(pieces.map((piece) => out.write(piece)).join('') + out.end(), shown)
+      }
+    }
+  })
+}
+
+test('hexadecimal is masked with colons, in capitals and in groups', () => {
+  const hex = Buffer.from(SECRET).toString('hex')
+  for (const text of [
+    hex.replaceAll(/..(?=.)/g, '$&:'),
+    hex.replaceAll(/..../g, '$& '),
+    hex.replaceAll(/..(?=.)/g, '$&:').toUpperCase(),
+  ])
+    assert.is(redactor([SECRET]).redact(`<${text}>`).replaceAll(' ', ''), `<${MASK}>`)
+})
+
+test('a word of a passphrase is masked by itself, but for short ones', () => {
+  const { redact } = redactor(['correct horse battery is staple'])
+  assert.is(redact('no battery is there'), `no ${MASK} is there`)
+})
+
+test('a megabyte with fifty secrets is masked in a second', () => {
+  const secrets = Array.from({ length: 50 }, (_, index) => `secret-${index}-${'x'.repeat(index)}`)
+  const line = `2026-11-28T03:00:00Z app[123]: 10 requests, 0 errors; from 192.0.2.1, took 0.003 s\n`
+  const text = line.repeat(12_500)
+  const { redact } = redactor(secrets)
+  const began = performance.now()
+  assert.is(redact(text), text)
+  assert.ok(performance.now() - began < 1000, String(performance.now() - began))
+})
 
 test('each line of a private key is masked by itself', () => {
   const key = '-----BEGIN KEY-----\nMHcCAQEEIIvX2mFz\nzTq9cnQ0VmFsdWU\n-----END KEY-----\n'
