@@ -72,4 +72,19 @@ test('where no secret was, none is said to be', () => {
   assert.equal(entryIn(ledger.begin(survey.items)), { desired: NONE, run: '8', pending: true })
 })
 
+test('what a run was to do and is not seen to do has its cause noted, until it is in order', () => {
+  const survey = surveyOf({ x: 'other' }, { x: 'other' })
+  const ledger = new Bookkeeping(survey, '8')
+  const leftIn = (text: string): unknown => {
+    const { entries }: Ledger = JSON.parse(text)
+    return entries[REF]?.left
+  }
+  const left = { run: '8', cause: 'drift' }
+  assert.equal(leftIn(ledger.begin([], survey.items)), left)
+  assert.equal(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'skipped' }]]))), left)
+  assert.equal(leftIn(ledger.begin(survey.items)), left)
+  assert.equal(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'failed' }]]))), left)
+  assert.is(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'changed' }]]))), undefined)
+})
+
 test.run()

@@ -375,6 +375,52 @@ test('what a run was to do and did not is no drift, and says which run', async (
   assertWell(await convergeOn(host, declared(2, good), ALL))
 })
 
+test('what comes after something that failed is not said to be in order, though it reads so', async (host) => {
+  const declared = (): void => {
+    const one = command({ name: 'one', check: 'test -e /srv/app/n', apply: 'exit 3' })
+    command({ name: 'two', check: 'cmp -s /srv/app/n /srv/app/m || ! test -e /srv/app/n', apply: 'true', after: one })
+  }
+  const report = await convergeOn(host, declared, ALL)
+  assert.equal(bad(report), ['command:one', 'command:two'])
+})
+
+test('a restart or reload that systemd was not seen to do is a failure, and stays due', async (host) => {
+  const declared = (value: string) => (): void => {
+    const line = (name: string) =>
+      edit({ path: `/srv/app/${name}.conf`, line: `a=${value}`, replaces: 'a=', create: true })
+    for (const [name, how] of [
+      ['one', 'restartOn'],
+      ['two', 'reloadOn'],
+    ] as const) {
+      const own = daemon(name, `/srv/app/${name}.conf`)
+      service({ name: `${name}.service`, running: true, [how]: [line(name)], settleMs: 100, after: own })
+    }
+  }
+  assertWell(await convergeOn(host, declared('1'), ALL))
+  const before = await invocation(host, 'one')
+  // Says that it went well, and does nothing.
+  await sshOk(
+    host,
+    `printf '%s\n' '#!/bin/sh' 'case $1 in restart | reload) exit 0 ;; esac' 'exec /usr/bin/systemctl "$@"' > /usr/local/sbin/systemctl
+     chmod +x /usr/local/sbin/systemctl`,
+  )
+  const report = await convergeOn(host, declared('2'), ALL)
+  await sshOk(host, 'rm /usr/local/sbin/systemctl')
+  assert.equal(bad(report).sort(), ['service:one.service', 'service:two.service'])
+  assert.is(await invocation(host, 'one'), before)
+  const plan = await planOn(host, declared('2'), ALL)
+  assert.equal(
+    plan.followUps.map(({ action, unit: name }) => [action, name]),
+    [
+      ['restart', 'one.service'],
+      ['reload', 'two.service'],
+    ],
+  )
+  assertWell(await convergeOn(host, declared('2'), ALL))
+  assert.is.not(await invocation(host, 'one'), before)
+  assert.equal((await planOn(host, declared('2'), ALL)).changes, [])
+})
+
 test('a line for all of sshd stands before what is only for some, and sshd takes it', async (host) => {
   await sshOk(
     host,

@@ -121,6 +121,29 @@ test('packages, accounts and files elsewhere only come before', () => {
   assert.equal(after('package:nginx', 'user:www-data', 'file:/srv/x', 'file:/etc/nginx-other'), running)
 })
 
+test('an instance has the template of its name up to the first @, whatever dots follow', () => {
+  for (const instance of ['s@plain.service', 's@eu.example.service', 's@a.b.c.example.service']) {
+    const desired = service.desired({ name: instance })
+    const changed = (ref: string): ServiceState | null => service.simulate?.(running, desired, [planned(ref)]) ?? null
+    assert.is(changed('unit:s@.service')?.load, 'restart', instance)
+    assert.is(changed('drop-in:s@.service/limits')?.load, 'restart', instance)
+    assert.is(changed('unit:s@.example.service')?.load, 'current', instance)
+    assert.ok(desired && service.needs?.(instance, desired).includes('under:/etc/systemd/system/s@.service'), instance)
+  }
+})
+
+test('what lies at no path is watched by its mark, and named', () => {
+  const props: Service = { name: 'a', restartOn: [{ ref: 'command:make', paths: [] }] }
+  const [mark, ...more] = service.desired(props)?.wishes?.restart.paths ?? []
+  assert.match(mark ?? '', /^\/run\/keelson\/loaded\/made\/[0-9a-f]{32}$/)
+  assert.is(more.length, 0)
+  const stdout = `${SHOWN}\0watched\0${file(`${STARTED + 1}.5`, mark)}records\0`
+  const states = service.read.parse({ stdout, stderr: '', exit: 0 }, [{ name: 'a', desired: service.desired(props) }])
+  const state = states instanceof Map ? states.get('a') : undefined
+  assert.is(state?.because, 'command make ran since it was loaded')
+  assert.equal(service.desired({ name: 'a', restartOn: [{ ref: 'package:a', paths: [] }] })?.wishes?.restart.paths, [])
+})
+
 test('handles give their path and their order', () => {
   const desired = service.desired({ name: 'a', restartOn: [{ ref: 'file:/etc/a.conf', paths: ['/etc/a.conf'] }] })
   assert.equal(desired?.wishes?.restart, { paths: ['/etc/a.conf'], refs: ['file:/etc/a.conf'] })

@@ -1,4 +1,78 @@
 /** Faults in how a run judges what it did. */
 import type { Fault } from '../fault.ts'
 
-export const VERDICT_FAULTS: readonly Fault[] = []
+const VERDICT = 'lib/engine/verdict.ts'
+const HOSTS = ['hosts/verdict']
+
+export const VERDICT_FAULTS: readonly Fault[] = [
+  {
+    what: 'take a check for true while what it comes after is open',
+    file: 'lib/engine/plan.ts',
+    find: '(item.type.unsettles || type.unsettled)',
+    replace: 'item.type.unsettles',
+    tests: HOSTS,
+  },
+  {
+    what: 'settle what comes after something that failed',
+    file: VERDICT,
+    find: 'this.items.filter((item) => !isRecord(item))',
+    replace: 'this.items.filter((item) => isRecord(item) && !isRecord(item))',
+    tests: HOSTS,
+  },
+  {
+    what: 'leave alone what the run itself has altered',
+    file: VERDICT,
+    find: "return change !== undefined || kind === 'recheck'",
+    replace: "return this.#planned.has(ref) && (change !== undefined || kind === 'recheck')",
+    tests: HOSTS,
+  },
+  {
+    what: 'call drift what a run left undone',
+    file: 'lib/engine/causes.ts',
+    find: "return left ?? 'drift'",
+    replace: "return left === 'both' ? left : 'drift'",
+    tests: ['engine/causes'],
+  },
+  {
+    what: 'forget who was to do what was skipped',
+    file: 'lib/engine/bookkeeping.ts',
+    find: 'for (const item of later) this.#leave(item)',
+    replace: 'for (const item of later.slice(later.length)) this.#leave(item)',
+    tests: ['engine/bookkeeping'],
+  },
+  {
+    what: 'leave no mark of a command',
+    file: 'lib/engine/marks.ts',
+    find: "if (marks.length === 0) return ''",
+    replace: "if (marks.length >= 0) return ''",
+    tests: HOSTS,
+  },
+  {
+    what: 'watch no file of an edit',
+    file: 'lib/resources/edit.ts',
+    find: 'paths: (_name, { wish }) => [wish.path],',
+    replace: 'paths: (_name, { wish }) => [wish.path].slice(1),',
+    tests: HOSTS,
+  },
+  {
+    what: 'look for the template of an instance at its first dot',
+    file: 'lib/resources/systemd/watch.ts',
+    find: "unit.replace(/@.*\\./, '@.')",
+    replace: "unit.replace(/@[^.]+\\./, '@.')",
+    tests: ['resources/service'],
+  },
+  {
+    what: 'believe systemctl that there was a restart',
+    file: 'lib/resources/systemd/serviceProgram.ts',
+    find: '[ "$(trace)" != "$was" ] || give_up',
+    replace: '[ "$(trace)" != "-$was" ] || give_up',
+    tests: HOSTS,
+  },
+  {
+    what: 'append a line to the last Match of sshd_config',
+    file: 'lib/resources/edit/lines.ts',
+    find: 'if (!at && want[4] == "head") at = head + 1',
+    replace: 'if (!at && want[4] == "head") at = NR + 1',
+    tests: ['resources/editPlace'],
+  },
+]
