@@ -102,15 +102,17 @@ function undeclared({ kind, run }: PlanChange): string {
 }
 
 function notesOf(change: PlanChange, { colors }: Page): string[] {
-  const { kind, cause, certainty, run, source } = change
+  const { kind, cause, certainty, run, leftBy, source } = change
   const because = change.because === undefined ? '' : cleanLine(change.because)
-  const after = run === undefined ? '' : ` after run ${cleanLine(run)}`
+  // What a run began and did not do was edited before that run, and nobody knows after which.
+  const after = run === undefined || run === leftBy ? '' : ` after run ${cleanLine(run)}`
   return [
     ...consequenceNotes(change, colors),
     ...(kind === 'remove' && source !== undefined && source.line > 0 ? ['removed, as declared'] : []),
     ...(kind === 'forget' ? [`only forgotten, it stays: ${because}`] : []),
     ...(cause === 'drift' ? [colors.magenta(`drift: edited on the host${after}`)] : []),
     ...(cause === 'both' ? [colors.magenta(`declared otherwise, and edited on the host${after}`)] : []),
+    ...(leftBy === undefined ? [] : [`not done by run ${cleanLine(leftBy)}`]),
     ...(certainty === 'unknown' ? [`not known yet: ${because}`] : []),
     ...(certainty === 'predicted' ? [`predicted: ${because}`] : []),
     ...(certainty === 'opaque' ? ['cannot be checked: runs each time'] : []),

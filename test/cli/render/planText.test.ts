@@ -59,6 +59,14 @@ test('a certain lock-out stands above the changes, and at those that it lies in'
   assert.match(text, /^ {2}! ufw rule 22\/tcp from 10\.0\.0\.0\/8 {2}recipes\/firewall\.ts:12 {3}locks you out$/m)
 })
 
+test('what a run left undone is said to be that, and no edit after that run', () => {
+  const left = change('file:/etc/a', { run: '2', leftBy: '2' })
+  const noteOf = (cause: PlanChange['cause']): string => renderPlan(planOf([{ ...left, cause }]), paper)
+  assert.match(noteOf('intent'), /not done by run 2$/m)
+  assert.not.match(noteOf('intent'), 'drift')
+  assert.match(noteOf('drift'), /drift: edited on the host; not done by run 2$/m)
+})
+
 test('an empty plan says so in two lines', () => {
   assert.is(
     renderPlan(planOf([]), paper),
