@@ -1,11 +1,11 @@
 /** Where a line or block goes in files with blocks: the awk program that edits, and the reading, agree on what is for all. */
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { sh } from '../../lib/engine/shell.ts'
 import { EDIT_AWK, found, recordOf, usualPlace, type Wish } from '../../lib/resources/edit/lines.ts'
-import { scratchFolder } from './dash.ts'
+import { dash, scratchFolder } from './dash.ts'
 
 const test = suite('the place of an edit')
 const folder = scratchFolder()
@@ -13,13 +13,11 @@ const SSHD = '/etc/ssh/sshd_config'
 
 /** The text after the edit, in which it must be found as wanted. */
 function placed(before: string, wish: Wish, lines: string[]): string {
-  const [record, program] = [join(folder, 'record'), join(folder, 'program')]
+  const [record, program, text] = [join(folder, 'record'), join(folder, 'program'), join(folder, 'text')]
   writeFileSync(record, recordOf(wish, lines))
   writeFileSync(program, EDIT_AWK)
-  const after = execFileSync('awk', ['-v', `record=${record}`, '-v', 'ended=yes', '-f', program], {
-    input: before,
-    encoding: 'utf8',
-  })
+  writeFileSync(text, before)
+  const { stdout: after } = dash(sh`awk -v record=${record} -v ended=yes -f ${program} ${text}`)
   assert.equal(found(after, wish), [lines.join('\n')], after)
   return after
 }
