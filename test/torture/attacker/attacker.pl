@@ -192,6 +192,9 @@ sub flip {
     return 1;
 }
 
+# A link to a folder that is called alike, if there is one: what is seen from within it looks the same.
+sub alike { my ($path) = @_; my $at = pick(@dirs); my ($base) = $path =~ m{([^/]+)$}; return linkto(rand() < 0.7 && $base !~ /^\./ ? "$at/$base" : $at) }
+
 sub parent { my ($path) = @_; $path =~ s{/[^/]+$}{}; return $path }
 
 # An entry for each account and the mask, as a new file would inherit them (acl(5)).
@@ -214,9 +217,9 @@ my %MOVES = (
     shut   => sub { my $dir = parent($_[0]); expect($dir, 'attrib'); chmod pick(0, 0777, 01777, 02777, 0500), $dir },
     acl    => sub { my $dir = parent($_[0]); expect($dir, 'attrib'); acl($dir) },
     # Of the folder itself: a link in its place, another folder, or none, while somebody is in it.
-    parent => sub { swap(parent($_[0]), $MAKES{ pick('dir', 'dir', 'folder', 'own') }->()) },
-    pflip  => sub { flip(parent($_[0]), pick(map { $MAKES{$_}->() } 'dir', 'folder')) },
-    away   => sub { my $dir = parent($_[0]); my $at = fresh(); expect($dir, 'from'); rename($dir, $at) or return 0; symlink pick(@dirs), $dir; 1 },
+    parent => sub { my $dir = parent($_[0]); swap($dir, rand() < 0.6 ? alike($dir) : $MAKES{ pick('folder', 'own') }->()) },
+    pflip  => sub { my $dir = parent($_[0]); flip($dir, rand() < 0.8 ? alike($dir) : $MAKES{folder}->()) },
+    away   => sub { my $dir = parent($_[0]); my $at = fresh(); expect($dir, 'from'); rename($dir, $at) or return 0; my $link = alike($dir) or return 1; rename $link, $dir; 1 },
     inside => sub { my $dir = parent($_[0]); my $at = fresh(); mkdir $at, 0777; expect($dir, 'from', 'to'); rename($dir, "$at/in") or return 0; symlink pick(@dirs), "$at/up"; rename "$at/in", $dir if rand() < $back; 1 },
 );
 # Of processes that run as this account, though it has not started them: what they have open, and that they go on.

@@ -17,7 +17,9 @@ import { sshOk } from '../../support/host.ts'
 import { assertWell, comesTo } from '../outcome.ts'
 import { Random } from '../random.ts'
 import { CANARY, compareText, NOTES, rememberText, REST, WORK } from './oracle.ts'
-import { NAMES, type Phase, SCENES, type Scene, SECRET, type Version } from './scenes.ts'
+import { NAMES, type Phase, type Scene, SECRET, type Version } from './scene.ts'
+import { SCENES } from './scenes.ts'
+import { specOf, type Way, wayOf } from './ways.ts'
 
 /** Label of a host's disk as it was prepared. */
 const WHOLE = 'whole'
@@ -25,13 +27,6 @@ const PROGRAM = fileURLToPath(new URL('attacker.pl', import.meta.url))
 /** However the attacker behaves, a converge ends within this time. */
 const LIMIT_MS = 60_000
 const OPTIONS = { secrets: { canary: SECRET }, allowLockout: true }
-
-/** What is done to names, and to processes, by the attacker; see there. */
-const MOVES =
-  'file dir loop zero dangling own hard fifo huge deep crowd folder flip remove steal second hold write shut acl parent pflip away inside slip slip'.split(
-    ' ',
-  )
-const OF_PROCESSES = ['rob', 'stop', 'kill']
 
 /** A host with accounts, and with what they are after. @param scenes Those it is to be able to show. */
 export async function prepareScenes(host: SandboxHost, scenes: readonly Scene[] = SCENES): Promise<void> {
@@ -42,8 +37,10 @@ export async function prepareScenes(host: SandboxHost, scenes: readonly Scene[] 
 systemctl stop '*.timer' cron 2>/dev/null
 useradd --create-home app; useradd --create-home other; mkdir -p /srv/other /srv/www && chown other /srv/other
 for folder in /etc/bait.d /root/bait.d /home/other/bait.d; do
-  mkdir -p $folder; for name in ${NAMES.join(' ')} authorized_keys redis.conf .profile; do echo '${CANARY} root' > $folder/$name; done
-  mkdir $folder/sub $folder/conf; cp $folder/passwd $folder/sub/a; chmod 0600 $folder/* 2>/dev/null; chmod 0700 $folder/sub $folder/conf
+  for below in . conf sub homes main .ssh; do
+    mkdir -p -m 0700 $folder/$below; for name in ${NAMES.join(' ')} authorized_keys redis.conf .profile; do echo '${CANARY} root' > $folder/$below/$name; done
+  done
+  chmod 0755 $folder; chmod 0600 $folder/*/* $folder/* 2>/dev/null; chmod 0700 $folder/*/
 done
 chown -R other: /home/other; mkdir -p /root/.ssh /etc/sudoers.d /etc/cron.d /etc/sysctl.d; echo '# ${CANARY}' >> /root/.ssh/authorized_keys
 printf '# ${CANARY}\\n' > /etc/sudoers.d/bait; chmod 0440 /etc/sudoers.d/bait; usermod -p '$6$${CANARY}$x' other
@@ -56,9 +53,16 @@ ${readFileSync(PROGRAM, 'utf8')}END
 }
 
 /** One case: a scene, one of its phases, and how the attacker goes about it. @returns How many attempts it made. */
-export async function attack(host: SandboxHost, seed: number, scenes: readonly Scene[] = SCENES): Promise<number> {
+export async function attack(
+  host: SandboxHost,
+  seed: number,
+  scenes: readonly Scene[] = SCENES,
+  given: Partial<Way> = {},
+): Promise<number> {
+  const random = new Random(seed)
+  const scene = random.pick(scenes)
   try {
-    return await attackScene(host, seed, scenes)
+    return await attackScene(host, scene, { ...wayOf(random, scene), ...given })
   } catch (error) {
     // Whatever the host has lost, the next case is to find it whole.
     await restore(host.name, WHOLE)
@@ -66,41 +70,36 @@ export async function attack(host: SandboxHost, seed: number, scenes: readonly S
   }
 }
 
-async function attackScene(host: SandboxHost, seed: number, scenes: readonly Scene[]): Promise<number> {
-  const random = new Random(seed)
-  const scene = random.pick(scenes)
-  const phase = random.pick(scene.phases)
-  const about = `${scene.name}, ${phase}`
-  protectLinks(random.next() < 0.5)
-  const spec = specOf(random, scene)
+async function attackScene(host: SandboxHost, scene: Scene, way: Way): Promise<number> {
+  const { phase, moves } = way
+  const about = `${scene.name}, ${phase} (${moves.join(' ')})`
+  protectLinks(way.protects)
   await sshOk(host, beginText(scene))
   if (phase !== 'create') assertWell(await convergeOn(host, declared(scene, 1, phase), OPTIONS))
   if (phase === 'undo') assertWell(await convergeOn(host, declared(scene, 2, phase), OPTIONS))
-  await sshOk(host, `${rememberText(scene)}\n${startText(scene, spec)}`)
-  const version = LATER[phase]
-  const ended = await within(LIMIT_MS, about, comesTo(runPhase(host, scene, phase)))
-  const said = await sshOk(host, `${STOP}\n${compareText(scene, phase === 'undo' ? 1 : (version ?? 9))}`)
+  await sshOk(host, `${rememberText(scene)}\n${startText(scene, specOf(scene, way))}`)
+  const ended: (HostReport | Error)[] = []
+  for (const version of LATER[phase]) {
+    const run = phase === 'undo' ? undoRun(host, scene) : convergeOn(host, declared(scene, version, phase), OPTIONS)
+    ended.push(await within(LIMIT_MS, about, comesTo(run)))
+  }
+  const said = await sshOk(host, `${STOP}\n${compareText(scene, phase === 'undo' ? 1 : (LATER[phase].at(-1) ?? 9))}`)
   const [attempts, gained] = countedIn(said)
-  const moves = [...spec.matchAll(/^move (.*)$/gm)].map(([, move]) => move).join(' ')
-  const told = process.env['KEELSON_TELL']
-  if (told !== undefined) console.error(`${about}: ${attempts} attempts (${moves}); ${wordsOf(ended).slice(0, 300)}`)
-  assert.is(
-    gained,
-    '',
-    `${about}, after ${attempts} attempts (${moves}):\n${gained.slice(0, 2000)}\n${wordsOf(ended).slice(0, 1500)}`,
-  )
-  assertClear(ended, scene, about)
+  const words = ended.map(wordsOf).join('\n')
+  if (process.env['KEELSON_TELL'] !== undefined) console.error(`${about}: ${attempts} attempts; ${words.slice(0, 300)}`)
+  assert.is(gained, '', `${about}, after ${attempts} attempts:\n${gained.slice(0, 2000)}\n${words.slice(0, 1500)}`)
+  for (const one of ended) assertClear(one, scene, about)
   return attempts
 }
 
-/** What is declared while the attack goes on; undefined for nothing of the scene. */
-const LATER: { readonly [phase in Phase]: Version | undefined } = {
-  create: 1,
-  change: 2,
-  gone: undefined,
-  absent: 0,
-  undo: 2,
-  breaks: 3,
+/** What is declared while the attack goes on, one after the other; undefined for nothing of the scene. */
+const LATER: { readonly [phase in Phase]: readonly (Version | undefined)[] } = {
+  create: [1, 2, 1],
+  change: [2, 1, 2],
+  gone: [undefined],
+  absent: [0],
+  undo: [2],
+  breaks: [3],
 }
 
 function declared(scene: Scene, version: Version | undefined, phase: Phase): () => void {
@@ -112,10 +111,8 @@ function declared(scene: Scene, version: Version | undefined, phase: Phase): () 
   }
 }
 
-function runPhase(host: SandboxHost, scene: Scene, phase: Phase): Promise<HostReport> {
-  const declare = declared(scene, LATER[phase], phase)
-  if (phase !== 'undo') return convergeOn(host, declare, OPTIONS)
-  return undoHost({ ...runOn(host, declare, OPTIONS), confirm: () => Promise.resolve(true) })
+function undoRun(host: SandboxHost, scene: Scene): Promise<HostReport> {
+  return undoHost({ ...runOn(host, declared(scene, 2, 'undo'), OPTIONS), confirm: () => Promise.resolve(true) })
 }
 
 /** The scene as it is at first, on a host that Keelson has never been on. */
@@ -125,41 +122,6 @@ function beginText({ account, folders, setUp, keeps }: Scene): string {
 install -d -o ${account} -m 0755 ${WORK}
 { ${setUp}
 } 2>&1`
-}
-
-function specOf(random: Random, { account, folders, names, evil, rewritten = [] }: Scene): string {
-  const wanted = [
-    '/etc/shadow',
-    '/etc/passwd',
-    '/etc/sudoers.d/bait',
-    '/root/.ssh/authorized_keys',
-    '/home/other/bait.d/a',
-  ]
-  // What is to be replaced anyway leaves its old self behind in the attacker's further names for it.
-  const baits = wanted.filter((path) => !rewritten.includes(path))
-  const moves = random.some(MOVES, random.next() < 0.4 ? 1 : 1 + random.below(6))
-  const more = random.next() < 0.25 ? random.some(OF_PROCESSES, 1) : []
-  const shared = ['/etc/bait.d', '/root/bait.d', '/home/other/bait.d', '/etc']
-  const lines: [string, string | number][] = [
-    ['work', WORK],
-    ...folders.map((folder): [string, string] => ['watch', folder]),
-    ...names.map((name): [string, string] => ['name', name]),
-    ...[...baits, ...shared.slice(0, 3).map((folder) => `${folder}/${names[0]}`)].map((bait): [string, string] => [
-      'bait',
-      bait,
-    ]),
-    ...shared.map((folder): [string, string] => ['baitdir', folder]),
-    ...[...moves, ...more].map((move): [string, string] => ['move', move]),
-    ['evil', evil ?? `${account} was here`],
-    ['chance', random.pick([1, 1, 0.5, 0.2])],
-    ['back', random.pick([0, 0.5, 0.9, 1])],
-    ['delay', random.pick([0, 0, 100, 1000, 5000])],
-    ['plant', random.next() < 0.3 ? 1 : 0],
-    ['proc', more.length > 0 || random.next() < 0.5 ? 1 : 0],
-    ['pulse', random.pick([0, 1])],
-    ['seed', random.below(2 ** 31)],
-  ]
-  return lines.map(([key, value]) => `${key} ${value}\n`).join('')
 }
 
 function startText({ account }: Scene, spec: string): string {

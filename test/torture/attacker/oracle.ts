@@ -3,7 +3,7 @@
  * the declared paths may differ, and the attacker may read, write and become no more than before.
  */
 import { quote } from '../../../lib/engine/shell.ts'
-import { SECRET, type Scene } from './scenes.ts'
+import { SECRET, type Scene } from './scene.ts'
 
 /** Texts that only root may read; they stand in what the attacker is after. */
 export const CANARY = 'CANARY-0815-of-root'

@@ -5,7 +5,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../../lib/dsl/declare.ts'
 import { catalogOf } from '../../support/converge.ts'
-import { ELSEWHERE, SCENES, type Version } from './scenes.ts'
+import type { Version } from './scene.ts'
+import { ELSEWHERE, SCENES } from './scenes.ts'
 
 const test = suite('scenes of the local attacker')
 const HOST = { name: 'h', address: '192.0.2.1', os: 'debian-12' } as const

@@ -1,0 +1,179 @@
+/**
+ * Scenes in folders that belong to the account of a service, or were given away by mistake.
+ */
+import {
+  cronJob,
+  dropIn,
+  file,
+  nginxSnippet,
+  nginxVhost,
+  postgresHba,
+  postgresSetting,
+  redisSetting,
+  secret,
+  service,
+  sudoers,
+  symlink,
+  sysctl,
+  timer,
+  unit,
+} from '../../../lib/index.ts'
+import { ALL, APP, NAMES, OWN_FOLDERS, presence, type Scene, text } from './scene.ts'
+
+/** The folder of Debian's package belongs to the service's account. */
+const redis: Scene = {
+  name: 'redis',
+  types: ['redis-setting', 'file'],
+  account: 'redis',
+  folders: ['/etc/redis'],
+  names: ['redis.conf', 'environment'],
+  packages: ['redis-server'],
+  keeps: true,
+  setUp: `rm -rf /etc/redis; cp -a /var/lib/attack/redis /etc/redis; systemctl reset-failed redis-server; systemctl restart redis-server`,
+  phases: ALL,
+  evil: 'maxmemory-clients 0',
+  declare(version) {
+    redisSetting({ name: 'maxmemory', value: `${version + 60}mb`, ...presence(version) })
+    redisSetting({ name: 'requirepass', value: secret('canary'), ...presence(version) })
+    file({ path: '/etc/redis/environment', content: text(version), ...presence(version) })
+  },
+}
+
+const postgres: Scene = {
+  name: 'postgres',
+  types: ['postgres-hba', 'postgres-setting'],
+  account: 'postgres',
+  folders: ['/etc/postgresql'],
+  names: ['pg_hba.conf', 'environment', 'main', 'postgresql.auto.conf'],
+  packages: ['postgresql'],
+  keeps: true,
+  setUp: `rm -rf /etc/postgresql; cp -a /var/lib/attack/postgresql /etc/postgresql
+rm -f /var/lib/postgresql/*/main/postgresql.auto.conf.* /var/lib/postgresql/*/main/.keelson*
+for auto in /var/lib/postgresql/*/main; do rm -rf $auto/postgresql.auto.conf; install -o postgres -g postgres -m 0600 /dev/null $auto/postgresql.auto.conf; done
+systemctl reset-failed 'postgresql@*'; systemctl restart 'postgresql@*' || systemctl restart postgresql`,
+  phases: ALL,
+  declare(version) {
+    const line = { type: 'host', database: 'all', user: 'app', address: '10.0.0.0/8' } as const
+    postgresHba({ ...line, method: version === 1 ? 'md5' : 'reject', ...presence(version) })
+    postgresSetting({ name: 'work_mem', value: `${version + 4}MB`, ...presence(version) })
+  },
+}
+
+/** Folders of the system that somebody gave away. */
+const given = (folders: readonly string[]): string =>
+  folders.map((folder) => `install -d -o app -g app ${folder}`).join('\n')
+
+const jobs: Scene = {
+  name: 'folders given away',
+  types: ['cron-job', 'sysctl', 'file'],
+  account: 'app',
+  folders: ['/etc/cron.d', '/etc/sysctl.d'],
+  names: ['keelson-attacked', '60-keelson-net.ipv4.tcp_keepalive_time.conf', 'environment'],
+  packages: ['cron'],
+  keeps: true,
+  setUp: `rm -rf /etc/cron.d /etc/sysctl.d
+for name in cron.d sysctl.d; do cp -a /var/lib/attack/$name /etc/$name; done
+${given(['/etc/cron.d', '/etc/sysctl.d'])}`,
+  phases: ALL,
+  evil: '* * * * * root touch /run/pwned',
+  declare(version) {
+    cronJob({
+      name: 'attacked',
+      schedule: `${version} 3 * * *`,
+      command: 'true',
+      ...presence(version),
+    })
+    sysctl({ key: 'net.ipv4.tcp_keepalive_time', value: 7000 + version, ...presence(version) })
+    file({ path: '/etc/cron.d/environment', content: text(version), ...presence(version) })
+  },
+}
+
+/** What shuts others out is guarded besides, and what the guard keeps it must read first. */
+const rights: Scene = {
+  name: 'sudoers given away',
+  types: ['sudoers'],
+  account: 'app',
+  folders: ['/etc/sudoers.d'],
+  names: ['attacked', 'environment'],
+  packages: ['sudo'],
+  keeps: true,
+  setUp: `rm -rf /etc/sudoers.d; cp -a /var/lib/attack/sudoers.d /etc/sudoers.d\n${given(['/etc/sudoers.d'])}`,
+  phases: ['create', 'change', 'undo'],
+  evil: 'app ALL=(ALL:ALL) NOPASSWD: ALL',
+  declare(version) {
+    for (const name of ['attacked', 'environment']) {
+      sudoers({ name, user: 'other', commands: [version === 1 ? '/bin/true' : '/bin/false'], ...presence(version) })
+    }
+  },
+}
+
+const UNITS = '/etc/systemd/system'
+const units: Scene = {
+  name: 'units',
+  types: ['unit', 'drop-in', 'timer', 'service'],
+  account: 'app',
+  folders: [`${UNITS}/attacked.service.d`, APP],
+  names: ['nice.conf', 'environment', ...NAMES],
+  packages: [],
+  keeps: true,
+  setUp: `systemctl stop attacked.service attacked.timer 2>/dev/null
+rm -rf ${UNITS}/attacked.* ${UNITS}/*.wants/attacked.* ${APP}; systemctl daemon-reload; systemctl reset-failed
+${OWN_FOLDERS}
+${given([`${UNITS}/attacked.service.d`])}`,
+  made: [`${UNITS}/attacked.service`, `${UNITS}/attacked.timer`, `${UNITS}/timers.target.wants/attacked.timer`],
+  phases: ['create', 'change', 'gone', 'undo', 'breaks'],
+  declare(version) {
+    const start = version === 3 ? 'exit 1' : 'true'
+    const own = [
+      file({ path: `${APP}/conf/environment`, content: `A=${version}\n`, owner: 'app' }),
+      file({ path: `${APP}/conf/passwd`, content: `${start}\n`, owner: 'app', mode: '0755' }),
+      symlink({ path: `${APP}/conf/hosts`, target: `to-${version}` }),
+    ]
+    const program = unit({
+      name: 'attacked.service',
+      service: {
+        User: 'app',
+        WorkingDirectory: APP,
+        EnvironmentFile: `-${APP}/conf/environment`,
+        ExecStart: { argv: ['/bin/sh', '-c', `. ${APP}/conf/passwd; exec sleep 1000000`] },
+        ExecReload: '/bin/true',
+      },
+      after: own,
+    })
+    const nice = dropIn({ unit: 'attacked.service', name: 'nice', service: { Nice: version }, after: program })
+    service({
+      name: 'attacked.service',
+      running: true,
+      settleMs: 200,
+      timeoutMs: 3000,
+      restartOn: [...own, `${APP}/conf`],
+      after: nice,
+    })
+    timer({ name: 'attacked', onCalendar: `*-*-* 0${version}:00:00`, after: program })
+  },
+}
+
+const NGINX = '/etc/nginx'
+const nginx: Scene = {
+  name: 'nginx',
+  types: ['nginx-vhost', 'nginx-snippet'],
+  account: 'www-data',
+  folders: [`${NGINX}/sites-available`, `${NGINX}/sites-enabled`, `${NGINX}/snippets`],
+  names: ['attacked', 'attacked.conf', 'environment'],
+  packages: ['nginx-light'],
+  keeps: true,
+  setUp: `rm -rf ${NGINX}; cp -a /var/lib/attack/nginx ${NGINX}
+chown www-data: ${NGINX}/sites-available ${NGINX}/sites-enabled ${NGINX}/snippets`,
+  phases: ALL,
+  declare(version) {
+    nginxSnippet({ path: 'snippets/attacked.conf', content: `# ${version}\n`, ...presence(version) })
+    nginxVhost({
+      name: 'attacked',
+      serverNames: [`v${version}.example`],
+      raw: 'root /srv/www;',
+      ...presence(version),
+    })
+  },
+}
+
+export const SYSTEM_SCENES: readonly Scene[] = [redis, postgres, jobs, rights, units, nginx]
