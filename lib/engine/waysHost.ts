@@ -77,22 +77,34 @@ function pathsIn(file: string, text: string): string[] {
   return paths().filter((path) => /^(\/|%h\/)./.test(path))
 }
 
-/** What the operator passes through on this host, besides the table. */
+/** What the operator passes through on this host, made ready to be asked for many paths. */
 export type Own = {
-  /** Of the operator and of root, as far as they are known. */
-  homes: readonly string[]
-  /** Absolute patterns. */
+  /** Absolute patterns that the configuration names. */
   named: readonly string[]
+  /** With all that is in them; alone; and all folders that one of these lies in. */
+  whole: ReadonlySet<string>
+  single: ReadonlySet<string>
+  above: ReadonlySet<string>
+  patterns: readonly RegExp[]
 }
 
-export function ownWays({ homes, named }: HostWays, account = 'root'): Own {
-  const own = [
-    ...new Set([
-      homes.get(account) ?? (account === 'root' ? '/root' : `/home/${account}`),
-      homes.get('root') ?? '/root',
-    ]),
-  ]
-  const accounts = new Map([account, 'root'].map((name, index) => [name, own[index] ?? own[0]!]))
+const known = new WeakMap<HostWays, Map<string, Own>>()
+
+export function ownWays(ways: HostWays, account = 'root'): Own {
+  const ofHost = known.get(ways) ?? new Map<string, Own>()
+  known.set(ways, ofHost)
+  const own = ofHost.get(account) ?? makeOwn(ways, account)
+  ofHost.set(account, own)
+  return own
+}
+
+/** An account that no file knows is taken to live where accounts do. */
+function makeOwn({ homes, named }: HostWays, account: string): Own {
+  const accounts = new Map([
+    ['root', homes.get('root') ?? '/root'],
+    ...(account === 'root' ? [] : [[account, homes.get(account) ?? `/home/${account}`] as const]),
+  ])
+  const own = [...accounts.values()].filter((home) => home !== '/')
   const patterns = named.flatMap((path) =>
     [...accounts].map(([name, home]) =>
       path
@@ -102,30 +114,33 @@ export function ownWays({ homes, named }: HostWays, account = 'root'): Own {
         .replaceAll(/%[A-Za-z]/g, '*'),
     ),
   )
-  return { homes: own.filter((home) => home !== '/'), named: [...new Set(patterns)] }
+  const whole = [...KEPT_FILES, ...own.map((home) => `${home}/.ssh`)]
+  const files = own.flatMap((home) =>
+    HOME_FILES.flatMap(({ folder, names }) => names.map((name) => joined(home, folder, name))),
+  )
+  const single = [...files, ...PROGRAMS.paths, ...own]
+  return {
+    named: [...new Set(patterns)],
+    whole: new Set(whole),
+    single: new Set(single),
+    above: new Set(foldersAbove([...whole, ...single, ...patterns.map((one) => joined(fixedPart(one), 'x'))])),
+    patterns: patterns.map(patternOf),
+  }
 }
 
 /** Whether a change of what is at a path, or of its rights, may shut the operator out. */
-export function isWayIn(path: string, { homes, named }: Own): boolean {
-  const whole = [...KEPT_FILES, ...homes.map((home) => `${home}/.ssh`)]
-  const files = homes.flatMap((home) =>
-    HOME_FILES.flatMap(({ folder, names }) => names.map((name) => joined(home, folder, name))),
-  )
-  const single = [...files, ...PROGRAMS.paths, ...homes]
+export function isWayIn(path: string, { whole, single, above, patterns }: Own): boolean {
   return (
-    whole.some((kept) => isAtOrBelow(path, kept)) ||
-    single.includes(path) ||
-    named.some((pattern) => isLike(path, pattern)) ||
-    [...whole, ...single, ...named.map(fixedPart)].some((kept) => isAtOrBelow(kept, path))
+    single.has(path) ||
+    above.has(path) ||
+    whole.has(path) ||
+    foldersAbove([path]).some((folder) => whole.has(folder)) ||
+    patterns.some((pattern) => pattern.test(path))
   )
 }
 
 export function joined(...names: string[]): string {
   return names.filter(Boolean).join('/')
-}
-
-function isAtOrBelow(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`)
 }
 
 const META = /[*?[]/
@@ -136,13 +151,13 @@ export function fixedPart(pattern: string): string {
   return at === -1 ? pattern : pattern.slice(0, pattern.lastIndexOf('/', at)) || '/'
 }
 
-function isLike(path: string, pattern: string): boolean {
+function patternOf(pattern: string): RegExp {
   const source = pattern
     .replaceAll(/\[[^\]]*\]/g, '?')
     .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '[^/]*')
     .replaceAll('?', '[^/]')
-  return new RegExp(`^${source}$`).test(path)
+  return new RegExp(`^${source}$`)
 }
 
 /** The folders above paths, from `/` down, each before what is in it. */

@@ -18,15 +18,15 @@ export const GUARD_FAULTS: readonly Fault[] = [
   {
     what: 'ways in: the folders above one',
     file: 'lib/engine/waysHost.ts',
-    find: '.some((kept) => isAtOrBelow(kept, path))',
-    replace: '.some((kept) => kept === path)',
+    find: '    above.has(path) ||\n',
+    replace: '',
     tests: ['engine/touches'],
   },
   {
     what: 'ways in: what the host names itself',
     file: 'lib/engine/waysHost.ts',
-    find: 'named.some((pattern) => isLike(path, pattern)) ||',
-    replace: '',
+    find: 'patterns.some((pattern) => pattern.test(path))',
+    replace: 'false',
     tests: ['engine/touches'],
   },
   {
