@@ -23,6 +23,8 @@ export type CatalogResource = {
   claims: string[]
   /** Paths it writes that others may write as well. */
   paths?: string[]
+  /** Of a link: the path it leads to. */
+  leads?: string
   tags: string[]
   /** Never removed or replaced until the declaration says otherwise. */
   protect: boolean

@@ -11,7 +11,7 @@ import {
   formatSource,
   type Source,
 } from './catalog.ts'
-import { groupBy } from './group.ts'
+import { conflicts } from './places.ts'
 import { type AnyType, type Json, labelOf, pathsOf, type Ref, refOf } from './resource.ts'
 import { type JsonSchema, narrowed } from './schema.ts'
 
@@ -225,12 +225,17 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
     needs: [...new Set([...refs, ...natural])].sort(),
     claims: state === null ? [] : [...new Set(type.claims?.(name, state))],
     ...(type.paths === undefined ? {} : { paths: pathsOf(type, name, state) }),
+    ...leadsOf(state === null ? undefined : type.leads?.(name, state)),
     tags: [...new Set(tags)].sort(),
     protect,
     ...(isAbsent(props) ? { absent: true } : {}),
     source,
     also: [],
   }
+}
+
+function leadsOf(leads: string | undefined): Pick<CatalogResource, 'leads'> {
+  return leads === undefined ? {} : { leads }
 }
 
 function forgottenFrom({ type, props, tags, source }: Declaration): Forgotten {
@@ -252,22 +257,4 @@ function merge(known: CatalogResource, again: CatalogResource): void {
   known.needs = [...new Set([...known.needs, ...again.needs])].sort()
   known.tags = [...new Set([...known.tags, ...again.tags])].sort()
   known.protect ||= again.protect
-}
-
-/** Two resources that claim one thing, or several: one mistake for each two. */
-function conflicts(resources: readonly CatalogResource[]): Diagnostic[] {
-  const owners = new Map<string, CatalogResource>()
-  return resources.flatMap((resource) => {
-    const taken = resource.claims.flatMap((claim) => {
-      const owner = owners.get(claim)
-      if (owner === undefined) owners.set(claim, resource)
-      return owner === undefined ? [] : [{ claim: claim.replace(':', ' '), owner }]
-    })
-    return [...groupBy(taken, ({ owner }) => owner)].map(([owner, both]): Diagnostic => ({
-      message: `${labelOf(resource.ref)} and ${labelOf(owner.ref)} both claim ${both.map(({ claim }) => claim).join(', ')}`,
-      source: resource.source,
-      also: [owner.source],
-      next: 'only one resource may have it: take it away from one of them',
-    }))
-  })
 }

@@ -191,6 +191,8 @@ export type ResourceType<
   touches?(change: Change<State>): Touch[]
   /** What a state is, as a host may give it back: from the ledger, or from what it has kept for undo. */
   state: Form<State>
+  /** Of a link: the path it leads to, from `/` on. */
+  leads?(name: string, state: State): string
   read: Reader<State>
   /**
    * Present text of the names given, for changes with a text field; run in a second trip. Parse gives text by name.

@@ -11,6 +11,7 @@ import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, parseFacts } from 
 import { gateSections, lockoutsIn, operatorOf } from './gates.ts'
 import { type Holder, HOLDER_SECTION, parseHolder } from './holder.ts'
 import { damageWarnings, type Ledger } from './ledger.ts'
+import { checkPlaces, linksSection } from './places.ts'
 import { type Item, type Planning, planItems, summarize } from './plan.ts'
 import {
   type Answer,
@@ -72,8 +73,9 @@ class Surveyor {
     this.#options = options
     this.#base = planningBase(options)
     this.#requests = declaredRequests(options)
-    this.#sections = [...OWN_SECTIONS, ...readSections(this.#requests, options.mark)]
-    this.#expected = [...OWN_SECTIONS.map(({ name }) => name), ...this.#requests.map(({ type }) => type.type)]
+    const own = [...OWN_SECTIONS, linksSection(options.catalog.resources)]
+    this.#sections = [...own, ...readSections(this.#requests, options.mark)]
+    this.#expected = [...own.map(({ name }) => name), ...this.#requests.map(({ type }) => type.type)]
   }
 
   async survey(): Promise<Survey> {
@@ -123,6 +125,7 @@ class Surveyor {
 
   async #understand(answers: Answers): Promise<Look> {
     const { facts, ledger, damaged } = parseFacts(answers, this.#options.types)
+    checkPlaces(this.#options.catalog.resources, answers)
     const undeclared = await readUndeclared(this.#connection, this.#options, ledger)
     const readings = joinReadings(parseReadings(answers, this.#requests), undeclared)
     // Known since the host has answered.

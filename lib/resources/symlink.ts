@@ -51,6 +51,7 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
     target: form.line(),
     force: form.optional(form.flag),
   }),
+  leads: (path, { target }) => resolve(dirname(path), target),
   read: {
     command: (wanted) => readPaths(wanted.map(({ name }) => name)),
     parse: (output) =>

@@ -1,0 +1,118 @@
+/**
+ * Where a path really leads. Two spellings of one place are one place: links that a recipe declares, those that every
+ * Debian has, and those of root that a host is found to have are followed, in the folders of a path and not at its end.
+ */
+import { posix } from 'node:path'
+import { type CatalogResource, formatSource } from './catalog.ts'
+import { Refused } from './errors.ts'
+import type { Diagnostic } from './evaluate.ts'
+import { groupBy } from './group.ts'
+import type { Answer, Section } from './read.ts'
+import { labelOf } from './resource.ts'
+import { quote } from './shell.ts'
+
+/** By path, where a link there leads. */
+export type Links = ReadonlyMap<string, string>
+
+/** Merged /usr (file-hierarchy(7)), and what base-files puts into /var (Debian 12 and 13). */
+const DEBIAN: Links = new Map([
+  ...['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'].map((name): [string, string] => [`/${name}`, `/usr/${name}`]),
+  ['/var/run', '/run'],
+  ['/var/lock', '/run/lock'],
+])
+
+/** Links in a row; more are taken for a circle, as Linux does (path_resolution(7)). */
+const MOST_LINKS = 40
+
+/** The path as it is without links in its folders; as it stands where they go in a circle. */
+export function placeOf(path: string, links: Links): string {
+  let place = path
+  for (let followed = 0; followed < MOST_LINKS; followed += 1) {
+    const link = foldersOf(place).find((folder) => links.has(folder))
+    if (link === undefined) return place
+    place = posix.resolve(link, '..', links.get(link)!) + place.slice(link.length)
+  }
+  return path
+}
+
+/** From the outermost inwards. */
+function foldersOf(path: string): string[] {
+  const names = path.split('/').slice(1, -1)
+  return names.map((_, index) => `/${names.slice(0, index + 1).join('/')}`)
+}
+
+/** Two resources that claim one thing, or several: one mistake for each two. */
+export function conflicts(resources: readonly CatalogResource[], found: Links = new Map()): Diagnostic[] {
+  const links = new Map([...DEBIAN, ...found, ...declaredLinks(resources)])
+  const owners = new Map<string, { resource: CatalogResource; claim: string }>()
+  const mistakes = resources.flatMap((resource) => {
+    const taken = resource.claims.flatMap((claim) => {
+      const place = claimOf(claim, links)
+      const owner = owners.get(place)?.resource
+      if (owner === undefined) owners.set(place, { resource, claim })
+      return owner === undefined ? [] : [{ claim: place.replace(':', ' '), owner }]
+    })
+    return [...groupBy(taken, ({ owner }) => owner)].map(([owner, both]) => conflict(resource, owner, both))
+  })
+  // What is to be gone by another name of what is to be there: each converge would undo the other's.
+  const gone = resources.flatMap((resource) => {
+    const claim = `path:${resource.name}`
+    const place = claimOf(claim, links)
+    const owner = owners.get(place)
+    if (resource.desired !== null || owner === undefined || owner.claim === claim) return []
+    return [conflict(resource, owner.resource, [{ claim: place.replace(':', ' ') }])]
+  })
+  return [...mistakes, ...gone]
+}
+
+function declaredLinks(resources: readonly CatalogResource[]): [string, string][] {
+  return resources.flatMap(({ name, leads }): [string, string][] => (leads === undefined ? [] : [[name, leads]]))
+}
+
+function claimOf(claim: string, links: Links): string {
+  return claim.startsWith('path:') ? `path:${placeOf(claim.slice('path:'.length), links)}` : claim
+}
+
+function conflict(resource: CatalogResource, owner: CatalogResource, both: readonly { claim: string }[]): Diagnostic {
+  return {
+    message: `${labelOf(resource.ref)} and ${labelOf(owner.ref)} both claim ${both.map(({ claim }) => claim).join(', ')}`,
+    source: resource.source,
+    also: [owner.source],
+    next: 'only one resource may have it: take it away from one of them',
+  }
+}
+
+const LINKS_SECTION = 'keelson-links'
+
+/**
+ * Asks which folders of declared paths are links of root's, and where each leads in the end. Those of others count for
+ * nothing: no account may bring declarations of a host against each other.
+ */
+export function linksSection(resources: readonly CatalogResource[]): Section {
+  const claimed = resources.flatMap(({ claims, desired, name }) => [
+    ...claims.flatMap((claim) => (claim.startsWith('path:') ? [claim.slice('path:'.length)] : [])),
+    ...(desired === null && name.startsWith('/') ? [name] : []),
+  ])
+  const folders = [...new Set(claimed.flatMap(foldersOf))].sort()
+  if (folders.length === 0) return { name: LINKS_SECTION, text: ':' }
+  const found = `printf '%s\\0' ${folders.map(quote).join(' ')} | find -files0-from - -maxdepth 0 -type l -user root`
+  return { name: LINKS_SECTION, text: `${found} -printf '%p\\0%l\\0' 2>/dev/null || :` }
+}
+
+/** @throws {Refused} When two declarations are one place on this host, with the lines of both. */
+export function checkPlaces(resources: readonly CatalogResource[], answers: ReadonlyMap<string, Answer>): void {
+  const fields = answers.get(LINKS_SECTION)!.stdout.split('\0')
+  const links = new Map<string, string>()
+  for (let at = 0; at + 1 < fields.length; at += 2) links.set(fields[at]!, fields[at + 1]!)
+  const [first, ...others] = conflicts(resources, links)
+  if (first === undefined) return
+  throw new Refused(sentenceOf(first), {
+    said: others.map(sentenceOf).join('\n'),
+    next: `on this host a folder is a link: ${first.next ?? ''}`,
+  })
+}
+
+function sentenceOf({ message, source, also = [] }: Diagnostic): string {
+  const lines = [source, ...also].flatMap((one) => (one === undefined ? [] : [formatSource(one)]))
+  return `${lines.join(' and ')}: ${message}`
+}
