@@ -139,7 +139,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   read: {
     command: (wanted) => readSmallFiles([...new Set(wanted.flatMap(({ desired }) => desired?.wish.path ?? []))]),
     parse(output, wanted) {
-      const files = parseSmallFiles(output)
+      const files = parseSmallFiles(output, true)
       return new Map(
         wanted.flatMap(({ name, desired }): [string, EditState | null | Unknown][] =>
           desired === null ? [] : [[name, stateIn(files.get(desired.wish.path), desired.wish)]],
@@ -173,7 +173,9 @@ function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null 
     const what =
       file.kind === 'link'
         ? `a link to ${file.target}; declare the edit for that`
-        : 'not a file, or one too long to edit'
+        : file.kind === 'moving'
+          ? 'changed by somebody while it is read'
+          : 'not a file, or one too long to edit'
     return new Unknown(`${wish.path} is ${what}`)
   }
   if (file?.bytes.includes(0) === true) return new Unknown(`${wish.path} is not text`)

@@ -8,8 +8,18 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
-import type { Context, Fetched, FieldChange, Output, ResourceType, Step, Was, WayBack } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
+import {
+  type Context,
+  type Fetched,
+  type FieldChange,
+  type Output,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Was,
+  type WayBack,
+} from '../engine/resource.ts'
 import { accountName, entryPath, ensure, fileMode, textValue } from '../engine/schema.ts'
 import { quote, raw, sh } from '../engine/shell.ts'
 import { holdsSecret, type StateText, type TextValue } from '../engine/value.ts'
@@ -27,6 +37,7 @@ import {
   PATH_KINDS,
   rightsFunction,
 } from './paths.ts'
+import { eachAccount, movingText } from './byAccount.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
 
@@ -167,26 +178,33 @@ function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
+/** What an account has in its own folders may be of any size; a file of root's is hashed however long it is. */
+const HASHED = 2 ** 28
+
 function readFiles(paths: readonly string[]): string {
-  // Names cannot hold a newline (entryPath), so sha256sum's lines are whole; --zero keeps it from escaping.
   return `${readPaths(paths)}
-set --
-for f in ${paths.map(quote).join(' ')}; do if [ -f "$f" ] && [ ! -L "$f" ]; then set -- "$@" "$f"; fi; done
 printf '\\0'
-if [ $# -gt 0 ]; then sha256sum --zero -- "$@"; fi`
+${eachAccount(paths, `-type f \\( -user root -o -size -${HASHED + 1}c \\)`, 'sha256sum --zero --')}`
 }
 
-function parseFiles(output: Output): Map<string, FileState> {
+function parseFiles(output: Output): Map<string, FileState | Unknown> {
   const fields = fieldsOf(output)
   // An empty path cannot be: it parts the listing from the digests. Link targets, the only fields that may be empty,
   // are the last of their seven.
   const end = separatorIn(fields)
   const digests = new Map(fields.slice(end + 1).map((entry) => [entry.slice(66), entry.slice(0, 64)]))
   return new Map(
-    [...parsePaths(fields.slice(0, end))].map(([path, { kind, owner, group, mode }]) => [
-      path,
-      { kind, owner, group, mode, ...(kind === 'file' ? { sha256: digests.get(path) } : {}) },
-    ]),
+    [...parsePaths(fields.slice(0, end))].map(([path, found]): [string, FileState | Unknown] => {
+      const { kind, owner, group, mode, size } = found
+      if (kind !== 'file') return [path, { kind, owner, group, mode }]
+      const digest = digests.get(path)
+      if (digest !== undefined) return [path, { kind, owner, group, mode, sha256: digest }]
+      const isLong = owner !== 'root' && size > HASHED
+      return [
+        path,
+        new Unknown(isLong ? `${path} of ${owner} has ${size} bytes, more than are read` : movingText(path)),
+      ]
+    }),
   )
 }
 

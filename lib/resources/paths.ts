@@ -31,11 +31,19 @@ export function nameMistakes(path: string): string[] {
 const KINDS: { [letter: string]: PathState['kind'] } = { f: 'file', d: 'directory', l: 'link' }
 const FIELDS = 7
 
+/**
+ * find(1) over paths, looking at nothing below them: links themselves and not what they point to. The paths come over
+ * stdin, where no limit of arguments applies; expressions that end in an action follow.
+ */
+export function findEach(paths: readonly string[]): string {
+  return `printf '%s\\0' ${paths.map(quote).join(' ')} | find -files0-from - -maxdepth 0`
+}
+
 /** Shell text that prints what stands at each path, links themselves and not what they point to: one process. */
 export function readPaths(paths: readonly string[]): string {
   if (paths.length === 0) return ':'
   // find exits 1 when some path is missing: an answer, not a failure.
-  return `find ${paths.map(quote).join(' ')} -maxdepth 0 -printf '%p\\0%y\\0%u\\0%g\\0%m\\0%s\\0%l\\0' 2>/dev/null || [ $? -eq 1 ]`
+  return `${findEach(paths)} -printf '%p\\0%y\\0%u\\0%g\\0%m\\0%s\\0%l\\0' 2>/dev/null || [ $? -eq 1 ]`
 }
 
 /** By path; what is missing from the map is not there. */

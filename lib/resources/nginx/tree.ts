@@ -30,7 +30,7 @@ export function desiredNginxFile(content: StateText): NginxFileState {
 
 export function observedNginxFile(file: SmallFile, desired: NginxFileState | null): NginxFileState {
   if (file.kind === 'link') return { content: `(a link to ${file.target})`, mode: '', owner: '' }
-  if (file.kind === 'other') return { content: '(not a file, or a very long one)', mode: '', owner: '' }
+  if (file.kind !== 'file') return { content: '(not a file, or a very long one)', mode: '', owner: '' }
   const { bytes, mode, owner } = file
   const hidden = desired !== null && holdsSecret(desired.content)
   return { content: hidden ? digest(bytes) : bytes.toString('utf8'), mode, owner }
