@@ -4,10 +4,11 @@
  * The user owns that place and may plant links there: they are refused.
  */
 import { byField } from '../engine/diff.ts'
-import type { ResourceType, Step, Wanted } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
+import { type ResourceType, type Step, Unknown, type Wanted } from '../engine/resource.ts'
 import { accountName, ensure } from '../engine/schema.ts'
 import { forEach, lines, quote, sh } from '../engine/shell.ts'
+import { filesInTar, TAR_FILES } from './tarStream.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 
 export type AuthorizedKeys = {
@@ -107,8 +108,9 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
   diff: byField,
   touches: ({ name }) => [{ account: name }],
-  consequence: ({ before, after }) => {
-    const had = before !== null && 'keys' in before ? before.keys : []
+  consequence: ({ name, before, after }, { operator }) => {
+    if (before instanceof Unknown) return operator?.account === name ? 'lockout' : 'safe'
+    const had = before?.keys ?? []
     return had.some((line) => !(after?.keys ?? []).includes(line)) ? 'lockout' : 'safe'
   },
   gates: [SSHD_GATE],
@@ -154,44 +156,35 @@ function typeInside(blob: string): string {
 }
 
 /**
- * Per user a line `user<TAB>mode owner of .ssh<TAB>mode owner of the file`, then all files' lines as `user<TAB>line`.
+ * Bytes of a file that are read at most. Its user may put any number there: what is longer is told, and not looked at.
+ */
+const LONGEST = 2 ** 20
+
+/**
+ * Per user a line `home<TAB>user<TAB>home`, then per folder or file a line of what stands there, then all files.
  * What is behind a link is not opened: it need not be the user's.
  */
 function readText(wanted: readonly Wanted<AuthorizedKeysState>[]): string {
   const names = wanted.map(({ name }) => name)
+  const each = (print: string): string => `printf '%s\\n' "$k_homes" | awk -F: '$1 != "" { ${print} }'`
+  const find = "tr '\\n' '\\0' | find -files0-from - -maxdepth 0"
   return `k_homes=$({ ${forEach(names, 'getent passwd --')}; } | cut -d: -f1,6)
-set --
-while IFS=: read -r k_user k_home; do
-  if [ -n "$k_user" ]; then
-    set -- "$@" "$k_home/.ssh" "$k_home/.ssh/authorized_keys"
-    printf 'home\\t%s\\t%s\\n' "$k_user" "$k_home"
-  fi
-done <<END
-$k_homes
-END
+${each('print "home\\t" $1 "\\t" $2')}
 printf '\\0'
-if [ $# -gt 0 ]; then
-  printf '%s\\0' "$@" | xargs -0 sh -c 'find "$@" -maxdepth 0 -printf "%p\\t%y\\t%m\\t%u\\n" 2>/dev/null || :' sh
-fi
+${each('print $2 "/.ssh"; print $2 "/.ssh/authorized_keys"')} | ${find} -printf '%p\\t%y\\t%m\\t%u\\t%s\\n' 2>/dev/null
 printf '\\0'
-k_files=$#
-while [ "$k_files" -gt 0 ]; do
-  k_dir=$1 k_file=$2
-  shift 2
-  if [ -d "$k_dir" ] && [ ! -L "$k_dir" ] && [ -f "$k_file" ] && [ ! -L "$k_file" ]; then set -- "$@" "$k_file"; fi
-  k_files=$((k_files - 2))
-done
-[ $# -eq 0 ] || grep -H -e '' -- "$@" || [ $? -eq 1 ]`
+${each('print $2 "/.ssh/authorized_keys"')} | ${find} -type f -size -${LONGEST + 1}c -print0 2>/dev/null | ${TAR_FILES}`
 }
 
-type Found = { type: string; mode: string; owner: string }
+type Found = { type: string; mode: string; owner: string; size: number }
 
 /** Lines that are no keys (comments, junk) are left out: a link swapped in meanwhile must not show what it leads to. */
 function parseFiles(
   stdout: string,
   wanted: readonly Wanted<AuthorizedKeysState>[],
-): Map<string, AuthorizedKeysState | null> {
-  const [homeText = '', foundText = '', lineText = ''] = stdout.split('\0')
+): Map<string, AuthorizedKeysState | Unknown | null> {
+  const [homeText = '', foundText = '', fileText = ''] = stdout.split('\0')
+  const texts = filesInTar(Buffer.from(fileText, 'base64'))
   const homes = new Map(
     lines(homeText).map((line): [string, string] => {
       const [, user = '', home = ''] = line.split('\t')
@@ -200,30 +193,35 @@ function parseFiles(
   )
   const found = new Map(
     lines(foundText).map((line): [string, Found] => {
-      const [path = '', type = '', mode = '', owner = ''] = line.split('\t')
-      return [path, { type, mode: mode.padStart(4, '0'), owner }]
+      const [path = '', type = '', mode = '', owner = '', size = ''] = line.split('\t')
+      return [path, { type, mode: mode.padStart(4, '0'), owner, size: Number(size) }]
     }),
   )
   return new Map(
-    wanted.map(({ name, desired }) => {
+    wanted.map(({ name, desired }): [string, AuthorizedKeysState | Unknown | null] => {
       const path = `${homes.get(name) ?? ''}/.ssh`
       const file = found.get(`${path}/authorized_keys`)
       if (!homes.has(name) || file === undefined) return [name, null]
-      const prefix = `${path}/authorized_keys:`
-      const all = lines(lineText)
-        .filter((line) => line.startsWith(prefix))
-        .map((line) => line.slice(prefix.length))
-        .filter((line) => !line.startsWith('#') && blobOf(line) !== undefined)
+      const directory = found.get(path)
+      const opened = file.type === 'f' && directory?.type === 'd'
+      const text = opened ? texts.get(`${path}/authorized_keys`)?.toString() : ''
+      if (text === undefined) return [name, new Unknown(unread(`${path}/authorized_keys`, file))]
+      const all = lines(text).filter((line) => !line.startsWith('#') && blobOf(line) !== undefined)
       return [
         name,
         {
           ...keysLookedAt(all, desired),
           file: standing(file, 'f', name),
-          directory: standing(found.get(path), 'd', name),
+          directory: standing(directory, 'd', name),
         },
       ]
     }),
   )
+}
+
+function unread(path: string, { size }: Found): string {
+  if (size > LONGEST) return `${path} has ${size} bytes, more than the ${LONGEST} that are read`
+  return `${path} is changed by somebody while it is read`
 }
 
 function keysLookedAt(
@@ -288,6 +286,7 @@ dir=$home/.ssh
 group=$(printf '%s\\n' "$entry" | cut -d: -f4)
 rights() { chmod -- 00700 "$1" && chown -h -- "$user:$group" "$1"; }
 keep_others() {
+  [ ! -f "$dir/authorized_keys" ] || [ "$(stat -c %s -- "$dir/authorized_keys")" -le ${LONGEST} ] || fail "$dir/authorized_keys is too long for its other keys to be kept; shorten it, or declare an exclusive list"
   if [ -s "$P"/blobs ] && [ -e "$dir/authorized_keys" ]; then
     read_file "$dir/authorized_keys" "$P"/old || fail "the keys of $user cannot be read"
     grep -vF -f "$P"/blobs "$P"/old || [ $? -eq 1 ]
