@@ -134,29 +134,69 @@ function isSystemFolder(path: string): boolean {
   return /^\/[^/]*$/.test(path) || /^\/(usr|var)\/(bin|lib|lib64|sbin|share|local|log|cache|spool|backups)$/.test(path)
 }
 
-/** Paths of what is in the folders, sorted. Links to folders are not followed. */
+/**
+ * Names that may be in a folder before it is given up: whoever may write there may fill it without end. With the folder
+ * itself, a number of three digits.
+ */
+const MOST = 998
+
+/**
+ * How many names are in each folder, itself counted, then, after an empty field, the paths of what is in those that are
+ * not too full, sorted. Links to folders are not followed.
+ */
 function listEntries(folders: readonly string[]): string {
   if (folders.length === 0) return ':'
-  return `find ${folders.map(quote).join(' ')} -mindepth 1 -maxdepth 1 -print0 2>/dev/null | LC_ALL=C sort -z`
+  const find = 'find -files0-from - -maxdepth 1'
+  return `k_counts=$(printf '%s\\0' ${folders.map(quote).join(' ')} | timeout --foreground 30 ${find} -printf '%H\\n' 2>/dev/null | uniq -c | sort -k 2)
+printf '%s\\n' "$k_counts" | sed '/^$/d' | tr '\\n' '\\0'
+printf '\\0'
+printf '%s\\n' "$k_counts" | sed -n 's/^ *[0-9]\\{1,3\\} //p' | tr '\\n' '\\0' | ${find} -mindepth 1 -print0 2>/dev/null | head -z -n ${MOST * 50} | LC_ALL=C sort -z`
 }
 
-function parseDirectories(output: Output, wanted: readonly Wanted<DirectoryState>[]): Map<string, DirectoryState> {
+function parseDirectories(
+  output: Output,
+  wanted: readonly Wanted<DirectoryState>[],
+): Map<string, DirectoryState | Unknown> {
   const fields = fieldsOf(output)
   const end = fields.findIndex((field, index) => index % 7 === 0 && field === '')
   if (end === -1) throw new Error(`directories: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
   const there = parsePaths(fields.slice(0, end))
-  const entries = groupBy(fields.slice(end + 1), folderOf)
+  const inside = insideOf(fields.slice(end + 1))
   return new Map(
-    wanted.flatMap(({ name, desired }): [string, DirectoryState][] => {
+    wanted.flatMap(({ name, desired }): [string, DirectoryState | Unknown][] => {
       const found = there.get(name)
       if (found === undefined) return desired?.kind === 'nothing' ? [[name, { kind: 'nothing' }]] : []
       const { kind, owner, group, mode } = found
       const only = desired?.only
       if (only === undefined) return [[name, { kind, owner, group, mode }]]
-      const others = (entries.get(name) ?? []).map(nameOf).filter((entry) => !only.includes(entry))
+      const entries = inside(name)
+      if (entries instanceof Unknown) return [[name, entries]]
+      const others = entries.filter((entry) => !only.includes(entry))
       return [[name, { kind, owner, group, mode, others: others.sort() }]]
     }),
   )
+}
+
+/** Names in a folder, from what `listEntries` prints. */
+function insideOf(fields: readonly string[]): (folder: string) => string[] | Unknown {
+  const end = fields.indexOf('')
+  const counts = new Map(
+    fields.slice(0, Math.max(0, end)).map((field): [string, number] => {
+      const [, count = '0', folder = ''] = /^ *(\d+) (.*)$/s.exec(field) ?? []
+      return [folder, Number(count)]
+    }),
+  )
+  const entries = groupBy(fields.slice(end + 1), folderOf)
+  return (folder) => {
+    const counted = counts.get(folder)
+    if (counted === undefined) return new Unknown(`${folder} could not be listed in time`)
+    const count = counted - 1
+    const names = (entries.get(folder) ?? []).map(nameOf)
+    if (count > MOST) return new Unknown(`${folder} holds ${count} names or more; no more than ${MOST} are looked at`)
+    // A name that is no text could not be named to be removed.
+    if (names.some((name) => name.includes('\ufffd'))) return new Unknown(`a name in ${folder} is not UTF-8`)
+    return names.length < count ? new Unknown(`${folder} is being filled or emptied while it is read`) : names
+  }
 }
 
 function folderOf(path: string): string {
