@@ -47,7 +47,7 @@ export function serviceProgram(work: ServiceWork): string {
     `timeout_ms=${work.timeoutMs}`,
     `replaces_workers=${answer(work.replacesWorkers)}`,
     `goes_back=${answer(work.goesBack)}`,
-    `list_watched() { kind=$1; shift; [ $# -eq 0 ] || find -H "$@" \\( -type d -printf "$kind d - - %m %U:%G %p\\0" -o -printf "$kind ${LISTING}" \\) 2>/dev/null || :; }`,
+    `list_watched() { kind=$1; shift; [ $# -eq 0 ] || timeout 60 find -H "$@" \\( -type d -printf "$kind d - - %m %U:%G %p\\0" -o -printf "$kind ${LISTING}" \\) 2>/dev/null | head -z -n 100000 || :; }`,
     `restart_paths() { "$@" ${words(work.restartPaths)}; }`,
     `reload_paths() { "$@" ${words(work.reloadPaths)}; }`,
     `listens() { printf '%s\\n' ${words(work.listens)}; }`,

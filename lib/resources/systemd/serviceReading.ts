@@ -2,14 +2,16 @@
  * What a host says of its services, and whether each has loaded what is on disk.
  */
 import * as form from '../../engine/form.ts'
-import type { Output, Wanted } from '../../engine/resource.ts'
-import { quote, sh } from '../../engine/shell.ts'
+import { type Output, Unknown, type Wanted } from '../../engine/resource.ts'
+import { sh } from '../../engine/shell.ts'
+import { findEach } from '../paths.ts'
 import { parseShown, type Shown } from './unitFiles.ts'
 import {
   changedAfter,
   changedSince,
   changedSinceRecord,
   listWatched,
+  overfull,
   parseListed,
   parseRecords,
   parseTimestamp,
@@ -84,7 +86,7 @@ const PROPERTIES = [
   'CanReload',
 ]
 
-/** One systemctl, one find, one cat. Invocations and times in it change only when a service or a file does. */
+/** A systemctl, two finds, one cat. Invocations and times in it change only when a service or a file does. */
 export function readServices(wanted: readonly WantedService[]): string {
   const names = wanted.map(({ name }) => name)
   const paths = [
@@ -93,10 +95,10 @@ export function readServices(wanted: readonly WantedService[]): string {
   const recordFiles = names.map((name) => `${RECORDS}/${name}`)
   return `${sh`systemctl show --timestamp=us+utc -p ${PROPERTIES.join(',')} -- ${names}`}
 status=$?
-printf '\\0watched\\0'
+printf '\\0'
 ${listWatched(paths)}
 printf 'records\\0'
-(set --; for f in ${recordFiles.map(quote).join(' ')}; do if [ -f "$f" ]; then set -- "$@" "$f"; fi; done; [ $# -eq 0 ] || cat -- "$@")
+${findEach(recordFiles)} -type f -print0 2>/dev/null | xargs -0 -r cat --
 [ $status -eq 0 ]`
 }
 
@@ -112,21 +114,28 @@ export function reloadRoots(state: ServiceState | null): string[] {
 export function parseServices(
   { stdout, stderr, exit }: Output,
   wanted: readonly WantedService[],
-): Map<string, ServiceState | null> {
+): Map<string, ServiceState | Unknown | null> {
   const [shown = '', ...fields] = stdout.split('\0')
-  const end = fields.indexOf('records')
+  const start = fields.indexOf('watched')
+  const end = fields.indexOf('records', start)
   // Each unit is one block, in the order asked; an alias answers with its real unit's Id.
   const blocks = shown
     .split('\n\n')
     .filter((block) => block.trim() !== '')
     .map(parseShown)
-  if (exit !== 0 || end < 0 || fields[0] !== 'watched' || blocks.length !== wanted.length)
+  if (exit !== 0 || end < 0 || start < 0 || blocks.length !== wanted.length)
     throw new Error(`systemctl show: exit ${exit}, said ${JSON.stringify(stderr || stdout.slice(0, 500))}`)
-  const listed = fields.slice(1, end).map(parseListed)
+  const listed = fields.slice(start + 1, end).map(parseListed)
   const loaded = parseRecords(fields.slice(end + 1).filter((field) => field !== ''))
+  const { late, full } = overfull(fields.slice(0, start))
   return new Map(
-    wanted.map(({ name, desired }, index) => {
+    wanted.map(({ name, desired }, index): [string, ServiceState | Unknown | null] => {
       const block = blocks[index] ?? {}
+      const roots = [...restartRoots(name, desired), ...reloadRoots(desired)]
+      const because = late
+        ? 'what is watched could not be listed in time'
+        : roots.flatMap((root) => full.get(root) ?? [])[0]
+      if (because !== undefined && block['LoadState'] !== 'not-found') return [name, new Unknown(because)]
       return [name, stateOf(block, changedFiles(block, listed, loaded.get(name), name, desired), desired)]
     }),
   )

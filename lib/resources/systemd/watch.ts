@@ -91,10 +91,39 @@ export type Listed = { path: string; changed: string; entry: string }
 /** What find prints for each, NUL-terminated: kind, ctime, size, mode, owner, path. Also used by the program. */
 export const LISTING = '%y %C@ %s %m %U:%G %p\\0'
 
-/** One find over all watched trees; `-H` follows a watched path that is itself a link. */
+/** What is below one watched path at most: an account that may write there can fill it without end. */
+const MOST_WATCHED = 50_000
+const DEEPEST_WATCHED = 50
+
+/** Of `DEPTH START` for each thing found: prints `NUMBER DEPTH START` for each start, and `late` as it stands. */
+const COUNTED = `/^late$/ { print; next }
+{ depth = $1 + 0; sub(/^[0-9]+ /, ""); found[$0]++; if (depth > deepest[$0] + 0) deepest[$0] = depth }
+END { for (start in found) print found[start], deepest[start] + 0, start }`
+
+/**
+ * How much is below each watched path, then, after `watched`, one listing of all that is not too much; `-H` follows a
+ * watched path that is itself a link.
+ */
 export function listWatched(paths: readonly string[]): string {
-  if (paths.length === 0) return ':'
-  return `{ find -H ${paths.map(quote).join(' ')} -printf '${LISTING}' 2>/dev/null || :; }`
+  if (paths.length === 0) return "printf 'watched\\0'"
+  const find = 'find -H -files0-from -'
+  return `k_counts=$(printf '%s\\0' ${paths.map(quote).join(' ')} | { timeout --foreground 20 ${find} -printf '%d %H\\n' 2>/dev/null; [ $? -ne 124 ] || echo late; } | awk ${quote(COUNTED)} | sort -k 3)
+printf '%s\\n' "$k_counts" | sed '/^$/d' | tr '\\n' '\\0'
+printf 'watched\\0'
+printf '%s\\n' "$k_counts" | awk '$1 + 0 > 0 && $1 <= ${MOST_WATCHED} && $2 <= ${DEEPEST_WATCHED} && (all += $1) <= ${MOST_WATCHED * 4} { sub(/^[0-9]+ [0-9]+ /, ""); print }' | tr '\\n' '\\0' | ${find} -maxdepth ${DEEPEST_WATCHED} -printf '${LISTING}' 2>/dev/null | head -z -n ${MOST_WATCHED * 5}`
+}
+
+/** Of what `listWatched` prints first: watched paths that hold too much, each with a sentence. */
+export function overfull(fields: readonly string[]): { late: boolean; full: Map<string, string> } {
+  let all = 0
+  const full = fields.flatMap((field): [string, string][] => {
+    const [, number = '0', depth = '0', path = ''] = /^(\d+) (\d+) (.*)$/s.exec(field) ?? []
+    if (Number(number) > MOST_WATCHED) return [[path, `${path} holds ${number} files, more than are watched`]]
+    if (Number(depth) > DEEPEST_WATCHED) return [[path, `${path} holds folders ${depth} deep, deeper than is watched`]]
+    all += Number(number)
+    return all > MOST_WATCHED * 4 ? [[path, `${path} and other watched folders hold more files than are watched`]] : []
+  })
+  return { late: fields.includes('late'), full: new Map(full) }
 }
 
 /** @throws {Error} On a record of another form. */
