@@ -1,10 +1,18 @@
 /**
  * The escape hatch: shell text that brings something about, and shell text that says whether it is so.
  */
-import { type FieldChange, type Output, type ResourceType, type Step, Unknown } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
+import { groupBy } from '../engine/group.ts'
+import {
+  type FieldChange,
+  type Output,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Wanted,
+} from '../engine/resource.ts'
 import { absolutePath, accountName, oneLine, textValue } from '../engine/schema.ts'
-import { quote, sh } from '../engine/shell.ts'
+import { quote, raw, sh, type ShellText } from '../engine/shell.ts'
 import type { StateText, TextValue } from '../engine/value.ts'
 
 export type Command = {
@@ -49,8 +57,9 @@ export type CommandState = {
 /** How the texts of a command are run. */
 type Setting = Pick<CommandState, 'user' | 'directory' | 'env'>
 
-/** Seconds a check may take. */
+/** Seconds that a check may take, and those of one account together before each is given a second only. */
 const CHECK_S = 60
+const ALL_S = 90
 
 const shellText = { type: 'string', minLength: 1 } as const
 
@@ -106,16 +115,14 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
     timeoutMs: form.optional(form.whole(1000, 86_400_000)),
   }),
   read: {
-    command: (wanted) =>
-      wanted
-        .map(({ name, desired }) => (desired?.check === undefined ? ':' : checkText(name, desired.check, desired)))
-        .join('\n'),
+    command: checkTexts,
     parse(output, wanted) {
       const exits = exitsIn(output)
       return new Map(
-        wanted.flatMap(({ name, desired }): [string, CommandState | null][] => {
+        wanted.flatMap(({ name, desired }): [string, CommandState | Unknown | null][] => {
           if (desired === null) return []
           const { done, check, undo, user, directory, env, timeoutMs } = desired
+          if (check !== undefined && exits.get(name) === LATE) return [[name, new Unknown(LATE_TEXT)]]
           return check !== undefined && exits.get(name) !== 0
             ? [[name, null]]
             : [[name, { done, check, undo, user, directory, env, timeoutMs }]]
@@ -154,21 +161,63 @@ function runs(apply: string | undefined, hasCheck: boolean): FieldChange {
   return { field: 'runs', form: 'value', after: apply, ...(hasCheck ? {} : { opaque: true }) }
 }
 
-function checkText(name: string, check: string, setting: Setting): string {
-  const text = running(check, setting, ['timeout', '--kill-after=5', String(CHECK_S)])
-  return `${text} >/dev/null 2>&1 </dev/null; printf '%s\\0%s\\0' ${quote(name)} "$?"`
+/** In place of the exit of a check that had to be ended. */
+const LATE = -1
+const LATE_TEXT = `its check did not end within ${CHECK_S} s, or checks of the same account before it took all of their time`
+
+/**
+ * The checks of each account one after another, and those of different accounts at the same time: one account's may hang,
+ * and then only its own find no time.
+ */
+function checkTexts(wanted: readonly Wanted<CommandState>[]): string {
+  const checks = wanted.flatMap(({ name, desired }) =>
+    desired?.check === undefined ? [] : [{ name, check: desired.check, setting: desired }],
+  )
+  const accounts = [...groupBy(checks, ({ setting }) => setting.user ?? 'root').values()]
+  const texts = accounts.map((ofOne) => ofOne.map((one) => checkText(one)).join('\n'))
+  if (texts.length === 0) return ':'
+  const begin = `read -r k_now k_idle </proc/uptime; k_end=$((\${k_now%.*} + ${ALL_S}))`
+  // As lanes of a pipeline: each passes on what the lanes before it have printed, so that the order is always the same.
+  const lanes = texts.map((text, index) => `{\n${text}\n${index === 0 ? '' : 'cat\n'}}`)
+  return `${TIMED}\n${begin}\n${texts.length === 1 ? texts[0] : lanes.join(' |\n')}`
+}
+
+/**
+ * `k_timed` sets `k_s`, the seconds that the next check may take: after one that hung, less is left for the others of the
+ * account, and in the end one second. `k_late` tells timeout(1)'s exit for what it ended, with or without SIGKILL, from the
+ * same of a check's own.
+ */
+const TIMED = `k_timed() {
+  read -r k_now k_idle </proc/uptime
+  k_s=$((k_end - \${k_now%.*}))
+  [ "$k_s" -lt ${CHECK_S} ] || k_s=${CHECK_S}
+  [ "$k_s" -gt 0 ] || k_s=1
+  k_limit=$((\${k_now%.*} + k_s))
+}
+k_late() {
+  read -r k_now k_idle </proc/uptime
+  case $k_exit in 124 | 137) [ "\${k_now%.*}" -lt $k_limit ] || k_exit=${LATE} ;; esac
+}`
+
+function checkText({ name, check, setting }: { name: string; check: string; setting: Setting }): string {
+  const text = running(check, setting, ['timeout', '--kill-after=1', raw('"$k_s"')])
+  return `k_timed; ${text} >/dev/null 2>&1 </dev/null; k_exit=$?; k_late; printf '%s\\0%s\\0' ${quote(name)} $k_exit`
 }
 
 /**
  * The text in a shell of its own, so that it can neither leave the program around it nor change its variables. Its
  * environment is the same for a check, which runs in a login, and for `apply`, which runs in a unit.
  */
-function running(text: string, { user = 'root', directory = '/', env = {} }: Setting, before: string[] = []): string {
+function running(
+  text: string,
+  { user = 'root', directory = '/', env = {} }: Setting,
+  before: (string | ShellText)[] = [],
+): string {
   const as = user === 'root' ? [] : ['runuser', '-u', user, '--']
   const variables = { USER: user, LOGNAME: user, LC_ALL: 'C', ...env }
   const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
   // The account's name is one by the schema's pattern, and `~` is only expanded unquoted.
-  return `( cd -- ${quote(directory)} && home=~${user} && ${sh`exec ${[...before, ...as]} env -i PATH="$PATH" HOME="$home" ${words} sh -euc ${text}`} )`
+  return `( cd -- ${quote(directory)} && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i PATH="$PATH" HOME="$home" ${words} sh -euc ${text}`} )`
 }
 
 function exitsIn({ stdout }: Output): Map<string, number> {
