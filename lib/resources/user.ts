@@ -179,11 +179,13 @@ printf '%s\\n' "$k_users" | while IFS=: read -r k_name k_x k_uid k_gid k_comment
   fi
 done
 { printf '%s\\n:\\n' "$k_users"; getent group; } | awk -F: ${quote(GROUPS_OF)}
-{ ${forEach(names, 'getent shadow --')}; } | while IFS=: read -r k_name k_hash k_a k_b k_c k_d k_e k_expires k_rest; do
-  case ${quote(` ${hashed.join(' ')} `)} in *" $k_name "*) ;; *) case $k_hash in [!*]*|'*'*) k_hash='!' ;; *) k_hash= ;; esac ;; esac
-  printf 'shadow:%s:%s:%s\\n' "$k_name" "$k_hash" "$k_expires"
-done`
+{ printf '%s\\n' ${hashed.join(' ')}; echo :; ${forEach(names, 'getent shadow --')}; } | awk -F: ${quote(SHADOW_OF)}`
 }
+
+/** Names whose hash is wanted, a line `:`, then entries of shadow(5). */
+const SHADOW_OF = `$0 == ":" { entries = 1; next }
+!entries { hashed[$1]; next }
+{ print "shadow:" $1 ":" ($1 in hashed ? $2 : $2 ~ /^[!*]/ ? "!" : "") ":" $8 }`
 
 /** Entries of the users, a line `:`, then all groups: prints `primary:GID:GROUP` and `member:USER:GROUP` of those users. */
 const GROUPS_OF = `$0 == ":" { groups = 1; next }
@@ -327,7 +329,13 @@ function removeText(name: string): string {
   id=$(id -u -- ${quote(name)})
   running=$(find /proc -maxdepth 1 -name '[0-9]*' -uid "$id" -printf '%f ' 2>/dev/null || :)
   if [ -n "$running" ]; then
-    names=; for pid in $running; do names="$names $pid ($(cat "/proc/$pid/comm" 2>/dev/null || :))"; done
+    set -- $running
+    all=$# names=
+    while [ $# -gt 0 ] && [ $((all - $#)) -lt 10 ]; do
+      names="$names $1 ($(cat "/proc/$1/comm" 2>/dev/null || :))"
+      shift
+    done
+    [ $# -eq 0 ] || names="$names and $# more"
     fail ${quote(`user ${name} has running processes, stop them first:`)}"$names"
   fi
   userdel -- ${quote(name)}
