@@ -80,6 +80,7 @@ class Surveyor {
 
   async survey(): Promise<Survey> {
     let seen = await this.#first()
+    const moving: Item[] = []
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const { answers, planning, items } = seen
       const detail = detailOf(planning, items, this.#options.mark)
@@ -90,11 +91,34 @@ class Surveyor {
         : await this.#look(later, more)
       // A unit in a restart loop reads otherwise each time; what counts is that the same is to be done.
       if (sameChanges(items, next.items)) return surveyOf(seen, detail, next.answers)
+      moving.push(...movingIn(items, next.items))
       seen = next
     }
+    return this.#besides(seen, moving)
+  }
+
+  /** What keeps changing is unknown; any account may see to that for what it owns, and then all else goes on. */
+  async #besides(seen: Look, moving: readonly Item[]): Promise<Survey> {
+    const settled = this.#without(seen, moving)
+    const detail = detailOf(settled.planning, settled.items, this.#options.mark)
+    const more = [...detail.sections, ...gateSections(settled.items, settled.planning)]
+    const later = this.#without(await this.#look(await this.#read(more), more), moving)
+    if (sameChanges(settled.items, later.items)) return surveyOf(settled, detail, later.answers)
     throw new Stale('the host keeps changing while it is read', {
       next: 'see what else is at work there, then plan again',
     })
+  }
+
+  #without({ answers, planning }: Look, moving: readonly Item[]): Look {
+    const readings = new Map(planning.readings)
+    for (const { type, plan } of moving) {
+      const known = readings.get(type.type)
+      const name = plan.ref.slice(type.type.length + 1)
+      if (known instanceof Unknown || known === undefined) continue
+      readings.set(type.type, new Map([...known, [name, new Unknown('it keeps changing while it is read')]]))
+    }
+    const without: Planning = { ...planning, readings }
+    return { answers, planning: without, items: ownItems(planItems(without), this.#options.undo) }
   }
 
   async #first(): Promise<Look> {
@@ -187,6 +211,15 @@ function ownItems(items: Item[], undo: Undo | undefined): Item[] {
 function sameChanges(a: readonly Item[], b: readonly Item[]): boolean {
   const changesOf = (items: readonly Item[]) => items.map(({ plan: { ref, kind, fields } }) => ({ ref, kind, fields }))
   return a === b || isDeepStrictEqual(changesOf(a), changesOf(b))
+}
+
+/** Items by which two looks at a host differ. */
+function movingIn(a: readonly Item[], b: readonly Item[]): Item[] {
+  const earlier = new Map(a.map((item) => [item.plan.ref, item]))
+  return b.filter((item) => {
+    const other = earlier.get(item.plan.ref)
+    return other === undefined || !sameChanges([other], [item])
+  })
 }
 
 /** Sections that read again all that is declared or owned. */
