@@ -3,13 +3,15 @@
  * Debian has, and those of root that a host is found to have are followed, in the folders of a path and not at its end.
  */
 import { posix } from 'node:path'
-import { type CatalogResource, formatSource } from './catalog.ts'
+import { type CatalogResource, formatSource, type Source } from './catalog.ts'
 import { Refused } from './errors.ts'
-import type { Diagnostic } from './evaluate.ts'
 import { groupBy } from './group.ts'
 import type { Answer, Section } from './read.ts'
 import { labelOf } from './resource.ts'
 import { quote } from './shell.ts'
+
+/** A mistake of two declarations. */
+type Conflict = { message: string; source: Source; also: Source[]; next: string }
 
 /** By path, where a link there leads. */
 export type Links = ReadonlyMap<string, string>
@@ -42,7 +44,7 @@ function foldersOf(path: string): string[] {
 }
 
 /** Two resources that claim one thing, or several: one mistake for each two. */
-export function conflicts(resources: readonly CatalogResource[], found: Links = new Map()): Diagnostic[] {
+export function conflicts(resources: readonly CatalogResource[], found: Links = new Map()): Conflict[] {
   const links = new Map([...DEBIAN, ...found, ...declaredLinks(resources)])
   const owners = new Map<string, { resource: CatalogResource; claim: string }>()
   const mistakes = resources.flatMap((resource) => {
@@ -73,7 +75,7 @@ function claimOf(claim: string, links: Links): string {
   return claim.startsWith('path:') ? `path:${placeOf(claim.slice('path:'.length), links)}` : claim
 }
 
-function conflict(resource: CatalogResource, owner: CatalogResource, both: readonly { claim: string }[]): Diagnostic {
+function conflict(resource: CatalogResource, owner: CatalogResource, both: readonly { claim: string }[]): Conflict {
   return {
     message: `${labelOf(resource.ref)} and ${labelOf(owner.ref)} both claim ${both.map(({ claim }) => claim).join(', ')}`,
     source: resource.source,
@@ -108,11 +110,10 @@ export function checkPlaces(resources: readonly CatalogResource[], answers: Read
   if (first === undefined) return
   throw new Refused(sentenceOf(first), {
     said: others.map(sentenceOf).join('\n'),
-    next: `on this host a folder is a link: ${first.next ?? ''}`,
+    next: `on this host a folder is a link: ${first.next}`,
   })
 }
 
-function sentenceOf({ message, source, also = [] }: Diagnostic): string {
-  const lines = [source, ...also].flatMap((one) => (one === undefined ? [] : [formatSource(one)]))
-  return `${lines.join(' and ')}: ${message}`
+function sentenceOf({ message, source, also }: Conflict): string {
+  return `${[source, ...also].map(formatSource).join(' and ')}: ${message}`
 }

@@ -16,23 +16,36 @@ const SECONDS = { each: 15, all: 60 }
  */
 export function eachAccount(paths: readonly string[], which: string, command: string): string {
   if (paths.length === 0) return ':'
-  const looked = [...new Set(['/', ...paths.flatMap(ancestors), ...paths])]
-  const list = (words: readonly string[]): string => `printf '%s\\n' ${words.map(quote).join(' ')}`
-  // Those of a path that root alone can change are left out; a link is somebody's, whoever made it.
+  const folders = [...new Set(['/', ...paths.flatMap(ancestors)])].map(quote).join(' ')
+  // A link is somebody's, whoever made it.
   const others = String.raw`find -files0-from - -maxdepth 0 \( ! -user root -o -perm /022 -o -type l \) -printf '%U\t%p\n' 2>/dev/null`
-  return `k_whose=$({ ${list(looked)} | tr '\\n' '\\0' | ${others}; echo; ${list(paths)}; } | awk -F '\\t' ${quote(OWNER_OF)})
-k_only() { printf '%s\\n' "$k_whose" | awk -F '\\t' -v of="$1" '$1 == of { print $2 }' | tr '\\n' '\\0' | find -files0-from - -maxdepth 0 ${which} -print0 2>/dev/null; }
-k_only root | xargs -0 -r ${command}
-read -r k_now k_idle </proc/uptime
-k_end=$((\${k_now%.*} + ${SECONDS.all}))
-for k_of in $(printf '%s\\n' "$k_whose" | awk -F '\\t' '$1 != "root" && !seen[$1]++ { print $1 }'); do
+  const chosen = `find -files0-from - -maxdepth 0 ${which} -print0 2>/dev/null`
+  // Where nobody but root is at any of them, as on most hosts, they are not told apart.
+  return `k_paths() { printf "$1" ${paths.map(quote).join(' ')}; }
+k_others=$({ printf '%s\\0' ${folders}; k_paths '%s\\0'; } | ${others})
+if [ -z "$k_others" ]; then
+  k_paths '%s\\0' | ${chosen} | xargs -0 -r ${command}
+else
+  k_whose=$({ printf '%s\\n\\n' "$k_others"; k_paths '%s\\n'; } | awk -F '\\t' ${quote(OWNER_OF)})
+  k_only() { printf '%s\\n' "$k_whose" | awk -F '\\t' -v of="$1" '$1 == of { print $2 }' | tr '\\n' '\\0' | ${chosen}; }
+  k_only root | xargs -0 -r ${command}
   read -r k_now k_idle </proc/uptime
-  k_left=$((k_end - \${k_now%.*}))
-  [ "$k_left" -lt ${SECONDS.each} ] || k_left=${SECONDS.each}
-  [ "$k_left" -gt 0 ] || k_left=1
-  k_only "$k_of" | xargs -0 -r timeout --foreground "$k_left" ${command} || :
-done
+  k_end=$((\${k_now%.*} + ${SECONDS.all}))
+  for k_of in $(printf '%s\\n' "$k_whose" | awk -F '\\t' '$1 != "root" && !seen[$1]++ { print $1 }'); do
+    read -r k_now k_idle </proc/uptime
+    k_left=$((k_end - \${k_now%.*}))
+    [ "$k_left" -lt ${SECONDS.each} ] || k_left=${SECONDS.each}
+    [ "$k_left" -gt 0 ] || k_left=1
+    k_only "$k_of" | xargs -0 -r timeout --foreground "$k_left" ${command} || :
+  done
+fi
 :`
+}
+
+/** The same for one path, or a few that stand or fall together: no process but those of the command. */
+export function eachAlone(paths: readonly string[], command: string): string {
+  const each = `timeout --foreground ${SECONDS.each} ${command} "$k_file"`
+  return `for k_file in ${paths.map(quote).join(' ')}; do if [ -f "$k_file" ] && [ ! -L "$k_file" ]; then ${each} || :; fi; done`
 }
 
 /** Folders that others reach, as \`UID<TAB>PATH\`, an empty line, then paths: prints \`UID<TAB>PATH\`, \`root\` for root's. */

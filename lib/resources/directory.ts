@@ -147,8 +147,8 @@ const MOST = 998
 function listEntries(folders: readonly string[]): string {
   if (folders.length === 0) return ':'
   const find = 'find -files0-from - -maxdepth 1'
-  return `k_counts=$(printf '%s\\0' ${folders.map(quote).join(' ')} | timeout --foreground 30 ${find} -printf '%H\\n' 2>/dev/null | uniq -c | sort -k 2)
-printf '%s\\n' "$k_counts" | sed '/^$/d' | tr '\\n' '\\0'
+  return `k_counts=$(printf '%s\\0' ${folders.map(quote).join(' ')} | timeout --foreground 30 ${find} -printf '%H\\n' 2>/dev/null | uniq -c)
+printf '%s\\n' "$k_counts" | tr '\\n' '\\0'
 printf '\\0'
 printf '%s\\n' "$k_counts" | sed -n 's/^ *[0-9]\\{1,3\\} //p' | tr '\\n' '\\0' | ${find} -mindepth 1 -print0 2>/dev/null | head -z -n ${MOST * 50} | LC_ALL=C sort -z`
 }

@@ -37,7 +37,7 @@ import {
   PATH_KINDS,
   rightsFunction,
 } from './paths.ts'
-import { eachAccount, movingText } from './byAccount.ts'
+import { eachAccount, eachAlone, movingText } from './byAccount.ts'
 import { SSHD_GATE } from './waysIn/sshd.ts'
 import { SUDO_GATE } from './waysIn/sudo.ts'
 
@@ -120,6 +120,10 @@ export const file: ResourceType<File, FileState> = {
   }),
   read: {
     command: (wanted) => readFiles(wanted.map(({ name }) => name)),
+    compare(wanted) {
+      const paths = wanted.map(({ name }) => name)
+      return `${readPaths(paths)}\n${eachAlone(paths, 'sha256sum --zero --')}`
+    },
     parse: (output) => parseFiles(output),
   },
   fetch: { command: fetchTexts, parse: parseTexts },

@@ -95,22 +95,35 @@ export const LISTING = '%y %C@ %s %m %U:%G %p\\0'
 const MOST_WATCHED = 50_000
 const DEEPEST_WATCHED = 50
 
-/** Of `DEPTH START` for each thing found: prints `NUMBER DEPTH START` for each start, and `late` as it stands. */
-const COUNTED = `/^late$/ { print; next }
-{ depth = $1 + 0; sub(/^[0-9]+ /, ""); found[$0]++; if (depth > deepest[$0] + 0) deepest[$0] = depth }
-END { for (start in found) print found[start], deepest[start] + 0, start }`
+/**
+ * Of `DEPTH START` for each thing found: prints `small` where that is all within the bounds, else `NUMBER DEPTH START` for
+ * each start, and `late` as it stands.
+ */
+const COUNTED = `/^late$/ { print; late = 1; next }
+{ depth = $1 + 0; sub(/^[0-9]+ /, ""); found[$0]++; if (depth > deepest[$0] + 0) deepest[$0] = depth; if (depth > most) most = depth }
+END {
+  if (!late && NR <= ${MOST_WATCHED} && most <= ${DEEPEST_WATCHED}) print "small"
+  else for (start in found) print found[start], deepest[start] + 0, start
+}`
 
 /**
- * How much is below each watched path, then, after `watched`, one listing of all that is not too much; `-H` follows a
- * watched path that is itself a link.
+ * How much is below each watched path, if that is much, then, after `watched`, one listing of all that is not too much;
+ * `-H` follows a watched path that is itself a link.
  */
 export function listWatched(paths: readonly string[]): string {
   if (paths.length === 0) return "printf 'watched\\0'"
   const find = 'find -H -files0-from -'
-  return `k_counts=$(printf '%s\\0' ${paths.map(quote).join(' ')} | { timeout --foreground 20 ${find} -printf '%d %H\\n' 2>/dev/null; [ $? -ne 124 ] || echo late; } | awk ${quote(COUNTED)} | sort -k 3)
-printf '%s\\n' "$k_counts" | sed '/^$/d' | tr '\\n' '\\0'
-printf 'watched\\0'
-printf '%s\\n' "$k_counts" | awk '$1 + 0 > 0 && $1 <= ${MOST_WATCHED} && $2 <= ${DEEPEST_WATCHED} && (all += $1) <= ${MOST_WATCHED * 4} { sub(/^[0-9]+ [0-9]+ /, ""); print }' | tr '\\n' '\\0' | ${find} -maxdepth ${DEEPEST_WATCHED} -printf '${LISTING}' 2>/dev/null | head -z -n ${MOST_WATCHED * 5}`
+  const listing = `-maxdepth ${DEEPEST_WATCHED} -printf '${LISTING}' 2>/dev/null | head -z -n ${MOST_WATCHED * 5}`
+  return `k_paths() { printf '%s\\0' ${paths.map(quote).join(' ')}; }
+k_counts=$(k_paths | { timeout --foreground 20 ${find} -printf '%d %H\\n' 2>/dev/null; [ $? -ne 124 ] || echo late; } | awk ${quote(COUNTED)})
+if [ "$k_counts" = small ]; then
+  printf 'watched\\0'
+  k_paths | ${find} ${listing}
+else
+  printf '%s\\n' "$k_counts" | tr '\\n' '\\0'
+  printf 'watched\\0'
+  printf '%s\\n' "$k_counts" | awk '$1 + 0 > 0 && $1 <= ${MOST_WATCHED} && $2 <= ${DEEPEST_WATCHED} && (all += $1) <= ${MOST_WATCHED * 4} { sub(/^[0-9]+ [0-9]+ /, ""); print }' | tr '\\n' '\\0' | ${find} ${listing}
+fi`
 }
 
 /** Of what `listWatched` prints first: watched paths that hold too much, each with a sentence. */
