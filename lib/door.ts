@@ -36,30 +36,62 @@ export { inventory } from './dsl/inventory.ts'
 export { secret } from './dsl/secret.ts'
 export { absent, forget, resource }
 
+export type { Common, Handle } from './dsl/declare.ts'
+export type { Host } from './dsl/inventory.ts'
+export type { ResourceType } from './engine/resource.ts'
+export type { TextValue } from './engine/value.ts'
+
+/** A Debian package: installed or not, at which version, held or not: `aptPackage({ name: 'nginx' })`. */
 export const aptPackage = resource(aptPackageType)
+/** The keys that may log in as a user: `authorizedKeys({ user: 'deploy', keys: ['ssh-ed25519 AAAA…'] })`. */
 export const authorizedKeys = resource(authorizedKeysType)
+/** Shell text that brings something about, and shell text that says whether it is so, for what no other type does. */
 export const command = resource(commandType)
+/** A job in a file of its own below /etc/cron.d (crontab(5)). */
 export const cronJob = resource(cronJobType)
+/** A directory: owner, group, mode, and optionally nothing in it but what is named: `directory({ path: '/srv/app' })`. */
 export const directory = resource(directoryType)
+/** Settings added to a systemd unit that a package ships: /etc/systemd/system/UNIT.d/NAME.conf (systemd.unit(5)). */
 export const dropIn = resource(dropInType)
+/** A line, or a marked block, in a file that others own. */
 export const edit = resource(editType)
+/** A file that is owned whole, its content, owner, group and mode: `file({ path: '/etc/motd', content: 'Hello\n' })`. */
 export const file = resource(fileType)
+/** A group in the host's group database: `group({ name: 'deploy' })`. */
 export const group = resource(groupType)
+/** A file of nginx's configuration that is no site: nginx.conf, something in conf.d, a snippet that sites include. */
 export const nginxSnippet = resource(nginxSnippetType)
+/** An nginx site: its file in sites-available and the link to it in sites-enabled. */
 export const nginxVhost = resource(nginxVhostType)
+/** A PostgreSQL database: `postgresDatabase({ name: 'shop', owner: 'shop' })`. */
 export const postgresDatabase = resource(postgresDatabaseType)
+/** An extension in one PostgreSQL database. */
 export const postgresExtension = resource(postgresExtensionType)
+/** The privileges of one PostgreSQL role on one thing: exactly those that are named. */
 export const postgresGrant = resource(postgresGrantType)
+/** A line of pg_hba.conf: who may log in from where, and how. The first line that fits a login decides. */
 export const postgresHba = resource(postgresHbaType)
+/** A PostgreSQL role, with its password and memberships. */
 export const postgresRole = resource(postgresRoleType)
+/** A setting of the PostgreSQL cluster, as ALTER SYSTEM makes it. */
 export const postgresSetting = resource(postgresSettingType)
+/** A directive of Redis: its lines in /etc/redis/redis.conf, and what the running server has. */
 export const redisSetting = resource(redisSettingType)
+/** A systemd unit's state, enabled, running, and having loaded what is on disk: `service({ name: 'nginx', running: true })`. */
 export const service = resource(serviceType)
+/** A file in /etc/sudoers.d: who may run what as whom (sudoers(5)). */
 export const sudoers = resource(sudoersType)
+/** A symbolic link. It is replaced by rename, so that it points somewhere at every instant. */
 export const symlink = resource(symlinkType)
+/** A kernel setting: its running value, and a file of its own in /etc/sysctl.d that sets it at boot. */
 export const sysctl = resource(sysctlType)
+/** A systemd timer: its file in /etc/systemd/system, enabled and waiting. What it starts is a `unit`. */
 export const timer = resource(timerType)
+/** ufw as a whole: default policies, logging, and whether it is on. One for each host. */
 export const ufwDefaults = resource(ufwDefaultsType)
+/** A rule of ufw. Of rules that overlap, the one declared first decides. */
 export const ufwRule = resource(ufwRuleType)
+/** A systemd unit file in /etc/systemd/system. Whether the unit is enabled and running is for `service`. */
 export const unit = resource(unitType)
+/** A user in the host's password database: `user({ name: 'deploy' })`. Its home is made, never removed. */
 export const user = resource(userType)

@@ -4,10 +4,7 @@
 import { loadCompiled } from './cli/compiled.ts'
 import type * as Door from './door.ts'
 
-export type { Common, Handle } from './dsl/declare.ts'
-export type { Host } from './dsl/inventory.ts'
-export type { ResourceType } from './engine/resource.ts'
-export type { TextValue } from './engine/value.ts'
+export type * from './door.ts'
 
 const door: typeof Door = loadCompiled() ?? (await import('./door.ts'))
 

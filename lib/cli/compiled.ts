@@ -15,7 +15,8 @@ import { debuglog } from 'node:util'
 import { Script } from 'node:vm'
 import type * as Esbuild from 'esbuild'
 import type * as Door from '../door.ts'
-import { CACHE, readCached, writeCached } from '../dsl/cache.ts'
+import { readCached, writeCached } from '../dsl/cache.ts'
+import { CACHE } from '../dsl/home.ts'
 
 const LIB = fileURLToPath(new URL('../', import.meta.url))
 /** npm writes it with every install: what is compiled holds the packages too. */

@@ -4,6 +4,7 @@
  * Each command's code is loaded when it is called, so that `--help` costs only what stands here.
  */
 import { Command, CommanderError } from 'commander'
+import { version } from '../dsl/home.ts'
 import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/evaluate.ts'
 import { EXIT_CODES, type ExitName } from '../engine/report.ts'
@@ -23,9 +24,10 @@ type Run = (work: () => Promise<ExitName | number>) => Promise<void>
  * Runs one command line.
  *
  * @param argv Without node and the file.
+ * @param name How the program is started.
  * @returns The exit code.
  */
-export async function main(site: Site, argv: readonly string[]): Promise<number> {
+export async function main(site: Site, argv: readonly string[], name: string): Promise<number> {
   const setting = settingFor(site, argv)
   let code: number = EXIT_CODES.ok
   const run: Run = async (work) => {
@@ -35,12 +37,20 @@ export async function main(site: Site, argv: readonly string[]): Promise<number>
   const onCrash = (error: unknown): never => crash(error, setting, argv)
   process.on('uncaughtException', onCrash)
   try {
-    await programFor(setting, run, argv).parseAsync([...argv], { from: 'user' })
+    await programFor(name, setting, run, argv).parseAsync([...argv], { from: 'user' })
   } catch (error) {
     code = endWith(error, setting, argv)
   } finally {
     process.off('uncaughtException', onCrash)
   }
+  setting.output.flush()
+  return code
+}
+
+/** Tells why a command line cannot be run at all. @returns The exit code. */
+export function refuse(error: unknown, site: Site, argv: readonly string[]): number {
+  const setting = settingFor(site, argv)
+  const code = endWith(error, setting, argv)
   setting.output.flush()
   return code
 }
@@ -83,11 +93,12 @@ function crash(error: unknown, { output, json }: Setting, argv: readonly string[
   process.exit(EXIT_CODES.error)
 }
 
-function programFor(setting: Setting, run: Run, argv: readonly string[]): Command {
-  const program = new Command('npx tsx site.ts')
+function programFor(name: string, setting: Setting, run: Run, argv: readonly string[]): Command {
+  const program = new Command(name)
     .description('Declares what servers should be, shows what differs, and brings them there.')
     .helpOption('-h, --help', 'how to use it')
     .helpCommand(false)
+    .version(version(), '-V, --version', 'which version this is')
     .showHelpAfterError('(--help says what there is)')
     .enablePositionalOptions()
     .exitOverride()
@@ -102,8 +113,9 @@ function programFor(setting: Setting, run: Run, argv: readonly string[]): Comman
   addGraph(program, setting, run)
   addSandbox(program, setting, run)
   addSecrets(program, setting, run)
+  addInit(program, setting, run)
   addUp(program, setting, run)
-  return program.addHelpText('after', examples('plan', 'converge --host "web-*"', 'converge --sandbox try'))
+  return program.addHelpText('after', examples(program, 'plan', 'converge --host "web-*"', 'converge --sandbox try'))
 }
 
 /** What a command line asks for again and again: the same without its first word and --watch. */
@@ -122,7 +134,7 @@ function addPlan(program: Command, setting: Setting, run: Run, argv: readonly st
     .option('--watch', 'plan again on every save')
     .addHelpText(
       'after',
-      examples('plan', 'plan --only file:/etc/motd', 'plan --sandbox', 'plan --json --detailed-exitcode'),
+      examples(program, 'plan', 'plan --only file:/etc/motd', 'plan --sandbox', 'plan --json --detailed-exitcode'),
     )
     .action((flags: PlanFlags & { watch?: true }) =>
       run(async () =>
@@ -138,7 +150,10 @@ function addConverge(program: Command, setting: Setting, run: Run, argv: readonl
     .option('--wait', 'where another run is at work, wait for its end, and plan again then')
     .option('--allow-remove <n>', 'agree to the removal of exactly so many resources')
     .option('--watch', 'plan again on every save, and apply nothing')
-    .addHelpText('after', examples('converge', 'converge --yes --sandbox try', 'converge --yes --json --host "web-*"'))
+    .addHelpText(
+      'after',
+      examples(program, 'converge', 'converge --yes --sandbox try', 'converge --yes --json --host "web-*"'),
+    )
     .action((flags: ConvergeFlags & { watch?: true }) =>
       run(async () =>
         flags.watch === true ? watched(setting, argv) : (await import('./commands/hosts.ts')).converge(setting, flags),
@@ -152,7 +167,7 @@ function addRuns(program: Command, setting: Setting, run: Run): void {
     .description('what was done to the hosts, by whom and how it came out; a number shows one run')
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
   addGlobals(addMachine(command))
-    .addHelpText('after', examples('runs', 'runs 12', 'runs --sandbox --json'))
+    .addHelpText('after', examples(program, 'runs', 'runs 12', 'runs --sandbox --json'))
     .action((number: string | undefined, flags: Pick<HostFlags, 'host'> & MachineFlags) =>
       run(async () => (await import('./commands/runs.ts')).runs(setting, number, flags)),
     )
@@ -165,7 +180,7 @@ function addUndo(program: Command, setting: Setting, run: Run): void {
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
   addGlobals(addAllow(addMachine(command)))
     .option('--yes', 'do not ask')
-    .addHelpText('after', examples('undo', 'undo 12 --host web-1', 'undo --yes --sandbox try'))
+    .addHelpText('after', examples(program, 'undo', 'undo 12 --host web-1', 'undo --yes --sandbox try'))
     .action((number: string | undefined, flags: UndoFlags) =>
       run(async () => (await import('./commands/undo.ts')).undo(setting, number, flags)),
     )
@@ -178,7 +193,7 @@ function addGraph(program: Command, setting: Setting, run: Run): void {
   addGlobals(command)
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
     .option('--format <format>', 'tree, or dot for Graphviz', 'tree')
-    .addHelpText('after', examples('graph', 'graph --format dot | dot -Tsvg > site.svg'))
+    .addHelpText('after', examples(program, 'graph', 'graph --format dot | dot -Tsvg > site.svg'))
     .action((flags: Pick<HostFlags, 'host'> & { format: string }) =>
       run(async () => (await import('./commands/graph.ts')).graph(setting, flags)),
     )
@@ -189,7 +204,10 @@ function addSandbox(program: Command, setting: Setting, run: Run): void {
   const sandbox = program
     .command('sandbox')
     .description('throw-away hosts on this machine')
-    .addHelpText('after', examples('sandbox up try', 'sandbox ssh try -- systemctl --failed', 'sandbox down --all'))
+    .addHelpText(
+      'after',
+      examples(program, 'sandbox up try', 'sandbox ssh try -- systemctl --failed', 'sandbox down --all'),
+    )
   addGlobals(sandbox.command('up <name>').description('boot a fresh host, or name the one that is there'))
     .option('--os <system>', 'debian-12 or debian-13', 'debian-13')
     .action((name: string, flags: { os: string }) => run(async () => (await load()).sandboxUp(setting, name, flags)))
@@ -211,9 +229,9 @@ function addSecrets(program: Command, setting: Setting, run: Run): void {
   const secrets = program
     .command('secrets')
     .description('values that recipes name, encrypted with age in the repository')
-    .addHelpText('after', examples('secrets set postgres-takeclient', 'secrets list', 'secrets edit'))
+    .addHelpText('after', examples(program, 'secrets set postgres-takeclient', 'secrets list', 'secrets edit'))
   addGlobals(secrets.command('set <name>').description('store a value; it is asked for, or read from standard input'))
-    .addHelpText('after', examples('secrets set postgres-takeclient', 'secrets set api-key < key.txt'))
+    .addHelpText('after', examples(program, 'secrets set postgres-takeclient', 'secrets set api-key < key.txt'))
     .action((name: string) => run(async () => (await load()).secretsSet(setting, name)))
   addGlobals(secrets.command('list').description('names of the stored values')).action(() =>
     run(async () => (await load()).secretsList(setting)),
@@ -223,16 +241,22 @@ function addSecrets(program: Command, setting: Setting, run: Run): void {
   )
 }
 
+function addInit(program: Command, setting: Setting, run: Run): void {
+  addGlobals(program.command('init').description('write a small site into this folder, to start from'))
+    .addHelpText('after', examples(program, 'init'))
+    .action(() => run(async () => (await import('./commands/init.ts')).init(setting)))
+}
+
 function addUp(program: Command, setting: Setting, run: Run): void {
   addGlobals(
     program
       .command('up', { hidden: true })
       .description('boot a throw-away host, converge the first host on it, and try it'),
   )
-    .addHelpText('after', examples('up'))
+    .addHelpText('after', examples(program, 'up'))
     .action(() => run(async () => (await import('./up.ts')).up(setting)))
 }
 
-function examples(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  npx tsx site.ts ${line}`).join('\n')}\n`
+function examples(program: Command, ...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${program.name()} ${line}`).join('\n')}\n`
 }

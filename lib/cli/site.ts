@@ -4,14 +4,19 @@
  * This file is loaded by every recipe's start, so it imports next to nothing.
  */
 import { realpathSync } from 'node:fs'
+import { basename } from 'node:path'
 import type { Inventory } from '../dsl/inventory.ts'
 import { defineSite, type Role, type Site } from '../dsl/site.ts'
 import { callerFile } from '../dsl/source.ts'
 
 /** A site, and the command line on it. */
 export type Program = Site & {
-  /** @param argv Without node and the file. @returns The exit code. */
-  run(argv: readonly string[]): Promise<number>
+  /**
+   * @param argv Without node and the file.
+   * @param name How the program is started, for its help.
+   * @returns The exit code.
+   */
+  run(argv: readonly string[], name?: string): Promise<number>
 }
 
 /**
@@ -24,9 +29,9 @@ export function site<Data extends object>(
 ): Program {
   const program: Program = {
     ...defineSite(callerFile(), inventory, roles),
-    async run(argv) {
+    async run(argv, name) {
       const { main } = await import('./main.ts')
-      return main(this, argv)
+      return main(this, argv, name ?? `npx tsx ${basename(this.file)}`)
     },
   }
   if (isMain(program.file)) setImmediate(() => void runMain(program))

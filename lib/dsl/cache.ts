@@ -4,10 +4,8 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { debuglog } from 'node:util'
-
-export const CACHE = fileURLToPath(new URL('../../node_modules/.cache/keelson/', import.meta.url))
+import { CACHE } from './home.ts'
 
 /** Ends every file: one that a crash cut off is not taken for a whole one. */
 const END = '\n//whole\n'

@@ -1,17 +1,17 @@
 /**
- * Where in a recipe something happened: the nearest frame outside lib/.
+ * Where in a recipe something happened: the nearest frame outside Keelson.
  *
  * Taken from the stack's text: under tsx that text is mapped to TypeScript lines, the CallSite objects are not.
  */
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Source } from '../engine/catalog.ts'
-import { CACHE } from './cache.ts'
+import { CACHE, OWN } from './home.ts'
 
-/** lib/ itself, and lib/ compiled. */
-const INSIDE = [fileURLToPath(new URL('../', import.meta.url)), CACHE]
-/** Enough to get out of lib/ from any resource function. */
-const FRAMES = 12
+/** Keelson's own files, and lib/ compiled. */
+const INSIDE = [OWN, CACHE]
+/** Enough to get out of Keelson from any resource function, and from a recipe of the package that calls others. */
+const FRAMES = 20
 
 /** The caller's place, relative to the folder `root`. */
 export function callerSource(root: string): Source {

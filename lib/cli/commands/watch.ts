@@ -2,6 +2,7 @@
  * --watch: plans again on every save of a recipe. Nothing is applied.
  */
 import { dirname, extname, relative } from 'node:path'
+import { BIN } from '../../dsl/home.ts'
 import { quote } from '../../engine/shell.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { cleanLine } from '../render/clean.ts'
@@ -29,7 +30,7 @@ export async function watchPlans({ site, output }: Setting, argv: readonly strin
     }
     output.err.write(`\n${because}\n`)
     running = true
-    await run`${process.execPath} --import tsx ${site.file} plan ${argv}`
+    await run`${process.execPath} ${BIN} plan --site ${site.file} ${argv}`
     running = false
     output.err.write('waiting for a save; Ctrl-C ends this\n')
     if (again) {
