@@ -406,7 +406,13 @@ test('a restart or reload that systemd was not seen to do is a failure, and stay
   )
   const report = await convergeOn(host, declared('2'), ALL)
   await sshOk(host, 'rm /usr/local/sbin/systemctl')
-  assert.equal(bad(report).sort(), ['service:one.service', 'service:two.service'])
+  // What they were to load is put back, as for any service that does not come up with it.
+  assert.equal(
+    bad(report)
+      .filter((ref) => ref.startsWith('service:'))
+      .sort(),
+    ['service:one.service', 'service:two.service'],
+  )
   assert.is(await invocation(host, 'one'), before)
   const plan = await planOn(host, declared('2'), ALL)
   assert.equal(
