@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { isatty } from 'node:tty'
 import { Interrupted } from './errors.ts'
+import { cleanLine } from './render/clean.ts'
 import type { Ask } from '../transport/connection.ts'
 
 /** Whether there is a person to ask. */
@@ -15,13 +16,13 @@ export function isInteractive(): boolean {
 
 /** Only `y` and `yes` are yes. @throws {Interrupted} On Ctrl-C or the end of input. */
 export async function askYes(question: string): Promise<boolean> {
-  const answer = await askLine(`${question} [y/N] `, process.stderr)
+  const answer = await askLine(`${cleanLine(question)} [y/N] `, process.stderr)
   return /^y(es)?$/i.test(answer.trim())
 }
 
 /** Asks for a value that is not shown while it is typed. @throws {Interrupted} On Ctrl-C or the end of input. */
 export async function askHidden(prompt: string): Promise<string> {
-  process.stderr.write(prompt)
+  process.stderr.write(cleanLine(prompt))
   // readline echoes what is typed to its output; this one swallows it.
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const answer = await askLine('', silent)

@@ -2,8 +2,9 @@
  * From whatever was thrown to a problem that can be shown and an exit code.
  */
 import { formatSource } from '../engine/catalog.ts'
+import { wordsOf } from '../engine/errors.ts'
 import { type Diagnostic, RecipeError } from '../engine/evaluate.ts'
-import { type ExitName, EXIT_CODES, type HostReport } from '../engine/report.ts'
+import { type ExitName, EXIT_CODES, type HostProblem } from '../engine/report.ts'
 import { isMistake } from './render/problem.ts'
 
 /** The command line asks for something that does not exist or cannot be done as asked. Exit 64. */
@@ -32,28 +33,28 @@ export class Interrupted extends Error {
   }
 }
 
-type HostError = NonNullable<HostReport['error']>
-
 /** Transport errors that say nothing about the host except that it was not reached. They carry no exit name. */
 const NOT_REACHED = new Set(['Unreachable', 'WrongHostKey', 'LoginRefused'])
 
 /** An error as a report holds it. Errors of the engine and of the transport bring `said`, `next` and maybe `exit`. */
-export function describeError(error: unknown, verbose = false): HostError {
+export function describeError(error: unknown, verbose = false): HostProblem {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), said: '', next: '', exit: 'error' }
   const { name } = error
   if (error instanceof RecipeError) return describeMistakes(error)
   const [message = '', ...more] = error.message.split('\n')
-  const said = textIn(error, 'said') || more.join('\n')
+  const { said, next, ...words } = wordsOf(error)
   const stack = isMistake(name) || verbose ? (error.stack ?? '') : ''
-  return { name, message: message || name, said: said || stack, next: textIn(error, 'next'), exit: exitOf(error) }
+  const why = words.why || more.join('\n') || (said === '' ? stack : '')
+  return { name, message: message || name, said, ...(why === '' ? {} : { why }), next, exit: exitOf(error) }
 }
 
 /** The first mistake is the sentence, the others stand below it. */
-function describeMistakes({ name, diagnostics: [first, ...others] }: RecipeError): HostError {
+function describeMistakes({ name, diagnostics: [first, ...others] }: RecipeError): HostProblem {
   const sentence = ({ source, message }: Diagnostic): string =>
     source === undefined ? message : `${formatSource(source)}: ${message}`
   const message = first === undefined ? name : sentence(first)
-  return { name, message, said: others.map(sentence).join('\n'), next: first?.next ?? '', exit: 'error' }
+  const why = others.map(sentence).join('\n')
+  return { name, message, said: '', ...(why === '' ? {} : { why }), next: first?.next ?? '', exit: 'error' }
 }
 
 function exitOf(error: Error): ExitName {
@@ -65,9 +66,4 @@ function exitOf(error: Error): ExitName {
 
 function isExitName(name: string): name is ExitName {
   return Object.hasOwn(EXIT_CODES, name)
-}
-
-function textIn(error: Error, key: 'said' | 'next'): string {
-  const value: unknown = Reflect.get(error, key)
-  return typeof value === 'string' ? value : ''
 }

@@ -36,11 +36,14 @@ function exitOfRest(report: AnyReport): ExitName {
  * All hosts the same: that. Some failed after something was applied anywhere: applied in part. Otherwise the worst.
  */
 export function exitOfFleet(reports: readonly AnyReport[]): ExitName {
-  const exits = reports.map(exitOfHost)
-  const [first = 'ok'] = exits
-  if (exits.every((exit) => exit === first)) return first
-  const worst = WORST_FIRST.find((name) => exits.includes(name)) ?? 'error'
-  return worst !== 'interrupted' && reports.some(wasApplied) ? 'partial' : worst
+  const exit = worstOf(reports.map(exitOfHost))
+  const isMixed = reports.some((report) => exitOfHost(report) !== exit)
+  return isMixed && exit !== 'interrupted' && reports.some(wasApplied) ? 'partial' : exit
+}
+
+/** The worst of several. */
+export function worstOf(exits: readonly ExitName[]): ExitName {
+  return WORST_FIRST.find((name) => exits.includes(name)) ?? 'ok'
 }
 
 function wasApplied({ changes }: AnyReport): boolean {

@@ -84,10 +84,10 @@ function endWith(error: unknown, { output, json, verbose }: Setting, argv: reado
 
 /** An error that nobody caught. Node would show it as it is, with whatever secret is in its text. */
 function crash(error: unknown, { output, json }: Setting, argv: readonly string[]): never {
-  const { message, said } = describeError(error, true)
+  const { message, why } = describeError(error, true)
   const next =
     'this is a mistake in Keelson or in a recipe; what a host was given to do goes on there, and runs tells of it'
-  output.err.write(renderProblem({ what: message, stack: said, next }, output.err.page))
+  output.err.write(renderProblem({ what: message, stack: why ?? '', next }, output.err.page))
   if (json) output.out.write(renderJson(argv[0] ?? '', [], 'error'))
   output.flush()
   process.exit(EXIT_CODES.error)

@@ -4,11 +4,15 @@
 import { isatty } from 'node:tty'
 import picocolors from 'picocolors'
 import { redactor, type Redactor, type RedactStream } from '../engine/redact.ts'
+import { coloursOnly } from './render/clean.ts'
 import type { Page } from './render/page.ts'
 
 /** One of stdout and stderr. */
 export type Sink = {
+  /** Text in which nothing steers a terminal but colours; anything else becomes visible. */
   write: (text: string) => void
+  /** Takes so many lines above the cursor away, on a terminal. */
+  erase: (lines: number) => void
   page: Page
   isTerminal: boolean
 }
@@ -77,9 +81,15 @@ function sinkOf(
 ): Sink {
   const isTerminal = isatty(to.fd) && process.env['TERM'] !== 'dumb'
   const colors = picocolors.createColors(colour && wantsColour(process.env, isTerminal))
-  const page: Page = { colors, verbose, ...(isTerminal ? { width: to.columns } : {}) }
+  const page: Page = { colors, verbose, now: Date.now, ...(isTerminal ? { width: to.columns } : {}) }
   if (isTerminal) to.on('resize', () => (page.width = to.columns))
-  return { write: (text) => stream.write(text), page, isTerminal }
+  return {
+    write: (text) => stream.write(coloursOnly(text)),
+    // Up to the first of them, then everything below goes (ECMA-48: CPL, ED).
+    erase: (lines) => stream.write(`\x1b[${lines}F\x1b[J`),
+    page,
+    isTerminal,
+  }
 }
 
 /** NO_COLOR (no-color.org) outdoes FORCE_COLOR; without either, a terminal has colours, in CI or not. */

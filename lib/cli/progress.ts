@@ -191,8 +191,7 @@ class LiveView implements ProgressView {
   }
 
   #clear(): void {
-    // Up to the first live line, then everything below goes (ECMA-48: CPL, ED).
-    if (this.#drawn > 0) this.#sink.write(`\x1b[${this.#drawn}F\x1b[J`)
+    if (this.#drawn > 0) this.#sink.erase(this.#drawn)
     this.#drawn = 0
   }
 }

@@ -8,7 +8,7 @@ import { type Connection, ConnectionLost, TimedOut, Unreachable } from '../trans
 import { explained, READ_MS } from './ask.ts'
 import { HostError, lockedBy, Refused, Stale } from './errors.ts'
 import { Events, type TaskEvent } from './events.ts'
-import { remedyFor } from './failures.ts'
+import { remedyFor } from './remedies.ts'
 import { holderText } from './holder.ts'
 import { PRELUDE } from './prelude.ts'
 import { type Answer, framedProgram, parseFrames, type Section } from './read.ts'

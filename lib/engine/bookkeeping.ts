@@ -25,6 +25,7 @@ export class Bookkeeping {
     this.#undo = undo
     this.#ledger = structuredClone(survey.planning.ledger ?? emptyLedger())
     this.#ledger.serial += 1
+    this.#note()
     this.#ledger.host = survey.planning.catalog.host.name
     this.digest = survey.ledgerDigest
   }
@@ -59,6 +60,13 @@ export class Bookkeeping {
     return this.#entry(item) ?? null
   }
 
+  /** The time of this run; those of runs that no entry names any more go. */
+  #note(): void {
+    const runs = new Set(Object.values(this.#ledger.entries).map(({ run }) => run))
+    const known = Object.entries(this.#ledger.times ?? {}).filter(([run]) => runs.has(run))
+    this.#ledger.times = Object.fromEntries([...known, [this.#run, new Date().toISOString()]])
+  }
+
   /**
    * Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten, and what was to be done
    * and was not has its cause noted.
@@ -84,6 +92,7 @@ export class Bookkeeping {
         this.#ledger.entries[ref] = entry
       }
     }
+    this.#note()
     return this.#text()
   }
 
@@ -91,7 +100,7 @@ export class Bookkeeping {
     return { ledger: this.#ledger, ledgerDigest: this.digest }
   }
 
-  #entry({ resource, change, plan, desired }: Item): LedgerEntry | undefined {
+  #entry({ resource, change, plan, desired, wish }: Item): LedgerEntry | undefined {
     const restored = this.#undo.get(plan.ref)
     if (restored !== undefined) return restored === null ? undefined : { ...restored, run: this.#run }
     if (resource === undefined || desired === null) return undefined
@@ -99,7 +108,8 @@ export class Bookkeeping {
     const made = known?.made ?? (change?.kind === 'create' && change.before === null)
     const digest = ledgerDigest(this.#ledger.key, desired, this.#survey.planning.secrets)
     const needs = [...(this.#survey.planning.needsOf.get(plan.ref) ?? [])]
-    return entryFor(resource, { made, digest, needs, run: this.#run })
+    const rights = made ? undefined : wish?.kept
+    return entryFor(resource, { made, digest, needs, run: this.#run, ...(rights === undefined ? {} : { rights }) })
   }
 
   #text(): string {

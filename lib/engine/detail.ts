@@ -11,7 +11,7 @@ import { nextStage, type Stage, type Task } from './stage.ts'
 export type Detail = {
   sections: Section[]
   stage: Stage
-  /** The items with the host's text in the `before` of their text fields. */
+  /** The items with the host's texts in their text fields: what stands there, and what it has kept. */
   showTexts(answers: ReadonlyMap<string, Answer>): Item[]
   fingerprints(answers: ReadonlyMap<string, Answer>): Map<Task, string>
 }
@@ -19,21 +19,19 @@ export type Detail = {
 export function detailOf(planning: Planning, items: readonly Item[], mark: string): Detail {
   const stage = nextStage(items)
   const compared = stage.tasks.filter(isCompared)
-  const texts = groupBy(items.filter(hasText), ({ type }) => type)
+  const types = groupBy(items.filter(hasText), ({ type }) => type)
   return {
     stage,
     sections: [
-      ...[...texts].map(([type, ofType]) => ({
+      ...[...types].map(([type, ofType]) => ({
         name: textName(type),
-        text: type.fetch!.command(ofType.map(({ name }) => name)),
+        text: type.fetch!.command([...ofType.filter(isThere).map(({ name }) => name), ...ofType.flatMap(keptTexts)]),
       })),
       ...compared.map((task, index) => ({ name: `seen-${index}`, text: compareTextOf(planning, task, mark) })),
     ],
     showTexts(answers) {
-      const before = new Map([...texts.keys()].map((type) => [type, textsOf(type, answers.get(textName(type))!)]))
-      return items.map((item) =>
-        hasText(item) ? withText(planning, item, before.get(item.type)!.get(item.name)) : item,
-      )
+      const texts = new Map([...types.keys()].map((type) => [type, textsOf(type, answers.get(textName(type))!)]))
+      return items.map((item) => (hasText(item) ? withText(planning, item, texts.get(item.type)!) : item))
     },
     fingerprints: (answers) =>
       new Map(compared.map((task, index) => [task, fingerprintOf(answers.get(`seen-${index}`)!.bytes)])),
@@ -70,17 +68,36 @@ function textName(type: AnyType): string {
 }
 
 function hasText({ type, change }: Item): boolean {
-  return type.fetch !== undefined && change?.kind === 'change' && change.fields.some(({ form }) => form === 'text')
+  if (type.fetch === undefined || change === undefined) return false
+  return change.fields.some(
+    ({ form, afterAt }) => form === 'text' && (change.kind === 'change' || afterAt !== undefined),
+  )
 }
 
-function withText(planning: Planning, item: Item, fetched: Fetched | undefined): Item {
-  if (fetched === undefined) return item
-  const { text, isPrivate } = fetched
+function isThere({ change }: Item): boolean {
+  return change?.kind === 'change'
+}
+
+function keptTexts({ change }: Item): string[] {
+  return change?.fields.flatMap(({ afterAt }) => afterAt ?? []) ?? []
+}
+
+/** What is not there any more is left out, and then the field only says that it differs. */
+function withText(planning: Planning, item: Item, texts: ReadonlyMap<string, Fetched>): Item {
   const { change, type, name } = item
-  const isShown = !isPrivate || (change?.kind === 'change' && isAsLastApplied(planning, type, name, change.before))
-  const fields = item.plan.fields.map((field): FieldChange => {
+  const before = isThere(item) ? texts.get(name) : undefined
+  const isShown =
+    before?.isPrivate !== true || (change?.kind === 'change' && isAsLastApplied(planning, type, name, change.before))
+  const fields = item.plan.fields.map(({ afterAt, ...field }): FieldChange => {
     if (field.form !== 'text') return field
-    return isShown ? { ...field, before: text } : { field: field.field, form: 'secret' }
+    if (!isShown) return { field: field.field, form: 'secret' }
+    // Only what everybody may read is kept with a text to be shown; the copy itself is root's.
+    const after = afterAt === undefined ? undefined : texts.get(afterAt)
+    return {
+      ...field,
+      ...(before === undefined ? {} : { before: before.text }),
+      ...(after === undefined ? {} : { after: after.text }),
+    }
   })
   return { ...item, plan: { ...item.plan, fields } }
 }

@@ -1,20 +1,39 @@
 /**
  * The ways in which planning or converging a host can end early. Each says what the host said and what to do next.
  */
+import { TransportError } from '../transport/connection.ts'
 import type { ExitName } from './report.ts'
 
 abstract class EngineError extends Error {
   readonly said: string
+  readonly why: string
   readonly next: string
   abstract readonly exit: ExitName
 
-  constructor(message: string, { said = '', next }: { said?: string; next: string }) {
+  /** @param about.said By the host. @param about.why More in words of this side. */
+  constructor(message: string, { said = '', why = '', next }: { said?: string; why?: string; next: string }) {
     super(message)
     this.name = new.target.name
     this.said = said
+    this.why = why
     this.next = next
   }
 }
+
+/** What an error brings besides its message; what a line or a login said of itself is no word of the host. */
+export function wordsOf(error: Error): { said: string; why: string; next: string } {
+  if (error instanceof EngineError) return { said: error.said, why: error.why, next: error.next }
+  const text = (key: 'said' | 'next'): string => {
+    const value: unknown = Reflect.get(error, key)
+    return typeof value === 'string' ? value : ''
+  }
+  const words = text('said')
+  const isOfHost = error instanceof TransportError && HOST_SPOKE.has(error.name)
+  return { said: isOfHost ? words : '', why: isOfHost ? '' : words, next: text('next') }
+}
+
+/** Transport errors that bring what a program or a server said; the others, what this machine did. */
+const HOST_SPOKE = new Set(['LoginRefused', 'SudoRefused', 'TimedOut'])
 
 /** Another run holds the host's lock. */
 export class Locked extends EngineError {

@@ -1,10 +1,11 @@
 /**
  * Why changes fail or are skipped, and what to do then.
  */
-import { Refused } from './errors.ts'
+import { Refused, wordsOf } from './errors.ts'
 import { SAID_BYTES } from './worker.ts'
 import { maskRest } from './redact.ts'
-import type { Failure, HostReport } from './report.ts'
+import { remedyFor } from './remedies.ts'
+import type { Failure, HostProblem } from './report.ts'
 import type { Unknown } from './resource.ts'
 
 export const STALE: Failure = {
@@ -44,46 +45,40 @@ export const UNREACHED: Failure = {
 }
 
 /** What ended a run after some of it was applied. */
-export function reportedError(error: unknown): NonNullable<HostReport['error']> {
+export function reportedError(error: unknown): HostProblem {
   if (!(error instanceof Error)) throw error
   const { name, message } = error
-  const text = (key: 'said' | 'next'): string => (key in error ? String(Reflect.get(error, key)) : '')
+  const { said, why, next } = wordsOf(error)
   return {
     name,
     message,
-    said: text('said'),
-    next: text('next') || 'converge again',
+    said,
+    ...(why === '' ? {} : { why }),
+    next: next || 'converge again',
     exit: error instanceof Refused ? 'refused' : 'partial',
   }
 }
 
-/** What to do where a host cannot write, by the words of errno(3) in what its tools complain of. */
-export function remedyFor(said: string): string | undefined {
-  if (/No space left on device|Disk quota exceeded|enough free space/.test(said))
-    return 'make room there (`df -h` and `df -i` say where it is full), then converge again'
-  if (/Read-only file system/.test(said))
-    return 'make it writable again (`findmnt` says what is mounted read-only, `dmesg` maybe why), then converge again'
-  return undefined
-}
-
 /** @param said The end of it, where it was too long to keep: then it may begin with the rest of a secret. */
 export function applyFailure(
-  title: string,
+  step: string,
   { exit, said }: { exit: number; said: string },
   secrets: ReadonlyMap<string, string>,
 ): Failure {
   const isCut = Buffer.byteLength(said) >= SAID_BYTES
+  const next = remedyFor(said)
   return {
     phase: 'apply',
-    ran: title,
+    step,
     exit,
     said: (isCut ? maskRest(said, secrets.values()) : said).trimEnd(),
-    next: remedyFor(said) ?? 'correct what the host complains of and converge again',
+    ...(next === undefined ? {} : { next }),
   }
 }
 
+/** @param because Label of what failed; what was itself only skipped is no cause. */
 export function skipFailure(because: string): Failure {
-  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'it is done when that succeeds' }
+  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'it will run once that succeeds' }
 }
 
 export function unknownFailure({ because }: Unknown): Failure {

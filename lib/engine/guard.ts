@@ -110,7 +110,7 @@ async function goneBack(connect: () => Promise<Connection>, because: string): Pr
     await delay(PAUSE_MS)
   }
   return new Refused(`after this change nobody could log in to the host any more, so ${state}`, {
-    said: because,
+    why: because,
     next: 'see that the firewall, sshd and sudo let you in as you come now, then converge again',
   })
 }

@@ -26,6 +26,8 @@ export type LedgerEntry = {
   digest: string
   needs: Ref[]
   protect: boolean
+  /** Of what was there before: rights beyond what is declared that it had then. */
+  rights?: string[]
   /** The run that last applied it. */
   run: string
   /** Applying it began and was not confirmed. */
@@ -49,6 +51,8 @@ export type Ledger = {
   /** Key of the digests, hex; it never leaves the host but to the client that plans. */
   key: string
   entries: { [ref: Ref]: LedgerEntry }
+  /** When the runs that entries name ended, or began where they did not end. ISO 8601. */
+  times?: { [run: string]: string }
 }
 
 /** An edit is named by a line of its file. */
@@ -63,6 +67,7 @@ export const ENTRY: form.Form<LedgerEntry> = form.fields<LedgerEntry>({
   digest: form.sha256Hex,
   needs: form.list(refText),
   protect: form.flag,
+  rights: form.optional(form.list(form.line())),
   run: form.runNumber,
   pending: form.optional(form.oneOf(true)),
   hides: form.optional(form.oneOf(true)),
@@ -80,6 +85,7 @@ const LEDGER: form.Form<StoredLedger> = form.fields<StoredLedger>({
   host: form.optional(form.line()),
   begun: form.optional(form.line()),
   key: form.sha256Hex,
+  times: form.optional(form.table(form.instant, form.runNumber)),
   entries: form.table<unknown>(form.anything, form.text()),
 })
 
@@ -164,7 +170,7 @@ export function mayHoldSecret(entry: LedgerEntry | null | undefined): boolean {
 /** The entry of a declared resource as of a run. */
 export function entryFor(
   resource: CatalogResource,
-  how: { made: boolean; digest: string; needs: Ref[]; run: string },
+  how: Pick<LedgerEntry, 'made' | 'digest' | 'needs' | 'run' | 'rights'>,
 ): LedgerEntry {
   const { type, name, desired, protect } = resource
   return { type, name, desired, protect, ...how }

@@ -2,9 +2,11 @@
  * The plan: what differs between what is declared, what was read and what the ledger knows, in the order in which it
  * would be applied. Pure.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { type Catalog, type CatalogResource, digestOf, type Forgotten, spokenOf } from './catalog.ts'
 import { causeOf, leftBy, runOf } from './causes.ts'
 import { byField } from './diff.ts'
+import { driftOf } from './drift.ts'
 import { type Ledger, ledgerDigest, type LedgerEntry, mayHoldSecret } from './ledger.ts'
 import { barred, keptWarnings, protectedRefs } from './protection.ts'
 import {
@@ -16,14 +18,17 @@ import {
   type FieldChange,
   type Json,
   labelOf,
+  NOTHING_LEFT,
   type PlannedChange,
   type Ref,
   refOf,
   Unknown,
 } from './resource.ts'
 import type { Cause, Certainty, Lockout, Plan, PlanChange, Undoing } from './report.ts'
-import { isHidden, shownFields } from './secrecy.ts'
+import { openedBy } from './opens.ts'
 import { stateIn, type TypeReading } from './read.ts'
+import { rightsWarnings, type Wish, wishOf } from './rights.ts'
+import { isHidden, shownFields } from './secrecy.ts'
 import { followUpsOf, summaryOf } from './summary.ts'
 import { pathsOfChange, touchesWayIn, usesFiles } from './touches.ts'
 
@@ -37,6 +42,7 @@ export type Item = {
   change?: Change<Json>
   /** Refs this comes after, all of them, near and far. */
   after: ReadonlySet<Ref>
+  wish?: Wish
   /** The declaration; absent when it is no longer declared. */
   resource?: CatalogResource
 }
@@ -143,16 +149,19 @@ function planResource(
           desired,
           (planning.needsOf.get(ref) ?? []).flatMap((need) => plannedChange(items.get(need))),
         )
-  const change = changeBetween(type, name, desired, observed, planning.context)
-  const base = { type, name, desired, after, resource }
+  const wish = wishOf(type, resource, observed, planning.ledger?.entries[ref], planning.catalog)
+  const change = changeBetween(type, name, wish.desired, observed, planning.context)
+  const base = { type, name, desired, wish, after, resource }
   const about = { ref, label: labelOf(ref), source: resource.source, ...runOf(planning, ref) }
 
   if (change !== undefined) {
     const certainty = certaintyOf(change, unsettling)
+    const cause = causeOfChange(planning, resource, change)
     const plan: PlanChange = {
       ...about,
       kind: isFollowUp(change) ? 'follow-up' : change.kind,
-      cause: causeOfChange(planning, resource, change),
+      cause,
+      ...(cause === 'intent' ? {} : happened(planning, resource, change)),
       ...leftBy(planning, ref),
       consequence: consequenceOf(type, change, planning.context),
       ...certainty,
@@ -186,32 +195,46 @@ function adoption(
   about: Pick<PlanChange, 'ref' | 'label' | 'source'>,
 ): Item | undefined {
   const entry = planning.ledger?.entries[resource.ref]
-  if (resource.desired === null) return entry === undefined ? undefined : goneAlready(base, about)
+  if (resource.desired === null) return entry === undefined ? undefined : goneAlready(base, about, entry)
   const known =
     entry !== undefined &&
     !entry.pending &&
     entry.left === undefined &&
     entry.protect === resource.protect &&
-    entry.digest === ledgerDigest(planning.ledger!.key, resource.desired, planning.secrets)
+    isOf(planning, resource, entry)
   if (known) return undefined
   const because =
     entry === undefined
-      ? 'already as declared'
-      : entry.pending
-        ? `applied by run ${entry.run}, which did not finish`
+      ? 'already as declared; only recorded'
+      : entry.pending && isOf(planning, resource, entry)
+        ? `applied by run ${entry.run} without confirmation; confirmed now`
         : entry.left
-          ? `run ${entry.left.run} did not come to it, and it is as declared`
-          : 'already as declared now'
+          ? `left by run ${entry.left.run}, and as declared now; recorded`
+          : 'as declared now; recorded anew'
   return {
     ...base,
     plan: { ...about, kind: 'adopt', cause: 'intent', consequence: 'record', certainty: 'exact', because, fields: [] },
   }
 }
 
+/** Whether an entry was made for this very declaration. */
+function isOf({ ledger, secrets }: Planning, { desired }: CatalogResource, entry: LedgerEntry): boolean {
+  return desired !== null && entry.digest === ledgerDigest(ledger!.key, desired, secrets)
+}
+
 /** Taken away, and the ledger still has it: a run was cut off, or another hand was faster. */
-function goneAlready(base: Omit<Item, 'plan'>, about: Pick<PlanChange, 'ref' | 'label' | 'source'>): Item {
+function goneAlready(
+  base: Omit<Item, 'plan'>,
+  about: Pick<PlanChange, 'ref' | 'label' | 'source'>,
+  entry: LedgerEntry,
+): Item {
   const kind = { kind: 'forget', cause: 'intent', consequence: 'record', certainty: 'exact' } as const
-  return { ...base, plan: { ...about, ...kind, because: 'is gone already', fields: [] } }
+  return { ...base, plan: { ...about, ...kind, because: goneText(entry), fields: [] } }
+}
+
+/** Of what the ledger has and the host has not. */
+function goneText({ pending, run }: LedgerEntry): string {
+  return pending === true ? `not there: run ${run} had not finished it` : NOTHING_LEFT
 }
 
 export function changeBetween(
@@ -322,6 +345,22 @@ function causeOfChange(planning: Planning, resource: CatalogResource, change: Ch
   return causeOf(planning, resource, differs)
 }
 
+/** What was last applied against what is there: where the declaration is another one, not what is to be changed. */
+function happened(
+  planning: Planning,
+  { ref, name, type: typeName }: CatalogResource,
+  change: Change<Json>,
+): Pick<PlanChange, 'drift'> {
+  const { ledger, types, context } = planning
+  const type = types.get(typeName)!
+  const observed = change.kind === 'create' ? null : change.before
+  const entry = ledger!.entries[ref]!
+  const moved = isDeepStrictEqual(change.after, entry.desired)
+    ? change
+    : changeBetween(type, name, entry.desired, observed, context)
+  return { drift: driftOf(type, moved ?? change, ref, ledger!) }
+}
+
 /** What the recipes let go of. What is not owned needs nothing. */
 function planForgotten({ forgotten, ledger, types }: Planning): Item[] {
   return forgotten.flatMap(({ ref, type, name, source }): Item[] => {
@@ -334,7 +373,7 @@ function planForgotten({ forgotten, ledger, types }: Planning): Item[] {
       cause: 'intent',
       consequence: 'record',
       certainty: 'exact',
-      because: 'as declared',
+      because: 'left in place, as declared',
       fields: [],
       source,
       run: entry.run,
@@ -363,19 +402,10 @@ function planUndeclared(planning: Planning): Item[] {
       fields: [],
     }
     const base = { type, name: entry.name, desired: null }
-    const because = !entry.made
-      ? 'was there before Keelson'
-      : observed === null
-        ? 'is gone already'
-        : dataIn(type, observed)
+    const because = whyForgotten(type, observed, entry)
     if (because !== undefined || observed === null) {
-      return [
-        {
-          ...base,
-          after: new Set(),
-          plan: { ...about, kind: 'forget', consequence: 'record', because: because ?? 'is gone already' },
-        },
-      ]
+      const plan: PlanChange = { ...about, kind: 'forget', consequence: 'record', because: because ?? goneText(entry) }
+      return [{ ...base, after: new Set(), plan }]
     }
     const change: Change<Json> = { kind: 'remove', name: entry.name, before: observed, after: null, fields: [] }
     // Taken away in the opposite order: after everything that needed it.
@@ -384,6 +414,14 @@ function planUndeclared(planning: Planning): Item[] {
     return [{ ...base, after, change, plan }]
   })
   return dependentsFirst(items)
+}
+
+/** Why what nobody declares any more is only forgotten; undefined where it is to be taken away. */
+function whyForgotten(type: AnyType, observed: Json | Unknown, entry: LedgerEntry): string | undefined {
+  if (observed === null) return goneText(entry)
+  const stays = entry.made ? dataIn(type, observed) : 'it was there before Keelson'
+  if (stays === undefined || stays === NOTHING_LEFT) return stays
+  return `left in place: ${stays}`
 }
 
 export function dataIn({ holdsData }: AnyType, observed: Json | Unknown): string | undefined {
@@ -417,7 +455,15 @@ export function writtenPaths({ type, change }: Pick<Item, 'type' | 'change'>): s
 /** The plan people see. */
 export function summarize(planning: Planning, items: readonly Item[], lockouts: readonly Lockout[] = []): Plan {
   const shut = new Set(lockouts.flatMap(({ refs }) => refs))
-  const changes = items.map(({ plan }): PlanChange => (shut.has(plan.ref) ? { ...plan, locksOut: true } : plan))
+  const changes = items.map((item): PlanChange => {
+    const { plan } = item
+    const opens = openedBy(item, plan.fields)
+    return {
+      ...plan,
+      ...(opens.length === 0 ? {} : { opens }),
+      ...(shut.has(plan.ref) ? { locksOut: true } : {}),
+    }
+  })
   const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref)).length
   const undeclared = items.filter(({ resource }) => resource === undefined).length
   return {
@@ -429,7 +475,7 @@ export function summarize(planning: Planning, items: readonly Item[], lockouts: 
     partial: planning.scope !== undefined && planning.undo === undefined,
     ...(planning.undo === undefined ? {} : { undo: planning.undo }),
     first: planning.ledger === undefined,
-    warnings: [...planning.warnings, ...keptWarnings(planning), ...barred(planning, items)],
+    warnings: [...planning.warnings, ...keptWarnings(planning), ...barred(planning, items), ...rightsWarnings(items)],
     ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
     digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
   }

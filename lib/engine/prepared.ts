@@ -6,7 +6,7 @@ import { skipFailure, unknownFailure } from './failures.ts'
 import { isGuarded } from './guard.ts'
 import { isFollowUp, type Item, writtenPaths } from './plan.ts'
 import type { Failure, Outcome } from './report.ts'
-import { type Change, type Json, type Ref, type Step, type Touch, Unknown } from './resource.ts'
+import { type Change, type Json, labelOf, type Ref, type Step, type Touch, Unknown } from './resource.ts'
 import { stepsOf, type Task } from './stage.ts'
 import type { Survey } from './survey.ts'
 import { touchesOf } from './touches.ts'
@@ -52,9 +52,17 @@ function hasChange(item: Item): item is Item & { change: Change<Json> } {
 export function skipDependents(items: readonly Item[], done: Map<Ref, Done>): void {
   for (const { plan, after } of items) {
     if (done.has(plan.ref)) continue
-    const failed = [...after].find((ref) => ['failed', 'skipped'].includes(done.get(ref)?.outcome ?? ''))
-    if (failed !== undefined) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(failed) })
+    const stopped = [...after].filter((ref) => ['failed', 'skipped'].includes(done.get(ref)?.outcome ?? ''))
+    if (stopped.length > 0) done.set(plan.ref, skippedFor(stopped, done))
   }
+}
+
+/** @param needs What did not come out right, of all that it comes after, near and far: one that failed is why. */
+export function skippedFor(needs: readonly Ref[], done: ReadonlyMap<Ref, Done>): Done {
+  const failed = needs.find((ref) => done.get(ref)?.outcome === 'failed')
+  // A skipped one knows what it was skipped for.
+  const failure = failed === undefined ? done.get(needs[0]!)?.failure : skipFailure(labelOf(failed))
+  return { outcome: 'skipped', ...(failure === undefined ? {} : { failure }) }
 }
 
 export function refsOf({ items }: Prepared): Ref[] {

@@ -40,7 +40,7 @@ export function refuseRemovals({ items, planning }: Survey, allowRemove: number 
       ? `${what} would be removed, more than ${budget} of the ${owned} that Keelson owns here`
       : `${what} would be removed of the ${owned} that Keelson owns here, and this host was ${former} before: the inventory may have the wrong address`,
     {
-      said: removals.map(({ plan }) => plan.label).join('\n'),
+      why: removals.map(({ plan }) => plan.label).join('\n'),
       next: `if all of them should go: --allow-remove ${removals.length}`,
     },
   )

@@ -39,8 +39,21 @@ export type PlanChange = {
   run?: string
   /** Run that was to do this before, and is not known to have done it. */
   leftBy?: string
+  /** What it opens to others: `lets root log in with a password`. */
+  opens?: string[]
+  /** With the causes `drift` and `both`: what another hand did. */
+  drift?: Drift
   /** Set where it is certain that nobody could log in after it. */
   locksOut?: true
+}
+
+/** What happened to it between a run, which left it as it was to be, and now. */
+export type Drift = {
+  /** `stopped`, `put into sudo` */
+  what: string[]
+  run: string
+  /** When that run ended, where the ledger knows. ISO 8601. */
+  at?: string
 }
 
 /** Why nobody could log in any more, and the changes that it lies in. */
@@ -94,11 +107,13 @@ export type Outcome = 'changed' | 'unchanged' | 'failed' | 'skipped' | 'recorded
 /** Why a change failed or was skipped. Host text is cleaned of secrets here, of control characters when shown. */
 export type Failure = {
   phase: 'read' | 'apply' | 'verify'
-  /** Title of the step that ran. */
-  ran?: string
+  /** Title of the step that ran, in words; its shell text is no matter of a report. */
+  step?: string
   exit?: number
+  /** With `step`, what the host said; otherwise a sentence of our own. */
   said: string
-  next: string
+  /** Left out where nobody knows better than what was said. */
+  next?: string
 }
 
 export type ReportChange = PlanChange & { outcome: Outcome; failure?: Failure }
@@ -113,7 +128,18 @@ type HostAbout = {
   /** Of `undo`; without a run where none has changed anything. */
   undo?: Partial<Pick<Undoing, 'run'>> & Pick<Undoing, 'stays'>
   /** Set when the host could not be planned or converged at all. */
-  error?: { name: string; message: string; said: string; next: string; exit: ExitName }
+  error?: HostProblem
+}
+
+export type HostProblem = {
+  name: string
+  message: string
+  /** By the host. */
+  said: string
+  /** More in words of this side. */
+  why?: string
+  next: string
+  exit: ExitName
 }
 
 /** A host that was read: nothing of this has been done. */

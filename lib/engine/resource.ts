@@ -13,6 +13,9 @@ import type { HostWays } from './waysHost.ts'
 /** `type:name`, such as `file:/etc/motd`. */
 export type Ref = string
 
+/** Why nothing is to be taken away. */
+export const NOTHING_LEFT = 'gone already'
+
 /** A state that cannot be read yet, and why: "postgresql is not installed". Shown to people after "unknown, because ". */
 export class Unknown {
   readonly because: string
@@ -63,8 +66,20 @@ type Reader<State> = {
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-/** What applying a change does beyond the record, worst first. */
-export const CONSEQUENCES = ['lockout', 'destructive', 'disruptive', 'restart', 'reload', 'safe', 'record'] as const
+/**
+ * What applying a change does beyond the record, worst first. `disruptive`: something that runs is interrupted.
+ * `unknown`: nobody has said.
+ */
+export const CONSEQUENCES = [
+  'lockout',
+  'destructive',
+  'disruptive',
+  'unknown',
+  'restart',
+  'reload',
+  'safe',
+  'record',
+] as const
 export type Consequence = (typeof CONSEQUENCES)[number]
 
 /** One difference. `secret`: values are not shown, before and after are left out. `text`: a unified diff is shown. */
@@ -74,6 +89,8 @@ export type FieldChange = {
   /** Plain JSON. */
   before?: unknown
   after?: unknown
+  /** Of a text: where on the host its `after` is kept, from where `fetch` brings it. */
+  afterAt?: string
   /** Set on a difference that is not one of state but of a service that has yet to load it. */
   followUp?: {
     action: 'reload' | 'restart'
@@ -203,8 +220,28 @@ export type ResourceType<
    * Whether what was read is not for everybody on the host to read: then it is not shown, unless Keelson wrote it.
    */
   isPrivate?(observed: State): boolean
+  /**
+   * Asked where something was applied without an error and still does not read as declared: what there is to say about
+   * that, by name. What the host printed may be in it.
+   */
+  explain?: {
+    command(wanted: readonly Wanted<State>[]): string
+    parse(output: Output, wanted: readonly Wanted<State>[]): ReadonlyMap<string, string>
+  }
   /** @default byField. Against an empty object it says what a new resource will have. */
   diff?(desired: State, observed: State, context: Context): FieldChange[]
+  /** What a change opens to others, a few words each: `opens 443/tcp`. Lines of texts are known without it. */
+  opens?(change: Change<State>): string[]
+  /**
+   * Rights beyond what is declared, of types whose left-out fields stay as the host has them: of what Keelson made they
+   * are drift all the same, and of what it found they are drift when they came later.
+   */
+  rights?: Rights<State>
+  /**
+   * What another hand did where the host is no longer as it was left, in a word or two: `stopped`, `put into sudo`.
+   * `gone` of what is not there any more; `field` of one difference, undefined for the usual words.
+   */
+  drift?: { gone?: string; field?(change: FieldChange): string | undefined }
   /** What this resource will look like when other changes of the plan are done. */
   simulate?(observed: State | null, desired: State | null, earlier: readonly PlannedChange[]): State | null
   /** @default 'safe' */
@@ -219,7 +256,7 @@ export type ResourceType<
   batch?(changes: readonly Change<State>[], context: Context): Step[]
   /**
    * Why removing it loses data, always or as observed; such a resource is never removed only because it is no longer
-   * declared.
+   * declared. `NOTHING_LEFT` where what is observed is as good as nothing.
    */
   holdsData?: string | ((observed: State | Unknown) => string | undefined)
   /**
@@ -236,6 +273,13 @@ export type ResourceType<
   waits?: boolean
   /** True when no other resource's step alters what its read prints: the engine then always compares before writing. */
   steady?: boolean
+}
+
+export type Rights<State> = {
+  /** By names that mean something to people: `superuser`, `group sudo`. @param declared Every resource of a type. */
+  beyond(name: string, desired: State, observed: State, declared: (type: string) => readonly Wanted<Json>[]): string[]
+  /** What is desired, and that it has none of these. */
+  without(name: string, desired: State, rights: readonly string[]): State
 }
 
 /** What a run did to a resource, for its way back. */

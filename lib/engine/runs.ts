@@ -14,18 +14,24 @@ export type RunOutcome = Outcome | 'applied' | 'unfinished'
 export type Run = RunAbout & {
   /** When its client had seen it end; absent when none did. ISO 8601. */
   endedAt?: string
-  /** `running` now · `ok` · `failed`: something of it · `unfinished`: it was cut off, or its client never came back. */
-  outcome: 'running' | 'ok' | 'failed' | 'unfinished'
+  /**
+   * `running` now · `waiting`: its steps have ended and its client is awaited · `ok` · `partial`: applied, but for
+   * something that failed · `failed`: all that was tried · `unfinished`: cut off, or its client never came back.
+   */
+  outcome: 'running' | 'waiting' | 'ok' | 'partial' | 'failed' | 'unfinished'
   changes: { ref: Ref; kind: ChangeKind; cause: Cause; outcome: RunOutcome }[]
 }
 
 /**
- * Prints the unit that holds the lock, the records as `RUN.json:RECORD`, and the notes as `RUN.log:STAGE/TASK WORD`,
- * separated by NUL. It does not write.
+ * Prints the unit that holds the lock, with ` waiting` when only its client is awaited, the records as
+ * `RUN.json:RECORD`, and the notes as `RUN.log:STAGE/TASK WORD`, separated by NUL. It does not write.
  */
 export const READ_RUNS = `cd ${RUNS_FOLDER} 2>/dev/null || exit 0
 owner=$(sed -n 's/.*"unit":"\\(keelson-[0-9a-f-]*\\)".*/\\1/p' /run/keelson/owner 2>/dev/null)
-[ -z "$owner" ] || ! systemctl is-active --quiet "$owner" || printf %s "$owner"
+if [ -n "$owner" ] && systemctl is-active --quiet "$owner"; then
+  printf %s "$owner"
+  [ ! -e "/run/keelson/\${owner#keelson-}/waiting" ] || printf ' waiting'
+fi
 printf '\\0'
 find . -maxdepth 1 -name '[1-9]*.json' -exec grep -aH '' {} +
 printf '\\0'
@@ -40,6 +46,8 @@ export function parseRuns(stdout: string): Run[] {
 /** With sentences about the records that are none: each costs only itself. */
 export function parseRecords(stdout: string): { runs: Run[]; damaged: string[] } {
   const [holder = '', records = '', notes = ''] = stdout.split('\0', 3)
+  const [unit, wait] = holder.split(' ')
+  const state = wait === undefined ? 'running' : 'waiting'
   const noted = groupBy([...notes.matchAll(/^\.\/(\d+)\.log:(\d+\/\d+) (\w+)$/gm)], ([, run]) => run!)
   const runs = new Map<string, Run>()
   const damaged = new Set<string>()
@@ -49,7 +57,7 @@ export function parseRecords(stdout: string): { runs: Run[]; damaged: string[] }
       damaged.add(
         `the record of run ${file} is damaged: see ${RUNS_FOLDER}/${file}.json on the host; nothing depends on it`,
       )
-    else runs.set(file, runOf(stored, noted.get(file) ?? [], stored.unit === holder))
+    else runs.set(file, runOf(stored, noted.get(file) ?? [], stored.unit === unit ? state : undefined))
   }
   return { runs: [...runs.values()].sort((a, b) => Number(b.run) - Number(a.run)), damaged: [...damaged] }
 }
@@ -64,7 +72,11 @@ function storedIn(record: string, file: string): StoredRun | undefined {
 }
 
 /** What the worker noted says more than the record of a client that was not there to see it. */
-function runOf({ stages = {}, ...stored }: StoredRun, notes: readonly RegExpMatchArray[], isRunning: boolean): Run {
+function runOf(
+  { stages = {}, ...stored }: StoredRun,
+  notes: readonly RegExpMatchArray[],
+  now: 'running' | 'waiting' | undefined,
+): Run {
   const noted = new Map<Ref, RunOutcome>()
   for (const [, , place, word] of notes) {
     const [stage, task] = place!.split('/')
@@ -73,7 +85,9 @@ function runOf({ stages = {}, ...stored }: StoredRun, notes: readonly RegExpMatc
   const changes = stored.changes.map((change) =>
     change.outcome === 'unfinished' ? { ...change, outcome: noted.get(change.ref) ?? change.outcome } : change,
   )
-  return { ...stored, outcome: isRunning && stored.endedAt === undefined ? 'running' : stored.outcome, changes }
+  const wasApplied = changes.some(({ outcome }) => ['changed', 'recorded', 'applied'].includes(outcome))
+  const ended = stored.outcome === 'failed' && wasApplied ? 'partial' : stored.outcome
+  return { ...stored, outcome: stored.endedAt === undefined ? (now ?? ended) : ended, changes }
 }
 
 const OUTCOMES: { readonly [word: string]: RunOutcome } = {

@@ -8,7 +8,8 @@ import { Bookkeeping } from './bookkeeping.ts'
 import { compareTextOf } from './detail.ts'
 import { Refused } from './errors.ts'
 import type { TaskEvent } from './events.ts'
-import { applyFailure, reportedError, skipFailure, STALE, TAKEN_BACK, undoneFailure } from './failures.ts'
+import { explainFailures } from './explain.ts'
+import { applyFailure, reportedError, STALE, TAKEN_BACK, undoneFailure } from './failures.ts'
 import { CLOCK_S, isGuarded, keepOf, prove } from './guard.ts'
 import { armText } from './guardText.ts'
 import { emptyLedger } from './ledger.ts'
@@ -22,6 +23,7 @@ import {
   type Prepared,
   refsOf,
   skipDependents,
+  skippedFor,
   waySteps,
   type Written,
   unusedAfter,
@@ -75,6 +77,8 @@ export class Session {
   readonly #applied = new Map<number, readonly Prepared[]>()
   /** What somebody watches and has no path. */
   readonly #marks: ReadonlySet<string>
+  /** Titles of the steps that tasks have come to. */
+  readonly #begun = new Map<Prepared, string>()
   /** Guarded files whose stage was proved before anybody was to make use of them. */
   #written: readonly Written[] = []
 
@@ -175,6 +179,8 @@ export class Session {
     }
     verdict.settle()
     this.#progress({ event: 'verifying' })
+    const { items, done } = verdict
+    await run.persist((connection) => explainFailures(connection, items, done, this.#survey))
     await this.#finish(run, record, ledger, verdict)
   }
 
@@ -295,12 +301,14 @@ export class Session {
   }
 
   #follow(event: TaskEvent, prepared: readonly Prepared[], done: Map<Ref, Done>): void {
-    const { items, steps } = prepared[event.task]!
+    const one = prepared[event.task]!
+    const { items, steps } = one
     const about = { ref: items[0]!.plan.ref, label: labelOfTask(items), title: steps[0]?.title ?? '' }
     switch (event.event) {
       case 'start':
         return this.#progress({ event: 'step', ...about, state: 'started' })
       case 'step':
+        this.#begun.set(one, steps[event.step]!.title)
         return this.#progress({ event: 'step', ...about, title: steps[event.step]!.title, state: 'started' })
       case 'ok':
         for (const { plan } of items) done.set(plan.ref, { outcome: 'changed' })
@@ -309,15 +317,15 @@ export class Session {
         for (const { plan } of items)
           done.set(plan.ref, {
             outcome: 'failed',
-            failure: applyFailure(about.title, event, this.#survey.secrets),
+            failure: applyFailure(this.#begun.get(one) ?? about.title, event, this.#survey.secrets),
           })
         return this.#progress({ event: 'step', ...about, state: 'failed' })
       case 'stale':
         for (const { plan } of items) done.set(plan.ref, { outcome: 'failed', failure: STALE })
         return this.#progress({ event: 'step', ...about, state: 'failed' })
       case 'skipped': {
-        const because = labelOfTask(prepared[event.because]!.items)
-        for (const { plan } of items) done.set(plan.ref, { outcome: 'skipped', failure: skipFailure(because) })
+        const needs = prepared[event.because]!.items.map(({ plan }) => plan.ref)
+        for (const { plan } of items) done.set(plan.ref, skippedFor(needs, done))
         return this.#progress({ event: 'step', ...about, state: 'skipped' })
       }
       case 'waits':

@@ -53,13 +53,14 @@ export class Verdict {
   /** Takes note of what was read after a stage. */
   look(readings: ReadonlyMap<string, TypeReading>, planning: Planning): void {
     const differences = [...this.#attempts.keys()].flatMap((ref): [Ref, string][] => {
-      const { type, name, desired } = this.#items.get(ref)!
+      const { type, name, desired, change } = this.#items.get(ref)!
       if (this.done.get(ref)?.outcome !== 'changed') return []
       const observed = stateIn(readings, type.type, name)
       if (observed === null && planning.mayBeGone?.has(ref) === true) return []
       const was = planning.ledger?.entries[ref]
-      const hidden = hides(planning, type, name, desired, observed)
-      const difference = remainingDifference(type, name, desired, observed, planning.context, was, hidden)
+      const wanted = change?.after ?? desired
+      const hidden = hides(planning, type, name, wanted, observed)
+      const difference = remainingDifference(type, name, wanted, observed, planning.context, was, hidden)
       return difference === undefined ? [] : [[ref, difference]]
     })
     this.#differences = new Map(differences)

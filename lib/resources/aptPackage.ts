@@ -6,6 +6,7 @@ import { byField } from '../engine/diff.ts'
 import {
   type Change,
   type Output,
+  NOTHING_LEFT,
   type ResourceType,
   type Step,
   Unknown,
@@ -90,10 +91,17 @@ ${JOURNAL}`,
   },
   diff: ({ recommends: _, ...desired }, observed) =>
     byField({ ...desired, ...(observed.interrupted === undefined ? {} : { interrupted: 'nothing' }) }, observed),
+  drift: {
+    field: ({ field, before, after }) => {
+      if (field === 'hold') return after === true ? 'its hold released' : 'held'
+      return field === 'version' ? `${String(before)} installed` : undefined
+    },
+  },
   consequence({ name, kind, after, fields }) {
     if ((kind === 'remove' || after?.status === 'purged') && WAYS_IN.includes(name)) return 'lockout'
     if (after?.status === 'purged') return 'destructive'
-    if (kind === 'remove') return 'disruptive'
+    // Whether anything of it runs is not read.
+    if (kind === 'remove') return 'unknown'
     // Maintainer scripts restart what a new version brings.
     return kind === 'change' && fields.some(({ field }) => field === 'version' || field === 'interrupted')
       ? 'restart'
@@ -103,8 +111,7 @@ ${JOURNAL}`,
   steps: (change) => transaction([change]),
   remove: (change) => transaction([change]),
   batch: transaction,
-  holdsData: (observed) =>
-    !(observed instanceof Unknown) && observed.status === 'purged' ? 'is gone already' : undefined,
+  holdsData: (observed) => (!(observed instanceof Unknown) && observed.status === 'purged' ? NOTHING_LEFT : undefined),
   restore: restorePackage,
   unsettles: true,
 }

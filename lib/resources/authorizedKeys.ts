@@ -108,6 +108,11 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
   diff: byField,
   touches: ({ name }) => [{ account: name }],
+  opens: ({ name, before, after }) => {
+    const had = before === null || before instanceof Unknown ? [] : before.keys
+    const more = (after?.keys ?? []).filter((one) => !had.includes(one)).length
+    return more === 0 ? [] : [`lets ${more === 1 ? '1 more key' : `${more} more keys`} log in as ${name}`]
+  },
   consequence: ({ name, before, after }, { operator }) => {
     if (before instanceof Unknown) return operator?.account === name ? 'lockout' : 'safe'
     const had = before?.keys ?? []

@@ -14,6 +14,7 @@ import {
 import { absolutePath, accountName, oneLine, textValue } from '../engine/schema.ts'
 import { quote, raw, sh, type ShellText } from '../engine/shell.ts'
 import type { StateText, TextValue } from '../engine/value.ts'
+import { parseTraces, traceText, TRACING } from './commandCheck.ts'
 
 export type Command = {
   /** What it is for: "self-signed certificate". */
@@ -39,6 +40,8 @@ export type Command = {
   input?: TextValue
   /** For `apply` and `undo`. @default 600_000 */
   timeoutMs?: number
+  /** What `apply` does to what runs or to data; every plan says so. Left out, plans say nothing of it. */
+  consequence?: 'safe' | 'reload' | 'restart' | 'disruptive' | 'destructive'
 }
 
 export type CommandState = {
@@ -52,6 +55,7 @@ export type CommandState = {
   env?: { [name: string]: string } | undefined
   input?: StateText | undefined
   timeoutMs?: number | undefined
+  consequence?: Command['consequence']
 }
 
 /** How the texts of a command are run. */
@@ -61,6 +65,7 @@ type Setting = Pick<CommandState, 'user' | 'directory' | 'env'>
 const CHECK_S = 60
 const ALL_S = 90
 
+const LIMITED = ['timeout', '--kill-after=5', String(CHECK_S)]
 const shellText = { type: 'string', minLength: 1 } as const
 
 export const command: ResourceType<Command, CommandState, 'name'> = {
@@ -84,6 +89,7 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
       },
       input: textValue,
       timeoutMs: { type: 'integer', minimum: 1000, maximum: 86_400_000 },
+      consequence: { enum: ['safe', 'reload', 'restart', 'disruptive', 'destructive'] },
     },
   },
   key: ['name'],
@@ -113,6 +119,7 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
     env: form.optional(form.table(form.text(), form.matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'name of a variable'))),
     input: form.optional(form.stateText),
     timeoutMs: form.optional(form.whole(1000, 86_400_000)),
+    consequence: form.optional(form.oneOf('safe', 'reload', 'restart', 'disruptive', 'destructive')),
   }),
   read: {
     command: checkTexts,
@@ -130,10 +137,24 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
       )
     },
   },
+  explain: {
+    command: (wanted) =>
+      wanted
+        .flatMap(({ name, desired }) =>
+          desired?.check === undefined ? [] : [explainText(name, desired.check, desired)],
+        )
+        .join('\n'),
+    parse: (output, wanted) =>
+      parseTraces(
+        output,
+        new Map(wanted.flatMap(({ name, desired }) => (desired?.check === undefined ? [] : [[name, desired.check]]))),
+      ),
+  },
   diff: ({ done, apply }, observed) => (done && observed.done ? [] : [runs(apply, done)]),
-  // Nobody knows what it does.
+  drift: { gone: 'undone' },
+  // Only its author knows what it does.
   touches: () => [{ program: true }],
-  consequence: () => 'disruptive',
+  consequence: ({ after }) => after?.consequence ?? 'unknown',
   steps: ({ name, after }, { reveal }) => [
     {
       ...stepOf(name, `${running(after.apply ?? ':', after)} < "$P"/input`, after),
@@ -204,6 +225,11 @@ function checkText({ name, check, setting }: { name: string; check: string; sett
   return `k_timed; ${text} >/dev/null 2>&1 </dev/null; k_exit=$?; k_late; printf '%s\\0%s\\0' ${quote(name)} $k_exit`
 }
 
+function explainText(name: string, check: string, setting: Setting): string {
+  const traced = running(TRACING + check, setting, LIMITED, ['bash', '--posix', '-euc'])
+  return traceText(name, running(check, setting, LIMITED), traced)
+}
+
 /**
  * The text in a shell of its own, so that it can neither leave the program around it nor change its variables. Its
  * environment is the same for a check, which runs in a login, and for `apply`, which runs in a unit.
@@ -211,13 +237,14 @@ function checkText({ name, check, setting }: { name: string; check: string; sett
 function running(
   text: string,
   { user = 'root', directory = '/', env = {} }: Setting,
-  before: (string | ShellText)[] = [],
+  before: readonly (string | ShellText)[] = [],
+  shell: readonly string[] = ['sh', '-euc'],
 ): string {
   const as = user === 'root' ? [] : ['runuser', '-u', user, '--']
   const variables = { USER: user, LOGNAME: user, LC_ALL: 'C', ...env }
   const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
   // The account's name is one by the schema's pattern, and `~` is only expanded unquoted.
-  return `( cd -- ${quote(directory)} && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i PATH="$PATH" HOME="$home" ${words} sh -euc ${text}`} )`
+  return `( cd -- ${quote(directory)} && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i PATH="$PATH" HOME="$home" ${[...words, ...shell]} ${text}`} )`
 }
 
 function exitsIn({ stdout }: Output): Map<string, number> {

@@ -9,6 +9,7 @@ import {
   type Change,
   type Context,
   type FieldChange,
+  NOTHING_LEFT,
   type ResourceType,
   type Step,
   Unknown,
@@ -155,8 +156,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   remove: (change, context) => editSteps([change], context),
   batch: editSteps,
   restore: restoreEdit,
-  holdsData: (observed) =>
-    !(observed instanceof Unknown) && observed.found.length === 0 ? 'is gone already' : undefined,
+  holdsData: (observed) => (!(observed instanceof Unknown) && observed.found.length === 0 ? NOTHING_LEFT : undefined),
 }
 
 function markersOf({ name, comment = '#' }: NonNullable<Edit['block']>): Wish['match'] {

@@ -260,14 +260,22 @@ function diffFile(desired: FileState, observed: FileState, { reveal }: Context):
   const wanted = content === undefined ? digest : sha256(reveal(content))
   if (wanted === undefined || wanted === observed.sha256) return changes
   if (content === undefined) {
-    const from = kept === undefined ? source : 'the former bytes, which the host has kept'
-    return [...changes, { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${from})` }]
+    if (kept !== undefined) return [...changes, keptContent(desired, observed, kept)]
+    return [...changes, { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${source})` }]
   }
   const secret = holdsSecret(content)
   return [
     ...changes,
     secret ? { field: 'content', form: 'secret' } : { field: 'content', form: 'text', after: content },
   ]
+}
+
+/** Former bytes, which the host has kept: shown where anybody there may read them. */
+function keptContent(desired: FileState, observed: FileState, kept: string): FieldChange {
+  const isOpen = [desired, observed].every(({ mode }) => mode === undefined || /[4-7]$/.test(mode))
+  return isOpen
+    ? { field: 'content', form: 'text', afterAt: kept }
+    : { field: 'content', form: 'value', before: 'as it is', after: 'as it was, which the host has kept' }
 }
 
 function hasContent({ content, source, kept }: FileState): boolean {

@@ -3,6 +3,7 @@
  * Read with getent(1); changed with groupadd(8), groupmod(8), gpasswd(1) and groupdel(8).
  */
 import { byField } from '../engine/diff.ts'
+import { listDrift } from '../engine/drift.ts'
 import { type ResourceType, Unknown } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
 import { accountName, ensure } from '../engine/schema.ts'
@@ -69,13 +70,23 @@ export const group: ResourceType<Group, GroupState> = {
     parse: ({ stdout }) => new Map(lines(stdout).map(parseEntry)),
   },
   diff: ({ system: _, ...desired }, observed) => byField(desired, observed),
+  drift: {
+    field: (change) =>
+      change.field === 'members'
+        ? listDrift(
+            change,
+            (members) => `${members} put in`,
+            (members) => `${members} taken out`,
+          )
+        : undefined,
+  },
   consequence({ kind, before, after, fields }, { operator }) {
     // Who may log in, or use sudo, is often a matter of groups.
     const has = (members: string[] = []): boolean => members.includes(operator?.account ?? '')
     const was = before === null || before instanceof Unknown ? [] : before.members
     if (has(was) && (after === null || (after.members !== undefined && !has(after.members)))) return 'lockout'
     // Files keep the number of the group they had.
-    return kind === 'change' && fields.some(({ field }) => field === 'gid') ? 'disruptive' : 'safe'
+    return kind === 'change' && fields.some(({ field }) => field === 'gid') ? 'unknown' : 'safe'
   },
   gates: [SSHD_GATE],
   steps: ({ name, after }) => [{ title: `set up group ${name}`, run: `${UNLOCKED}\n${setUp(name, after)}` }],

@@ -92,6 +92,7 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
       ),
   },
   diff: diffSetting,
+  drift: { field: ({ field }) => (field === 'running' ? 'changed in the running server' : undefined) },
   consequence: redisConsequence,
   steps: (change, context) => [redisStep([change], context)],
   remove: (change, context) => [redisStep([change], context)],

@@ -123,6 +123,7 @@ export const service: ResourceType<Service, ServiceState> = {
     return { ...observed, load, because: because.join(', ') }
   },
   touches: ({ name }) => [{ unit: name }],
+  drift: { field: driftOf },
   consequence,
   gates: [SSHD_GATE],
   steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
@@ -198,6 +199,18 @@ const VERBS: { readonly [field: string]: readonly [yes: string, no: string] } = 
   enabled: ['enable', 'disable'],
   running: ['start', 'stop'],
   masked: ['mask', 'unmask'],
+}
+
+/** `running` is no longer what it was: somebody stopped it, or it stopped. */
+function driftOf({ field, after }: FieldChange): string | undefined {
+  const [wasYes, wasNo] = DRIFTED[field] ?? []
+  return after === true ? wasYes : wasNo
+}
+
+const DRIFTED: { readonly [field: string]: readonly [wasYes: string, wasNo: string] } = {
+  enabled: ['disabled', 'enabled'],
+  running: ['stopped', 'started'],
+  masked: ['unmasked', 'masked'],
 }
 
 function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {

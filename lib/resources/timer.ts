@@ -118,6 +118,7 @@ export const timer: ResourceType<Timer, TimerState> = {
   },
   isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffUnitFile,
+  drift: { field: ({ field }) => ({ active: 'stopped', enabled: 'disabled' })[field] },
   steps: (change) => [replaceUnitFiles([workOf(change)], startAll([change]))],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf), startAll(changes))],

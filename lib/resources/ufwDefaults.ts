@@ -77,6 +77,10 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
     command: () => READ_UFW,
     parse: (output) => new Map([['defaults', stateOf(parseUfw(output))]]),
   },
+  drift: {
+    field: ({ field, after }) =>
+      field === 'enabled' || field === 'loaded' ? (after === true ? 'turned off' : 'turned on') : undefined,
+  },
   consequence: ({ fields }) => (fields.every(({ field }) => field === 'logging') ? 'safe' : 'lockout'),
   gates: [UFW_GATE],
   steps: ({ after, fields }) => [

@@ -7,8 +7,16 @@
  * Read from ufw's files and iptables-save(8); changed with ufw(8), each address family by itself.
  */
 import { byField } from '../engine/diff.ts'
-import type { Change, Context, FieldChange, ResourceType, Step, Wanted } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
+import {
+  type Change,
+  type Context,
+  type FieldChange,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Wanted,
+} from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import { sh } from '../engine/shell.ts'
 import { UFW_GATE } from './ufw/gate.ts'
@@ -158,6 +166,8 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
     parse: (output, wanted) => parseWanted(parseUfw(output), wanted),
   },
   diff: diffRule,
+  opens: ({ name, before, after }) =>
+    isOpen(after) && !isOpen(before) && !name.startsWith('out ') ? [`opens ${name}`] : [],
   consequence: consequenceOf,
   gates: [UFW_GATE],
   steps: (change, context) => stepsFor([change], context),
@@ -258,6 +268,10 @@ function orderOf(host: UfwHost, match: Match, declared: readonly UfwRuleState[])
 function diffRule(desired: UfwRuleState, observed: UfwRuleState): FieldChange[] {
   const { action, log, comment, families, order, loaded } = desired
   return byField({ action, log, comment, families, order, loaded }, observed)
+}
+
+function isOpen(state: UfwRuleState | Unknown | null): boolean {
+  return state !== null && !(state instanceof Unknown) && (state.action === 'allow' || state.action === 'limit')
 }
 
 /** Opening is safe; closing what may carry the operator's own session is not. */

@@ -2,14 +2,15 @@
  * A systemd unit file of our own in /etc/systemd/system. Whether the unit is enabled and running is for `service`.
  * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
-import type { Change, ResourceType } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
+import { type Change, type Consequence, type ResourceType, Unknown } from '../engine/resource.ts'
 import { ensure } from '../engine/schema.ts'
 import { isPrivate } from './paths.ts'
 import {
   desiredFile,
   diffUnitFile,
   fileState,
+  isOf,
   parseUnitFiles,
   readUnitFiles,
   readUnitFilesAlone,
@@ -37,7 +38,10 @@ export type Unit = UnitContent & {
   ensure?: 'present' | 'absent'
 }
 
-export const unit: ResourceType<Unit, UnitFileState> = {
+/** `running` is observed only. */
+type UnitState = UnitFileState & { running?: boolean }
+
+export const unit: ResourceType<Unit, UnitState> = {
   type: 'unit',
   schema: {
     type: 'object',
@@ -53,26 +57,46 @@ export const unit: ResourceType<Unit, UnitFileState> = {
   claims: (name) => [`path:${unitPath(name)}`],
   state: form.fields<UnitFileState>(UNIT_FILE),
   read: {
-    command: (wanted) => readUnitFiles(wanted.map(({ name }) => fileOf(name))),
+    command: (wanted) =>
+      readUnitFiles(
+        wanted.map(({ name }) => fileOf(name)),
+        ['ActiveState'],
+      ),
     compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),
     parse(output, wanted) {
       const read = parseUnitFiles(output)
-      return new Map(wanted.map(({ name }) => [name, fileState(fileOf(name), read)]))
+      return new Map(
+        wanted.map(({ name }) => {
+          const file = fileState(fileOf(name), read)
+          const running = read.shown.some((shown) => isOf(name, shown) && shown['ActiveState'] === 'active')
+          return [name, file && { ...file, running }]
+        }),
+      )
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffUnitFile,
-  consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
+  consequence,
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],
-  restore: restoreUnitFile,
+  restore({ before, ...was }) {
+    if (before === null) return undefined
+    const { running: _, ...file } = before
+    return restoreUnitFile({ ...was, before: file })
+  },
+}
+
+/** Without its file it is ended. */
+function consequence({ kind, before }: Change<UnitState>): Consequence {
+  if (kind !== 'remove') return 'safe'
+  return before instanceof Unknown || before.running === true ? 'disruptive' : 'safe'
 }
 
 function fileOf(name: string): { unit: string; path: string } {
   return { unit: name, path: unitPath(name) }
 }
 
-function workOf({ name, after }: Change<UnitFileState>): UnitFileWork {
+function workOf({ name, after }: Change<UnitState>): UnitFileWork {
   return { ...fileOf(name), content: after === null ? null : after.content }
 }

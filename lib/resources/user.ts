@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { byField } from '../engine/diff.ts'
+import { listDrift } from '../engine/drift.ts'
+import { rightsBeyond, withoutRights } from './accounts/rights.ts'
 import { payload } from '../engine/prelude.ts'
 import type { FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../engine/resource.ts'
 import * as form from '../engine/form.ts'
@@ -60,6 +62,8 @@ export type UserState = {
   locked?: boolean
   /** Day or `never`. */
   expires?: string
+  /** Groups it is not to be in; never declared, but found. */
+  leaves?: string[]
 }
 
 export const user: ResourceType<User, UserState> = {
@@ -109,10 +113,13 @@ export const user: ResourceType<User, UserState> = {
     expires: form.optional(form.line()),
     password: form.optional(form.either(form.secretForm, form.line())),
     locked: form.optional(form.flag),
+    leaves: form.optional(form.list(form.line())),
   }),
   read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
   diff: (desired, observed, { reveal }) => diffUser(desired, observed, reveal),
   touches: ({ name }) => [{ account: name }],
+  drift: { field: driftOf },
+  rights: { beyond: rightsBeyond, without: withoutRights },
   consequence: ({ kind, fields }) => {
     if (kind === 'create') return 'safe'
     if (kind === 'remove') return 'lockout'
@@ -241,13 +248,31 @@ function digest(hash: string): string {
 }
 
 function diffUser(desired: UserState, observed: UserState, reveal: Reveal): FieldChange[] {
-  const { system: _s, exclusiveGroups, groups, password, ...plain } = desired
-  const have = observed.groups ?? []
-  const wanted = groups === undefined || exclusiveGroups ? groups : [...new Set([...have, ...groups])].toSorted()
+  const { system: _s, exclusiveGroups, groups, leaves = [], password, ...plain } = desired
+  const have = (observed.groups ?? []).filter((group) => !leaves.includes(group))
+  const joined = groups === undefined && leaves.length === 0 ? undefined : [...new Set([...have, ...(groups ?? [])])]
+  const wanted = exclusiveGroups ? groups : joined?.toSorted()
   const fields = byField({ ...plain, ...(wanted === undefined ? {} : { groups: wanted }) }, observed)
   const samePassword =
     password === undefined || typeof password === 'string' || digest(reveal(password)) === observed.password
   return samePassword ? fields : [...fields, { field: 'password', form: 'secret' }]
+}
+
+function driftOf(change: FieldChange): string | undefined {
+  switch (change.field) {
+    case 'groups':
+      return listDrift(
+        change,
+        (groups) => `put into ${groups}`,
+        (groups) => `taken out of ${groups}`,
+      )
+    case 'locked':
+      return change.after === true ? 'unlocked' : 'locked'
+    case 'homeThere':
+      return 'its home removed'
+    default:
+      return undefined
+  }
 }
 
 /** Only what was changed goes back: the rest is nobody's business. A home is never removed. */
@@ -278,6 +303,10 @@ function setUp(name: string, state: UserState, reveal: Reveal): Step {
     sh`  useradd --no-create-home ${createFlags(name, state)} -- ${name}`,
     'fi',
     ...modify(name, state),
+    ...(state.leaves ?? []).map(
+      (group) =>
+        sh`case " $(id -nG -- ${name}) " in *${` ${group} `}*) gpasswd --delete ${name} ${group} >/dev/null ;; esac`,
+    ),
     ...(homeThere === true ? [makeHome(name)] : []),
     ...(hash === undefined ? [] : [sh`chpasswd --encrypted < ${payload('password')}`]),
     ...(locked === true ? [sh`usermod --lock -- ${name}`] : []),

@@ -43,4 +43,9 @@ test('what looked like the start of a secret comes out in the end', () => {
   assert.is(written(`output.hide(['hunter22']); output.out.write('hunter')`), 'hunter')
 })
 
+test('no control sequence but a colour comes out, whatever was written', () => {
+  const said = written(`output.out.write('a\\x1b[2Jb\\x1b]52;c;eA\\x07 \\x1b[31mred\\x1b[39m\\n')`)
+  assert.is(said, 'a\\u001b[2Jb\\u001b]52;c;eA\\u0007 \x1b[31mred\x1b[39m\n')
+})
+
 test.run()

@@ -10,7 +10,13 @@ const test = suite('progress')
 function fakeSink(isTerminal: boolean): Sink & { written: () => string } {
   let all = ''
   const page = isTerminal ? { ...paper, width: 60 } : paper
-  return { page, isTerminal, write: (text) => (all += text), written: () => all }
+  return {
+    page,
+    isTerminal,
+    write: (text) => (all += text),
+    erase: (lines) => (all += `\x1b[${lines}F\x1b[J`),
+    written: () => all,
+  }
 }
 
 const step = (label: string, state: 'started' | 'ok' | 'failed' | 'skipped', host = 'web-1'): Progress => ({

@@ -4,7 +4,7 @@ import { emptyLedger, type Ledger, ledgerDigest } from '../../lib/engine/ledger.
 import type { CatalogResource } from '../../lib/engine/catalog.ts'
 import { type Planning, planItems, remainingDifference, summarize } from '../../lib/engine/plan.ts'
 import { barred } from '../../lib/engine/protection.ts'
-import { type Json, Unknown } from '../../lib/engine/resource.ts'
+import { type Json, NOTHING_LEFT, Unknown } from '../../lib/engine/resource.ts'
 import { isSecretToken } from '../../lib/engine/value.ts'
 import { planningOf, resource, toyType } from './fixture.ts'
 
@@ -155,6 +155,79 @@ test('what holds data is only forgotten, unless absent is declared', () => {
   assert.equal(kinds(planningOf([resource('database:crm', null)], [database], readings)), [
     ['database:crm', 'remove', 'intent'],
   ])
+})
+
+test('drift says what another hand did, and since which run and when', () => {
+  const at = '2026-11-23T21:55:02.000Z'
+  const type = toyType('thing', {
+    drift: { gone: 'dug up', field: ({ field }) => (field === 'on' ? 'stopped' : undefined) },
+  })
+  const desired = { on: true, open: false, mode: '0644' }
+  const names = ['a', 'gone', 'both', 'quiet']
+  const entries = names.map((name) => [
+    `thing:${name}`,
+    { desired: name === 'both' ? { ...desired, mode: '0600' } : desired },
+  ])
+  const ledger = { ...ledgerWith(Object.fromEntries(entries)), times: { '7': at } }
+  const readings = {
+    thing: new Map<string, Json>([
+      ['a', { on: false, open: true, mode: '0666' }],
+      ['both', { on: false, open: false, mode: '0600' }],
+      ['quiet', desired],
+    ]),
+  }
+  const declared = names.map((name) =>
+    resource(`thing:${name}`, name === 'quiet' ? { ...desired, mode: '0640' } : desired),
+  )
+  const items = planItems(planningOf(declared, [type], readings, { ledger }))
+  assert.equal(
+    items.map(({ plan }) => [plan.ref, plan.cause, plan.drift]),
+    [
+      ['thing:a', 'drift', { what: ['stopped', 'open turned on', 'mode changed'], run: '7', at }],
+      ['thing:gone', 'drift', { what: ['dug up'], run: '7', at }],
+      ['thing:both', 'both', { what: ['stopped'], run: '7', at }],
+      ['thing:quiet', 'intent', undefined],
+    ],
+  )
+})
+
+test('what is released says whether it stays, is gone, or was never made', () => {
+  const empty = toyType('empty', { holdsData: () => NOTHING_LEFT })
+  const full = toyType('full', { holdsData: 'it holds data' })
+  const ledger = ledgerWith({
+    'file:/gone': { desired: {} },
+    'file:/theirs': { desired: {}, made: false },
+    'file:/unmade': { desired: {}, pending: true },
+    'empty:a': { desired: {} },
+    'full:a': { desired: {} },
+  })
+  const readings = { file: new Map([['/theirs', {}]]), empty: new Map([['a', {}]]), full: new Map([['a', {}]]) }
+  const items = planItems(planningOf([], [file, empty, full], readings, { ledger }))
+  assert.equal(Object.fromEntries(items.map(({ plan }) => [plan.ref, plan.because])), {
+    'file:/gone': 'gone already',
+    'file:/theirs': 'left in place: it was there before Keelson',
+    'file:/unmade': 'not there: run 7 had not finished it',
+    'empty:a': 'gone already',
+    'full:a': 'left in place: it holds data',
+  })
+})
+
+test('what a run applied and did not confirm is its own work, as long as it is still what is declared', () => {
+  const ledger = ledgerWith({
+    'file:/cut': { desired: { x: 1 }, pending: true },
+    'file:/back': { desired: { x: 2 }, pending: true },
+  })
+  const read = new Map(['/cut', '/back', '/new'].map((name) => [name, { x: 1 }]))
+  const declared = ['/cut', '/back', '/new'].map((name) => resource(`file:${name}`, { x: 1 }))
+  const items = planItems(planningOf(declared, [file], { file: read }, { ledger }))
+  assert.equal(
+    items.map(({ plan }) => plan.because),
+    [
+      'applied by run 7 without confirmation; confirmed now',
+      'as declared now; recorded anew',
+      'already as declared; only recorded',
+    ],
+  )
 })
 
 test('what is let go of is forgotten, however it came to be owned; what is not owned needs nothing', () => {

@@ -33,6 +33,18 @@ test('a host that was never converged has none', () => {
   assert.equal(parseRuns('\0\0'), [])
 })
 
+test('a run at work, one that waits for its client, and one applied in part are told apart', () => {
+  const cut = stored('3', { outcome: 'unfinished', changes: [change('file:/a', 'unfinished')] })
+  const failed = stored('2', { outcome: 'failed', endedAt: '2026-11-23T21:56:02.000Z' })
+  const outcomes = (holder: string, ...records: StoredRun[]): string[] =>
+    parseRuns(output(holder, records)).map(({ outcome }) => outcome)
+  assert.equal(outcomes('keelson-3-abcdef', cut, failed), ['running', 'failed'])
+  assert.equal(outcomes('keelson-3-abcdef waiting', cut, failed), ['waiting', 'failed'])
+  assert.equal(outcomes('', cut, failed), ['unfinished', 'failed'])
+  const changes = [change('file:/a', 'changed'), change('file:/b', 'failed')]
+  assert.equal(outcomes('', { ...failed, changes }), ['partial'])
+})
+
 test('the latest comes first, by number', () => {
   const runs = parseRuns(
     output(

@@ -63,7 +63,7 @@ async function remainder(folder: string, cure: () => Promise<unknown>, words: Re
     const failure = failureOf(report, `file:${path}`)
     assert.match(failure.said, words)
     assert.ok(failure.said.includes(folder), failure.said)
-    assert.match(failure.next, next)
+    assert.match(failure.next ?? '', next)
   }
   assert.is(changeOf(report, 'file:/srv/beside').outcome, 'changed')
   assert.is(await sshOk(host, `cat ${folder}/old`), 'old\n')
@@ -224,7 +224,7 @@ test('a package for which the cache of apt has no room fails with its words, and
   await fill('/var/cache/apt/archives')
   const failure = failureOf(await convergeOn(host, declare, SCOPED), 'package:hello')
   assert.match(failure.said, 'enough free space in /var/cache/apt/archives')
-  assert.match(failure.next, /make room/)
+  assert.match(failure.next ?? '', /make room/)
   await unmount('/var/cache/apt/archives')
   assert.is(changeOf(await convergeOn(host, declare, SCOPED), 'package:hello').outcome, 'changed')
 })

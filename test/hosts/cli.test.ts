@@ -38,7 +38,7 @@ test('a change that fails is told with what the host said, and exits 7 when othe
   await sshOk(host, 'rm /etc/notes/first')
   const { code, stdout } = await runSite(['converge', '--yes', ...web], { env: { SECOND: 'fail' } })
   assert.is(code, EXIT_CODES.partial)
-  assert.match(stdout, /^site\.ts:\d+: note second on web-1: apply failed\n {2}ran {8}write second\n {2}exit {7}3\n/m)
+  assert.match(stdout, /^site\.ts:\d+: note second on web-1: apply failed\n {2}step {7}write second\n {2}exit {7}3\n/m)
   assert.match(stdout, '  host said  no ink left\n')
   assert.match(stdout, '1 resource on web-1 skipped: note third')
   assert.match(stdout, /^web-1 applied in part: 1 changed, 1 failed, 1 skipped in /m)
@@ -86,7 +86,10 @@ test('a plan that is certain to lock out exits 4 and shows why; converge asks no
 
 test('what another hand changed is shown as drift', async () => {
   await sshOk(host, 'echo other > /etc/notes/first')
-  assert.match((await runSite(['plan', ...web])).stdout, /~ note first {2}site\.ts:\d+ {3}drift: edited on the host/)
+  assert.match(
+    (await runSite(['plan', ...web])).stdout,
+    /~ note first {2}site\.ts:\d+ {3}drift: [a-z ]+ after run \d+ \(/,
+  )
 })
 
 test('a wrong host key exits 5, also with --yes, and shows both', async () => {
@@ -145,7 +148,7 @@ test('runs tells what was done, also by a run that nobody saw end', async () => 
   assert.is(code, EXIT_CODES.ok)
   assert.match(stdout, /^web-1\n/)
   assert.match(stdout, /^ +1 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC {2}\S+@\S+.* ok +1 changed$/m)
-  assert.match(stdout, /^ +2 .* failed +1 changed, 1 failed, 1 skipped$/m)
+  assert.match(stdout, /^ +2 .* applied in part +1 changed, 1 failed, 1 skipped$/m)
   const [, cut] = /^ +(\d+) .* unfinished /m.exec(stdout) ?? []
   assert.ok(cut, stdout)
   const one = await runSite(['runs', cut, ...web])

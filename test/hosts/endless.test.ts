@@ -64,7 +64,7 @@ test('a step that does not end is killed with all that it started, and the rest 
     assert.ok(saidOf(report, ref).startsWith(words), saidOf(report, ref))
     assert.ok(saidOf(report, ref).endsWith(sentence), saidOf(report, ref))
   }
-  assert.is(changeOf(report, 'command:forks').failure?.ran, 'forks')
+  assert.is(changeOf(report, 'command:forks').failure?.step, 'forks')
   assert.is(changeOf(report, 'file:/srv/after').outcome, 'skipped')
   assert.is(changeOf(report, 'file:/srv/besides').outcome, 'changed')
   await gone('sleep (60|0.3)')

@@ -106,6 +106,8 @@ function onEach(host: SandboxHost): void {
       'memberOf',
       'password',
       'settings',
+      // Not declared, and a right.
+      'superuser',
       'validUntil',
     ])
     assert.equal(fields('postgres-database:shop'), ['owner', 'publicConnect', 'settings'])
@@ -169,6 +171,57 @@ function onEach(host: SandboxHost): void {
     await askPostgres(host, `select pg_terminate_backend(pid, 20000) from pg_stat_activity where datname = 'shop'`)
     await convergeAsPlanned(host, absent, { allowRemove: 9 })
     assert.is(await askPostgres(host, `select count(*) from pg_database where datname = 'shop'`), '0')
+  })
+
+  test(`${host.os}: a right that nobody declared is drift of a role that was made, and is taken away`, async () => {
+    const declare = (): void => {
+      role({ name: 'team' })
+      role({ name: 'worker', login: true })
+    }
+    await convergeAsPlanned(host, declare, { allowRemove: 9 })
+    for (const [byHand, what] of [
+      ['alter role worker superuser', 'given superuser'],
+      ['alter role worker createdb createrole', 'given createdb, given createrole'],
+      ['alter role worker replication bypassrls', 'given replication, given bypassRls'],
+      ['grant team to worker with admin option', 'given the admin option of team'],
+      ['grant pg_execute_server_program to worker', 'made a member of pg_execute_server_program'],
+    ] as const) {
+      await askPostgres(host, byHand)
+      const { cause, drift } = changeOf(await planOn(host, declare), 'postgres-role:worker')
+      assert.equal([cause, drift?.what.join(', ')], ['drift', what])
+      await convergeAsPlanned(host, declare)
+    }
+    const flags = 'rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls'
+    assert.is(await askPostgres(host, `select ${flags} from pg_roles where rolname = 'worker'`), 'f')
+    const memberships = `select string_agg(roleid::regrole || ' ' || admin_option, ',') from pg_auth_members where member = 'worker'::regrole`
+    assert.is(await askPostgres(host, memberships), 'team false')
+  })
+
+  test(`${host.os}: a role that was there keeps its rights, which the plan names; what it gains later is drift`, async () => {
+    await askPostgres(host, 'create role legacy login createdb')
+    const declare = (): void => {
+      role({ name: 'legacy', login: true })
+      role({ name: 'postgres' })
+    }
+    const plan = await planOn(host, declare)
+    assert.ok(
+      plan.warnings.includes(
+        'postgres role legacy has createdb, which is not declared; it was there before Keelson, and stays',
+      ),
+      plan.warnings.join('\n'),
+    )
+    assert.match(plan.warnings.join('\n'), /postgres role postgres has superuser, createdb, /)
+    await convergeAsPlanned(host, declare, { allowRemove: 9 })
+    assert.is(await askPostgres(host, `select rolcreatedb from pg_roles where rolname = 'legacy'`), 't')
+    assert.equal(
+      (await planOn(host, declare)).warnings,
+      plan.warnings.filter((one) => !one.includes('not declared')),
+    )
+    await askPostgres(host, 'alter role legacy superuser')
+    assert.equal(changeOf(await planOn(host, declare), 'postgres-role:legacy').drift?.what, ['given superuser'])
+    await convergeAsPlanned(host, declare)
+    const left = `select rolsuper, rolcreatedb from pg_roles where rolname = 'legacy'`
+    assert.is(await askPostgres(host, left), 'f|t')
   })
 
   test(`${host.os}: a stopped server makes everything unknown, and says why`, async () => {

@@ -124,8 +124,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'apply what needs something that failed in an earlier stage',
     file: PREPARED,
-    find: '    if (failed !== undefined) done.set(',
-    replace: '    if (failed === undefined && false) done.set(',
+    find: '    if (stopped.length > 0) done.set(',
+    replace: '    if (stopped.length < 0) done.set(',
     tests: ['hosts/engine'],
   },
   {
@@ -440,8 +440,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'remove what was there before',
     file: 'lib/engine/plan.ts',
-    find: 'const because = !entry.made\n',
-    replace: 'const because = entry.made === undefined\n',
+    find: 'const stays = entry.made ? dataIn(type, observed) :',
+    replace: 'const stays = entry.type ? dataIn(type, observed) :',
     tests: ['engine/plan', 'hosts/engine'],
   },
   {

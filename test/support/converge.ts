@@ -61,7 +61,7 @@ export async function convergeAsPlanned(host: SandboxHost, declare: () => void, 
 }
 
 function describe({ ref, failure }: ReportChange): string {
-  return `${ref}: ${failure?.said ?? ''} (ran: ${failure?.ran ?? '-'}, exit ${failure?.exit ?? '-'})`
+  return `${ref}: ${failure?.said ?? ''} (step: ${failure?.step ?? '-'}, exit ${failure?.exit ?? '-'})`
 }
 
 /** The change of one resource in a plan or report. */

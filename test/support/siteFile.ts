@@ -11,7 +11,7 @@ import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 
 const LIB = new URL('../../lib/index.ts', import.meta.url).href
 const NAMES =
-  'absent, aptPackage, command, conf, directory, edit, file, forget, inventory, nginxSnippet, nginxVhost, postgresRole, redisSetting, secret, service, site, ufwRule, unit, user'
+  'absent, aptPackage, command, conf, directory, edit, file, forget, group, inventory, nginxSnippet, nginxVhost, postgresRole, redisSetting, secret, service, site, sudoers, ufwRule, unit, user'
 
 const folders = new Set<string>()
 process.once('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))

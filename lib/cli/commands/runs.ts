@@ -3,13 +3,16 @@
  */
 import type { InventoryHost } from '../../dsl/inventory.ts'
 import { HostError } from '../../engine/errors.ts'
-import type { ExitName } from '../../engine/report.ts'
+import { EXIT_CODES, type ExitName, type HostProblem } from '../../engine/report.ts'
 import { parseRuns, READ_RUNS, type Run } from '../../engine/runs.ts'
-import { UsageError } from '../errors.ts'
+import { describeError, UsageError } from '../errors.ts'
+import { worstOf } from '../exit.ts'
 import { findMachine, type Where } from '../machine.ts'
 import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress } from '../progress.ts'
 import { cleanJson } from '../render/clean.ts'
+import type { Page } from '../render/page.ts'
+import { errorProblem, renderProblem } from '../render/problem.ts'
 import { renderRun, renderRuns } from '../render/runsText.ts'
 import { selectHosts } from '../select.ts'
 import type { Setting } from '../setting.ts'
@@ -23,29 +26,43 @@ export async function runs(setting: Setting, number: string | undefined, flags: 
   const where = whereFrom(flags, chosen.length)
   const wanted = number === undefined ? undefined : String(parseCount('runs', number))
   const known = await Promise.all(chosen.map((host) => runsOf(setting, host, where)))
-  if (wanted !== undefined && !known.some((of) => of.runs.some(({ run }) => run === wanted)))
+  const failed = known.flatMap(({ error }) => (error === undefined ? [] : [error]))
+  if (wanted !== undefined && failed.length === 0 && !known.some((of) => of.runs?.some(({ run }) => run === wanted)))
     throw new UsageError(`there was no run ${wanted}`, 'runs lists those that there were')
-  const shown = known.map((of) => ({
-    ...of,
-    runs: wanted === undefined ? of.runs : of.runs.filter(({ run }) => run === wanted),
-  }))
-  if (json) {
-    output.out.write(`${cleanJson({ command: 'runs', hosts: shown, exit: { code: 0, name: 'ok' } })}\n`)
-    return 'ok'
-  }
-  const { page } = output.out
-  const texts = shown.map(({ host, runs: its }) =>
-    wanted === undefined ? renderRuns(host, its, page) : its.map((one) => renderRun(host, one, page)).join('\n'),
+  const shown = known.map((of) =>
+    of.runs === undefined || wanted === undefined ? of : { ...of, runs: of.runs.filter(({ run }) => run === wanted) },
   )
-  output.out.write(texts.join('\n'))
-  return 'ok'
+  const exit = worstOf(failed.map((error) => error.exit))
+  for (const { host, error } of known) if (error !== undefined) showProblem(setting, host, error)
+  if (json)
+    output.out.write(`${cleanJson({ command: 'runs', hosts: shown, exit: { code: EXIT_CODES[exit], name: exit } })}\n`)
+  else output.out.write(shown.flatMap((of) => textOf(of, wanted, output.out.page)).join('\n'))
+  return exit
 }
 
-async function runsOf(
-  { site, output }: Setting,
-  chosen: InventoryHost,
-  where: Where,
-): Promise<{ host: string; address: string; runs: Run[] }> {
+/** A host with its runs, or with why it does not tell them. */
+type Known = { host: string; address: string } & ({ runs: Run[]; error?: never } | { error: HostProblem; runs?: never })
+
+function showProblem({ output: { err } }: Setting, host: string, error: HostProblem): void {
+  const problem = errorProblem(error)
+  err.write(renderProblem({ ...problem, what: `${host}: ${problem.what}` }, err.page))
+}
+
+function textOf({ host, runs: its = [], error }: Known, wanted: string | undefined, page: Page): string[] {
+  if (error !== undefined) return []
+  return wanted === undefined ? [renderRuns(host, its, page)] : its.map((one) => renderRun(host, one, page))
+}
+
+async function runsOf(setting: Setting, chosen: InventoryHost, where: Where): Promise<Known> {
+  const { name: host, address } = chosen
+  try {
+    return { host, address, runs: await readRuns(setting, chosen, where) }
+  } catch (error) {
+    return { host, address, error: describeError(error, setting.verbose) }
+  }
+}
+
+async function readRuns({ site, output }: Setting, chosen: InventoryHost, where: Where): Promise<Run[]> {
   const view = openProgress(output.err)
   try {
     const connection = await (await findMachine(site, chosen, where, view.note)).connect()
@@ -56,7 +73,7 @@ async function runsOf(
           said: stderr,
           next: 'look at /var/lib/keelson/runs on the host',
         })
-      return { host: chosen.name, address: chosen.address, runs: parseRuns(stdout.toString()) }
+      return parseRuns(stdout.toString())
     } finally {
       await connection.close()
     }

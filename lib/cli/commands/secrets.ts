@@ -34,6 +34,8 @@ export async function secretsList(setting: Setting): Promise<ExitName> {
 
 /** Opens the person's own editor on the clear text. */
 export async function secretsEdit(setting: Setting): Promise<ExitName> {
+  if (!isInteractive())
+    throw new UsageError('secrets edit opens an editor, and there is no terminal for one', 'use secrets set NAME')
   const editor = process.env['VISUAL'] ?? process.env['EDITOR']
   if (editor === undefined || editor === '') throw new UsageError('no editor is known', 'set VISUAL or EDITOR')
   await storeOf(setting).edit(async (file) => {

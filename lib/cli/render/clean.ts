@@ -11,6 +11,10 @@ const UNSAFE =
   // oxlint-disable-next-line no-control-regex -- control characters are what it is about
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu
 
+/** Select Graphic Rendition with one parameter (ECMA-48), as picocolors writes it. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
+const COLOUR = /(\x1b\[\d{1,3}m)/
+
 /** Several lines: newlines and tabs stay. */
 export function cleanText(text: string): string {
   return text.replace(UNSAFE, visible)
@@ -19,6 +23,17 @@ export function cleanText(text: string): string {
 /** One line: newlines and tabs become visible too. */
 export function cleanLine(text: string): string {
   return cleanText(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
+}
+
+/**
+ * The last net before a terminal, whatever a renderer forgot: of control sequences only colours are left, and those were
+ * put there by this side or do no more than paint.
+ */
+export function coloursOnly(text: string): string {
+  return text
+    .split(COLOUR)
+    .map((piece, index) => (index % 2 === 1 ? piece : cleanText(piece)))
+    .join('')
 }
 
 /** JSON text with every unsafe character as an escape; all of them can only stand inside strings. */

@@ -22,7 +22,7 @@ export function renderTree(host: CatalogHost, graph: Ordered, page: Page): strin
     if (isKnown) return [own]
     return [own, ...needs.flatMap((need, index) => twig(branch(need), index === needs.length - 1))]
   }
-  const head = `${colors.bold(cleanLine(host.name))}  ${host.os}  ${counted(graph.ordered.length, 'resource')}`
+  const head = `${colors.bold(cleanLine(host.name))}  ${cleanLine(host.os)}  ${counted(graph.ordered.length, 'resource')}`
   return `${[head, '', ...roots.flatMap(({ ref }) => branch(ref))].join('\n')}\n`
 }
 

@@ -12,6 +12,8 @@ export type Page = {
   width?: number
   /** Everything in full length. */
   verbose: boolean
+  /** For ages; milliseconds since 1970. */
+  now: () => number
 }
 
 /** Fills up with blanks to so many columns. */
@@ -56,6 +58,17 @@ export function wrap(items: readonly string[], separator: string, columns: numbe
 /** `1 file`, `2 files`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** `40 s ago`, `6 min ago`, `3 h ago`, `5 days ago`; nothing for a time that is none, or is still to come. */
+export function ago(iso: string, { now }: Page): string | undefined {
+  const seconds = Math.round((now() - Date.parse(iso)) / 1000)
+  if (!(seconds >= 0)) return undefined
+  if (seconds < 120) return `${seconds} s ago`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 120) return `${minutes} min ago`
+  const hours = Math.round(minutes / 60)
+  return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} days ago`
 }
 
 /** `0.8 s`, `12 s`, `2 min 5 s`. */

@@ -10,10 +10,12 @@ import { followUpsOf } from '../../engine/summary.ts'
 import type { ChangeKind, FollowUp, Plan, PlanChange, Summary } from '../../engine/report.ts'
 import { cleanLine } from './clean.ts'
 import { fieldLines, INDENT } from './fields.ts'
-import { counted, pad, type Page, shorten, widest, wrap } from './page.ts'
+import { ago, counted, pad, type Page, shorten, widest, wrap } from './page.ts'
 import { pendingText } from './standing.ts'
 import { STILL_DECLARED, stayLines } from './undoText.ts'
 
+/** Differences of a drift that are told in words. */
+const MOST_WORDS = 3
 /** Labels up to this wide share a column with those of the other lines. */
 const LABEL_COLUMNS = 44
 
@@ -57,7 +59,7 @@ function hasOwnRow({ kind }: PlanChange): boolean {
 function headLines(plan: Plan, page: Page): string[] {
   const { host, summary, changes, warnings, lockouts = [], partial, first, undo } = plan
   const { colors } = page
-  const names = [colors.bold(cleanLine(host.name)), cleanLine(host.address), host.os]
+  const names = [colors.bold(cleanLine(host.name)), cleanLine(host.address), cleanLine(host.os)]
   const what = undo === undefined ? lookedAt(changes, summary) : `undo of run ${cleanLine(undo.run)}`
   return [
     [...names, `${what}: ${pendingText(undo === undefined ? summary : withoutSame(summary))}`].join('  '),
@@ -101,22 +103,34 @@ function undeclared({ kind, run }: PlanChange): string {
   return `no longer declared${run === undefined || kind === 'forget' ? '' : `; made by run ${cleanLine(run)}`}`
 }
 
-function notesOf(change: PlanChange, { colors }: Page): string[] {
-  const { kind, cause, certainty, run, leftBy, source } = change
+function notesOf(change: PlanChange, page: Page): string[] {
+  const { kind, certainty, leftBy, source } = change
+  const { colors } = page
   const because = change.because === undefined ? '' : cleanLine(change.because)
-  // What a run began and did not do was edited before that run, and nobody knows after which.
-  const after = run === undefined || run === leftBy ? '' : ` after run ${cleanLine(run)}`
   return [
     ...consequenceNotes(change, colors),
     ...(kind === 'remove' && source !== undefined && source.line > 0 ? ['removed, as declared'] : []),
-    ...(kind === 'forget' ? [`only forgotten, it stays: ${because}`] : []),
-    ...(cause === 'drift' ? [colors.magenta(`drift: edited on the host${after}`)] : []),
-    ...(cause === 'both' ? [colors.magenta(`declared otherwise, and edited on the host${after}`)] : []),
+    ...(kind === 'forget' ? [`released; ${because}`] : []),
+    ...driftNotes(change, page),
     ...(leftBy === undefined ? [] : [`not done by run ${cleanLine(leftBy)}`]),
+    ...(change.opens ?? []).map((words) => colors.yellow(cleanLine(words))),
     ...(certainty === 'unknown' ? [`not known yet: ${because}`] : []),
     ...(certainty === 'predicted' ? [`predicted: ${because}`] : []),
     ...(certainty === 'opaque' ? ['cannot be checked: runs each time'] : []),
   ]
+}
+
+/** `drift: stopped after run 41 (2 h ago)` */
+function driftNotes({ cause, drift, leftBy }: PlanChange, page: Page): string[] {
+  if (cause === 'intent') return []
+  const { what, run, at = '' } = drift ?? { what: ['changed'] }
+  const shown = what.slice(0, MOST_WORDS).map(cleanLine)
+  const words = [...shown, ...(what.length > MOST_WORDS ? [`${what.length - MOST_WORDS} more`] : [])].join(', ')
+  const age = ago(at, page)
+  // What a run began and did not do was changed before that run, and nobody knows after which.
+  const isKnown = run !== undefined && run !== leftBy
+  const after = isKnown ? ` after run ${cleanLine(run)}${age === undefined ? '' : ` (${age})`}` : ''
+  return [page.colors.magenta(`${cause === 'both' ? 'declared otherwise, and ' : 'drift: '}${words}${after}`)]
 }
 
 function consequenceNotes({ kind, consequence, locksOut }: PlanChange, colors: Page['colors']): string[] {
@@ -149,12 +163,19 @@ function recheckRows(changes: readonly PlanChange[], page: Page): Row[] {
   }))
 }
 
-/** What is already as declared, gathered in one row. */
+/** What is right already, gathered by what its record lacks. */
 function adoptRows(changes: readonly PlanChange[], page: Page): Row[] {
-  const group = changes.filter(({ kind }) => kind === 'adopt')
-  if (group.length === 0) return []
-  const label = `adopt ${counted(group.length, 'resource')}, already as declared; only recorded`
-  return [{ mark: page.colors.blue('←'), label, where: '', note: '', body: gathered(group, page) }]
+  const groups = groupBy(
+    changes.filter(({ kind }) => kind === 'adopt'),
+    ({ because }) => because ?? '',
+  )
+  return [...groups].map(([because, group]) => ({
+    mark: page.colors.blue('←'),
+    label: `${counted(group.length, 'resource')} ${cleanLine(because)}`,
+    where: '',
+    note: '',
+    body: gathered(group, page),
+  }))
 }
 
 function gathered(group: readonly PlanChange[], page: Page): string[] {

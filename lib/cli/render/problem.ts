@@ -3,7 +3,7 @@
  */
 import { formatSource } from '../../engine/catalog.ts'
 import type { Diagnostic } from '../../engine/evaluate.ts'
-import type { AnyReport } from '../../engine/report.ts'
+import type { AnyReport, HostProblem } from '../../engine/report.ts'
 import { cleanLine, cleanText } from './clean.ts'
 import { pad, type Page } from './page.ts'
 
@@ -11,10 +11,12 @@ export type Problem = {
   /** `recipes/shop.ts:14`, first on the line so that editors open it. */
   where?: string
   what: string
-  /** In Keelson's words, where nothing ran that could have said something. */
+  /** In words of this side, where the host was not asked or said nothing. */
   why?: string
-  ran?: string
+  /** Title of the step that ran. */
+  step?: string
   exit?: number
+  /** By the host. */
   said?: string
   /** Where in Keelson or in a recipe it came from, for mistakes that nobody wrote a sentence for. */
   stack?: string
@@ -32,13 +34,13 @@ export function isMistake(name: string): boolean {
 const MOST_SAID = 15
 const COLUMN = 11
 
-export function renderProblem({ where, what, why, ran, exit, said, stack, next }: Problem, page: Page): string {
+export function renderProblem({ where, what, why, step, exit, said, stack, next }: Problem, page: Page): string {
   const { colors } = page
   const place = where === undefined ? '' : `${colors.bold(cleanLine(where))}: `
   const lines = [
     `${place}${colors.red(cleanLine(what))}`,
     ...entry('why', why, page),
-    ...entry('ran', ran, page),
+    ...entry('step', step, page),
     ...entry('exit', exit === undefined ? undefined : String(exit), page),
     ...entry('host said', said === undefined ? undefined : tail(said, page), page),
     ...entry('stack', stack, page),
@@ -65,13 +67,13 @@ export function problemOf(
   host: string,
 ): Problem | undefined {
   if (failure === undefined) return undefined
-  const { phase, ran, exit, said, next } = failure
+  const { phase, step, exit, said, next } = failure
   return {
     ...(source === undefined ? {} : { where: formatSource(source) }),
     what: `${label} on ${host}: ${outcome === 'skipped' ? 'skipped' : `${phase} failed`}`,
-    ...(ran === undefined ? { why: said } : { ran, said }),
+    ...(step === undefined ? { why: said } : { step, said }),
     ...(exit === undefined ? {} : { exit }),
-    next,
+    ...(next === undefined ? {} : { next }),
   }
 }
 
@@ -82,9 +84,9 @@ export function hostProblem({ host, error }: AnyReport): Problem | undefined {
   return { ...problem, what: `${host}: ${problem.what}` }
 }
 
-export function errorProblem({ name, message, said, next }: NonNullable<AnyReport['error']>): Problem {
-  if (!isMistake(name)) return { what: message, said, next }
-  return { what: message, stack: said, next: 'this is a mistake in Keelson or in a recipe; the lines above say where' }
+export function errorProblem({ name, message, said, why = '', next }: HostProblem): Problem {
+  if (!isMistake(name)) return { what: message, why, said, next }
+  return { what: message, stack: why, next: 'this is a mistake in Keelson or in a recipe; the lines above say where' }
 }
 
 /** A mistake in a recipe. */

@@ -3,7 +3,7 @@
  */
 import { formatSource } from '../../engine/catalog.ts'
 import { groupBy } from '../../engine/group.ts'
-import type { AnyReport, HostReport, ReportChange } from '../../engine/report.ts'
+import type { AnyReport, Failure, HostReport, ReportChange } from '../../engine/report.ts'
 import { exitOfHost } from '../exit.ts'
 import { cleanLine } from './clean.ts'
 import { counted, duration, pad, type Page, widest } from './page.ts'
@@ -29,9 +29,13 @@ export function problemsOf(report: AnyReport): Problem[] {
   const left = [...skipped].map(([said, group]) => ({
     what: `${counted(group.length, 'resource')} on ${host} skipped: ${group.map(({ label }) => label).join(', ')}`,
     why: said,
-    next: group[0]!.failure!.next,
+    ...nextOf(group[0]!.failure!),
   }))
   return [hostProblem(report) ?? [], failed, left].flat()
+}
+
+function nextOf({ next }: Failure): Pick<Problem, 'next'> {
+  return next === undefined ? {} : { next }
 }
 
 /** What an undo leaves, where there was no plan to show it in. */

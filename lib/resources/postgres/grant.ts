@@ -3,6 +3,7 @@
  * Read with aclexplode() from the catalogs; changed with GRANT, REVOKE and ALTER DEFAULT PRIVILEGES.
  */
 import { byField } from '../../engine/diff.ts'
+import { listDrift } from '../../engine/drift.ts'
 import { groupBy } from '../../engine/group.ts'
 import type { Change, ResourceType, Step, Wanted } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
@@ -112,7 +113,15 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
   },
   // A new one has nothing that could be passed on, or be there only in part.
   diff: (desired, observed) => byField(desired, { ...NOTHING, ...observed }),
-  consequence: ({ kind }) => (kind === 'remove' ? 'disruptive' : 'safe'),
+  drift: {
+    gone: 'revoked',
+    field: (change) =>
+      listDrift(
+        change,
+        (rights) => `${rights} granted`,
+        (rights) => `${rights} revoked`,
+      ) || undefined,
+  },
   steps: (change) => [grantStep(change)],
   remove: (change) => [grantStep(change)],
   restore: ({ before }) =>

@@ -117,6 +117,8 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
     },
   },
   diff: diffLine,
+  opens: ({ after }) =>
+    after?.method.startsWith('trust') === true ? ['lets clients into PostgreSQL without a password'] : [],
   consequence: () => 'reload',
   steps: (change, context) => [hbaStep([change], context)],
   remove: (change, context) => [hbaStep([change], context)],

@@ -6,6 +6,7 @@
  * Whether it differs is computed from the stored salt and count, because every new verifier has a salt of its own.
  */
 import { byField } from '../../engine/diff.ts'
+import { listDrift } from '../../engine/drift.ts'
 import type { Change, Context, FieldChange, ResourceType, Step } from '../../engine/resource.ts'
 import { Unknown } from '../../engine/resource.ts'
 import * as form from '../../engine/form.ts'
@@ -20,6 +21,7 @@ import {
   settingStatements,
 } from './ownSettings.ts'
 import { parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
+import { POWERS, revokeStatement, revokeStatements, rightsBeyond, withoutRights } from './roleRights.ts'
 import { isPasswordOf, newVerifier, STORED_FORM, type StoredPassword } from './scram.ts'
 import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName } from './sql.ts'
 
@@ -65,6 +67,11 @@ type RoleState = { [name in Attribute]?: boolean | undefined } & {
   stored?: StoredPassword | 'none' | 'other'
   /** Observed only: whether any object belongs to it. */
   owns?: boolean
+  /** Observed only: roles that it may let others into. */
+  adminOf?: string[]
+  /** Roles it is not to be in, and not to let others into; never declared, but found. */
+  leaves?: string[]
+  hands?: string[]
 }
 
 const WORDS: { [name in Attribute]: string } = {
@@ -134,6 +141,9 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
     password: form.optional(form.secretForm),
     stored: form.optional(form.either(STORED_FORM, form.oneOf('none', 'other'))),
     owns: form.optional(form.flag),
+    adminOf: form.optional(form.list(form.line())),
+    leaves: form.optional(form.list(form.line())),
+    hands: form.optional(form.list(form.line())),
   }),
   read: {
     via: psql,
@@ -144,6 +154,14 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
     },
   },
   diff: diffRole,
+  drift: { gone: 'dropped', field: driftOf },
+  opens: ({ kind, after, fields }) =>
+    kind === 'remove' || after === null
+      ? []
+      : POWERS.filter((power) => after[power] === true && fields.some(({ field }) => field === power)).map(
+          (power) => `gives it ${power}`,
+        ),
+  rights: { beyond: rightsBeyond, without: withoutRights },
   consequence: () => 'safe',
   steps: (change, context) => [roleStep(change, context)],
   remove: ({ name }) => [
@@ -155,7 +173,7 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
   ],
   restore({ before }) {
     if (before === null) return undefined
-    const { stored: _stored, owns: _owns, ...state } = before
+    const { stored: _stored, owns: _owns, adminOf: _adminOf, ...state } = before
     return { state }
   },
   holdsData: (observed) => (observed instanceof Unknown || observed.owns === true ? 'it owns objects' : undefined),
@@ -197,6 +215,8 @@ function readQuery(names: readonly string[]): string {
     then to_char(rolvaliduntil at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end, 'infinity'),
   'memberOf', (select coalesce(json_agg(distinct g.rolname order by g.rolname), '[]')
     from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid),
+  'adminOf', (select coalesce(json_agg(distinct g.rolname order by g.rolname), '[]')
+    from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid and m.admin_option),
   'settings', (select to_json(setconfig) from pg_db_role_setting where setrole = a.oid and setdatabase = 0),
   'comment', coalesce(shobj_description(oid, 'pg_authid'), ''),
   'scheme', case when rolpassword is null then 'none' when rolpassword like 'SCRAM-SHA-256$%' then 'scram' else 'other' end,
@@ -212,6 +232,7 @@ type RoleRow = { [name in Attribute]: boolean } & {
   connectionLimit: number
   validUntil: string
   memberOf: string[]
+  adminOf: string[]
   settings: string[] | null
   comment: string
   scheme: 'none' | 'scram' | 'other'
@@ -221,7 +242,16 @@ type RoleRow = { [name in Attribute]: boolean } & {
   owns: boolean
 }
 
-const ROLE_FIELDS = [...ATTRIBUTES, 'name', 'connectionLimit', 'validUntil', 'memberOf', 'scheme', 'owns'] as const
+const ROLE_FIELDS = [
+  ...ATTRIBUTES,
+  'name',
+  'connectionLimit',
+  'validUntil',
+  'memberOf',
+  'adminOf',
+  'scheme',
+  'owns',
+] as const
 
 function observedRole({
   name: _name,
@@ -241,12 +271,37 @@ function observedRole({
   }
 }
 
-function diffRole({ password, ...desired }: RoleState, observed: RoleState, { reveal }: Context): FieldChange[] {
-  const fields = byField(desired, observed)
+function diffRole(
+  { password, leaves = [], hands = [], ...desired }: RoleState,
+  observed: RoleState,
+  { reveal }: Context,
+): FieldChange[] {
+  const { memberOf = [], adminOf = [] } = observed
+  const stays = leaves.length === 0 ? {} : { memberOf: memberOf.filter((role) => !leaves.includes(role)) }
+  const admin = hands.length === 0 ? {} : { adminOf: adminOf.filter((role) => !hands.includes(role)) }
+  const fields = byField({ ...desired, ...stays, ...admin }, observed)
   if (password === undefined) return fields
   const { stored } = observed
   const same = typeof stored === 'object' && isPasswordOf(stored, reveal(password))
   return same ? fields : [...fields, { field: 'password', form: 'secret' }]
+}
+
+function driftOf(change: FieldChange): string | undefined {
+  const { field, after } = change
+  if (field === 'memberOf')
+    return listDrift(
+      change,
+      (roles) => `made a member of ${roles}`,
+      (roles) => `taken out of ${roles}`,
+    )
+  if (field === 'adminOf')
+    return listDrift(
+      change,
+      (roles) => `given the admin option of ${roles}`,
+      (roles) => `the admin option of ${roles} taken away`,
+    )
+  if (!ATTRIBUTES.some((name) => name === field)) return undefined
+  return after === true ? `${field} taken away` : `given ${field}`
 }
 
 type RoleChange = Extract<Change<RoleState>, { kind: 'create' | 'change' }>
@@ -275,6 +330,8 @@ function roleSql({ name, before, after, fields }: RoleChange, { reveal }: Contex
     '\\endif',
     ...attributeStatements(role, after),
     ...memberStatements(name, after.memberOf),
+    ...revokeStatements(name, '', after.leaves),
+    ...revokeStatements(name, 'admin option for ', after.hands),
     ...settingStatements(`role ${role}`, after.settings, have?.settings),
     ...commentStatements('role', name, after.comment),
     ...(after.password !== undefined && fields.some(({ field }) => field === 'password')
@@ -299,10 +356,7 @@ function attributeStatements(role: string, after: RoleState): string[] {
 function memberStatements(name: string, memberOf: readonly string[] | undefined): string[] {
   if (memberOf === undefined) return []
   return [
-    `select format('revoke %s from %s granted by %s', m.roleid::regrole, m.member::regrole, m.grantor::regrole)
-  from pg_auth_members m join pg_roles g on g.oid = m.roleid
-  where m.member = (select oid from pg_roles where rolname = ${literal(name)})
-    and g.rolname not in ${literals(memberOf.length === 0 ? [''] : memberOf)} \\gexec`,
+    revokeStatement(name, '', `not in ${literals(memberOf.length === 0 ? [''] : memberOf)}`),
     ...memberOf.map((group) => `grant ${identifier(group)} to ${identifier(name)};`),
   ]
 }

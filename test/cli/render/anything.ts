@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { ChangeKind, HostReport, Plan, PlanChange, ReportChange } from '../../../lib/engine/report.ts'
 import { CONSEQUENCES, type FieldChange } from '../../../lib/engine/resource.ts'
+import type { Run } from '../../../lib/engine/runs.ts'
 import { summaryOf } from '../../../lib/engine/summary.ts'
 import { planOf } from './fixture.ts'
 
@@ -55,6 +56,12 @@ const about = fc.record(
     because: hostile,
     source,
     run: hostile,
+    drift: fc.record(
+      { what: fc.array(hostile, { maxLength: 5 }), run: hostile, at: hostile },
+      { requiredKeys: ['what', 'run'] },
+    ),
+    leftBy: hostile,
+    opens: fc.array(hostile, { maxLength: 2 }),
     locksOut: fc.constant(true as const),
   },
   { requiredKeys: ['ref', 'label', 'kind', 'cause', 'consequence', 'certainty'] },
@@ -93,12 +100,12 @@ export const anyPlan: fc.Arbitrary<Plan> = fc
 const anyFailure = fc.record(
   {
     phase: fc.constantFrom('read' as const, 'apply' as const, 'verify' as const),
-    ran: hostile,
+    step: hostile,
     exit: fc.nat(),
     said: hostile,
     next: hostile,
   },
-  { requiredKeys: ['phase', 'said', 'next'] },
+  { requiredKeys: ['phase', 'said'] },
 )
 const anyOutcome = fc.oneof(
   fc.constantFrom('changed' as const, 'unchanged' as const, 'recorded' as const).map((outcome) => ({ outcome })),
@@ -107,6 +114,38 @@ const anyOutcome = fc.oneof(
     { requiredKeys: ['outcome'] },
   ),
 )
+
+export const anyError = fc.record({
+  name: hostile,
+  message: hostile,
+  said: hostile,
+  why: hostile,
+  next: hostile,
+  exit: fc.constantFrom('error' as const, 'unreachable' as const, 'partial' as const),
+})
+
+/** As a host may keep it that nobody checks: words that are none of ours among them. */
+export const anyRun: fc.Arbitrary<Run> = fc
+  .record({
+    run: hostile,
+    unit: hostile,
+    startedAt: hostile,
+    endedAt: hostile,
+    plan: hostile,
+    undoes: hostile,
+    outcome: fc.oneof(hostile, fc.constantFrom('ok', 'running', 'waiting', 'constructor', '__proto__')),
+    who: fc.record({ user: hostile, host: hostile, commit: hostile, dirty: fc.boolean() }),
+    changes: fc.array(
+      fc.record({
+        ref: hostile,
+        kind: hostile,
+        cause: hostile,
+        outcome: fc.oneof(hostile, fc.constantFrom('changed', 'toString')),
+      }),
+      { maxLength: 3 },
+    ),
+  })
+  .map((run): Run => JSON.parse(JSON.stringify(run)))
 
 export const anyReport: fc.Arbitrary<HostReport> = fc
   .record({

@@ -6,7 +6,7 @@ import type { Plan, PlanChange } from '../../../lib/engine/report.ts'
 import { labelOf, type Ref } from '../../../lib/engine/resource.ts'
 
 /** No colours, no terminal. */
-export const paper: Page = { colors: picocolors.createColors(false), verbose: false }
+export const paper: Page = { colors: picocolors.createColors(false), verbose: false, now: () => Date.UTC(2026, 10, 28) }
 
 export function change(ref: Ref, about: Partial<PlanChange>): PlanChange {
   return {
@@ -69,6 +69,7 @@ export const everyKind: PlanChange[] = [
     ...at('recipes/redis.ts', 9),
     cause: 'drift',
     run: '41',
+    drift: { what: ['mode changed', 'edited'], run: '41', at: '2026-11-27T21:57:00.000Z' },
     fields: [
       { field: 'mode', form: 'mode', before: '0666', after: '0640' },
       { field: 'content', form: 'text', before: 'port 0\nmaxmemory 1gb\n', after: 'port 0\nmaxmemory 256mb\n' },
@@ -78,6 +79,7 @@ export const everyKind: PlanChange[] = [
     ...at('recipes/app.ts', 20),
     cause: 'both',
     run: '40',
+    drift: { what: ['content changed'], run: '40' },
     fields: [{ field: 'content', form: 'secret' }],
   }),
   change('postgres-role:takeclient_ro', {
@@ -127,18 +129,18 @@ export const everyKind: PlanChange[] = [
     ...at('recipes/base.ts', 11),
     kind: 'adopt',
     consequence: 'record',
-    because: 'already as declared',
+    because: 'already as declared; only recorded',
   }),
   change('package:curl', {
     ...at('recipes/base.ts', 12),
     kind: 'adopt',
     consequence: 'record',
-    because: 'already as declared',
+    because: 'already as declared; only recorded',
   }),
   change('postgres-database:old', {
     kind: 'forget',
     consequence: 'record',
-    because: 'was there before Keelson',
+    because: 'left in place: it was there before Keelson',
     run: '3',
   }),
   change('cron-job:old-report', { kind: 'remove', run: '12' }),

@@ -20,24 +20,24 @@ takeclient-1  95.216.1.123  debian-13  69 resources and 2 no longer declared: 57
       server_name         + c.example  - b.example
       http2               (not set) → true
       reload, because nginx vhost api.takeclient.com
-  ~ file /etc/redis/redis.conf       recipes/redis.ts:9       drift: edited on the host after run 41
+  ~ file /etc/redis/redis.conf       recipes/redis.ts:9       drift: mode changed, edited after run 41 (2 h ago)
       mode  0666 → 0640
       @@ -1,2 +1,2 @@
        port 0
       -maxmemory 1gb
       +maxmemory 256mb
-  ~ file /etc/app.env                recipes/app.ts:20        declared otherwise, and edited on the host after run 40
+  ~ file /etc/app.env                recipes/app.ts:20        declared otherwise, and content changed after run 40
       content  (secret, changed)
   + postgres role takeclient_ro      recipes/postgres.ts:30   not known yet: postgresql is not installed
       login true · password (secret)
   + file /etc/motd                   recipes/base.ts:7
       mode 0644 · owner root · content 2 lines
   ? command warm the cache           recipes/app.ts:60        cannot be checked: runs each time
-  . postgres database old            no longer declared       only forgotten, it stays: was there before Keelson
+  . postgres database old            no longer declared       released; left in place: it was there before Keelson
   - cron job old-report              no longer declared; made by run 12
   ? 2 resources checked again, because package nginx comes first
       file /etc/nginx/mime.types, file /etc/nginx/nginx.conf
-  ← adopt 2 resources, already as declared; only recorded
+  ← 2 resources already as declared; only recorded
       user deploy, package curl
 
   ↻ restart api.service  because file /etc/app.env changed
@@ -59,12 +59,14 @@ test('a certain lock-out stands above the changes, and at those that it lies in'
   assert.match(text, /^ {2}! ufw rule 22\/tcp from 10\.0\.0\.0\/8 {2}recipes\/firewall\.ts:12 {3}locks you out$/m)
 })
 
-test('what a run left undone is said to be that, and no edit after that run', () => {
-  const left = change('file:/etc/a', { run: '2', leftBy: '2' })
-  const noteOf = (cause: PlanChange['cause']): string => renderPlan(planOf([{ ...left, cause }]), paper)
-  assert.match(noteOf('intent'), /not done by run 2$/m)
-  assert.not.match(noteOf('intent'), 'drift')
-  assert.match(noteOf('drift'), /drift: edited on the host; not done by run 2$/m)
+test('what a run saw and left undone is said to be so, with the cause that it had', () => {
+  const source = { file: 'site.ts', line: 1, column: 1 }
+  const drift = { what: ['edited'], run: '1' }
+  const note = (about: Partial<PlanChange>): string =>
+    renderPlan(planOf([change('file:/x', { source, ...about })]), paper).match(/site\.ts:1 {3}(.*)$/m)?.[1] ?? ''
+  assert.is(note({ cause: 'drift', drift, leftBy: '2' }), 'drift: edited after run 1; not done by run 2')
+  assert.is(note({ cause: 'drift', drift: { ...drift, run: '2' }, leftBy: '2' }), 'drift: edited; not done by run 2')
+  assert.is(note({ cause: 'intent', leftBy: '2' }), 'not done by run 2')
 })
 
 test('an empty plan says so in two lines', () => {
@@ -151,9 +153,9 @@ test('no text of a host can pass for a mark or for the closing line', () => {
       const own = changes.filter(({ kind }) =>
         ['create', 'change', 'remove', 'forget', 'follow-up'].includes(kind),
       ).length
-      const reasons = new Set(changes.filter(({ kind }) => kind === 'recheck').map(({ because }) => because ?? ''))
-      const adopted = changes.some(({ kind }) => kind === 'adopt') ? 1 : 0
-      assert.is(lines.filter((line) => /^ {2}[^ ] /.test(line)).length, own + reasons.size + adopted)
+      const reasons = (gathered: string): number =>
+        new Set(changes.filter(({ kind }) => kind === gathered).map(({ because }) => because ?? '')).size
+      assert.is(lines.filter((line) => /^ {2}[^ ] /.test(line)).length, own + reasons('recheck') + reasons('adopt'))
     }),
   )
 })

@@ -20,7 +20,7 @@ const failed: ReportChange = {
   outcome: 'failed',
   failure: {
     phase: 'apply',
-    ran: 'nginx -t',
+    step: 'nginx -t',
     exit: 1,
     said: 'nginx: [emerg] unknown directive "proxy_passs"\nin /etc/nginx/sites-enabled/shop:7\n',
     next: 'correct the directive and converge again; the old vhost is still being served',
@@ -71,7 +71,7 @@ test('a failed change tells where, what ran, what the host said and what to do',
     `\n${renderResult(reportOf([done, failed]), paper)}`,
     `
 recipes/shop.ts:14: nginx vhost shop on takeclient-1: apply failed
-  ran        nginx -t
+  step       nginx -t
   exit       1
   host said  nginx: [emerg] unknown directive "proxy_passs"
              in /etc/nginx/sites-enabled/shop:7

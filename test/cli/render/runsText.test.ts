@@ -1,11 +1,10 @@
-import { createColors } from 'picocolors'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderRun, renderRuns } from '../../../lib/cli/render/runsText.ts'
 import type { Run } from '../../../lib/engine/runs.ts'
+import { paper } from './fixture.ts'
 
 const test = suite('runs as text')
-const PAGE = { colors: createColors(false), verbose: false }
 const WHO = { user: 'ada', host: 'laptop', commit: '3f2c1ab9d0', dirty: true }
 
 const cut: Run = {
@@ -31,7 +30,7 @@ const good: Run = {
 
 test('one line each', () => {
   assert.is(
-    renderRuns('web', [cut, good], PAGE),
+    renderRuns('web', [cut, good], paper),
     `web
   12  2026-11-23 21:55:02 UTC  ada@laptop, commit 3f2c1ab+  unfinished  1 applied unverified, 1 not done
    9  2026-11-23 21:55:02 UTC  bo@ci                        ok          1 changed
@@ -40,14 +39,14 @@ test('one line each', () => {
 })
 
 test('a host without any says so', () => {
-  assert.is(renderRuns('web', [], PAGE), 'web  nothing was ever converged here\n')
+  assert.is(renderRuns('web', [], paper), 'web  nothing was ever converged here\n')
 })
 
 test('one run in full', () => {
   assert.is(
-    renderRun('web', cut, PAGE),
+    renderRun('web', cut, paper),
     `web, run 12  unfinished
-  started 2026-11-23 21:55:02 UTC by ada@laptop, commit 3f2c1ab+; nobody saw it end
+  started 2026-11-23 21:55:02 UTC by ada@laptop, commit 3f2c1ab+; no client saw it end
   journalctl -u keelson-12-abcdef on the host has what it said
 
   applied unverified  change file /etc/motd  (drift)
@@ -58,7 +57,7 @@ test('one run in full', () => {
 
 test('nothing of a record reaches the terminal raw', () => {
   const bad = { ...good, who: { user: '\u001b[2Jx', host: 'h\n' }, unit: 'u\u0007' }
-  for (const text of [renderRuns('web', [bad], PAGE), renderRun('web', bad, PAGE)])
+  for (const text of [renderRuns('web', [bad], paper), renderRun('web', bad, paper)])
     for (const raw of ['\u0007', '\u001b']) assert.not.ok(text.includes(raw))
 })
 

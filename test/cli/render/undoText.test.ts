@@ -1,15 +1,13 @@
 /** What is said of an undo, as text. */
-import { createColors } from 'picocolors'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { exitOfHost } from '../../../lib/cli/exit.ts'
 import { renderPlan } from '../../../lib/cli/render/planText.ts'
 import { renderResult } from '../../../lib/cli/render/resultText.ts'
 import type { HostReport, Staying } from '../../../lib/engine/report.ts'
-import { change, planOf } from './fixture.ts'
+import { change, paper as page, planOf } from './fixture.ts'
 
 const test = suite('undo as text')
-const page = { colors: createColors(false), verbose: false }
 const STAYS: Staying[] = [
   { ref: 'postgres-database:crm', label: 'postgres database crm', because: 'a database holds data' },
   { ref: 'user:ada', label: 'user ada', because: 'its home', rest: true },

@@ -1,0 +1,66 @@
+/**
+ * What an account may do by the groups that it is in.
+ */
+import type { Json, Wanted } from '../../engine/resource.ts'
+
+type Grouped = {
+  group?: string | undefined
+  groups?: string[] | undefined
+  /** Groups it is not to be in. */
+  leaves?: string[] | undefined
+}
+
+/** Groups of Debian whose members have more than an account has by itself, mostly root's rights by a detour. */
+const PRIVILEGED: ReadonlySet<string> = new Set([
+  // Files of gid 0.
+  'root',
+  // `%sudo ALL=(ALL:ALL) ALL` in Debian's /etc/sudoers; `admin` in that of Ubuntu, `wheel` for pam_wheel(8) and polkit.
+  'sudo',
+  'admin',
+  'wheel',
+  // Root by a container or a virtual machine: docs.docker.com/engine/security, documentation.ubuntu.com/lxd (access),
+  // linuxcontainers.org/incus (security), libvirt.org/auth.html.
+  'docker',
+  'lxd',
+  'incus-admin',
+  'libvirt',
+  // Raw block devices, and memory: wiki.debian.org/SystemGroups.
+  'disk',
+  'kmem',
+  // Hashes of all passwords: shadow(5). Private keys: README.Debian of ssl-cert.
+  'shadow',
+  'ssl-cert',
+  // All logs: wiki.debian.org/SystemGroups, journalctl(1).
+  'adm',
+  'systemd-journal',
+  // Writes below /usr/local, which comes first in root's PATH: Debian policy 9.1.2.
+  'staff',
+])
+
+/** Groups that are not declared for it, here or where the group is, and give more than an account has by itself. */
+export function rightsBeyond(
+  name: string,
+  { group, groups = [] }: Grouped,
+  observed: Grouped,
+  declared: (type: string) => readonly Wanted<Json>[],
+): string[] {
+  const elsewhere = declared('group').filter(({ desired }) => isMember(name, desired))
+  const known = new Set([...groups, ...elsewhere.map((one) => one.name)])
+  const own = group === undefined && observed.group !== undefined && observed.group !== name ? [observed.group] : []
+  return [
+    ...own.filter((one) => PRIVILEGED.has(one)).map((one) => `primary group ${one}`),
+    ...(observed.groups ?? []).filter((one) => PRIVILEGED.has(one) && !known.has(one)).map((one) => `group ${one}`),
+  ]
+}
+
+function isMember(name: string, group: Json): boolean {
+  const members: unknown = typeof group === 'object' && group !== null ? Reflect.get(group, 'members') : undefined
+  return Array.isArray(members) && members.includes(name)
+}
+
+export function withoutRights<State extends Grouped>(name: string, desired: State, rights: readonly string[]): State {
+  const leaves = rights.flatMap((right) => (right.startsWith('group ') ? [right.slice('group '.length)] : []))
+  const isPrimary = rights.some((right) => right.startsWith('primary group '))
+  // The group that was made with it.
+  return { ...desired, leaves, ...(isPrimary ? { group: name } : {}) }
+}
