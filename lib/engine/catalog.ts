@@ -25,6 +25,8 @@ export type CatalogResource = {
   paths?: string[]
   /** Of a link: the path it leads to. */
   leads?: string
+  /** Refs of what it makes beside itself, from the type's `brings`: who needs one of them needs this. */
+  brings?: Ref[]
   tags: string[]
   /** Never removed or replaced until the declaration says otherwise. */
   protect: boolean

@@ -217,6 +217,7 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
   const name = type.name(props)
   const state = type.desired(props)
   const natural = state === null ? [] : (type.needs?.(name, state) ?? [])
+  const brings = state === null ? [] : (type.brings?.(name, state) ?? [])
   return {
     ref: refOf(type.type, name),
     type: type.type,
@@ -226,6 +227,7 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
     claims: state === null ? [] : [...new Set(type.claims?.(name, state))],
     ...(type.paths === undefined ? {} : { paths: pathsOf(type, name, state) }),
     ...leadsOf(state === null ? undefined : type.leads?.(name, state)),
+    ...(brings.length === 0 ? {} : { brings }),
     tags: [...new Set(tags)].sort(),
     protect,
     ...(isAbsent(props) ? { absent: true } : {}),

@@ -56,9 +56,9 @@ clear_left() {
     fi
   done
 }
-# ready: a place for what is to come: new, dest (its place), up (the folder), shown (new, as a path for others to open).
+# ready [hidden]: a place for what is to come: new, dest (its place), up (the folder), shown (new, as a path for others to open).
 ready() {
-  if [ "$alone" = yes ]; then
+  if [ "$alone-\${1:-}" = yes- ]; then
     new=$here/.keelson.$name dest=$here/$name up=\${here:-/} shown=$here/.keelson.$name
     if [ -e "$new" ] || [ -L "$new" ]; then rm -rf -- "$new"; fi
     trap 'rm -rf -- "$new"' EXIT
@@ -121,7 +121,7 @@ place() {
   keep
   [ -L "$new" ] || sync -- "$new" || fail "$path cannot be written to the disk; it is left as it was"
   mv -fT -- "$new" "$dest" || fail "$path cannot be put in its place; it is left as it was"
-  [ "$alone" = no ] || trap - EXIT
+  [ -n "$nest" ] || trap - EXIT
   sync -- "$up"
 }
 judged() {
@@ -134,6 +134,20 @@ write_file() {
   ready
   # Made 0600, it gets its owner and then its mode: it is never wider than 0600 or what it is to be.
   install -T -o "$w_owner" -g "$w_group" -m "$w_mode" -- "$w_source" "$new" || fail "cannot write $path; it is left as it was"
+  judged "$@"
+  place
+}
+replace_with_acl() { at "$1" fail write_with_acl "$@"; }
+write_with_acl() {
+  w_owner=$2 w_group=$3 w_mode=$4 w_source=$5
+  shift 5
+  # On the way it has the mode of the old one, which may be wider.
+  ready hidden
+  standing || fail "$path is not there any more"
+  regular
+  (umask 077; set -C; cat -- "$w_source" > "$new") || fail "cannot write $path; it is left as it was"
+  chown -- "$w_owner:$w_group" "$new" && cp --attributes-only --preserve=mode -- "$old" "$new" && chmod -- "$w_mode" "$new" ||
+    fail "$path: its owner, mode and ACL cannot be set; it is left as it was"
   judged "$@"
   place
 }

@@ -116,6 +116,7 @@ function resolveNeeds(resources: readonly CatalogResource[]): Map<Ref, Ref[]> {
 /** Turns a need, as `CatalogResource.needs` describes them, into refs of declared resources. */
 function resolver(resources: readonly CatalogResource[]): (need: string) => readonly Ref[] {
   const declared = new Set(resources.map(({ ref }) => ref))
+  const bringers = new Map(resources.flatMap(({ ref, brings = [] }) => brings.map((brought) => [brought, ref])))
   const claimed = (claims: readonly string[]): string[] =>
     claims.flatMap((claim) => (claim.startsWith('path:') ? [claim.slice('path:'.length)] : []))
   const paths = resources.flatMap(({ ref, claims, paths: shared = [] }) =>
@@ -133,7 +134,9 @@ function resolver(resources: readonly CatalogResource[]): (need: string) => read
   }
   return (need) => {
     // A name may itself end in `*`, as a PATH:* of some type does; what is declared by that ref is meant.
-    if (declared.has(need)) return [need]
+    const bringer = bringers.get(need)
+    if (declared.has(need)) return bringer === undefined ? [need] : [need, bringer]
+    if (bringer !== undefined) return [bringer]
     if (!need.startsWith('under:') && !need.endsWith(':*')) return []
     const found = patterns.get(need) ?? matches(need)
     patterns.set(need, found)

@@ -419,13 +419,13 @@ function planUndeclared(planning: Planning): Item[] {
 /** Why what nobody declares any more is only forgotten; undefined where it is to be taken away. */
 function whyForgotten(type: AnyType, observed: Json | Unknown, entry: LedgerEntry): string | undefined {
   if (observed === null) return goneText(entry)
-  const stays = entry.made ? dataIn(type, observed) : 'it was there before Keelson'
+  const stays = entry.made ? dataIn(type, observed, entry.desired) : 'it was there before Keelson'
   if (stays === undefined || stays === NOTHING_LEFT) return stays
   return `left in place: ${stays}`
 }
 
-export function dataIn({ holdsData }: AnyType, observed: Json | Unknown): string | undefined {
-  return typeof holdsData === 'function' ? holdsData(observed) : holdsData
+export function dataIn({ holdsData }: AnyType, observed: Json | Unknown, applied: Json | null): string | undefined {
+  return typeof holdsData === 'function' ? holdsData(observed, applied) : holdsData
 }
 
 function dependentsFirst(items: readonly Item[]): Item[] {

@@ -22,6 +22,8 @@ export function payload(name: string): ShellText {
  *   mode, judged by `CHECK… CANDIDATE` when given, synced, renamed to PATH, and the folder is synced. At no instant is PATH
  *   missing, half written or wider than MODE. A link at PATH is replaced, never followed. The candidate is removed when
  *   anything fails; one left by a power cut is removed by the next call.
+ * - `replace_with_acl …` does the same for a file that is there and has an ACL, which the new one gets too: MODE sets what
+ *   it allows at most (acl(5), "CORRESPONDENCE BETWEEN ACL ENTRIES AND FILE PERMISSION BITS").
  * - `replace_text PATH COPY SOURCE [CHECK…]` does the same for the file that was read into COPY, and leaves owner, group,
  *   mode, ACL and extended attributes as they are.
  * - `read_file PATH COPY [BYTES]` copies a file's bytes, for root alone; exit status `$NOTHING` when nothing is there. A pipe, a link, a file

@@ -204,6 +204,8 @@ export type ResourceType<
   claims?(name: string, state: State): string[]
   /** Paths it writes, by which who loads them knows them. @default those that it claims */
   paths?(name: string, state: State): string[]
+  /** Refs of what it makes beside itself, for those who need that: the home of a user is a directory. */
+  brings?(name: string, state: State): Ref[]
   /** From these and its paths the engine finds what may shut the operator out, and is guarded. */
   touches?(change: Change<State>): Touch[]
   /** What a state is, as a host may give it back: from the ledger, or from what it has kept for undo. */
@@ -256,9 +258,9 @@ export type ResourceType<
   batch?(changes: readonly Change<State>[], context: Context): Step[]
   /**
    * Why removing it loses data, always or as observed; such a resource is never removed only because it is no longer
-   * declared. `NOTHING_LEFT` where what is observed is as good as nothing.
+   * declared. `NOTHING_LEFT` where what is observed is as good as nothing. `applied`: what was last applied.
    */
-  holdsData?: string | ((observed: State | Unknown) => string | undefined)
+  holdsData?: string | ((observed: State | Unknown, applied: State | null) => string | undefined)
   /**
    * How a change goes back; undefined for the usual way, as for a type without it: what the run made is taken away unless
    * that loses data, otherwise the state observed before becomes the desired one. What it says is kept on the host: no

@@ -149,7 +149,15 @@ function inOrder(groups: readonly Group[]): Task[] {
 /** Resources of one type may be read from one place, such as the files of sysctl.d: one's step alters all readings. */
 function isComparable({ items, after }: Group, earlier: readonly Group[]): boolean {
   const { type } = items[0]!
+  if ([...after].some((need) => need.items.some((bringer) => items.some((item) => isBrought(item, bringer)))))
+    return false
   return type.steady === true || (after.size === 0 && !earlier.some((group) => group.items[0]!.type === type))
+}
+
+/** Whether one makes the other, or what that lies in: a home comes with files of its own. */
+function isBrought({ plan, resource }: Item, bringer: Item): boolean {
+  if (bringer.change === undefined) return false
+  return bringer.resource?.brings?.some((ref) => ref === plan.ref || resource?.needs.includes(ref)) === true
 }
 
 /** The shell steps of a task's items. */

@@ -195,7 +195,7 @@ function losesNothing(step: WayStep, type: AnyType, observed: Json | null, { led
   if (ledger.entries[step.ref]?.protect === true) return { because: 'it is protected' }
   const { name } = partsOf(step.ref)
   const own = type.restore?.({ name, before: null, after: step.after, fields: [], keep: (path) => path })
-  const data = own === undefined && observed !== null ? dataIn(type, observed) : undefined
+  const data = own === undefined && observed !== null ? dataIn(type, observed, step.after) : undefined
   return data === undefined ? GOES : { because: data }
 }
 

@@ -53,7 +53,10 @@ export type File = {
   group?: string
   /** @default '0644'; '0600' when the content holds a secret */
   mode?: string
-  /** Shell command that judges the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. */
+  /**
+   * Shell command that judges the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. In a
+   * folder of another account only root can open that path: `'runuser -u app -- check < %'`.
+   */
   validate?: string
   /** @default 'present' */
   ensure?: 'present' | 'absent'
@@ -64,6 +67,8 @@ export type FileState = {
   owner: string
   group: string
   mode: string
+  /** It has an ACL beyond owner, group and others: observed, and of no matter but when the file is changed. */
+  acl?: true | undefined
   /** SHA-256 of the content, hex: observed, and desired of a source that is not small text. */
   sha256?: string | undefined
   /** On the desired side. */
@@ -112,6 +117,7 @@ export const file: ResourceType<File, FileState> = {
     owner: form.line(),
     group: form.line(),
     mode: form.line(),
+    acl: form.optional(form.oneOf(true)),
     sha256: form.optional(form.sha256Hex),
     content: form.optional(form.stateText),
     source: form.optional(form.localPath),
@@ -136,10 +142,13 @@ export const file: ResourceType<File, FileState> = {
       return [setRights(name, change.before, after)]
     }
     if (change.kind === 'change' && !hasContent(after)) return [refuse(name, change.before)]
-    return [replace(name, after, reveal)]
+    const acl = change.kind === 'change' && change.before.kind === 'file' ? change.before.acl : undefined
+    return [replace(name, { ...after, acl }, reveal)]
   },
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_file ${name}` }],
   restore: restoreFile,
+  holdsData: (observed, applied) =>
+    observed instanceof Unknown || applied === null ? undefined : replacement(observed, applied),
   steady: true,
 }
 
@@ -188,7 +197,16 @@ const HASHED = 2 ** 28
 function readFiles(paths: readonly string[]): string {
   return `${readPaths(paths)}
 printf '\\0'
-${eachAccount(paths, `-type f \\( -user root -o -size -${HASHED + 1}c \\)`, 'sha256sum --zero --')}`
+${eachAccount(paths, `-type f \\( -user root -o -size -${HASHED + 1}c \\)`, 'sha256sum --zero --')}
+printf '\\0'
+${listAcls(paths)}`
+}
+
+/** Of files that have one, what ls(1) says: a `+` after the mode, and the path last. Nothing is opened. */
+function listAcls(paths: readonly string[]): string {
+  if (paths.length === 0) return ':'
+  const files = `find ${paths.map(quote).join(' ')} -maxdepth 0 -type f -print0 2>/dev/null`
+  return `${files} | xargs -0 -r ls -ldU --zero --time-style=+ -- 2>/dev/null | grep -z '^[^ ]*+' || :`
 }
 
 function parseFiles(output: Output): Map<string, FileState | Unknown> {
@@ -196,13 +214,16 @@ function parseFiles(output: Output): Map<string, FileState | Unknown> {
   // An empty path cannot be: it parts the listing from the digests. Link targets, the only fields that may be empty,
   // are the last of their seven.
   const end = separatorIn(fields)
-  const digests = new Map(fields.slice(end + 1).map((entry) => [entry.slice(66), entry.slice(0, 64)]))
+  const last = fields.indexOf('', end + 1)
+  const digests = new Map(fields.slice(end + 1, last).map((entry) => [entry.slice(66), entry.slice(0, 64)]))
+  const acls = new Set(fields.slice(last + 1).map((entry) => entry.slice(entry.indexOf('/'))))
   return new Map(
     [...parsePaths(fields.slice(0, end))].map(([path, found]): [string, FileState | Unknown] => {
       const { kind, owner, group, mode, size } = found
       if (kind !== 'file') return [path, { kind, owner, group, mode }]
+      const acl = acls.has(path) ? { acl: true as const } : {}
       const digest = digests.get(path)
-      if (digest !== undefined) return [path, { kind, owner, group, mode, sha256: digest }]
+      if (digest !== undefined) return [path, { kind, owner, group, mode, ...acl, sha256: digest }]
       const isLong = owner !== 'root' && size > HASHED
       return [
         path,
@@ -254,7 +275,14 @@ function isText(bytes: Buffer): boolean {
   return !bytes.includes(0) && Buffer.from(bytes.toString('utf8')).equals(bytes)
 }
 
-function diffFile(desired: FileState, observed: FileState, { reveal }: Context): FieldChange[] {
+/** What stays of what is there is said where something changes. */
+function diffFile(desired: FileState, observed: FileState, context: Context): FieldChange[] {
+  const changes = changesOf(desired, observed, context)
+  if (observed.acl !== true || changes.length === 0) return changes
+  return [...changes, { field: 'acl', form: 'value', before: 'set', after: 'kept, with the mode as its mask' }]
+}
+
+function changesOf(desired: FileState, observed: FileState, { reveal }: Context): FieldChange[] {
   const { content, source, kept, sha256: digest, validate: _, ...rest } = desired
   const changes = byField(rest, observed)
   const wanted = content === undefined ? digest : sha256(reveal(content))
@@ -311,6 +339,14 @@ function replace(path: string, after: FileState, reveal: Context['reveal']): Ste
     run: replaceText(path, after, payload('content'), judges),
     payload: { content: bytes },
   }
+}
+
+/** What another hand has put in the place of the file is not Keelson's to remove. */
+function replacement({ kind, owner, sha256: digest }: FileState, applied: FileState): string | undefined {
+  if (kind !== 'file') return `another hand has put a ${kind} in its place`
+  const text = typeof applied.content === 'string' ? sha256(applied.content) : applied.sha256
+  if (owner === applied.owner || (text !== undefined && text === digest)) return undefined
+  return `another hand has replaced it: it belongs to ${owner}${text === undefined ? '' : ', and its content is another'}`
 }
 
 /** Its digest was read, its bytes were not: those the host has to keep. */

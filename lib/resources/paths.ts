@@ -2,7 +2,7 @@
  * Paths on a host: what stands there, and what must be there first.
  */
 import type { Output, Ref } from '../engine/resource.ts'
-import { quote, type ShellText, sh } from '../engine/shell.ts'
+import { quote, raw, type ShellText, sh } from '../engine/shell.ts'
 
 export const PATH_KINDS = ['file', 'directory', 'link', 'other'] as const
 
@@ -104,19 +104,19 @@ chmod -- ${`0${mode}`} "$1"
 /**
  * Shell text that puts the bytes of `source` at a path, once each judge has accepted them (see `replace_file`).
  *
- * @param rights Those it is to have, or those of the file that was read into `copy`.
+ * @param rights Those it is to have, with the ACL of what is there where that has one; or those of the file that was read into `copy`.
  * @param judges Shell commands of the recipe in which `%` stands for the candidate's path, and `%%` for a per cent sign.
  */
 export function replaceText(
   path: string,
-  rights: Rights | { copy: ShellText },
+  rights: (Rights & { acl?: true | undefined }) | { copy: ShellText },
   source: ShellText,
   judges: readonly string[],
 ): string {
   const replace =
     'copy' in rights
       ? sh`replace_text ${path} ${rights.copy} ${source}`
-      : sh`replace_file ${path} ${rights.owner} ${rights.group} ${rights.mode} ${source}`
+      : sh`${raw(rights.acl === true ? 'replace_with_acl' : 'replace_file')} ${path} ${rights.owner} ${rights.group} ${rights.mode} ${source}`
   if (judges.length === 0) return replace
   const texts = judges.map((judge) => judge.replaceAll(/%%|%/g, (found) => (found === '%%' ? '%' : '"$1"')))
   // A shell of its own for each: `set -e` has no effect left of `||`, and none can end this one or its traps.

@@ -99,6 +99,7 @@ export const user: ResourceType<User, UserState> = {
     ...(home === undefined ? [] : [`directory:${home.slice(0, home.lastIndexOf('/')) || '/'}`]),
     ...(shell === undefined ? [] : [`file:${shell}`]),
   ],
+  brings: (name, { homeThere, home = `/home/${name}` }) => (homeThere === true ? [`directory:${home}`] : []),
   claims: (_name, { uid }) => (uid === undefined ? [] : [`uid:${uid}`]),
   state: form.fields<UserState>({
     uid: form.optional(form.whole(0, form.MAX_ID)),

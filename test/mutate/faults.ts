@@ -356,7 +356,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'remove what holds data',
     file: 'lib/engine/plan.ts',
-    find: "  return typeof holdsData === 'function' ? holdsData(observed) : holdsData\n",
+    find: "  return typeof holdsData === 'function' ? holdsData(observed, applied) : holdsData\n",
     replace: "  return typeof holdsData === 'function' ? holdsData(observed)?.slice(0, 0) || undefined : undefined\n",
     tests: ['engine/plan'],
   },

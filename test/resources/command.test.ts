@@ -97,11 +97,11 @@ test('undo takes away what is no longer declared; without it the command is forg
   apply(props)
   const before = known(read(props).get('x'))
   const { holdsData } = command
-  assert.is(typeof holdsData === 'function' ? holdsData(before) : '', undefined)
+  assert.is(typeof holdsData === 'function' ? holdsData(before, null) : '', undefined)
   runSteps(command.remove({ kind: 'remove', name: 'x', before, after: null, fields: [] }, context))
   assert.not(existsSync(made))
   assert.is(read(props).get('x'), null)
-  assert.is(typeof holdsData === 'function' ? holdsData({ done: true }) : '', 'it has no undo')
+  assert.is(typeof holdsData === 'function' ? holdsData({ done: true }, null) : '', 'it has no undo')
 })
 
 test('a check or opaque is asked for, and not both', () => {

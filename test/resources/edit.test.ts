@@ -177,7 +177,7 @@ test('what is no longer declared and gone already is forgotten, not removed', ()
   assert.is(read({ path, line: 'x' }), null)
   const absent = read({ path, line: 'x', ensure: 'absent' })
   const { holdsData } = edit
-  assert.is(typeof holdsData === 'function' && absent !== null ? holdsData(absent) : '', 'gone already')
+  assert.is(typeof holdsData === 'function' && absent !== null ? holdsData(absent, null) : '', 'gone already')
 })
 
 const problems = (props: object): string[] => schemaProblems(edit.schema, props)

@@ -67,7 +67,7 @@ put() { replace_text "$hba" "$P/before" "$1"; }
 mistakes() { echo "select line_number, error from pg_hba_file_rules where error is not null;" | pg_sql --dbname=postgres; }
 read_file "$hba" "$P/before" || fail "$hba cannot be read"
 ${sh`awk -v begin=${BLOCK_BEGIN} -v end=${BLOCK_END} ${REWRITE}`} "$P/gone" "$P/lines" "$P/order" "$P/before" > "$P/candidate"
-cmp -s "$P/candidate" "$hba" || put "$P/candidate"
+cmp -s "$P/candidate" "$P/before" || put "$P/candidate"
 # A server that is down reads the file when it is started, and one that turned us away now.
 if [ -z "$unit" ]; then systemctl reload "$k_unit" > /dev/null 2>&1 || :; exit 0; fi
 said=$(mistakes)

@@ -1,0 +1,74 @@
+/**
+ * No type resolves a path on the host by itself: what it writes, it writes by the functions of the prelude.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import * as front from '../../lib/index.ts'
+import { types } from '../../lib/dsl/declare.ts'
+
+const test = suite('who writes by path')
+
+/** How each type comes to what it changes. One that is added needs a line, and where it writes files a test on a host. */
+const WRITES: { readonly [type: string]: 'by the prelude' | "by the host's own program" | 'nothing' } = {
+  'authorized-keys': 'by the prelude',
+  command: "by the host's own program",
+  'cron-job': 'by the prelude',
+  directory: 'by the prelude',
+  'drop-in': 'by the prelude',
+  edit: 'by the prelude',
+  file: 'by the prelude',
+  group: "by the host's own program",
+  'nginx-snippet': 'by the prelude',
+  'nginx-vhost': 'by the prelude',
+  package: "by the host's own program",
+  'postgres-database': "by the host's own program",
+  'postgres-extension': "by the host's own program",
+  'postgres-grant': "by the host's own program",
+  'postgres-hba': 'by the prelude',
+  'postgres-role': "by the host's own program",
+  'postgres-setting': 'by the prelude',
+  'redis-setting': 'by the prelude',
+  service: "by the host's own program",
+  sudoers: 'by the prelude',
+  symlink: 'by the prelude',
+  sysctl: 'by the prelude',
+  timer: 'by the prelude',
+  'ufw-defaults': 'by the prelude',
+  'ufw-rule': "by the host's own program",
+  unit: 'by the prelude',
+  user: 'by the prelude',
+}
+
+test('every type has said how it writes', () => {
+  // Types are known once the front door has been opened.
+  assert.type(front.file, 'function')
+  assert.equal([...types.keys()].sort(), Object.keys(WRITES).sort())
+})
+
+/** Each time a file's text says what changes files, beyond the functions of the prelude; only in places of the run's own. */
+const KNOWN: { readonly [file: string]: number } = {
+  'authorizedKeys.ts': 2,
+  'edit.ts': 1,
+  // Candidates in the run's folder, and below a mount namespace.
+  'nginx/tree.ts': 13,
+  // What a function is called for with a path of the prelude's.
+  'paths.ts': 3,
+  // Records below /run/keelson.
+  'redis/program.ts': 3,
+  'systemd/serviceProgram.ts': 4,
+  'systemd/unitFiles.ts': 3,
+  // In a mount namespace of its own.
+  'waysIn/trial.ts': 6,
+}
+
+test('no type changes a path but by the prelude', () => {
+  const verbs = /\b(chown|chmod|mkdir|mv|rm|rmdir|ln|cp|touch|truncate|tee|install|dd) +-|sed -i/g
+  const found = readdirSync('lib/resources', { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => [path, readFileSync(`lib/resources/${path}`, 'utf8').match(verbs)?.length ?? 0] as const)
+    .filter(([, count]) => count > 0)
+  assert.equal(Object.fromEntries(found), KNOWN)
+})
+
+test.run()
