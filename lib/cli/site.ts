@@ -6,7 +6,7 @@
 import { realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Inventory } from '../dsl/inventory.ts'
-import { defineSite, type Role, type Site } from '../dsl/site.ts'
+import { defineSite, type Role, type Site, type SiteOptions } from '../dsl/site.ts'
 import { callerFile } from '../dsl/source.ts'
 
 /** A site, and the command line on it. */
@@ -26,9 +26,10 @@ export type Program = Site & {
 export function site<Data extends object>(
   inventory: Inventory<Data>,
   roles: { readonly [role: string]: Role<Data> },
+  options?: SiteOptions,
 ): Program {
   const program: Program = {
-    ...defineSite(callerFile(), inventory, roles),
+    ...defineSite(callerFile(), inventory, roles, options),
     async run(argv, name) {
       const { main } = await import('./main.ts')
       return main(this, argv, name ?? `npx tsx ${basename(this.file)}`)

@@ -1,7 +1,8 @@
 /**
  * A site: which roles there are, and what each declares on a host.
  */
-import { dirname, relative } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { inspect } from 'node:util'
 import type { Catalog, Source } from '../engine/catalog.ts'
 import { buildCatalog, type Diagnostic, RecipeError, type Validate } from '../engine/evaluate.ts'
@@ -42,6 +43,14 @@ export type Site = {
 /** A machine that stands in for the inventory's. */
 export type Override = { address?: string; os?: Os; cpus?: number; memoryMiB?: number; container?: boolean }
 
+export type SiteOptions = {
+  /**
+   * By which hosts know whose their resources are, wherever it is checked out: two sites of one name remove what the other
+   * has declared. @default the name in the nearest package.json
+   */
+  name?: string
+}
+
 /**
  * @param file Absolute path of the file whose folder recipe lines are relative to.
  */
@@ -49,8 +58,10 @@ export function defineSite<Data extends object>(
   file: string,
   inventory: Inventory<Data>,
   roles: { readonly [role: string]: Role<Data> },
+  { name: siteName }: SiteOptions = {},
 ): Site {
-  const defined = { root: dirname(file), roles, place: relativeTo(dirname(file), callerSource('/')) }
+  const root = dirname(file)
+  const defined = { root, roles, place: relativeTo(root, callerSource('/')), name: siteName ?? packageName(root) }
   return {
     file,
     hosts: inventory.hosts,
@@ -72,10 +83,24 @@ type Place = {
   place: Source
 }
 
-type Defined<Data extends object> = Place & { roles: { readonly [role: string]: Role<Data> } }
+type Defined<Data extends object> = Place & {
+  roles: { readonly [role: string]: Role<Data> }
+  name: string | undefined
+}
+
+/** What the nearest package.json calls itself; undefined where there is none, or it has no name. */
+function packageName(folder: string): string | undefined {
+  try {
+    const about: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    const name: unknown = typeof about === 'object' && about !== null && 'name' in about ? about.name : undefined
+    return typeof name === 'string' && name !== '' ? name.slice(0, 214) : undefined
+  } catch {
+    return folder === dirname(folder) ? undefined : packageName(dirname(folder))
+  }
+}
 
 function evaluateHost<Data extends object>(
-  { root, roles, place }: Defined<Data>,
+  { root, roles, place, name: site }: Defined<Data>,
   entry: InventoryHost<Data>,
   { address = entry.address, os = entry.os, container = false, ...size }: Override,
   validate: Validate,
@@ -87,7 +112,8 @@ function evaluateHost<Data extends object>(
   const declarations = collect(root, () => {
     for (const role of entry.roles) mistakes.push(...runRole(role, () => roles[role]!(host), { root, place }))
   })
-  const catalog = buildCatalog(declarations, about, validate, mistakes)
+  const built = buildCatalog(declarations, about, validate, mistakes)
+  const catalog = site === undefined ? built : { ...built, site }
   // Circles are reported here, and not when the host has been read.
   order(catalog.resources)
   return catalog

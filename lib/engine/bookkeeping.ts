@@ -3,7 +3,15 @@
  */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from './catalog.ts'
-import { emptyLedger, entryFor, type Ledger, type LedgerEntry, ledgerDigest, mayHoldSecret } from './ledger.ts'
+import {
+  emptyLedger,
+  entryFor,
+  type Ledger,
+  type LedgerEntry,
+  ledgerDigest,
+  mayHoldSecret,
+  otherSites,
+} from './ledger.ts'
 import type { Item } from './plan.ts'
 import type { Outcome } from './report.ts'
 import type { Ref } from './resource.ts'
@@ -80,7 +88,7 @@ export class Bookkeeping {
       if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
       const restored = this.#undo.has(ref) ? this.#entry(item) : undefined
       if (restored !== undefined) this.#ledger.entries[ref] = restored
-      else if (item.desired === null || this.#undo.has(ref)) delete this.#ledger.entries[ref]
+      else if (item.desired === null || this.#undo.has(ref)) this.#drop(item)
       else {
         // What was begun has its entry, made from the reading it was begun with.
         const {
@@ -96,6 +104,18 @@ export class Bookkeeping {
     return this.#text()
   }
 
+  /** What other sites declare as well is theirs from now on. */
+  #drop({ plan: { ref, kind } }: Item): void {
+    const entry = this.#ledger.entries[ref]
+    const others = entry === undefined || kind !== 'forget' ? [] : otherSites(entry, this.#site)
+    if (entry === undefined || others.length === 0) delete this.#ledger.entries[ref]
+    else this.#ledger.entries[ref] = { ...entry, sites: others }
+  }
+
+  get #site(): string | undefined {
+    return this.#survey.planning.catalog.site
+  }
+
   written(): { ledger: Ledger; ledgerDigest: string } {
     return { ledger: this.#ledger, ledgerDigest: this.digest }
   }
@@ -109,7 +129,16 @@ export class Bookkeeping {
     const digest = ledgerDigest(this.#ledger.key, desired, this.#survey.planning.secrets)
     const needs = [...(this.#survey.planning.needsOf.get(plan.ref) ?? [])]
     const rights = made ? undefined : wish?.kept
-    return entryFor(resource, { made, digest, needs, run: this.#run, ...(rights === undefined ? {} : { rights }) })
+    const site = this.#site
+    const sites = site === undefined ? known?.sites : [...(known === undefined ? [] : otherSites(known, site)), site]
+    return entryFor(resource, {
+      made,
+      digest,
+      needs,
+      run: this.#run,
+      ...(rights === undefined ? {} : { rights }),
+      ...(sites === undefined ? {} : { sites }),
+    })
   }
 
   #text(): string {

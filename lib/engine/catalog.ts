@@ -52,7 +52,13 @@ export type CatalogHost = {
 export type Forgotten = Pick<CatalogResource, 'ref' | 'type' | 'name' | 'tags' | 'source' | 'also'>
 
 /** Both stand in declaration order. Without `forgotten`: nothing is. */
-export type Catalog = { host: CatalogHost; resources: CatalogResource[]; forgotten?: Forgotten[] }
+export type Catalog = {
+  host: CatalogHost
+  resources: CatalogResource[]
+  forgotten?: Forgotten[]
+  /** Whose it is, wherever it is checked out: what other sites have declared on the host is left to them. */
+  site?: string
+}
 
 /** What recipes speak of: by declaring it, or by letting it go. */
 export function spokenOf({ resources, forgotten = [] }: Catalog): Set<Ref> {

@@ -30,6 +30,8 @@ export type LedgerEntry = {
   rights?: string[]
   /** The run that last applied it. */
   run: string
+  /** Sites that declare it, by name; left out where those that did have none. */
+  sites?: string[]
   /** Applying it began and was not confirmed. */
   pending?: true
   /** With `pending`: what may stand there still was applied with secrets, which `desired` no longer names. */
@@ -69,6 +71,7 @@ export const ENTRY: form.Form<LedgerEntry> = form.fields<LedgerEntry>({
   protect: form.flag,
   rights: form.optional(form.list(form.line())),
   run: form.runNumber,
+  sites: form.optional(form.list(form.line(300), 100)),
   pending: form.optional(form.oneOf(true)),
   hides: form.optional(form.oneOf(true)),
   left: form.optional(
@@ -167,10 +170,20 @@ export function mayHoldSecret(entry: LedgerEntry | null | undefined): boolean {
   return entry?.hides === true || secretNames(entry?.desired).length > 0
 }
 
+/** Whether it is for a site to take something away: it has declared it, or nobody knows who did. */
+export function isOfSite({ sites }: LedgerEntry, site: string | undefined): boolean {
+  return sites === undefined || (site !== undefined && sites.includes(site))
+}
+
+/** The other sites that declare something. */
+export function otherSites({ sites = [] }: LedgerEntry, site: string | undefined): string[] {
+  return sites.filter((each) => each !== site)
+}
+
 /** The entry of a declared resource as of a run. */
 export function entryFor(
   resource: CatalogResource,
-  how: Pick<LedgerEntry, 'made' | 'digest' | 'needs' | 'run' | 'rights'>,
+  how: Pick<LedgerEntry, 'made' | 'digest' | 'needs' | 'run' | 'rights' | 'sites'>,
 ): LedgerEntry {
   const { type, name, desired, protect } = resource
   return { type, name, desired, protect, ...how }

@@ -7,7 +7,8 @@ import { type Catalog, type CatalogResource, digestOf, type Forgotten, spokenOf 
 import { causeOf, leftBy, runOf } from './causes.ts'
 import { byField } from './diff.ts'
 import { driftOf } from './drift.ts'
-import { type Ledger, ledgerDigest, type LedgerEntry, mayHoldSecret } from './ledger.ts'
+import { groupBy } from './group.ts'
+import { isOfSite, type Ledger, ledgerDigest, type LedgerEntry, mayHoldSecret, otherSites } from './ledger.ts'
 import { barred, keptWarnings, protectedRefs } from './protection.ts'
 import {
   type AnyType,
@@ -199,6 +200,7 @@ function adoption(
   const known =
     entry !== undefined &&
     !entry.pending &&
+    isOfSite(entry, planning.catalog.site ?? entry.sites?.[0]) &&
     entry.left === undefined &&
     entry.protect === resource.protect &&
     isOf(planning, resource, entry)
@@ -362,10 +364,10 @@ function happened(
 }
 
 /** What the recipes let go of. What is not owned needs nothing. */
-function planForgotten({ forgotten, ledger, types }: Planning): Item[] {
+function planForgotten({ catalog, forgotten, ledger, types }: Planning): Item[] {
   return forgotten.flatMap(({ ref, type, name, source }): Item[] => {
     const entry = ledger?.entries[ref]
-    if (entry === undefined) return []
+    if (entry === undefined || !isOfSite(entry, catalog.site)) return []
     const plan: PlanChange = {
       ref,
       label: labelOf(ref),
@@ -386,7 +388,9 @@ function planForgotten({ forgotten, ledger, types }: Planning): Item[] {
 function planUndeclared(planning: Planning): Item[] {
   const spoken = spokenOf(planning.catalog)
   const kept = protectedRefs(planning)
-  const entries = Object.entries(planning.ledger?.entries ?? {}).filter(([ref]) => !spoken.has(ref) && !kept.has(ref))
+  const entries = Object.entries(planning.ledger?.entries ?? {}).filter(
+    ([ref, entry]) => !spoken.has(ref) && !kept.has(ref) && isOfSite(entry, planning.catalog.site),
+  )
   const gone = new Set(entries.map(([ref]) => ref))
   const items = entries.flatMap(([ref, entry]): Item[] => {
     const type = planning.types.get(entry.type)
@@ -402,7 +406,11 @@ function planUndeclared(planning: Planning): Item[] {
       fields: [],
     }
     const base = { type, name: entry.name, desired: null }
-    const because = whyForgotten(type, observed, entry)
+    const [elsewhere] = otherSites(entry, planning.catalog.site)
+    const because =
+      elsewhere === undefined
+        ? whyForgotten(type, observed, entry)
+        : `left in place: site ${elsewhere} declares it as well`
     if (because !== undefined || observed === null) {
       const plan: PlanChange = { ...about, kind: 'forget', consequence: 'record', because: because ?? goneText(entry) }
       return [{ ...base, after: new Set(), plan }]
@@ -452,6 +460,20 @@ export function writtenPaths({ type, change }: Pick<Item, 'type' | 'change'>): s
   return change === undefined ? [] : pathsOfChange(type, change)
 }
 
+/** What other sites have declared on the host is left to them. */
+function foreignWarnings({ catalog, ledger, prune }: Planning): string[] {
+  if (!prune) return []
+  const spoken = spokenOf(catalog)
+  const foreign = Object.entries(ledger?.entries ?? {}).filter(
+    ([ref, entry]) => !spoken.has(ref) && !isOfSite(entry, catalog.site),
+  )
+  return [...groupBy(foreign, ([, { sites = [] }]) => sites.join(', '))].map(([site, entries]) => {
+    const named = entries.slice(0, 3).map(([ref]) => labelOf(ref))
+    const more = entries.length > named.length ? ` and ${entries.length - named.length} more` : ''
+    return `${named.join(', ')}${more} belong to site ${site} and stay; declare them here to take them over`
+  })
+}
+
 /** The plan people see. */
 export function summarize(planning: Planning, items: readonly Item[], lockouts: readonly Lockout[] = []): Plan {
   const shut = new Set(lockouts.flatMap(({ refs }) => refs))
@@ -475,7 +497,13 @@ export function summarize(planning: Planning, items: readonly Item[], lockouts: 
     partial: planning.scope !== undefined && planning.undo === undefined,
     ...(planning.undo === undefined ? {} : { undo: planning.undo }),
     first: planning.ledger === undefined,
-    warnings: [...planning.warnings, ...keptWarnings(planning), ...barred(planning, items), ...rightsWarnings(items)],
+    warnings: [
+      ...planning.warnings,
+      ...keptWarnings(planning),
+      ...foreignWarnings(planning),
+      ...barred(planning, items),
+      ...rightsWarnings(items),
+    ],
     ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
     digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
   }

@@ -3,7 +3,7 @@
  */
 import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from './catalog.ts'
 import { groupBy } from './group.ts'
-import type { Ledger, LedgerEntry } from './ledger.ts'
+import { isOfSite, type Ledger, type LedgerEntry } from './ledger.ts'
 import { order } from './order.ts'
 import type { Planning } from './plan.ts'
 import type { Request } from './read.ts'
@@ -95,7 +95,7 @@ export function undeclaredRequests(
   const wanted = new Map<AnyType, Wanted<Json>[]>()
   for (const [ref, entry] of Object.entries(ledger?.entries ?? {})) {
     const type = types.get(entry.type)
-    if (type === undefined || spoken.has(ref)) continue
+    if (type === undefined || spoken.has(ref) || !isOfSite(entry, catalog.site)) continue
     wanted.set(type, [...(wanted.get(type) ?? []), { name: entry.name, desired: entry.desired }])
   }
   return [...wanted].map(([type, entries]) => ({ type, wanted: entries }))

@@ -60,7 +60,7 @@ test('what is forgotten is no resource, but known with its line', async () => {
 })
 
 test('a catalog of a site that forgets nothing says nothing of it', async () => {
-  assert.equal(Object.keys(await evaluate(() => {})), ['host', 'resources'])
+  assert.equal(Object.keys(await evaluate(() => {})), ['host', 'resources', 'site'])
 })
 
 test('declaring and forgetting one thing is an error with both lines', async () => {

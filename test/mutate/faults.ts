@@ -103,7 +103,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'remember what is gone',
     file: BOOKKEEPING,
-    find: 'if (item.desired === null || this.#undo.has(ref)) delete this.#ledger.entries[ref]',
+    find: 'if (item.desired === null || this.#undo.has(ref)) this.#drop(item)',
     replace: 'if (item.desired === null) continue',
     tests: ['hosts/engine'],
   },
@@ -440,8 +440,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'remove what was there before',
     file: 'lib/engine/plan.ts',
-    find: 'const stays = entry.made ? dataIn(type, observed) :',
-    replace: 'const stays = entry.type ? dataIn(type, observed) :',
+    find: 'const stays = entry.made ? dataIn(type, observed, entry.desired) :',
+    replace: 'const stays = entry.type ? dataIn(type, observed, entry.desired) :',
     tests: ['engine/plan', 'hosts/engine'],
   },
   {
@@ -468,8 +468,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'take away what a recipe lets go of',
     file: 'lib/engine/plan.ts',
-    find: '!spoken.has(ref) && !kept.has(ref))',
-    replace: '!planning.needsOf.has(ref) && !kept.has(ref))',
+    find: '!spoken.has(ref) && !kept.has(ref) && ',
+    replace: '!planning.needsOf.has(ref) && !kept.has(ref) && ',
     tests: ['engine/plan', 'hosts/removal'],
   },
   {

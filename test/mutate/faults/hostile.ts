@@ -82,4 +82,11 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
     replace: '    open = isOpen ? start : text.length\n',
     tests: ['engine/redact'],
   },
+  {
+    what: 'take away what another site has declared',
+    file: 'lib/engine/plan.ts',
+    find: '!kept.has(ref) && isOfSite(entry, planning.catalog.site)',
+    replace: '!kept.has(ref)',
+    tests: ['engine/sites'],
+  },
 ]

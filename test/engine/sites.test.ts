@@ -1,0 +1,96 @@
+/** Two sites on one host: each takes away only what is its own. */
+import { readFileSync } from 'node:fs'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { types } from '../../lib/dsl/declare.ts'
+import { Bookkeeping } from '../../lib/engine/bookkeeping.ts'
+import { emptyLedger, type Ledger, parseLedger } from '../../lib/engine/ledger.ts'
+import { type Item, planItems, summarize } from '../../lib/engine/plan.ts'
+import type { Json, Ref } from '../../lib/engine/resource.ts'
+import { nextStage } from '../../lib/engine/stage.ts'
+import type { Survey } from '../../lib/engine/survey.ts'
+import * as door from '../../lib/index.ts'
+import { planningOf, resource, toyType } from './fixture.ts'
+
+const test = suite('sites')
+const NOTE = toyType('note')
+
+/** A host as a test sees it: what stands there, and what it remembers. */
+type Host = { there: Map<string, Json>; ledger: Ledger | undefined }
+
+/** Converges refs for a site, as if every step went well. @returns What was done, and what the plan warned of. */
+function converge(host: Host, site: string | undefined, refs: readonly Ref[]): { done: string[]; warnings: string[] } {
+  const resources = refs.map((ref) => resource(ref, { text: 'x' }))
+  const planning = planningOf(resources, [NOTE], { note: host.there }, { ledger: host.ledger })
+  const catalog = site === undefined ? planning.catalog : { ...planning.catalog, site }
+  const own = { ...planning, catalog }
+  const items = planItems(own)
+  const plan = summarize(own, items)
+  const survey: Survey = {
+    plan,
+    planning: own,
+    items,
+    stage: nextStage(items),
+    fingerprints: new Map(),
+    ledgerDigest: '',
+  }
+  const book = new Bookkeeping(survey, '1')
+  book.begin(items.filter(({ change }) => change !== undefined))
+  host.ledger = JSON.parse(book.confirmed(new Map(items.map(({ plan: { ref } }) => [ref, { outcome: 'changed' }]))))
+  for (const item of items) act(host, item)
+  return { done: items.map(({ plan: { kind, ref } }) => `${kind} ${ref}`), warnings: plan.warnings }
+}
+
+function act({ there }: Host, { change, name }: Item): void {
+  if (change?.kind === 'remove') there.delete(name)
+  else if (change !== undefined) there.set(name, change.after)
+}
+
+const fresh = (): Host => ({ there: new Map(), ledger: undefined })
+
+test('a site leaves what another has declared, and says so', () => {
+  const host = fresh()
+  assert.equal(converge(host, 'shop', ['note:a', 'note:b']).done, ['create note:a', 'create note:b'])
+  const { done, warnings } = converge(host, 'mail', ['note:c'])
+  assert.equal(done, ['create note:c'])
+  assert.equal(warnings, ['note a, note b belong to site shop and stay; declare them here to take them over'])
+  assert.equal(converge(host, 'shop', ['note:a', 'note:b']).done, [])
+  assert.equal(converge(host, 'mail', ['note:c']).done, [])
+  assert.equal(converge(host, 'shop', ['note:a']).done, ['remove note:b'])
+  assert.equal([...host.there.keys()], ['a', 'c'])
+})
+
+test('what two sites declare goes with the last of them', () => {
+  const host = fresh()
+  converge(host, 'shop', ['note:a'])
+  assert.equal(converge(host, 'mail', ['note:a']).done, ['adopt note:a'])
+  assert.equal(converge(host, 'mail', ['note:a']).done, [])
+  assert.equal(converge(host, 'shop', []).done, ['forget note:a'])
+  assert.equal(converge(host, 'shop', []).done, [])
+  assert.equal(converge(host, 'mail', []).done, ['remove note:a'])
+})
+
+test('a site without a name takes away nothing of one that has one', () => {
+  const host = fresh()
+  converge(host, 'shop', ['note:a'])
+  assert.equal(converge(host, undefined, []).done, [])
+  assert.equal(converge(host, undefined, ['note:a']).done, [])
+  assert.equal(converge(host, 'shop', []).done, ['remove note:a'])
+})
+
+test('what was declared before sites had names is for whoever comes', () => {
+  const host = fresh()
+  converge(host, undefined, ['note:a', 'note:b'])
+  assert.equal(converge(host, 'shop', ['note:a']).done, ['remove note:b'])
+})
+
+test('a ledger that an earlier version wrote is whole', () => {
+  const stdout = readFileSync(new URL('recorded/ledger-of-ec59dda.json', import.meta.url), 'utf8')
+  assert.ok(Object.keys(door).length > types.size)
+  const { ledger, damaged } = parseLedger({ stdout, stderr: '', exit: 0, bytes: Buffer.from(stdout) }, types)
+  assert.equal(damaged, [])
+  assert.equal(ledger, JSON.parse(stdout))
+  assert.ok(Object.keys(ledger?.entries ?? emptyLedger().entries).length > 10)
+})
+
+test.run()
