@@ -509,11 +509,11 @@ test('a client that comes back to a run that did not wait for it is told so', as
       connection: () => Promise.resolve(connection),
       reconnecting: () => {},
     })
-    await run.stage(emptyStage(run, fingerprintOf(Buffer.alloc(0))), () => {}, [], [])
+    await run.stage(emptyStage(run, fingerprintOf(Buffer.alloc(0))), () => {}, [1], [])
     await run.dismiss()
     await untilTrue('! systemctl is-active -q keelson-1-gone')
     const error = await rejects(
-      run.stage(emptyStage(run, fingerprintOf(Buffer.from('{}\n'))), () => {}, [], []),
+      run.stage(emptyStage(run, fingerprintOf(Buffer.from('{}\n'))), () => {}, [1], []),
       HostError,
     )
     assert.is(error.message, 'the run could not go on')
