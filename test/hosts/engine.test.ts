@@ -166,7 +166,7 @@ test('six removals of nine are refused, by name and before anything is written',
   const before = await changedFiles(host.name)
   const error = await rejects(convergeOn(host, files(...numbered(2))), Refused)
   assert.is(error.message, '6 resources would be removed, more than 5 of the 9 that Keelson owns here')
-  assert.is(error.said.split('\n').length, 6)
+  assert.is(error.why.split('\n').length, 6)
   assert.match(error.next, '--allow-remove 6')
   assert.equal(await changedFiles(host.name), before)
 })
