@@ -42,10 +42,19 @@ fi
 :`
 }
 
-/** The same for one path, or a few that stand or fall together: no process but those of the command. */
+/**
+ * The same for one path, or a few that stand or fall together: no process but those of the command. It has no end of time
+ * where only root is the owner on the way, because a long file of root's takes its time on a busy host.
+ */
 export function eachAlone(paths: readonly string[], command: string): string {
-  const each = `timeout --foreground ${SECONDS.each} ${command} "$k_file"`
-  return `for k_file in ${paths.map(quote).join(' ')}; do if [ -f "$k_file" ] && [ ! -L "$k_file" ]; then ${each} || :; fi; done`
+  const each = paths.map((path) => `k_one ${[path, '/', ...ancestors(path)].map(quote).join(' ')}`)
+  return `k_one() {
+  k_file=$1 k_limit=
+  [ -f "$1" ] && [ ! -L "$1" ] || return 0
+  for k_at; do [ -O "$k_at" ] && [ ! -k "$k_at" ] || k_limit='timeout --foreground ${SECONDS.each}'; done
+  $k_limit ${command} "$k_file" || :
+}
+${each.join('\n')}`
 }
 
 /** Folders that others reach, as \`UID<TAB>PATH\`, an empty line, then paths: prints \`UID<TAB>PATH\`, \`root\` for root's. */

@@ -119,7 +119,7 @@ test('an answer without end is cut off, and names what was read', async () => {
   // However slow this machine is, it is the bytes that end it.
   const run = { ...runOn(host, () => void aptPackage({ name: 'hello' }), SCOPED), readMs: 1_800_000 }
   const error = await rejects(planHost(run), HostError)
-  assert.is(error.message, 'reading package gave more than 64 MiB')
+  assert.is(error.message, 'reading package gave more than 32 MiB')
   await gone('yes')
 })
 
