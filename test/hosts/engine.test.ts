@@ -299,13 +299,19 @@ test('what changes between two looks of one reading is read again', async () => 
   const path = '/etc/systemd/system/idle.service'
   const declare = (): void => void unit({ name: 'idle.service', text: '[Service]\nExecStart=/bin/sleep infinity\n' })
   await convergeAsPlanned(host, declare)
-  // Whoever reads the file finds it longer than it was listed, twice.
+  // Whoever reads the file does not find what was listed, twice.
   await sshOk(
     host,
-    `cat > /usr/local/bin/cat <<'END' && chmod 755 /usr/local/bin/cat
+    `cat > /usr/local/bin/tar <<'END' && chmod 755 /usr/local/bin/tar
 #!/bin/sh
-case "$*" in *${path}*) echo >> /run/looks; [ "$(wc -l < /run/looks)" -gt 2 ] || echo '#' >> ${path} ;; esac
-exec /bin/cat "$@"
+echo >> /run/looks
+[ "$(wc -l < /run/looks)" -le 2 ] || exec /bin/tar "$@"
+echo '#' >> ${path}
+mv ${path} /run/away
+/bin/tar "$@"
+code=$?
+mv /run/away ${path}
+exit "$code"
 END`,
   )
   try {
@@ -314,7 +320,7 @@ END`,
       ['change unit:idle.service'],
     )
   } finally {
-    await sshOk(host, 'rm /usr/local/bin/cat')
+    await sshOk(host, '[ "$(wc -l < /run/looks)" -gt 2 ] && rm /usr/local/bin/tar')
   }
 })
 
