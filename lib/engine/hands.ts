@@ -233,6 +233,9 @@ enter_last() {
 directory_moved() {
   ready
   mkdir -m 0700 -- "$P/directory" && cp -aT -- "$P/directory" "$new" && rmdir -- "$P/directory" || fail "$path cannot be made"
+  case $(ls -ld -- "$new") in
+    ??????????+*) fail "$path would take over the default ACL of $here, which gives others rights on it: setfacl -k $here" ;;
+  esac
   "$d_how" "$new" || fail "$path: its owner and mode cannot be set"
   mv -fT -- "$new" "$dest" || fail "$path cannot be put in its place"
 }

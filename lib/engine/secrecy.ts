@@ -17,7 +17,7 @@ type Planning = {
 type Known = { type: string; name: string; desired: Json }
 
 /** Fields that say nothing of a file's text. */
-const RIGHTS: ReadonlySet<string> = new Set(['owner', 'group', 'mode', 'kind'])
+const RIGHTS: ReadonlySet<string> = new Set(['owner', 'group', 'mode', 'kind', 'acl'])
 /** Links of which one leads to another, at most. */
 const MOST_LINKS = 10
 

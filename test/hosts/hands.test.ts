@@ -63,7 +63,8 @@ mkdir -m 0700 /root/safe; echo root > /root/safe/file; mkdir -m 0755 ${APP}; cho
     assert.equal(difference(before, await holdings(host, except)), [])
     assert.is(await sshOk(host, 'grep -c ":0:0:" /etc/passwd; find /root/safe /etc -user app'), '1\n')
     await convergeAsPlanned(host, () => declare(rounds + 1), SCOPED)
-    assert.is(await sshOk(host, `find ${whole.folder} -name '.keelson*' -o -name '*.keelson*'`), '')
+    // What the account itself has made by such a name is its own.
+    assert.is(await sshOk(host, `find ${whole.folder} -user root -name '*.keelson*'`), '')
   }
 
   on('files in the folder of an account, when it exchanges whatever root makes in it', async () => {
@@ -130,7 +131,7 @@ mkdir -m 0700 /root/safe; echo root > /root/safe/file; mkdir -m 0755 ${APP}; cho
     const { kind, because } = changeOf(report, `file:${path}`)
     assert.equal(
       [kind, because],
-      ['forget', 'another hand has replaced it: it belongs to root, and its content is another'],
+      ['forget', 'left in place: another hand has replaced it: it belongs to root, and its content is another'],
     )
     assert.is(await sshOk(host, 'cat /etc/environment'), 'theirs\n')
     await clear()
@@ -271,16 +272,17 @@ done`,
   on('a folder with a default ACL of its owner gives nobody rights on what root makes in it', async () => {
     await clear()
     await sshOk(host, `setfacl -d -m u:app:rwx,g:daemon:rwx ${APP}`)
-    await convergeAsPlanned(
-      host,
-      () => {
-        file({ path: app('secret'), content: 'x', mode: '0660' })
-        directory({ path: app('safe'), mode: '0770' })
-      },
-      SCOPED,
-    )
+    await convergeAsPlanned(host, () => void file({ path: app('secret'), content: 'x', mode: '0660' }), SCOPED)
+    const report = await convergeOn(host, () => void directory({ path: app('safe'), mode: '0770' }), SCOPED)
+    const { outcome } = changeOf(report, `directory:${app('safe')}`)
+    // Some releases of cp(1) cannot make a folder without what is inherited there (seen with coreutils 9.7).
+    if (outcome === 'failed') assertRefused(report, `directory:${app('safe')}`, /default ACL/)
+    const made = (await sshOk(host, `cd ${APP}; ls`)).split('\n').filter((name) => name !== '')
+    assert.equal(made, outcome === 'failed' ? ['secret'] : ['safe', 'secret'])
     assert.is(
-      (await sshOk(host, `cd ${APP}; getfacl -cp secret safe`)).replaceAll(/^(user|group|other)::.*\n/gm, '').trim(),
+      (await sshOk(host, `cd ${APP}; getfacl -cp ${made.join(' ')}`))
+        .replaceAll(/^(user|group|other)::.*\n/gm, '')
+        .trim(),
       '',
     )
     await sshOk(host, `setfacl -k ${APP}`)
@@ -364,11 +366,11 @@ echo mine > .keelson.mine/data; install -d -o app .keelson.theirs`,
     assert.equal(
       paths.map((path) => changeOf(plan, `file:${path}`)).map(({ kind, because }) => [kind, because ?? '']),
       [
-        ['forget', 'another hand has replaced it: it belongs to app, and its content is another'],
+        ['forget', 'left in place: another hand has replaced it: it belongs to app, and its content is another'],
         // Its owner is another, and its text is ours.
         ['remove', ''],
-        ['forget', 'another hand has put a link in its place'],
-        ['forget', 'another hand has put a directory in its place'],
+        ['forget', 'left in place: another hand has put a link in its place'],
+        ['forget', 'left in place: another hand has put a directory in its place'],
       ],
     )
     await convergeAsPlanned(host, other, { allowRemove: 4 })
