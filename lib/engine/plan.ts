@@ -402,7 +402,6 @@ function planUndeclared(planning: Planning): Item[] {
       cause: 'intent' as const,
       certainty: 'exact' as const,
       run: entry.run,
-      ...leftBy(planning, ref),
       fields: [],
     }
     const base = { type, name: entry.name, desired: null }
@@ -418,7 +417,8 @@ function planUndeclared(planning: Planning): Item[] {
     const change: Change<Json> = { kind: 'remove', name: entry.name, before: observed, after: null, fields: [] }
     // Taken away in the opposite order: after everything that needed it.
     const after = new Set([...gone].filter((other) => planning.ledger!.entries[other]!.needs.includes(ref)))
-    const plan: PlanChange = { ...about, kind: 'remove', consequence: consequenceOf(type, change, planning.context) }
+    const consequence = consequenceOf(type, change, planning.context)
+    const plan: PlanChange = { ...about, ...leftBy(planning, ref), kind: 'remove', consequence }
     return [{ ...base, after, change, plan }]
   })
   return dependentsFirst(items)

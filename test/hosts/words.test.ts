@@ -405,7 +405,7 @@ sudoers({ name: 'words', user: 'games', commands: ['ALL'], noPassword: true })`,
     'plan',
   )
   assert.is(stdout.match(/\+ ufw rule 8443\/tcp .*opens 8443\/tcp$/gm)?.length, 2, stdout)
-  assert.is(stdout.match(/\+ sudoers words .*lets games use sudo without a password/g)?.length, 2, stdout)
+  assert.is(stdout.match(/! sudoers words .*lets games use sudo without a password/g)?.length, 2, stdout)
 })
 
 test('secrets edit without a terminal starts no editor', async () => {

@@ -44,7 +44,7 @@ while (@names && !$stop) {
     select(undef, undef, undef, rand(0.004));
   }
 }
-while (!@names && sysread($events, my $buffer, 65536)) {
+while (!@names && !$stop && sysread($events, my $buffer, 65536)) {
   while (length $buffer) {
     my (undef, undef, undef, $length) = unpack('iIII', $buffer);
     my $name = unpack('Z*', substr($buffer, 16, $length));
@@ -68,7 +68,7 @@ timeout 20 sh -c 'until [ -e /tmp/ready-$0 ]; do sleep 0.05; done' $! || { cat /
   } finally {
     await sshOk(
       host,
-      `kill ${pid.trim()}; timeout 20 sh -c 'while kill -0 $0 2>/dev/null; do sleep 0.05; done' ${pid.trim()}; rm -f /tmp/ready-*
+      `kill ${pid.trim()}; timeout 5 sh -c 'while kill -0 $0 2>/dev/null; do sleep 0.05; done' ${pid.trim()} || kill -KILL ${pid.trim()}; rm -f /tmp/ready-*
 find ${quote(folder)} -maxdepth 1 \\( -name '.x*' -o -name '.keelson*' ! -user root \\) -exec rm -rf {} +`,
     )
   }
