@@ -10,6 +10,7 @@ import { byField } from '../engine/diff.ts'
 import { payload } from '../engine/prelude.ts'
 import * as form from '../engine/form.ts'
 import {
+  type Change,
   type Context,
   type Fetched,
   type FieldChange,
@@ -138,7 +139,7 @@ export const file: ResourceType<File, FileState> = {
   gates: [SSHD_GATE, SUDO_GATE],
   steps(change, { reveal }) {
     const { name, after } = change
-    if (change.kind === 'change' && change.fields.every(({ field }) => field !== 'content' && field !== 'kind')) {
+    if (change.kind === 'change' && isOfRights(change) && !(hasContent(after) && mayBeHeldOpen(change))) {
       return [setRights(name, change.before, after)]
     }
     if (change.kind === 'change' && !hasContent(after)) return [refuse(name, change.before)]
@@ -308,6 +309,20 @@ function keptContent(desired: FileState, observed: FileState, kept: string): Fie
 
 function hasContent({ content, source, kept }: FileState): boolean {
   return content !== undefined || source !== undefined || kept !== undefined
+}
+
+type Rewrite = Extract<Change<FileState>, { kind: 'change' }>
+
+function isOfRights({ fields }: Rewrite): boolean {
+  return fields.every(({ field }) => field !== 'content' && field !== 'kind')
+}
+
+/**
+ * Whether somebody who may no longer write the file afterwards may have it open for writing: rights are looked at when a
+ * file is opened, and never again (open(2)). Then it takes another file to be sure of what is in it.
+ */
+function mayBeHeldOpen({ before, after }: Rewrite): boolean {
+  return before.owner !== after.owner || before.group !== after.group || (Number.parseInt(before.mode, 8) & 0o022) !== 0
 }
 
 function setRights(path: string, before: FileState, after: FileState): Step {

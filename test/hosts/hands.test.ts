@@ -194,6 +194,23 @@ mkdir -m 0700 /root/safe; echo root > /root/safe/file; mkdir -m 0755 ${APP}; cho
     )
   })
 
+  on('who has a file open for writing does not write into it once it is given to root', async () => {
+    await clear()
+    const paths = [app('settings'), '/etc/app-settings']
+    for (const path of paths) {
+      await sshOk(host, `echo ours > ${path}; chown app:app ${path}; chmod 0640 ${path}`)
+      await sshOk(
+        host,
+        `setsid runuser -u app -- sh -c 'exec 3>> "$1"; : > "/tmp/open-\${1##*/}"; until [ -e /tmp/write ]; do sleep 0.05; done; echo theirs >&3' sh ${path} >/dev/null 2>&1 </dev/null &
+timeout 20 sh -c 'until [ -e "/tmp/open-\${0##*/}" ]; do sleep 0.05; done' ${path}`,
+      )
+    }
+    await convergeAsPlanned(host, () => paths.forEach((path) => file({ path, content: 'ours\n' })), SCOPED)
+    await sshOk(host, 'touch /tmp/write; timeout 20 sh -c \'while pgrep -u app -f "[o]pen-"; do sleep 0.05; done\'')
+    for (const path of paths) assert.is(await sshOk(host, `stat -c '%U %a' ${path}; cat ${path}`), 'root 644\nours\n')
+    await sshOk(host, 'rm -f /tmp/write /tmp/open-* /etc/app-settings')
+  })
+
   on('a folder of one account below that of another is refused, and both are named', async () => {
     await clear()
     await sshOk(host, `install -d -o deploy ${app('shared')}`)

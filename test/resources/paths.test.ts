@@ -105,8 +105,18 @@ test('another mode is set without writing the file anew', () => {
   const path = newPath()
   converge(file, { path, content: 'a\n', mode: '0644' })
   const { ino } = statSync(path)
-  converge(file, { path, content: 'a\n', owner: 'nobody', group: 'nogroup', mode: '4711' })
+  converge(file, { path, content: 'a\n', mode: '4711' })
   assert.equal([modeOf(path), statSync(path).ino], ['4711', ino])
+})
+
+test('with another owner, or after others could write it, a file is written anew: they may have it open', () => {
+  const path = newPath()
+  for (const rights of [{ mode: '0666' }, { mode: '0644' }, { owner: 'nobody', group: 'nogroup', mode: '4711' }]) {
+    const before = existsSync(path) ? statSync(path).ino : 0
+    converge(file, { path, content: 'a\n', ...rights })
+    assert.is(modeOf(path), rights.mode)
+    assert.is.not(statSync(path).ino, before, rights.mode)
+  }
 })
 
 test('rights are never wider on the way than before or after', () => {
