@@ -61,7 +61,12 @@ export async function assertNoClock(host: SandboxHost): Promise<void> {
   assert.is(await sshOk(host, 'ls /var/lib/keelson/guard/armed 2>/dev/null | cat'), '')
 }
 
-export async function assertTakenBack(host: SandboxHost, declare: () => void): Promise<HostReport> {
+/** @param outcome Of the run: `partial` where something that is not guarded was applied, and stays. */
+export async function assertTakenBack(
+  host: SandboxHost,
+  declare: () => void,
+  outcome: 'failed' | 'partial' = 'failed',
+): Promise<HostReport> {
   const before = await waysIn(host)
   const report = await convergeOn(host, declare, LOCKED_OUT)
   assert.is(report.error?.exit, 'refused')
@@ -70,6 +75,6 @@ export async function assertTakenBack(host: SandboxHost, declare: () => void): P
   assert.is(await waysIn(host), before)
   await assertNoClock(host)
   const [run] = parseRuns(await sshOk(host, READ_RUNS))
-  assert.is(run?.outcome, 'failed')
+  assert.is(run?.outcome, outcome)
   return report
 }
