@@ -6,7 +6,7 @@ import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { isatty } from 'node:tty'
 import { Interrupted } from './errors.ts'
-import { cleanLine } from './render/clean.ts'
+import { cleanLine } from '../render/clean.ts'
 import type { Ask } from '../transport/connection.ts'
 
 /** Whether there is a person to ask. */

@@ -3,12 +3,12 @@
  */
 import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Site } from '../dsl/site.ts'
-import type { Catalog } from '../engine/catalog.ts'
+import type { Catalog } from '../engine/catalog/catalog.ts'
 import type { AnyReport, HostReport, Summary } from '../engine/report.ts'
-import { secretNames } from '../engine/value.ts'
+import { secretNames } from '../kit/value.ts'
 import { describeError } from './errors.ts'
 import { findMachine, type Machine, type Where } from './machine.ts'
-import type { Reported } from './render/json.ts'
+import type { Reported } from '../render/json.ts'
 
 /** A host ready to be planned or converged. */
 export type Prepared = {

@@ -3,7 +3,7 @@
  */
 import { EXIT_CODES, type Progress } from '../engine/report.ts'
 import { Interrupted } from './errors.ts'
-import { cleanLine } from './render/clean.ts'
+import { cleanLine } from '../render/clean.ts'
 
 export type Interrupts = {
   signal: AbortSignal

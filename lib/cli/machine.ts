@@ -7,7 +7,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { dirname } from 'node:path'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Override, Site } from '../dsl/site.ts'
-import type { Source } from '../engine/catalog.ts'
+import type { Source } from '../engine/catalog/catalog.ts'
 import type { Connection, Target } from '../transport/connection.ts'
 import { askForLogin, remembering } from './ask.ts'
 import { UsageError } from './errors.ts'
@@ -70,7 +70,7 @@ async function storedSecrets(
   site: Site,
   ...asked: Parameters<Machine['secrets']>
 ): Promise<ReadonlyMap<string, string>> {
-  const { secretStore } = await import('../dsl/secretStore.ts')
+  const { secretStore } = await import('../secrets/secretStore.ts')
   return secretStore(dirname(site.file)).load(...asked)
 }
 

@@ -3,9 +3,9 @@
  */
 import { isatty } from 'node:tty'
 import picocolors from 'picocolors'
-import { redactor, type Redactor, type RedactStream } from '../engine/redact.ts'
-import { coloursOnly } from './render/clean.ts'
-import type { Page } from './render/page.ts'
+import { redactor, type Redactor, type RedactStream } from '../kit/redact.ts'
+import { coloursOnly } from '../render/clean.ts'
+import type { Page } from '../render/text/page.ts'
 
 /** One of stdout and stderr. */
 export type Sink = {

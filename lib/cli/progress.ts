@@ -3,8 +3,8 @@
  * bottom, with finished steps scrolling away above it; anything else gets plain lines.
  */
 import type { Progress } from '../engine/report.ts'
-import { cleanLine } from './render/clean.ts'
-import { counted, duration, pad, shorten, widest } from './render/page.ts'
+import { cleanLine } from '../render/clean.ts'
+import { counted, duration, pad, shorten, widest } from '../render/text/page.ts'
 import type { Sink } from './output.ts'
 
 export type ProgressView = {

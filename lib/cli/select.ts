@@ -4,8 +4,8 @@
 import picomatch from 'picomatch'
 import { didYouMean } from '../dsl/didYouMean.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
-import type { Forgotten } from '../engine/catalog.ts'
-import { labelOf } from '../engine/resource.ts'
+import type { Forgotten } from '../engine/catalog/catalog.ts'
+import { labelOf } from '../kit/resourceType.ts'
 import { UsageError } from './errors.ts'
 
 /**

@@ -4,12 +4,12 @@
  */
 import http from 'node:http'
 import https from 'node:https'
-import type { Catalog } from '../engine/catalog.ts'
+import type { Catalog } from '../engine/catalog/catalog.ts'
 import type { ExitName } from '../engine/report.ts'
 import { converge } from './commands/hosts.ts'
 import { UsageError } from './errors.ts'
-import { cleanLine } from './render/clean.ts'
-import { pad, widest } from './render/page.ts'
+import { cleanLine } from '../render/clean.ts'
+import { pad, widest } from '../render/text/page.ts'
 import type { Setting } from './setting.ts'
 
 const UP_HOST = 'takeclient'

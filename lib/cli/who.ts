@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process'
 import { hostname, userInfo } from 'node:os'
 import { promisify } from 'node:util'
-import type { Who } from '../engine/record.ts'
+import type { Who } from '../engine/host/runRecord.ts'
 
 const run = promisify(execFile)
 

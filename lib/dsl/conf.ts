@@ -2,7 +2,7 @@
  * conf`…`: text that carries meaning. It may hold secrets and handles, and remembers them.
  */
 import { inspect } from 'node:util'
-import { Secret, Text } from '../engine/value.ts'
+import { Secret, Text } from '../kit/value.ts'
 import { Handle } from './declare.ts'
 
 export type ConfValue = string | number | Secret | Text | Handle | readonly ConfValue[]

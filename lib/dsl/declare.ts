@@ -1,10 +1,10 @@
 /**
  * Resource functions and the one collector they declare into.
  */
-import type { Declaration } from '../engine/evaluate.ts'
-import { RecipeError } from '../engine/evaluate.ts'
-import { type AnyType, labelOf, pathsOf, type Ref, refOf, type ResourceType } from '../engine/resource.ts'
-import { Text } from '../engine/value.ts'
+import type { Declaration } from '../engine/catalog/evaluate.ts'
+import { RecipeError } from '../engine/catalog/evaluate.ts'
+import { type AnyType, labelOf, pathsOf, type Ref, refOf, type ResourceType } from '../kit/resourceType.ts'
+import { Text } from '../kit/value.ts'
 import { callerSource } from './source.ts'
 
 /** What every resource takes besides its own props. */

@@ -2,8 +2,8 @@
  * The inventory: every machine, where it is, what it is, which roles it carries.
  */
 import deepmerge from 'deepmerge'
-import type { Source } from '../engine/catalog.ts'
-import type { JsonSchema } from '../engine/schema.ts'
+import type { Source } from '../engine/catalog/catalog.ts'
+import type { JsonSchema } from '../kit/schema.ts'
 import { type Server, SERVER_NAMES, serverNamed, type ServerName } from './servers.ts'
 import { callerSource } from './source.ts'
 

@@ -5,7 +5,7 @@
  */
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Source } from '../engine/catalog.ts'
+import type { Source } from '../engine/catalog/catalog.ts'
 import { CACHE, OWN } from './home.ts'
 
 /** Keelson's own files, and lib/ compiled. */

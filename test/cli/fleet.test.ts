@@ -4,7 +4,7 @@ import { type Evaluated, oneAtATime, onEach } from '../../lib/cli/fleet.ts'
 import { inventory } from '../../lib/dsl/inventory.ts'
 import { Locked } from '../../lib/engine/errors.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
-import { planOf } from './render/fixture.ts'
+import { planOf } from '../render/fixture.ts'
 
 const test = suite('fleet')
 

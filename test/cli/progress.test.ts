@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import type { Sink } from '../../lib/cli/output.ts'
 import { openProgress } from '../../lib/cli/progress.ts'
 import type { Progress } from '../../lib/engine/report.ts'
-import { paper } from './render/fixture.ts'
+import { paper } from '../render/fixture.ts'
 
 const test = suite('progress')
 

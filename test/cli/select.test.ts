@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isAskedFor, selectHosts } from '../../lib/cli/select.ts'
 import { inventory } from '../../lib/dsl/inventory.ts'
-import type { CatalogResource } from '../../lib/engine/catalog.ts'
+import type { CatalogResource } from '../../lib/engine/catalog/catalog.ts'
 
 const test = suite('select')
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { domainsOf } from '../../lib/cli/up.ts'
-import type { Catalog } from '../../lib/engine/catalog.ts'
+import type { Catalog } from '../../lib/engine/catalog/catalog.ts'
 
 const test = suite('up')
 

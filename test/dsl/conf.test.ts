@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { conf, type ConfValue } from '../../lib/dsl/conf.ts'
-import { secret } from '../../lib/dsl/secret.ts'
+import { secret } from '../../lib/kit/secret.ts'
 
 const test = suite('conf')
 

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { collect, resource, types } from '../../lib/dsl/declare.ts'
-import { secret } from '../../lib/dsl/secret.ts'
+import { secret } from '../../lib/kit/secret.ts'
 import { evaluate, here, messagesOf, thing, thingType } from './thing.ts'
 
 const test = suite('declare')

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { absent, collect, forget, type Handle, types } from '../../lib/dsl/declare.ts'
 import { validateProps } from '../../lib/dsl/validate.ts'
 import * as door from '../../lib/door.ts'
-import { buildCatalog } from '../../lib/engine/evaluate.ts'
+import { buildCatalog } from '../../lib/engine/catalog/evaluate.ts'
 import { evaluate, here, messagesOf, mistakesOf, siteOf, thing } from './thing.ts'
 
 const test = suite('removal')

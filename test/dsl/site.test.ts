@@ -4,9 +4,9 @@ import * as assert from 'uvu/assert'
 import { conf, type ConfValue } from '../../lib/dsl/conf.ts'
 import type { Handle } from '../../lib/dsl/declare.ts'
 import { inventory } from '../../lib/dsl/inventory.ts'
-import { secret } from '../../lib/dsl/secret.ts'
+import { secret } from '../../lib/kit/secret.ts'
 import { defineSite } from '../../lib/dsl/site.ts'
-import { type Catalog, canonicalJson } from '../../lib/engine/catalog.ts'
+import { type Catalog, canonicalJson } from '../../lib/engine/catalog/catalog.ts'
 import { evaluate, here, host, messagesOf, mistakesOf, siteOf, thing } from './thing.ts'
 
 const test = suite('site')

@@ -2,12 +2,12 @@
 import { type Handle, resource } from '../../lib/dsl/declare.ts'
 import { defineSite, type Role, type Site } from '../../lib/dsl/site.ts'
 import { inventory, type InventoryProps } from '../../lib/dsl/inventory.ts'
-import type { Catalog } from '../../lib/engine/catalog.ts'
-import { type Diagnostic, RecipeError } from '../../lib/engine/evaluate.ts'
-import { anything } from '../../lib/engine/form.ts'
-import type { ResourceType } from '../../lib/engine/resource.ts'
-import { absolutePath, ensure, fileMode, handle, port, type PropsSchema, textValue } from '../../lib/engine/schema.ts'
-import type { TextValue } from '../../lib/engine/value.ts'
+import type { Catalog } from '../../lib/engine/catalog/catalog.ts'
+import { type Diagnostic, RecipeError } from '../../lib/engine/catalog/evaluate.ts'
+import { anything } from '../../lib/kit/form.ts'
+import type { ResourceType } from '../../lib/kit/resourceType.ts'
+import { absolutePath, ensure, fileMode, handle, port, type PropsSchema, textValue } from '../../lib/kit/schema.ts'
+import type { TextValue } from '../../lib/kit/value.ts'
 
 export type Thing = {
   path: string

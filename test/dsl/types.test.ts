@@ -2,13 +2,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { inventory } from '../../lib/dsl/inventory.ts'
-import { secret } from '../../lib/dsl/secret.ts'
+import { secret } from '../../lib/kit/secret.ts'
 import { defineSite } from '../../lib/dsl/site.ts'
 import { absent, forget, resource, type Handle } from '../../lib/dsl/declare.ts'
 import { directory } from '../../lib/door.ts'
 import { conf } from '../../lib/dsl/conf.ts'
-import { anything } from '../../lib/engine/form.ts'
-import type { ResourceType } from '../../lib/engine/resource.ts'
+import { anything } from '../../lib/kit/form.ts'
+import type { ResourceType } from '../../lib/kit/resourceType.ts'
 import { host, thing, type Thing } from './thing.ts'
 
 const test = suite('types')

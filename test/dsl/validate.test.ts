@@ -5,7 +5,7 @@ import * as frontDoor from '../../lib/index.ts'
 import { types } from '../../lib/dsl/declare.ts'
 import { HOST_SCHEMA, INVENTORY_SCHEMA } from '../../lib/dsl/inventory.ts'
 import { schemaProblems } from '../../lib/dsl/validate.ts'
-import { formatDiagnostic } from '../../lib/engine/evaluate.ts'
+import { formatDiagnostic } from '../../lib/engine/catalog/evaluate.ts'
 import { evaluate, messagesOf, mistakesOf, thing, type Thing } from './thing.ts'
 
 const test = suite('validate')

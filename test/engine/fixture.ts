@@ -1,11 +1,11 @@
 /** Toy types and catalogs for tests of the pure engine. */
-import type { Catalog, CatalogResource } from '../../lib/engine/catalog.ts'
-import { anything } from '../../lib/engine/form.ts'
-import { order } from '../../lib/engine/order.ts'
-import type { Planning } from '../../lib/engine/plan.ts'
-import type { TypeReading } from '../../lib/engine/read.ts'
-import type { AnyType, Json, Ref } from '../../lib/engine/resource.ts'
-import { revealFrom } from '../../lib/engine/value.ts'
+import type { Catalog, CatalogResource } from '../../lib/engine/catalog/catalog.ts'
+import { anything } from '../../lib/kit/form.ts'
+import { order } from '../../lib/engine/catalog/order.ts'
+import type { Planning } from '../../lib/engine/plan/plan.ts'
+import type { TypeReading } from '../../lib/engine/host/read.ts'
+import type { AnyType, Json, Ref } from '../../lib/kit/resourceType.ts'
+import { revealFrom } from '../../lib/kit/value.ts'
 
 export function toyType(type: string, more: Partial<AnyType> = {}): AnyType {
   return {

@@ -5,7 +5,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HostError } from '../../lib/engine/errors.ts'
-import type { Ledger } from '../../lib/engine/ledger.ts'
+import type { Ledger } from '../../lib/engine/host/ledger.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
 import { aptPackage, command, directory, file, user } from '../../lib/index.ts'
 import { changeOf, convergeOn, planOn } from '../support/converge.ts'

@@ -3,10 +3,10 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { Locked } from '../../lib/engine/errors.ts'
 import type { HostReport, Progress } from '../../lib/engine/report.ts'
-import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
+import { parseRuns, READ_RUNS } from '../../lib/engine/host/storedRun.ts'
 import { command, directory, file } from '../../lib/index.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { planOn, runOn } from '../support/converge.ts'

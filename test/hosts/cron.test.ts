@@ -3,7 +3,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { RecipeError } from '../../lib/engine/evaluate.ts'
+import { RecipeError } from '../../lib/engine/catalog/evaluate.ts'
 import { aptPackage, cronJob } from '../../lib/index.ts'
 import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'

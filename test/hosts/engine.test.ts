@@ -3,7 +3,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, planHost } from '../../lib/engine/converge.ts'
+import { convergeHost, planHost } from '../../lib/engine/apply/converge.ts'
 import { HostError, Locked, Refused, Stale } from '../../lib/engine/errors.ts'
 import { EXIT_CODES, type HostReport, type Outcome } from '../../lib/engine/report.ts'
 import { command, directory, file, symlink, unit } from '../../lib/index.ts'

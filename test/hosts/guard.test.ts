@@ -3,9 +3,9 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { HostError, Refused } from '../../lib/engine/errors.ts'
-import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
+import { parseRuns, READ_RUNS } from '../../lib/engine/host/storedRun.ts'
 import { aptPackage, command, edit, file, service, ufwDefaults, ufwRule } from '../../lib/index.ts'
 import { boot, powerCut } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'

@@ -4,7 +4,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { file, service, sudoers, sysctl, ufwRule, user } from '../../lib/index.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { runOn } from '../support/converge.ts'

@@ -19,7 +19,7 @@ import {
 } from '../../lib/index.ts'
 import { SudoRefused } from '../../lib/transport/connection.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
-import { planHost } from '../../lib/engine/converge.ts'
+import { planHost } from '../../lib/engine/apply/converge.ts'
 import { get } from '../support/web.ts'
 import { rejects } from '../support/rejects.ts'
 import { changeOf, convergeAsPlanned, convergeOn, runOn } from '../support/converge.ts'

@@ -8,7 +8,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { RecipeError } from '../../lib/engine/evaluate.ts'
+import { RecipeError } from '../../lib/engine/catalog/evaluate.ts'
 import {
   aptPackage,
   authorizedKeys,

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, planHost } from '../../lib/engine/converge.ts'
+import { convergeHost, planHost } from '../../lib/engine/apply/converge.ts'
 import { Refused } from '../../lib/engine/errors.ts'
 import {
   aptPackage,

@@ -3,10 +3,10 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
-import { PRELUDE } from '../../lib/engine/prelude.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
+import { PRELUDE } from '../../lib/kit/prelude.ts'
 import type { Progress } from '../../lib/engine/report.ts'
-import { quote } from '../../lib/engine/shell.ts'
+import { quote } from '../../lib/kit/shell.ts'
 import { aptPackage, file, group, user } from '../../lib/index.ts'
 import { changeOf, convergeOn, planOn, runOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'

@@ -4,8 +4,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { resource } from '../../lib/dsl/declare.ts'
-import { aptPackage as aptPackageType } from '../../lib/resources/aptPackage.ts'
-import { file as fileType } from '../../lib/resources/file.ts'
+import { aptPackage as aptPackageType } from '../../lib/resources/apt/aptPackage.ts'
+import { file as fileType } from '../../lib/resources/files/file.ts'
 import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { resource } from '../../lib/dsl/declare.ts'
-import { secret } from '../../lib/dsl/secret.ts'
+import { secret } from '../../lib/kit/secret.ts'
 import { postgresDatabase } from '../../lib/resources/postgres/database.ts'
 import { postgresExtension } from '../../lib/resources/postgres/extension.ts'
 import { postgresRole } from '../../lib/resources/postgres/role.ts'

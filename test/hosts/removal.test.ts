@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Refused } from '../../lib/engine/errors.ts'
 import { EXIT_CODES, type HostReport, type Plan } from '../../lib/engine/report.ts'
-import { undoHost } from '../../lib/engine/undoHost.ts'
+import { undoHost } from '../../lib/engine/undo/undoHost.ts'
 import {
   absent,
   aptPackage,

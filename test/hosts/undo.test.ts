@@ -4,11 +4,11 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { HostError, NoSuchRun, Refused } from '../../lib/engine/errors.ts'
 import type { HostReport, Plan } from '../../lib/engine/report.ts'
-import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
-import { undoHost } from '../../lib/engine/undoHost.ts'
+import { parseRuns, READ_RUNS } from '../../lib/engine/host/storedRun.ts'
+import { undoHost } from '../../lib/engine/undo/undoHost.ts'
 import {
   aptPackage,
   command,

@@ -4,7 +4,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
 import { aptPackage, command, directory, edit, file, service, sudoers, unit, user } from '../../lib/index.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'

@@ -9,19 +9,18 @@ import { TRANSPORT_FAULTS } from './faults/transport.ts'
 import { VERDICT_FAULTS } from './faults/verdict.ts'
 import { WORDS_FAULTS } from './faults/words.ts'
 
-const WORKER = 'lib/engine/worker.ts'
-const STAGE_FILES = 'lib/engine/stageFiles.ts'
-const RUN_TEXT = 'lib/engine/runText.ts'
-const PREPARED = 'lib/engine/prepared.ts'
-const CONVERGE = 'lib/engine/converge.ts'
-const SESSION = 'lib/engine/session.ts'
-const REFUSALS = 'lib/engine/refusals.ts'
-const GUARD = 'lib/engine/guard.ts'
-const GUARD_TEXT = 'lib/engine/guardText.ts'
-const PRELUDE = 'lib/engine/prelude.ts'
-const HANDS = 'lib/engine/hands.ts'
+const WORKER = 'lib/engine/onHost/worker.ts'
+const STAGE_FILES = 'lib/engine/onHost/stageFiles.ts'
+const RUN_TEXT = 'lib/engine/onHost/runText.ts'
+const PREPARED = 'lib/engine/apply/readyTask.ts'
+const CONVERGE = 'lib/engine/apply/converge.ts'
+const SESSION = 'lib/engine/apply/session.ts'
+const REFUSALS = 'lib/engine/plan/refusals.ts'
+const GUARD_TEXT = 'lib/engine/onHost/guard.ts'
+const PRELUDE = 'lib/kit/prelude.ts'
+const HANDS = 'lib/kit/hands.ts'
 const SERVICE = 'lib/resources/systemd/serviceProgram.ts'
-const BOOKKEEPING = 'lib/engine/bookkeeping.ts'
+const BOOKKEEPING = 'lib/engine/apply/runLedger.ts'
 
 export const FAULTS: readonly Fault[] = [
   ...HANDS_FAULTS,
@@ -116,7 +115,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'believe a step that changed nothing',
-    file: 'lib/engine/verdict.ts',
+    file: 'lib/engine/apply/verdict.ts',
     find: 'return difference === undefined ? [] : [[ref, difference]]',
     replace: 'return difference !== undefined || difference === undefined ? [] : [[ref, difference]]',
     tests: ['hosts/command', 'hosts/cron', 'hosts/sysctl', 'hosts/paths'],
@@ -137,7 +136,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'guard nothing',
-    file: GUARD,
+    file: 'lib/engine/plan/stage.ts',
     find: "return change !== undefined && plan.consequence === 'lockout'",
     replace: "return change !== undefined && plan.consequence === 'record' && plan.kind === 'forget'",
     tests: ['hosts/guard'],
@@ -147,7 +146,7 @@ export const FAULTS: readonly Fault[] = [
     file: BOOKKEEPING,
     find: '...(hides ? { hides } : {})',
     replace: '',
-    tests: ['engine/bookkeeping'],
+    tests: ['engine/apply/runLedger'],
   },
   {
     what: 'a guard that a reboot ends',
@@ -165,7 +164,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a guard without sudoers',
-    file: 'lib/engine/waysIn.ts',
+    file: 'lib/engine/host/waysIn.ts',
     find: "'/etc/sudo.conf', '/etc/sudoers', '/etc/sudoers.d',",
     replace: "'/etc/sudo.conf', '/etc/sudoers',",
     tests: ['hosts/guardServices'],
@@ -180,7 +179,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'leave the clock of a client that died',
     file: GUARD_TEXT,
-    find: '[ ! -e ${FOLDER}/armed ] || (',
+    find: '[ ! -e ${GUARD_FOLDER}/armed ] || (',
     replace: 'true || (',
     tests: ['hosts/guard'],
   },
@@ -238,7 +237,7 @@ export const FAULTS: readonly Fault[] = [
     file: 'lib/resources/systemd/watch.ts',
     find: "return { load: reload.length > 0 ? 'reload' : 'current',",
     replace: "return { load: reload.length > 0 ? 'current' : 'current',",
-    tests: ['hosts/systemd', 'resources/service'],
+    tests: ['hosts/systemd', 'resources/systemd/service'],
   },
   {
     what: 'a temporary file that all may read',
@@ -263,24 +262,24 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'show what a host said of a secret',
-    file: 'lib/engine/redact.ts',
+    file: 'lib/kit/redact.ts',
     find: '    shown += text.slice(from, start) + MASK\n',
     replace: '    shown += text.slice(from, end)\n',
-    tests: ['engine/redact', 'hosts/canaries'],
+    tests: ['kit/redact', 'hosts/canaries'],
   },
   {
     what: 'show a former secret in the plan of what takes its place',
-    file: 'lib/engine/secrecy.ts',
+    file: 'lib/engine/plan/secrecy.ts',
     find: '  if (!mayHold && !hidden) return fields\n',
     replace: '  if (fields.length > 0) return fields\n',
-    tests: ['engine/plan', 'hosts/canaries'],
+    tests: ['engine/plan/plan', 'hosts/canaries'],
   },
   {
     what: 'show the rest of a secret where what a step said was cut off',
-    file: 'lib/engine/failures.ts',
+    file: 'lib/engine/apply/failures.ts',
     find: 'isCut ? maskRest(said, secrets.values()) : said',
     replace: 'isCut ? said : said',
-    tests: ['engine/redact'],
+    tests: ['kit/redact'],
   },
   {
     what: 'let node show an error that nobody caught',
@@ -320,49 +319,49 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'quote nothing',
-    file: 'lib/engine/shell.ts',
+    file: 'lib/kit/shell.ts',
     find: "  return `'${text.replaceAll(\"'\", `'\\\\''`)}'`",
     replace: "  return `'${text}'`",
-    tests: ['engine/shell'],
+    tests: ['kit/shell'],
   },
   {
     what: 'control characters on the terminal',
-    file: 'lib/cli/render/clean.ts',
+    file: 'lib/render/clean.ts',
     find: '  return text.replace(UNSAFE, visible)\n',
     replace: '  return text\n',
-    tests: ['cli/render/clean'],
+    tests: ['render/clean'],
   },
   {
     what: 'swap two steps',
-    file: 'lib/engine/stage.ts',
+    file: 'lib/engine/plan/stage.ts',
     find: '    for (const need of group.after) place(need)\n    sorted.push(group)\n',
     replace: '    sorted.push(group)\n    for (const need of group.after) place(need)\n',
-    tests: ['engine/stage'],
+    tests: ['engine/plan/stage'],
   },
   {
     what: 'packages and what needs them in one stage',
-    file: 'lib/engine/stage.ts',
+    file: 'lib/engine/plan/stage.ts',
     find: 'need.type.unsettles === true &&',
     replace: 'need.type.unsettles === undefined &&',
-    tests: ['engine/stage'],
+    tests: ['engine/plan/stage'],
   },
   {
     what: 'guarded changes among the others',
-    file: 'lib/engine/stage.ts',
+    file: 'lib/engine/plan/stage.ts',
     find: '    return new Set([...held, ...postponed])\n',
     replace: '    return new Set(postponed)\n',
-    tests: ['engine/stage'],
+    tests: ['engine/plan/stage'],
   },
   {
     what: 'remove what holds data',
-    file: 'lib/engine/plan.ts',
+    file: 'lib/engine/plan/plan.ts',
     find: "  return typeof holdsData === 'function' ? holdsData(observed, applied) : holdsData\n",
     replace: "  return typeof holdsData === 'function' ? holdsData(observed)?.slice(0, 0) || undefined : undefined\n",
-    tests: ['engine/plan'],
+    tests: ['engine/plan/plan'],
   },
   {
     what: 'a plan that leaves something behind',
-    file: 'lib/engine/facts.ts',
+    file: 'lib/engine/host/facts.ts',
     find: '`[ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}`',
     replace: '`mkdir -p /var/lib/keelson; [ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}`',
     tests: ['hosts/cli'],
@@ -397,7 +396,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'give up when the line drops',
-    file: 'lib/engine/apply.ts',
+    file: 'lib/engine/apply/workerClient.ts',
     find: 'if (!(error instanceof ConnectionLost)) throw error\n        if (performance',
     replace: 'if (error instanceof Error) throw error\n        if (performance',
     tests: ['hosts/crash'],
@@ -411,66 +410,66 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'take a run whose client is gone for one that is watched',
-    file: 'lib/engine/holder.ts',
+    file: 'lib/engine/host/lockHolder.ts',
     find: '  echo alone\n',
     replace: '',
     tests: ['hosts/alone'],
   },
   {
     what: 'take a run that is watched for one whose client is gone',
-    file: 'lib/engine/holder.ts',
+    file: 'lib/engine/host/lockHolder.ts',
     find: '    case $name in sh | dash | bash | sudo) ;; *) exit 0 ;; esac\n',
     replace: '',
     tests: ['hosts/alone'],
   },
   {
     what: 'events told twice',
-    file: 'lib/engine/apply.ts',
+    file: 'lib/engine/apply/workerClient.ts',
     find: 'this.#seen + events.count + 1',
     replace: 'this.#seen + 1',
     tests: ['hosts/crash'],
   },
   {
     what: 'remove what is protected',
-    file: 'lib/engine/plan.ts',
+    file: 'lib/engine/plan/plan.ts',
     find: 'const kept = protectedRefs(planning)\n  const entries',
     replace: 'const kept = new Map<Ref, Ref>()\n  const entries',
-    tests: ['engine/plan'],
+    tests: ['engine/plan/plan'],
   },
   {
     what: 'remove what was there before',
-    file: 'lib/engine/plan.ts',
+    file: 'lib/engine/plan/plan.ts',
     find: 'const stays = entry.made ? dataIn(type, observed, entry.desired) :',
     replace: 'const stays = entry.type ? dataIn(type, observed, entry.desired) :',
-    tests: ['engine/plan', 'hosts/engine'],
+    tests: ['engine/plan/plan', 'hosts/engine'],
   },
   {
     what: 'remove in the order of declaration',
-    file: 'lib/engine/plan.ts',
+    file: 'lib/engine/plan/plan.ts',
     find: 'return dependentsFirst(items)\n',
     replace: 'return dependentsFirst(items).reverse()\n',
-    tests: ['engine/plan'],
+    tests: ['engine/plan/plan'],
   },
   {
     what: 'take drift for intent',
-    file: 'lib/engine/causes.ts',
+    file: 'lib/engine/plan/causes.ts',
     find: "return left ?? 'drift'",
     replace: "return left ?? 'intent'",
-    tests: ['engine/plan', 'hosts/cli'],
+    tests: ['engine/plan/plan', 'hosts/cli'],
   },
   {
     what: 'remove what a part of the site does not mention',
-    file: 'lib/engine/requests.ts',
+    file: 'lib/engine/plan/scope.ts',
     find: 'prune: scope === undefined,',
     replace: 'prune: scope === undefined || scope !== undefined,',
     tests: ['hosts/engine', 'hosts/cli', 'hosts/paths'],
   },
   {
     what: 'take away what a recipe lets go of',
-    file: 'lib/engine/plan.ts',
+    file: 'lib/engine/plan/plan.ts',
     find: '!spoken.has(ref) && !kept.has(ref) && ',
     replace: '!planning.needsOf.has(ref) && !kept.has(ref) && ',
-    tests: ['engine/plan', 'hosts/removal'],
+    tests: ['engine/plan/plan', 'hosts/removal'],
   },
   {
     what: 'take away what is protected, where it is said to be absent',
@@ -481,10 +480,10 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'take away what something protected needs',
-    file: 'lib/engine/protection.ts',
+    file: 'lib/engine/plan/protection.ts',
     find: 'open.push(...needs.map',
     replace: 'open.concat(...needs.map',
-    tests: ['engine/plan', 'hosts/removal'],
+    tests: ['engine/plan/plan', 'hosts/removal'],
   },
   {
     what: 'take another machine for this one',
@@ -502,14 +501,14 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'leave dpkg in the middle of something',
-    file: 'lib/resources/aptPackage.ts',
+    file: 'lib/resources/apt/aptPackage.ts',
     find: "    '( mend ) || :',\n",
     replace: '',
     tests: ['hosts/healing', 'hosts/packages'],
   },
   {
     what: 'sudoers that are not put right because others are wrong',
-    file: 'lib/resources/sudoers.ts',
+    file: 'lib/resources/accounts/sudoers.ts',
     find: ' | grep -vxF -f "$P"/known)',
     replace: ' | grep .)',
     tests: ['hosts/healing'],
@@ -523,17 +522,17 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a broken ledger taken for an empty one',
-    file: 'lib/engine/ledger.ts',
+    file: 'lib/engine/host/ledger.ts',
     find: '  throw new HostError(',
     replace: '  if (stdout !== undefined) return undefined\n  throw new HostError(',
-    tests: ['engine/ledger'],
+    tests: ['engine/host/ledger'],
   },
   {
     what: 'an answer that was cut off taken for a whole one',
-    file: 'lib/engine/read.ts',
+    file: 'lib/engine/host/read.ts',
     find: 'if (missing.length === 0) return answers\n',
     replace: 'if (missing.length >= 0) return answers\n',
-    tests: ['engine/read'],
+    tests: ['engine/host/read'],
   },
   {
     what: 'trust any key of a host',
@@ -551,8 +550,8 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'what the kernel filters is not put back',
-    file: 'lib/engine/guardRevert.ts',
-    find: `[ ! -e "\${FILTERS}.$ip" ] || "$ip-restore"`,
+    file: 'lib/engine/onHost/guardRevert.ts',
+    find: `[ ! -e "\${GUARD_FILTERS}.$ip" ] || "$ip-restore"`,
     replace: `true || "$ip-restore"`,
     tests: ['hosts/guard'],
   },
@@ -565,7 +564,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'sudoers that nobody judged',
-    file: 'lib/resources/sudoers.ts',
+    file: 'lib/resources/accounts/sudoers.ts',
     find: " ${payload('new')} visudo -cqf`}",
     replace: " ${payload('new')}`}",
     tests: ['hosts/accounts'],
@@ -621,7 +620,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'change accounts while another does',
-    file: 'lib/resources/group.ts',
+    file: 'lib/resources/accounts/group.ts',
     find: "'await_locks 300 /etc/.pwd.lock'",
     replace: "': /etc/.pwd.lock'",
     tests: ['hosts/locks'],
@@ -635,14 +634,14 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a clock that is off is not told of',
-    file: 'lib/engine/facts.ts',
+    file: 'lib/engine/host/facts.ts',
     find: 'const CLOCK_SLACK_S = 300\n',
     replace: 'const CLOCK_SLACK_S = 3_000_000\n',
     tests: ['hosts/locks'],
   },
   {
     what: 'a reading that hangs, by no name',
-    file: 'lib/engine/ask.ts',
+    file: 'lib/engine/host/ask.ts',
     find: 'failures[index] === undefined ? [] : [name]',
     replace: 'failures[index] === undefined ? [name] : []',
     tests: ['hosts/endless'],
@@ -656,10 +655,10 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'ask no gate',
-    file: 'lib/engine/gates.ts',
+    file: 'lib/engine/plan/lockouts.ts',
     find: 'if (guarded.length === 0) return []',
     replace: 'if (guarded.length >= 0) return []',
-    tests: ['engine/gates'],
+    tests: ['engine/plan/lockouts'],
   },
   {
     what: 'forget the order of ufw rules',
@@ -691,7 +690,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a guard without the network',
-    file: 'lib/engine/waysIn.ts',
+    file: 'lib/engine/host/waysIn.ts',
     find: "      '/etc/systemd/network',\n",
     replace: '',
     tests: ['hosts/guardServices'],
@@ -712,59 +711,59 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a guard without the plan of a network',
-    file: 'lib/engine/waysIn.ts',
+    file: 'lib/engine/host/waysIn.ts',
     find: "'systemd-networkd.service': ['/etc/systemd/network', '/etc/netplan'],",
     replace: "'systemd-networkd.service': ['/etc/systemd/network'],",
     tests: ['hosts/guardNetworks'],
   },
   {
     what: 'rules that are taken away after the guard put them back',
-    file: 'lib/engine/guardRevert.ts',
+    file: 'lib/engine/onHost/guardRevert.ts',
     find: 'how=--job-mode=ignore-dependencies',
     replace: 'how=--no-block',
     tests: ['hosts/guardNetworks'],
   },
   {
     what: 'a guard without the tables of nftables',
-    file: 'lib/engine/guardRevert.ts',
-    find: 'cat ${FILTERS}.nft; } | nft -f -',
+    file: 'lib/engine/onHost/guardRevert.ts',
+    find: 'cat ${GUARD_FILTERS}.nft; } | nft -f -',
     replace: '}',
     tests: ['hosts/guardNetworks'],
   },
   {
     what: 'a guard that leaves services turned off',
-    file: 'lib/engine/guardRevert.ts',
+    file: 'lib/engine/onHost/guardRevert.ts',
     find: 'systemctl --quiet "\\${enabled%d}" "$unit" ;;',
     replace: ': ;;',
     tests: ['hosts/guardServices'],
   },
   {
     what: 'hostile: what Unicode never makes a character',
-    file: 'lib/engine/evaluate.ts',
+    file: 'lib/engine/catalog/evaluate.ts',
     find: 'if (never !== undefined) return',
     replace: "if (never === '') return",
-    tests: ['engine/evaluate'],
+    tests: ['engine/catalog/evaluate'],
   },
   {
     what: 'hostile: letters of a cron command counted for bytes',
-    file: 'lib/resources/cronJob.ts',
+    file: 'lib/resources/cron/cronJob.ts',
     find: 'Buffer.byteLength(escape(command)) > 990',
     replace: 'escape(command).length > 990',
-    tests: ['resources/accounts'],
+    tests: ['resources/accounts/accounts'],
   },
   {
     what: 'hostile: a folder as a sudo command',
-    file: 'lib/resources/sudoers.ts',
+    file: 'lib/resources/accounts/sudoers.ts',
     find: 'if (/\\/\\.{0,2}$/.test(program))',
     replace: "if (program === '')",
-    tests: ['resources/accounts'],
+    tests: ['resources/accounts/accounts'],
   },
   {
     what: 'hostile: a path longer than nginx compares',
-    file: 'lib/resources/nginxVhost.ts',
+    file: 'lib/resources/nginx/nginxVhost.ts',
     find: 'Buffer.byteLength(path) > PATH_BYTES',
     replace: 'path.length > PATH_BYTES',
-    tests: ['resources/nginxVhost'],
+    tests: ['resources/nginx/nginxVhost'],
   },
   {
     what: 'hostile: several quotes in a name that psql connects to',
@@ -782,16 +781,16 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'let the guard put back what nobody changed',
-    file: 'lib/engine/guardRevert.ts',
+    file: 'lib/engine/onHost/guardRevert.ts',
     find: 'then continue; fi',
     replace: 'then :; fi',
     tests: ['hosts/guard'],
   },
   {
     what: 'cut what a host said within a line',
-    file: 'lib/engine/redact.ts',
+    file: 'lib/kit/redact.ts',
     find: "isStart ? Math.max(0, text.lastIndexOf('\\n', most)) : text.length",
     replace: 'isStart ? most : text.length',
-    tests: ['engine/redact'],
+    tests: ['kit/redact'],
   },
 ]

@@ -5,9 +5,9 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PRELUDE } from '../../lib/engine/prelude.ts'
-import type { Output, Step } from '../../lib/engine/resource.ts'
-import { revealFrom } from '../../lib/engine/value.ts'
+import { PRELUDE } from '../../lib/kit/prelude.ts'
+import type { Output, Step } from '../../lib/kit/resourceType.ts'
+import { revealFrom } from '../../lib/kit/value.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'keelson-test-'))
 process.once('exit', () => rmSync(root, { recursive: true, force: true }))

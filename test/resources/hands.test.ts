@@ -48,25 +48,28 @@ test('every type has said how it writes', () => {
 
 /** Each time a file's text says what changes files, beyond the functions of the prelude; only in places of the run's own. */
 const KNOWN: { readonly [file: string]: number } = {
-  'authorizedKeys.ts': 2,
-  'edit.ts': 1,
-  // Candidates in the run's folder, and below a mount namespace.
-  'nginx/tree.ts': 13,
   // What a function is called for with a path of the prelude's.
-  'paths.ts': 3,
+  'kit/files/paths.ts': 3,
+  'resources/accounts/authorizedKeys.ts': 2,
+  'resources/files/edit.ts': 1,
+  // Candidates in the run's folder, and below a mount namespace.
+  'resources/nginx/tree.ts': 13,
   // Records below /run/keelson.
-  'redis/program.ts': 3,
-  'systemd/serviceProgram.ts': 4,
-  'systemd/unitFiles.ts': 3,
+  'resources/redis/program.ts': 3,
+  'resources/systemd/serviceProgram.ts': 4,
+  'resources/systemd/unitFiles.ts': 3,
   // In a mount namespace of its own.
-  'waysIn/trial.ts': 6,
+  'resources/waysIn/trial.ts': 6,
 }
 
 test('no type changes a path but by the prelude', () => {
   const verbs = /\b(chown|chmod|mkdir|mv|rm|rmdir|ln|cp|touch|truncate|tee|install|dd) +-|sed -i/g
-  const found = readdirSync('lib/resources', { recursive: true, encoding: 'utf8' })
+  const files = ['kit/files', 'resources'].flatMap((folder) =>
+    readdirSync(`lib/${folder}`, { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
+  )
+  const found = files
     .filter((path) => path.endsWith('.ts'))
-    .map((path) => [path, readFileSync(`lib/resources/${path}`, 'utf8').match(verbs)?.length ?? 0] as const)
+    .map((path) => [path, readFileSync(`lib/${path}`, 'utf8').match(verbs)?.length ?? 0] as const)
     .filter(([, count]) => count > 0)
   assert.equal(Object.fromEntries(found), KNOWN)
 })

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../lib/dsl/declare.ts'
-import type { AnyType, Json } from '../../lib/engine/resource.ts'
+import type { AnyType, Json } from '../../lib/kit/resourceType.ts'
 import * as front from '../../lib/index.ts'
 
 const test = suite('linear')

@@ -1,9 +1,9 @@
 /** What gates make of what a host said, by itself; test/hosts/lockout.test.ts has them say it on a real one. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Gate, GateChange, GateView, Json, Operator } from '../../lib/engine/resource.ts'
-import { ufwDefaults } from '../../lib/resources/ufwDefaults.ts'
-import { ufwRule, type UfwRule } from '../../lib/resources/ufwRule.ts'
+import type { Gate, GateChange, GateView, Json, Operator } from '../../lib/kit/resourceType.ts'
+import { ufwDefaults } from '../../lib/resources/ufw/ufwDefaults.ts'
+import { ufwRule, type UfwRule } from '../../lib/resources/ufw/ufwRule.ts'
 import { UFW_GATE } from '../../lib/resources/ufw/gate.ts'
 import { SSHD_GATE } from '../../lib/resources/waysIn/sshd.ts'
 

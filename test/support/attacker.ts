@@ -3,7 +3,7 @@
  * calls inotify(7) and renameat2(2) by their numbers: an exchange leaves no instant without the name.
  */
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
-import { quote } from '../../lib/engine/shell.ts'
+import { quote } from '../../lib/kit/shell.ts'
 import { sshOk } from './host.ts'
 
 export type Attack = {

@@ -3,11 +3,11 @@
  */
 import { collect, types } from '../../lib/dsl/declare.ts'
 import { validateProps } from '../../lib/dsl/validate.ts'
-import type { Catalog, CatalogHost } from '../../lib/engine/catalog.ts'
-import { convergeHost, type HostRun, planHost } from '../../lib/engine/converge.ts'
-import { buildCatalog } from '../../lib/engine/evaluate.ts'
+import type { Catalog, CatalogHost } from '../../lib/engine/catalog/catalog.ts'
+import { convergeHost, type HostRun, planHost } from '../../lib/engine/apply/converge.ts'
+import { buildCatalog } from '../../lib/engine/catalog/evaluate.ts'
 import type { HostReport, Plan, ReportChange } from '../../lib/engine/report.ts'
-import type { Ref } from '../../lib/engine/resource.ts'
+import type { Ref } from '../../lib/kit/resourceType.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 

@@ -4,7 +4,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, planHost } from '../../lib/engine/converge.ts'
+import { convergeHost, planHost } from '../../lib/engine/apply/converge.ts'
 import { Refused } from '../../lib/engine/errors.ts'
 import { authorizedKeys, directory, edit, file, service, sudoers, sysctl } from '../../lib/index.ts'
 import type { SandboxOs } from '../../lib/sandbox/image.ts'

@@ -1,5 +1,5 @@
 /** PostgreSQL on test hosts, asked by the host's own psql as a witness. */
-import { quote } from '../../lib/engine/shell.ts'
+import { quote } from '../../lib/kit/shell.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { sshOk } from './host.ts'
 

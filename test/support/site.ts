@@ -2,9 +2,9 @@
  * TakeClient's own site.ts, planned and converged on throw-away hosts as `--sandbox` does it.
  */
 import { serverNamed, type ServerName } from '../../lib/dsl/servers.ts'
-import { convergeHost, type HostRun, planHost } from '../../lib/engine/converge.ts'
+import { convergeHost, type HostRun, planHost } from '../../lib/engine/apply/converge.ts'
 import type { HostReport, Plan, PlanReport } from '../../lib/engine/report.ts'
-import { secretNames } from '../../lib/engine/value.ts'
+import { secretNames } from '../../lib/kit/value.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import site from '../../site.ts'
 import { runOf } from './converge.ts'

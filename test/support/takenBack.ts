@@ -3,7 +3,7 @@
  */
 import * as assert from 'uvu/assert'
 import type { HostReport } from '../../lib/engine/report.ts'
-import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
+import { parseRuns, READ_RUNS } from '../../lib/engine/host/storedRun.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { convergeOn } from './converge.ts'
 import { ssh, sshOk } from './host.ts'

@@ -3,7 +3,7 @@
  *
  *     node --import tsx test/torture/client.ts HOST_JSON SERVER
  */
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import type { ServerName } from '../../lib/dsl/servers.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { siteRun } from '../support/site.ts'

@@ -2,7 +2,7 @@
  * A connection that kills the run's worker, or all of the host, right after a chosen step: the step's own program does it.
  */
 import { createTar, parseTar } from 'nanotar'
-import { WHOLE } from '../../lib/engine/runText.ts'
+import { WHOLE } from '../../lib/engine/onHost/runText.ts'
 import type { Connection } from '../../lib/transport/connection.ts'
 
 const KILL = {

@@ -3,10 +3,10 @@
  * the host's own tools show, never what the engine says of itself.
  */
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { Locked, Stale } from '../../lib/engine/errors.ts'
-import type { Ref } from '../../lib/engine/resource.ts'
-import { parseRuns, READ_RUNS } from '../../lib/engine/runs.ts'
+import type { Ref } from '../../lib/kit/resourceType.ts'
+import { parseRuns, READ_RUNS } from '../../lib/engine/host/storedRun.ts'
 import { changedFiles, type SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { sshOk } from '../support/host.ts'

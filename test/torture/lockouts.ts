@@ -1,6 +1,6 @@
 /** How a host is when it went back from a change that shuts somebody out. */
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { file } from '../../lib/index.ts'
 import { boot, powerCut, type SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'

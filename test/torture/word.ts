@@ -3,7 +3,7 @@
  * undo each other's work or are cut off, some of whose parts are changed by another hand.
  */
 import * as assert from 'uvu/assert'
-import { convergeHost } from '../../lib/engine/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import type { HostReport, Plan } from '../../lib/engine/report.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { planOn, runOn } from '../support/converge.ts'

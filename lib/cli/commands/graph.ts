@@ -1,11 +1,11 @@
 /**
  * graph: what the recipes declare, and what needs what. No host is contacted.
  */
-import { order } from '../../engine/order.ts'
+import { order } from '../../engine/catalog/order.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { UsageError } from '../errors.ts'
-import { cleanJson } from '../render/clean.ts'
-import { renderDot, renderTree } from '../render/graph.ts'
+import { cleanJson } from '../../render/clean.ts'
+import { renderDot, renderTree } from '../../render/text/graph.ts'
 import { hint, selectHosts } from '../select.ts'
 import type { Setting } from '../setting.ts'
 

@@ -3,20 +3,20 @@
  */
 import { dirname } from 'node:path'
 import { types } from '../../dsl/declare.ts'
-import type { HostRun } from '../../engine/converge.ts'
+import type { HostRun } from '../../engine/apply/converge.ts'
 import type { AnyReport, ExitName, HostReport, Plan, PlanReport, Progress } from '../../engine/report.ts'
 import { askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
-import { exitOfFleet } from '../exit.ts'
+import { exitOfFleet } from '../../engine/exit.ts'
 import { type Lost, oneAtATime, onEach, prepare, type Prepared } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
-import { type Reported, renderJson } from '../render/json.ts'
-import { renderProblem } from '../render/problem.ts'
-import { renderFleet } from '../render/fleetText.ts'
-import { problemsOf, renderResult } from '../render/resultText.ts'
-import { applied, planned } from '../render/standing.ts'
+import { type Reported, renderJson } from '../../render/json.ts'
+import { renderProblem } from '../../render/text/problem.ts'
+import { renderFleet } from '../../render/text/fleetText.ts'
+import { problemsOf, renderResult } from '../../render/text/resultText.ts'
+import { applied, planned } from '../../render/text/standing.ts'
 import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
 import type { Setting } from '../setting.ts'
 import { whoIsAtWork } from '../who.ts'
@@ -34,8 +34,8 @@ export type HostWork<Report extends AnyReport = HostReport> = (
 /** Shows what would change; the hosts are not touched. */
 export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName> {
   const [{ planHost }, { renderPlan }] = await Promise.all([
-    import('../../engine/converge.ts'),
-    import('../render/planText.ts'),
+    import('../../engine/apply/converge.ts'),
+    import('../../render/text/planText.ts'),
   ])
   const { out } = setting.output
   const work: HostWork<PlanReport> = async (run, view) => {
@@ -62,7 +62,7 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
     ...allowsLockout(flags),
     ...(flags.allowRemove === undefined ? {} : { allowRemove: parseCount('--allow-remove', flags.allowRemove) }),
   }
-  const { convergeHost } = await import('../../engine/converge.ts')
+  const { convergeHost } = await import('../../engine/apply/converge.ts')
   const turn = oneAtATime()
   const work: HostWork = async (run, view) => {
     const { shown, confirm } = asking(setting, view, turn, flags.yes === true)
@@ -96,7 +96,7 @@ async function confirmPlan({ output, json }: Setting, made: Plan, yes: boolean):
   const sink = json ? output.err : output.out
   if (!json || !yes) {
     // Loaded here: most converges have nothing to ask, and telling texts apart takes a library.
-    const { renderPlan } = await import('../render/planText.ts')
+    const { renderPlan } = await import('../../render/text/planText.ts')
     sink.write(`${renderPlan(made, sink.page)}\n`)
   }
   output.flush()

@@ -4,11 +4,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname } from 'node:path'
-import { type SecretStore, secretStore } from '../../dsl/secretStore.ts'
+import { type SecretStore, secretStore } from '../../secrets/secretStore.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { askHidden, isInteractive, readStdin } from '../ask.ts'
 import { UsageError } from '../errors.ts'
-import { cleanJson, cleanLine } from '../render/clean.ts'
+import { cleanJson, cleanLine } from '../../render/clean.ts'
 import type { Setting } from '../setting.ts'
 
 export async function secretsSet(setting: Setting, name: string): Promise<ExitName> {

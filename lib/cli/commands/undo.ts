@@ -4,7 +4,7 @@
 import type { ExitName } from '../../engine/report.ts'
 import { isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
-import { exitOfFleet } from '../exit.ts'
+import { exitOfFleet } from '../../engine/exit.ts'
 import { oneAtATime } from '../fleet.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount } from '../options.ts'
 import { selectHosts } from '../select.ts'
@@ -24,7 +24,7 @@ export async function undo(setting: Setting, number: string | undefined, flags: 
   const run = number === undefined ? undefined : String(parseCount('undo', number))
   if (run !== undefined && selectHosts(setting.site.hosts, flags.host).length > 1)
     throw new UsageError('each host counts its own runs', `choose one with --host, as in: undo ${run} --host NAME`)
-  const { undoHost } = await import('../../engine/undoHost.ts')
+  const { undoHost } = await import('../../engine/undo/undoHost.ts')
   const turn = oneAtATime()
   const work: HostWork = async (host, view) => {
     const { shown, confirm } = asking(setting, view, turn, flags.yes === true)

@@ -3,9 +3,9 @@
  */
 import { dirname, extname, relative } from 'node:path'
 import { BIN } from '../../dsl/home.ts'
-import { quote } from '../../engine/shell.ts'
+import { quote } from '../../kit/shell.ts'
 import type { ExitName } from '../../engine/report.ts'
-import { cleanLine } from '../render/clean.ts'
+import { cleanLine } from '../../render/clean.ts'
 import type { Setting } from '../setting.ts'
 
 const IGNORED = new Set(['node_modules', '.git', 'coverage'])

@@ -1,7 +1,7 @@
 /**
  * What an account may do by the groups that it is in.
  */
-import type { Json, Wanted } from '../../engine/resource.ts'
+import type { Json, Wanted } from '../../kit/resourceType.ts'
 
 type Grouped = {
   group?: string | undefined

@@ -1,7 +1,7 @@
 /**
  * What a vhost does with the requests for one path.
  */
-import type { TextValue } from '../../engine/value.ts'
+import type { TextValue } from '../../kit/value.ts'
 import { block, directive, ownText, setting, type Line } from './syntax.ts'
 
 /** Response headers by name. `$name` in a value is an nginx variable. */

@@ -1,7 +1,7 @@
 /**
  * nginx configuration as text: directives, blocks, and the one quoting function everything goes through.
  */
-import { Secret, Text, type SecretToken, type StateText, type TextValue } from '../../engine/value.ts'
+import { Secret, Text, type SecretToken, type StateText, type TextValue } from '../../kit/value.ts'
 
 /** A line of configuration, in pieces because a recipe's own text may hold secrets. */
 export type Line = readonly (string | SecretToken)[]

@@ -2,13 +2,13 @@
  * Files below /etc/nginx: their state, and replacing several at once after nginx has tested the tree they will form.
  */
 import { createHash } from 'node:crypto'
-import { byField } from '../../engine/diff.ts'
-import * as form from '../../engine/form.ts'
-import { payload } from '../../engine/prelude.ts'
-import type { Context, FieldChange, Step, Was, WayBack } from '../../engine/resource.ts'
-import { quote, raw, sh, type ShellText } from '../../engine/shell.ts'
-import { holdsSecret, type StateText } from '../../engine/value.ts'
-import type { SmallFile } from '../smallFiles.ts'
+import { byField } from '../../kit/byField.ts'
+import * as form from '../../kit/form.ts'
+import { payload } from '../../kit/prelude.ts'
+import type { Context, FieldChange, Step, Was, WayBack } from '../../kit/resourceType.ts'
+import { quote, raw, sh, type ShellText } from '../../kit/shell.ts'
+import { holdsSecret, type StateText } from '../../kit/value.ts'
+import type { SmallFile } from '../../kit/files/smallFiles.ts'
 
 export const NGINX = '/etc/nginx'
 

@@ -2,7 +2,7 @@
  * Schema of a vhost's content. Every string is held to its form here: nginx has no quoting that keeps `$` literal, so
  * paths and names with one are refused by name.
  */
-import { oneLine, port, textValue } from '../../engine/schema.ts'
+import { oneLine, port, textValue } from '../../kit/schema.ts'
 
 const match = (pattern: string): { type: 'string'; pattern: string; maxLength: number } => ({
   type: 'string',

@@ -1,7 +1,7 @@
 /**
  * A vhost as one nginx file: upstreams and zones it uses, its servers for HTTP and HTTPS, its locations.
  */
-import type { StateText, TextValue } from '../../engine/value.ts'
+import type { StateText, TextValue } from '../../kit/value.ts'
 import { mergeHeaders, renderHeaders, renderLocation, type Headers, type Location } from './location.ts'
 import { block, directive, joinLines, ownText, setting, type Line } from './syntax.ts'
 

@@ -2,11 +2,11 @@
  * A PostgreSQL database.
  * Read from pg_database; changed with CREATE DATABASE, which is all or nothing, ALTER DATABASE and DROP DATABASE.
  */
-import { byField } from '../../engine/diff.ts'
-import type { Change, Consequence, FieldChange, ResourceType, Step } from '../../engine/resource.ts'
-import { Unknown } from '../../engine/resource.ts'
-import * as form from '../../engine/form.ts'
-import { ensure } from '../../engine/schema.ts'
+import { byField } from '../../kit/byField.ts'
+import type { Change, Consequence, FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
+import { Unknown } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure } from '../../kit/schema.ts'
 import {
   canonicalSettings,
   commentStatements,

@@ -2,12 +2,12 @@
  * An extension in one PostgreSQL database.
  * Read from pg_extension; changed with CREATE, ALTER and DROP EXTENSION.
  */
-import { byField } from '../../engine/diff.ts'
-import { groupBy } from '../../engine/group.ts'
-import type { FieldChange, ResourceType, Step } from '../../engine/resource.ts'
-import { Unknown } from '../../engine/resource.ts'
-import * as form from '../../engine/form.ts'
-import { ensure } from '../../engine/schema.ts'
+import { byField } from '../../kit/byField.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import type { FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
+import { Unknown } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure } from '../../kit/schema.ts'
 import { inDatabases, parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
 import { identifier, literal, literals, nameMistakes, sqlName } from './sql.ts'
 

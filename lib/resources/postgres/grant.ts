@@ -2,13 +2,13 @@
  * The privileges of one PostgreSQL role on one thing: exactly those that are named.
  * Read with aclexplode() from the catalogs; changed with GRANT, REVOKE and ALTER DEFAULT PRIVILEGES.
  */
-import { byField } from '../../engine/diff.ts'
-import { listDrift } from '../../engine/drift.ts'
-import { groupBy } from '../../engine/group.ts'
-import type { Change, ResourceType, Step, Wanted } from '../../engine/resource.ts'
-import { Unknown } from '../../engine/resource.ts'
-import * as form from '../../engine/form.ts'
-import { ensure } from '../../engine/schema.ts'
+import { byField } from '../../kit/byField.ts'
+import { listDrift } from '../../kit/listDrift.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import type { Change, ResourceType, Step, Wanted } from '../../kit/resourceType.ts'
+import { Unknown } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure } from '../../kit/schema.ts'
 import {
   aclQuery,
   grantKey,

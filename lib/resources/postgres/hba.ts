@@ -5,12 +5,12 @@
  * a login decides. The block comes before all other lines but the one by which the postgres account gets in, which
  * Debian's own jobs and Keelson need. Whether the server has loaded the file is derived from the file's ctime.
  */
-import { byField } from '../../engine/diff.ts'
-import type { FieldChange, ResourceType, Wanted } from '../../engine/resource.ts'
-import { Unknown } from '../../engine/resource.ts'
-import * as form from '../../engine/form.ts'
-import { ensure } from '../../engine/schema.ts'
-import { quote } from '../../engine/shell.ts'
+import { byField } from '../../kit/byField.ts'
+import type { FieldChange, ResourceType, Wanted } from '../../kit/resourceType.ts'
+import { Unknown } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure } from '../../kit/schema.ts'
+import { quote } from '../../kit/shell.ts'
 import { BLOCK_BEGIN, BLOCK_END, FIND_HBA, hbaStep } from './hbaStep.ts'
 import { NO_ANSWER, parseRows, psql, SERVER_PACKAGES } from './psql.ts'
 

@@ -2,8 +2,8 @@
  * One step for several lines of pg_hba.conf. The server only checks the file on disk, so the new one is put there,
  * checked by pg_hba_file_rules, put back when the server finds a mistake, and loaded otherwise.
  */
-import type { Change, Context, Step } from '../../engine/resource.ts'
-import { sh } from '../../engine/shell.ts'
+import type { Change, Context, Step } from '../../kit/resourceType.ts'
+import { sh } from '../../kit/shell.ts'
 import { PG_SQL } from './psql.ts'
 import { LOADING } from './settingsStep.ts'
 

@@ -4,9 +4,9 @@
  * It connects as the postgres account over the Unix socket of port 5432, Debian's first cluster. Reading is done with
  * default_transaction_read_only; PostgreSQL itself may still write hint bits and its own log.
  */
-import { parseJson } from '../../engine/form.ts'
-import { type Interpreter, type Output, type Step, Unknown } from '../../engine/resource.ts'
-import { quote, raw, sh } from '../../engine/shell.ts'
+import { parseJson } from '../../kit/form.ts'
+import { type Interpreter, type Output, type Step, Unknown } from '../../kit/resourceType.ts'
+import { quote, raw, sh } from '../../kit/shell.ts'
 import { connectionString, connectTo, literal, psqlArgument } from './sql.ts'
 
 /** The cluster's own binaries: Debian's /usr/bin/psql is a wrapper in Perl that takes ten times as long to start. */

@@ -5,13 +5,13 @@
  * A password is sent as a ready SCRAM verifier: the server, its log and pg_stat_statements never see the clear text.
  * Whether it differs is computed from the stored salt and count, because every new verifier has a salt of its own.
  */
-import { byField } from '../../engine/diff.ts'
-import { listDrift } from '../../engine/drift.ts'
-import type { Change, Context, FieldChange, ResourceType, Step } from '../../engine/resource.ts'
-import { Unknown } from '../../engine/resource.ts'
-import * as form from '../../engine/form.ts'
-import { ensure, secretToken } from '../../engine/schema.ts'
-import type { Secret, SecretToken } from '../../engine/value.ts'
+import { byField } from '../../kit/byField.ts'
+import { listDrift } from '../../kit/listDrift.ts'
+import type { Change, Context, FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
+import { Unknown } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure, secretToken } from '../../kit/schema.ts'
+import type { Secret, SecretToken } from '../../kit/value.ts'
 import {
   canonicalSettings,
   commentStatements,

@@ -5,7 +5,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type Saslprep from '@mongodb-js/saslprep'
-import * as form from '../../engine/form.ts'
+import * as form from '../../kit/form.ts'
 
 const load = createRequire(import.meta.url)
 

@@ -6,10 +6,10 @@
  * is declared is what counts. Read from pg_file_settings (what the file says now) and pg_settings (what the server
  * runs with), compared in base units. What the server has yet to load is derived from those two and never remembered.
  */
-import type { Change, Consequence, FieldChange, ResourceType } from '../../engine/resource.ts'
-import { Unknown } from '../../engine/resource.ts'
-import * as form from '../../engine/form.ts'
-import { ensure } from '../../engine/schema.ts'
+import type { Change, Consequence, FieldChange, ResourceType } from '../../kit/resourceType.ts'
+import { Unknown } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure } from '../../kit/schema.ts'
 import { parseRows, psql, SERVER_PACKAGES } from './psql.ts'
 import { settingsStep } from './settingsStep.ts'
 import { literals, settingName, settingText, settingValue, type SettingValue } from './sql.ts'

@@ -4,8 +4,8 @@
  * ALTER SYSTEM cannot run in a transaction, so the file is kept aside and put back when the server refuses a value, or
  * does not come up again with it.
  */
-import type { Change, Step } from '../../engine/resource.ts'
-import { Unknown } from '../../engine/resource.ts'
+import type { Change, Step } from '../../kit/resourceType.ts'
+import { Unknown } from '../../kit/resourceType.ts'
 import { PG_SQL } from './psql.ts'
 import { literal, literals, settingIdentifier, settingLiteral } from './sql.ts'
 

@@ -4,9 +4,10 @@
  * The password is taken from the file on the host as it stands there, and goes to redis-cli on stdin: redis.conf and
  * redis-cli quote alike, and printf is a builtin, so it is never an argument of a process.
  */
-import type { Change, Context, Step } from '../../engine/resource.ts'
-import { quote, sh } from '../../engine/shell.ts'
-import type { StateText } from '../../engine/value.ts'
+import type { Change, Context, Step } from '../../kit/resourceType.ts'
+import { quote, sh } from '../../kit/shell.ts'
+import type { StateText } from '../../kit/value.ts'
+import { LOADED } from '../../kit/stateFolders.ts'
 import { AT_START, confLine, quoteArgument, SECRET_DIRECTIVES, valueArguments } from './conf.ts'
 
 export const NOT_INSTALLED = 3
@@ -17,7 +18,7 @@ const SECRETS = [...SECRET_DIRECTIVES]
  * Directives that left redis.conf and that the running server still goes by, as `INVOCATION_ID NAME`: nothing else tells
  * so when a run is cut off before it restarts Redis. A start of the host empties /run, and has loaded the file.
  */
-const DUE = '/run/keelson/loaded/redis-server.due'
+const DUE = `${LOADED}/redis-server.due`
 
 /**
  * `read_conf` sets a variable to the last value of each directive that matters here; `ask_redis [OPTION…]` sends

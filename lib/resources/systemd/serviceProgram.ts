@@ -7,7 +7,7 @@
  * A service that ran and does not come up with what this run changed gets its files back as they were before the run, and
  * runs with them again. It is a failure all the same, and those changes are undone.
  */
-import { quote } from '../../engine/shell.ts'
+import { quote } from '../../kit/shell.ts'
 import { LISTING, RECORDS, type Load } from './watch.ts'
 
 export type ServiceWork = {

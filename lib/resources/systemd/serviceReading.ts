@@ -1,10 +1,10 @@
 /**
  * What a host says of its services, and whether each has loaded what is on disk.
  */
-import * as form from '../../engine/form.ts'
-import { type Output, Unknown, type Wanted } from '../../engine/resource.ts'
-import { sh } from '../../engine/shell.ts'
-import { findEach } from '../paths.ts'
+import * as form from '../../kit/form.ts'
+import { type Output, Unknown, type Wanted } from '../../kit/resourceType.ts'
+import { sh } from '../../kit/shell.ts'
+import { findEach } from '../../kit/files/paths.ts'
 import { parseShown, type Shown } from './unitFiles.ts'
 import {
   changedAfter,

@@ -2,12 +2,12 @@
  * Files below /etc/systemd/system: reading them with what systemd has loaded of them, and replacing several at once.
  * Shared by `unit`, `drop-in` and `timer`.
  */
-import { byField } from '../../engine/diff.ts'
-import * as form from '../../engine/form.ts'
-import { payload } from '../../engine/prelude.ts'
-import type { FieldChange, Output, Ref, Step, Was, WayBack } from '../../engine/resource.ts'
-import { lines, quote, raw, sh, type ShellText } from '../../engine/shell.ts'
-import { parseSmallFiles, readSmallFiles, type SmallFile } from '../smallFiles.ts'
+import { byField } from '../../kit/byField.ts'
+import * as form from '../../kit/form.ts'
+import { payload } from '../../kit/prelude.ts'
+import type { FieldChange, Output, Ref, Step, Was, WayBack } from '../../kit/resourceType.ts'
+import { lines, quote, raw, sh, type ShellText } from '../../kit/shell.ts'
+import { parseSmallFiles, readSmallFiles, type SmallFile } from '../../kit/files/smallFiles.ts'
 
 const ROOT = '/etc/systemd/system'
 

@@ -1,9 +1,9 @@
 /**
  * Unit files as text: sections of `Key=value` lines (systemd.syntax(7)).
  */
-import type { JsonSchema } from '../../engine/schema.ts'
-import { oneLine, secretToken, textValue } from '../../engine/schema.ts'
-import { Secret, Text } from '../../engine/value.ts'
+import type { JsonSchema } from '../../kit/schema.ts'
+import { oneLine, secretToken, textValue } from '../../kit/schema.ts'
+import { Secret, Text } from '../../kit/value.ts'
 
 /**
  * One setting's value.

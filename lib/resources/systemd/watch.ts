@@ -6,9 +6,9 @@
  * the files' change times are held against the time the service started. Before the action the record says only that it is
  * pending: after a failure or a cut the need is still there.
  */
-import { LOADED, markOf } from '../../engine/marks.ts'
-import { labelOf, type PlannedChange, type Ref } from '../../engine/resource.ts'
-import { quote } from '../../engine/shell.ts'
+import { LOADED, markOf } from '../../kit/stateFolders.ts'
+import { labelOf, type PlannedChange, type Ref } from '../../kit/resourceType.ts'
+import { quote } from '../../kit/shell.ts'
 
 /** A handle as a recipe passes it, with the paths that the resource writes. */
 export type Handle = { readonly ref: Ref; readonly paths: readonly string[] }

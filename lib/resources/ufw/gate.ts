@@ -3,8 +3,8 @@
  * another hand can put right is certain, such as a line in /etc/ufw/before.rules or one of iptables(8) before ufw's.
  */
 import { isIP } from 'node:net'
-import type { Gate, GateChange, GateView, Json, Operator } from '../../engine/resource.ts'
-import { lines } from '../../engine/shell.ts'
+import type { Gate, GateChange, GateView, Json, Operator } from '../../kit/resourceType.ts'
+import { lines } from '../../kit/shell.ts'
 import { isEnabled, jumpsToUfw, parseUfw, READ_UFW, type UfwHost } from './host.ts'
 import {
   familiesOf,

@@ -2,8 +2,8 @@
  * ufw as the host has it: its files, and what the kernel really enforces. One reading for rules and defaults.
  * `ufw status` and `ufw show` write a lock file, so the files are read instead.
  */
-import type { Output } from '../../engine/resource.ts'
-import { lines } from '../../engine/shell.ts'
+import type { Output } from '../../kit/resourceType.ts'
+import { lines } from '../../kit/shell.ts'
 import { type Family, type Match, matchOf, nameOf } from './match.ts'
 
 export type UfwHost = {

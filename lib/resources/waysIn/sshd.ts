@@ -3,8 +3,8 @@
  * (`sshd -T -C`, sshd(8)); what that means for the account is judged here.
  */
 import { BlockList, isIP } from 'node:net'
-import type { Gate, GateChange, GateView, Json, Operator } from '../../engine/resource.ts'
-import { lines, quote, sh } from '../../engine/shell.ts'
+import type { Gate, GateChange, GateView, Json, Operator } from '../../kit/resourceType.ts'
+import { lines, quote, sh } from '../../kit/shell.ts'
 import { changesBelow, trialText } from './trial.ts'
 
 const ROOTS = ['/etc/ssh']

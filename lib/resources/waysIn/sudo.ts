@@ -1,8 +1,8 @@
 /**
  * Whether sudo, as a plan leaves it, lets the operator become root. sudo itself is asked (`sudo -l -U`, sudo(8)).
  */
-import type { Gate } from '../../engine/resource.ts'
-import { sh } from '../../engine/shell.ts'
+import type { Gate } from '../../kit/resourceType.ts'
+import { sh } from '../../kit/shell.ts'
 import { changesBelow, trialText } from './trial.ts'
 
 const ROOTS = ['/etc/sudoers', '/etc/sudoers.d']

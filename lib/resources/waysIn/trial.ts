@@ -2,10 +2,10 @@
  * Configuration as a plan would leave it, tried on the host before anything is written: copies in a mount namespace
  * (unshare(1)) that nothing outside of it sees, and that end with it.
  */
-import type { GateChange, GateView, Json } from '../../engine/resource.ts'
-import { quote, raw, sh } from '../../engine/shell.ts'
-import { isSecretToken, isTextToken, type Reveal } from '../../engine/value.ts'
-import { blockText, EDIT_AWK, type EditState, recordOf } from '../edit/lines.ts'
+import type { GateChange, GateView, Json } from '../../kit/resourceType.ts'
+import { quote, raw, sh } from '../../kit/shell.ts'
+import { isSecretToken, isTextToken, type Reveal } from '../../kit/value.ts'
+import { blockText, EDIT_AWK, type EditState, recordOf } from '../files/editLines.ts'
 
 /**
  * Shell text that runs a program where the roots, files or folders, are as they would be. Its exit is not zero when they

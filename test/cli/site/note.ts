@@ -1,9 +1,9 @@
 /** A small resource type, so that the command line is tried without depending on any of the real ones. */
 import { resource } from '../../../lib/dsl/declare.ts'
-import * as form from '../../../lib/engine/form.ts'
-import type { ResourceType } from '../../../lib/engine/resource.ts'
-import type { PropsSchema } from '../../../lib/engine/schema.ts'
-import { forEach, raw, sh, type ShellText } from '../../../lib/engine/shell.ts'
+import * as form from '../../../lib/kit/form.ts'
+import type { ResourceType } from '../../../lib/kit/resourceType.ts'
+import type { PropsSchema } from '../../../lib/kit/schema.ts'
+import { forEach, raw, sh, type ShellText } from '../../../lib/kit/shell.ts'
 
 export type Note = {
   /** File name below /etc/notes. */

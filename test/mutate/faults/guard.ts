@@ -1,11 +1,11 @@
 /** Faults in the guard of ways in. */
 import type { Fault } from '../fault.ts'
 
-const TOUCHES = 'lib/engine/touches.ts'
-const PLAN = 'lib/engine/plan.ts'
-const KEEP = 'lib/engine/guardKeep.ts'
-const REVERT = 'lib/engine/guardRevert.ts'
-const PLACES = 'lib/engine/guardPlaces.ts'
+const TOUCHES = 'lib/engine/plan/touches.ts'
+const PLAN = 'lib/engine/plan/plan.ts'
+const KEEP = 'lib/engine/onHost/guardKeep.ts'
+const REVERT = 'lib/engine/onHost/guardRevert.ts'
+const PLACES = 'lib/engine/onHost/guardPlaces.ts'
 
 export const GUARD_FAULTS: readonly Fault[] = [
   {
@@ -13,42 +13,42 @@ export const GUARD_FAULTS: readonly Fault[] = [
     file: PLAN,
     find: "if (touchesWayIn(type, change, context)) return 'lockout'",
     replace: 'void touchesWayIn',
-    tests: ['engine/touches'],
+    tests: ['engine/plan/touches'],
   },
   {
     what: 'ways in: the folders above one',
-    file: 'lib/engine/waysHost.ts',
+    file: 'lib/engine/host/ways.ts',
     find: '    above.has(path) ||\n',
     replace: '',
-    tests: ['engine/touches'],
+    tests: ['engine/plan/touches'],
   },
   {
     what: 'ways in: what the host names itself',
-    file: 'lib/engine/waysHost.ts',
+    file: 'lib/engine/host/ways.ts',
     find: 'patterns.some((pattern) => pattern.test(path))',
     replace: 'false',
-    tests: ['engine/touches'],
+    tests: ['engine/plan/touches'],
   },
   {
     what: 'ways in: what a guarded unit loads',
     file: PLAN,
     find: 'near(item).filter(isFile).forEach(guard)',
     replace: 'void near',
-    tests: ['engine/touches'],
+    tests: ['engine/plan/touches'],
   },
   {
     what: 'ways in: what loads a guarded file',
     file: PLAN,
     find: 'if (isLoaded && usesFiles(item.type, item.change)) guard(item)',
     replace: 'void (isLoaded && usesFiles)',
-    tests: ['engine/touches'],
+    tests: ['engine/plan/touches'],
   },
   {
     what: 'ways in: the home of the operator',
     file: TOUCHES,
     find: 'const own = ownWays(ways, operator?.account)',
     replace: "const own = ownWays(ways, 'root')",
-    tests: ['engine/touches'],
+    tests: ['engine/plan/touches'],
   },
   {
     what: 'guard: rights of folders stay as the change made them',
@@ -80,8 +80,8 @@ export const GUARD_FAULTS: readonly Fault[] = [
   },
   {
     what: 'guard: leave what arming made when it failed',
-    file: 'lib/engine/guardText.ts',
-    find: '{ { rm -rf ${FOLDER}; ${STOP}; } > /dev/null 2>&1; false; }',
+    file: 'lib/engine/onHost/guard.ts',
+    find: '{ { rm -rf ${GUARD_FOLDER}; ${STOP}; } > /dev/null 2>&1; false; }',
     replace: 'false',
     tests: ['hosts/guardWays13'],
   },

@@ -1,8 +1,8 @@
 /** Faults of root's hands in folders of other accounts. */
 import type { Fault } from '../fault.ts'
 
-const ENTER = 'lib/engine/enter.ts'
-const HANDS = 'lib/engine/hands.ts'
+const ENTER = 'lib/kit/enter.ts'
+const HANDS = 'lib/kit/hands.ts'
 
 export const HANDS_FAULTS: readonly Fault[] = [
   {
@@ -10,88 +10,88 @@ export const HANDS_FAULTS: readonly Fault[] = [
     file: ENTER,
     find: '  [ "$alone" = yes ] ||\n    fail "$here/$1 is a link',
     replace: '  true ||\n    fail "$here/$1 is a link',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'go wherever a folder leads that was exchanged while it was entered',
     file: ENTER,
     find: '  look "$1" || fail',
     replace: '  look "$1" || : fail',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'come from a link into the folder beside it',
     file: ENTER,
     find: '[ "$h_kind" = d ] && [ "$h_id" = "$h_named" ] &&',
     replace: 'true &&',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'a folder that others may write in counts as that of root alone',
     file: ENTER,
     find: '! -uid 0 -o -perm /022',
     replace: '-uid 4294967294',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'a folder of one account below that of another',
     file: ENTER,
     find: '[ "$owner" = "$h_uid" ] ||',
     replace: 'true ||',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'make a file ready wherever another account likes',
     file: HANDS,
     find: '  is_private "$h_nest" && is_empty || fail',
     replace: '  true || fail',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'a file with names elsewhere',
     file: HANDS,
     find: '  [ "\\${identity%% *}" = 2 ] || fail',
     replace: '  true || fail',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'give away whatever has the name by now',
     file: HANDS,
     find: '  [ $# -gt 0 ] || return 0\n',
     replace: '  return 0\n',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'the text of one file with the owner of another',
     file: HANDS,
     find: '  [ -z "$identity" ] || [ "$identity" =',
     replace: '  true || [ "$identity" =',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'leave behind what a killed run had made ready',
     file: HANDS,
     find: '  clear_left\n',
     replace: '',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'keep a file however long it is',
     file: HANDS,
     find: 'ulimit -f 131072 && ',
     replace: '',
-    tests: ['engine/hands'],
+    tests: ['kit/hands'],
   },
   {
     what: 'remove what another hand has put in the place of a file',
-    file: 'lib/resources/file.ts',
+    file: 'lib/resources/files/file.ts',
     find: '  if (owner === applied.owner ||',
     replace: '  if (owner !== applied.owner ||',
     tests: ['hosts/hands'],
   },
   {
     what: 'write into a home that is yet to come',
-    file: 'lib/resources/user.ts',
+    file: 'lib/resources/accounts/user.ts',
     find: 'homeThere === true ? [`directory:${home}`] : []',
     replace: 'homeThere === true ? [].slice(home.length) : []',
     tests: ['hosts/hands'],
@@ -105,7 +105,7 @@ export const HANDS_FAULTS: readonly Fault[] = [
   },
   {
     what: 'hands: give root a file that somebody has open for writing',
-    file: 'lib/resources/file.ts',
+    file: 'lib/resources/files/file.ts',
     find: 'isOfRights(change) && !(hasContent(after) && mayBeHeldOpen(change))',
     replace: 'isOfRights(change)',
     tests: ['hosts/hands'],

@@ -1,13 +1,13 @@
 /** Faults in how a run judges what it did. */
 import type { Fault } from '../fault.ts'
 
-const VERDICT = 'lib/engine/verdict.ts'
+const VERDICT = 'lib/engine/apply/verdict.ts'
 const HOSTS = ['hosts/verdict']
 
 export const VERDICT_FAULTS: readonly Fault[] = [
   {
     what: 'take a check for true while what it comes after is open',
-    file: 'lib/engine/plan.ts',
+    file: 'lib/engine/plan/plan.ts',
     find: '(item.type.unsettles || type.unsettled)',
     replace: 'item.type.unsettles',
     tests: HOSTS,
@@ -28,28 +28,28 @@ export const VERDICT_FAULTS: readonly Fault[] = [
   },
   {
     what: 'call drift what a run left undone',
-    file: 'lib/engine/causes.ts',
+    file: 'lib/engine/plan/causes.ts',
     find: "return left ?? 'drift'",
     replace: "return left === 'both' ? left : 'drift'",
-    tests: ['engine/causes'],
+    tests: ['engine/plan/causes'],
   },
   {
     what: 'forget who was to do what was skipped',
-    file: 'lib/engine/bookkeeping.ts',
+    file: 'lib/engine/apply/runLedger.ts',
     find: 'for (const item of later) this.#leave(item)',
     replace: 'for (const item of later.slice(later.length)) this.#leave(item)',
-    tests: ['engine/bookkeeping'],
+    tests: ['engine/apply/runLedger'],
   },
   {
     what: 'leave no mark of a command',
-    file: 'lib/engine/marks.ts',
+    file: 'lib/engine/host/marks.ts',
     find: "if (marks.length === 0) return ''",
     replace: "if (marks.length >= 0) return ''",
     tests: HOSTS,
   },
   {
     what: 'watch no file of an edit',
-    file: 'lib/resources/edit.ts',
+    file: 'lib/resources/files/edit.ts',
     find: 'paths: (_name, { wish }) => [wish.path],',
     replace: 'paths: (_name, { wish }) => [wish.path].slice(1),',
     tests: HOSTS,
@@ -59,7 +59,7 @@ export const VERDICT_FAULTS: readonly Fault[] = [
     file: 'lib/resources/systemd/watch.ts',
     find: "unit.replace(/@.*\\./, '@.')",
     replace: "unit.replace(/@[^.]+\\./, '@.')",
-    tests: ['resources/service'],
+    tests: ['resources/systemd/service'],
   },
   {
     what: 'believe systemctl that there was a restart',
@@ -70,9 +70,9 @@ export const VERDICT_FAULTS: readonly Fault[] = [
   },
   {
     what: 'append a line to the last Match of sshd_config',
-    file: 'lib/resources/edit/lines.ts',
+    file: 'lib/resources/files/editLines.ts',
     find: 'if (!at && want[4] == "head") at = head + 1',
     replace: 'if (!at && want[4] == "head") at = NR + 1',
-    tests: ['resources/editPlace'],
+    tests: ['resources/files/editPlace'],
   },
 ]

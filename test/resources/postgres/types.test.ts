@@ -6,11 +6,11 @@ import { postgresDatabase } from '../../../lib/resources/postgres/database.ts'
 import { postgresExtension } from '../../../lib/resources/postgres/extension.ts'
 import { postgresGrant } from '../../../lib/resources/postgres/grant.ts'
 import { grantKey, parseGrantKey } from '../../../lib/resources/postgres/grantTarget.ts'
-import { Unknown } from '../../../lib/engine/resource.ts'
+import { Unknown } from '../../../lib/kit/resourceType.ts'
 import { postgresHba } from '../../../lib/resources/postgres/hba.ts'
 import { postgresRole } from '../../../lib/resources/postgres/role.ts'
 import { postgresSetting } from '../../../lib/resources/postgres/setting.ts'
-import { redisSetting } from '../../../lib/resources/redisSetting.ts'
+import { redisSetting } from '../../../lib/resources/redis/redisSetting.ts'
 
 const test = suite('postgres types')
 const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true })

@@ -2,7 +2,7 @@
  * What the host shows of itself before and after an attack, by its own tools: nothing outside the attacker's folders and
  * the declared paths may differ, and the attacker may read, write and become no more than before.
  */
-import { quote } from '../../../lib/engine/shell.ts'
+import { quote } from '../../../lib/kit/shell.ts'
 import { SECRET, type Scene } from './scene.ts'
 
 /** Texts that only root may read; they stand in what the attacker is after. */

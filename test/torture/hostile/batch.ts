@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { buffer } from 'node:stream/consumers'
 import * as assert from 'uvu/assert'
-import { RecipeError } from '../../../lib/engine/evaluate.ts'
+import { RecipeError } from '../../../lib/engine/catalog/evaluate.ts'
 import type { HostReport } from '../../../lib/engine/report.ts'
 import type { SandboxHost } from '../../../lib/sandbox/sandbox.ts'
 import { catalogOf, convergeOn, planOn } from '../../support/converge.ts'

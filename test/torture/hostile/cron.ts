@@ -5,7 +5,7 @@
  * as it is, the variable, and what came on standard input, where cron puts what stands behind a `%`. A few jobs are
  * converged; the files of the others hold what the type says, as a step for each would take minutes.
  */
-import { quote, sh } from '../../../lib/engine/shell.ts'
+import { quote, sh } from '../../../lib/kit/shell.ts'
 import { cronJob } from '../../../lib/index.ts'
 import type { SandboxHost } from '../../../lib/sandbox/sandbox.ts'
 import { catalogOf } from '../../support/converge.ts'

@@ -1,7 +1,7 @@
 /**
  * Hostile text in the words of a shell: quoted, in `command`, in the paths of files and in the targets of links.
  */
-import { quote, sh } from '../../../lib/engine/shell.ts'
+import { quote, sh } from '../../../lib/kit/shell.ts'
 import { command, directory, file, symlink } from '../../../lib/index.ts'
 import type { SandboxHost } from '../../../lib/sandbox/sandbox.ts'
 import { accepted, assertKept, converge, type HostileClass, PLACE, recordsOf, runProgram } from './batch.ts'

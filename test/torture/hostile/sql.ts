@@ -4,7 +4,7 @@
  * The steps of all roles are run by one psql, as a psql for each would take a minute; what each step says is the type's
  * own. Databases are converged, a few in a batch.
  */
-import type { CatalogResource } from '../../../lib/engine/catalog.ts'
+import type { CatalogResource } from '../../../lib/engine/catalog/catalog.ts'
 import { types } from '../../../lib/dsl/declare.ts'
 import { postgresDatabase, postgresExtension, postgresRole } from '../../../lib/index.ts'
 import type { SandboxHost } from '../../../lib/sandbox/sandbox.ts'

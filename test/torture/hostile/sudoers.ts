@@ -5,7 +5,7 @@
  * What sudo then allows is asked for some, as each question is a process that reads all of the rules.
  */
 import { normalize } from 'node:path/posix'
-import { quote } from '../../../lib/engine/shell.ts'
+import { quote } from '../../../lib/kit/shell.ts'
 import { sudoers as sudoersFile } from '../../../lib/index.ts'
 import type { SandboxHost } from '../../../lib/sandbox/sandbox.ts'
 import { sshOk } from '../../support/host.ts'

@@ -2,7 +2,7 @@
  * Hostile text in unit files: arguments of ExecStart, variables of Environment, descriptions. The units are converged and
  * started, and what they run tells what it was given.
  */
-import { quote } from '../../../lib/engine/shell.ts'
+import { quote } from '../../../lib/kit/shell.ts'
 import { unit } from '../../../lib/index.ts'
 import type { SandboxHost } from '../../../lib/sandbox/sandbox.ts'
 import { sshOk } from '../../support/host.ts'

@@ -1,0 +1,115 @@
+/**
+ * One host from reading to report: read → diff → order → plan → apply → verify.
+ */
+import { ConnectionLost } from '../../transport/connection.ts'
+import { Locked, lockedBy, Stale } from '../errors.ts'
+import { reportedError } from './failures.ts'
+import { type Holder, Watched, watchText } from '../host/lockHolder.ts'
+import { lockoutOf, refuseBarred, refuseOtherLedger, refuseRemovals } from '../plan/refusals.ts'
+import type { HostReport, Plan, PlanReport } from '../report.ts'
+import { awaitLockText } from '../onHost/runText.ts'
+import { Session, type SessionOptions } from './session.ts'
+
+/** Seconds for which the lock is waited for with one program. */
+const LOCK_TURN_S = 60
+
+export type HostRun = SessionOptions & {
+  /** Number of removals the operator agreed to; needed beyond the budget. */
+  allowRemove?: number
+  /** Go on with a plan that is certain to lock the operator out; the guard on the host is armed all the same. */
+  allowLockout?: boolean
+}
+export type ConvergeRun = HostRun & {
+  /** Asked once, before anything is written, and only when there is something to do. */
+  confirm: (plan: Plan) => Promise<boolean>
+  /** Where another run is at work: waits for its end, then plans and asks again. @default false: it throws `Locked` */
+  wait?: boolean
+}
+
+/** Reads the host and says what differs; writes nothing. */
+export async function planHost(options: HostRun): Promise<{ plan: Plan; report: PlanReport }> {
+  const session = new Session(options)
+  try {
+    const { plan } = await session.survey()
+    const report = session.planned(plan)
+    const refused = options.allowLockout === true ? undefined : lockoutOf(plan)
+    return { plan, report: refused === undefined ? report : { ...report, error: reportedError(refused) } }
+  } finally {
+    await session.close()
+  }
+}
+
+/**
+ * Plans, asks, applies and verifies. Failures of single changes are in the report, and so is what ended a run early;
+ * what happens before anything is written throws. A run that is at work without a client is watched to the end of what
+ * it was handed; what is left then is this run's.
+ */
+export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
+  for (;;) {
+    try {
+      const report = await convergeOnce(options)
+      if (!('alone' in report)) return report
+      await watch(options, report)
+    } catch (error) {
+      // Both come before anything is written: another run is at work, or was while the plan was looked at.
+      if (options.wait !== true || !(error instanceof Locked || error instanceof Stale)) throw error
+      await awaitLock(options, error.message)
+    }
+  }
+}
+
+async function awaitLock({ catalog, connect, progress, signal }: ConvergeRun, because: string): Promise<void> {
+  progress({ host: catalog.host.name, event: 'waiting', because })
+  const connection = await connect()
+  try {
+    const program = awaitLockText(LOCK_TURN_S)
+    // In turns, so that a line that died is noticed.
+    while ((await connection.run(program, signal === undefined ? {} : { signal })).exit !== 0);
+  } finally {
+    await connection.close()
+  }
+}
+
+/** Tells what a run does that nobody else sees, until the stage that it was handed has ended. */
+async function watch({ catalog, connect, progress, signal }: ConvergeRun, holder: Holder): Promise<void> {
+  const host = catalog.host.name
+  progress({ host, event: 'waiting', because: `${holder.text} goes on without its client` })
+  const watched = new Watched(({ ref, label, state }) =>
+    progress({ host, event: 'step', ref, label, title: label, state }),
+  )
+  const connection = await connect()
+  try {
+    const onStdout = (chunk: Buffer): void => watched.feed(chunk)
+    await connection.run(watchText(holder), { onStdout, ...(signal === undefined ? {} : { signal }) })
+  } catch (error) {
+    // The host is read anew, which tells how far it has come.
+    if (!(error instanceof ConnectionLost)) throw error
+  } finally {
+    await connection.close()
+  }
+}
+
+/** @returns A run that is at work without a client, in place of a report: nothing was done then. */
+async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> {
+  const session = new Session(options)
+  try {
+    const survey = await session.survey()
+    const { holder } = survey
+    if (holder?.alone === true) return holder
+    if (holder !== undefined) throw lockedBy(holder.text)
+    refuseOtherLedger(survey, options.undo?.ledgerDigest)
+    if (survey.items.every(({ plan }) => plan.kind === 'recheck')) {
+      return session.report(survey.plan, (change) => ({ ...change, outcome: 'unchanged' }))
+    }
+    refuseBarred(survey)
+    refuseRemovals(survey, options.allowRemove)
+    const lockout = options.allowLockout === true ? undefined : lockoutOf(survey.plan)
+    if (lockout !== undefined) throw lockout
+    if (!(await options.confirm(survey.plan))) {
+      return session.report(survey.plan, (change) => ({ ...change, outcome: 'skipped' }))
+    }
+    return await session.apply(survey)
+  } finally {
+    await session.close()
+  }
+}

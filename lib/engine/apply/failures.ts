@@ -1,0 +1,90 @@
+/**
+ * Why changes fail or are skipped, and what to do then.
+ */
+import { Refused, wordsOf } from '../errors.ts'
+import { SAID_BYTES } from '../onHost/worker.ts'
+import { maskRest } from '../../kit/redact.ts'
+import { remedyFor } from './remedies.ts'
+import type { Failure, HostProblem } from '../report.ts'
+import type { Unknown } from '../../kit/resourceType.ts'
+
+export const STALE: Failure = {
+  phase: 'apply',
+  said: 'the host is no longer as the plan saw it; nothing was written for this',
+  next: 'converge again: it plans from what is there now',
+}
+
+export const TAKEN_BACK: Failure = {
+  phase: 'verify',
+  said: 'taken back: after it, no new login worked',
+  next: 'see that it lets you in as you come now, then converge again',
+}
+
+/** A service did not come up with it, and the host put back what it had before. */
+export function undoneFailure(because: string): Failure {
+  return {
+    phase: 'verify',
+    said: `taken back: ${because} did not come up with it`,
+    next: 'correct it and converge again',
+  }
+}
+
+/** It was in order when the plan was made, and something in the run altered it in a way that nobody agreed to. */
+export function settledFailure(label: string): Failure {
+  return {
+    phase: 'verify',
+    said: `${label} was in order when the plan was made, and is not any more`,
+    next: 'see in the next plan what is to be done about it',
+  }
+}
+
+export const UNREACHED: Failure = {
+  phase: 'apply',
+  said: 'not reached: the run ended before it',
+  next: 'converge again: it goes on from what is there now',
+}
+
+/** What ended a run after some of it was applied. */
+export function reportedError(error: unknown): HostProblem {
+  if (!(error instanceof Error)) throw error
+  const { name, message } = error
+  const { said, why, next } = wordsOf(error)
+  return {
+    name,
+    message,
+    said,
+    ...(why === '' ? {} : { why }),
+    next: next || 'converge again',
+    exit: error instanceof Refused ? 'refused' : 'partial',
+  }
+}
+
+/** @param said The end of it, where it was too long to keep: then it may begin with the rest of a secret. */
+export function applyFailure(
+  step: string,
+  { exit, said }: { exit: number; said: string },
+  secrets: ReadonlyMap<string, string>,
+): Failure {
+  const isCut = Buffer.byteLength(said) >= SAID_BYTES
+  const next = remedyFor(said)
+  return {
+    phase: 'apply',
+    step,
+    exit,
+    said: (isCut ? maskRest(said, secrets.values()) : said).trimEnd(),
+    ...(next === undefined ? {} : { next }),
+  }
+}
+
+/** @param because Label of what failed; what was itself only skipped is no cause. */
+export function skipFailure(because: string): Failure {
+  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'it will run once that succeeds' }
+}
+
+export function unknownFailure({ because }: Unknown): Failure {
+  return {
+    phase: 'read',
+    said: `it cannot be read: ${because}`,
+    next: 'nothing in this site brings that about; declare what it needs',
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * The proof that a guarded stage asks for, taken beside what else goes on in it.
+ */
+import type { Connection } from '../../transport/connection.ts'
+import type { TaskEvent } from './workerEvents.ts'
+import { isGuarded } from '../plan/stage.ts'
+import type { Prepared } from './readyTask.ts'
+
+/** Proves that a new login works as soon as all changes that may prevent it are made, beside what else goes on. */
+export class Proof {
+  readonly #begin: () => Promise<Connection>
+  readonly #open: Set<number>
+  #outcome: Promise<PromiseSettledResult<Connection>> | undefined
+
+  constructor(prepared: readonly Prepared[], begin: () => Promise<Connection>) {
+    this.#open = new Set(prepared.flatMap(({ items }, index) => (items.some(isGuarded) ? [index] : [])))
+    this.#begin = begin
+  }
+
+  follow({ event, task }: TaskEvent): void {
+    if (['ok', 'failed', 'stale', 'skipped'].includes(event)) this.#open.delete(task)
+    if (this.#open.size === 0) void this.outcome()
+  }
+
+  /** Undefined when there was no reason to begin yet. */
+  begun(): Promise<PromiseSettledResult<Connection>> | undefined {
+    return this.#outcome
+  }
+
+  outcome(): Promise<PromiseSettledResult<Connection>> {
+    this.#outcome ??= Promise.allSettled([this.#begin()]).then(([only]) => only)
+    return this.#outcome
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The ledger while a run goes on.
+ */
+import { createHash } from 'node:crypto'
+import { canonicalJson } from '../catalog/catalog.ts'
+import {
+  emptyLedger,
+  entryFor,
+  type Ledger,
+  type LedgerEntry,
+  ledgerDigest,
+  mayHoldSecret,
+  otherSites,
+} from '../host/ledger.ts'
+import type { Item } from '../plan/plan.ts'
+import type { Outcome } from '../report.ts'
+import type { Ref } from '../../kit/resourceType.ts'
+import type { Survey } from '../plan/survey.ts'
+
+/** The ledger as it goes from what was read, by what is begun, to what is confirmed. */
+export class Bookkeeping {
+  readonly #survey: Survey
+  readonly #run: string
+  readonly #ledger: Ledger
+  readonly #begun = new Set<Ref>()
+  readonly #undo: ReadonlyMap<Ref, LedgerEntry | null>
+  digest: string
+
+  /** @param undo By what undo brings back: its entry of that time, null for none. */
+  constructor(survey: Survey, run: string, undo: ReadonlyMap<Ref, LedgerEntry | null> = new Map()) {
+    this.#survey = survey
+    this.#run = run
+    this.#undo = undo
+    this.#ledger = structuredClone(survey.planning.ledger ?? emptyLedger())
+    this.#ledger.serial += 1
+    this.#note()
+    this.#ledger.host = survey.planning.catalog.host.name
+    this.digest = survey.ledgerDigest
+  }
+
+  /**
+   * Ledger text with the items pending; from here on that is what the host has.
+   *
+   * @param later What else the run is to do or to look at: should it not come to that, this is how it is known.
+   */
+  begin(items: readonly Item[], later: readonly Item[] = []): string {
+    if (items.some(({ type }) => type.unsettles)) this.#ledger.begun = this.#run
+    for (const item of later) this.#leave(item)
+    for (const item of items) {
+      this.#begun.add(item.plan.ref)
+      // What Keelson did not own before is begun under the entry that it has.
+      const entry = this.#entry(item) ?? (item.desired === null ? undefined : this.#ledger.entries[item.plan.ref])
+      if (entry === undefined) continue
+      const hides = mayHoldSecret(this.#ledger.entries[item.plan.ref])
+      this.#ledger.entries[item.plan.ref] = { ...entry, pending: true, ...(hides ? { hides } : {}) }
+      this.#leave(item)
+    }
+    return this.#text()
+  }
+
+  #leave({ plan: { ref, cause } }: Item): void {
+    const entry = this.#ledger.entries[ref]
+    if (entry !== undefined) this.#ledger.entries[ref] = { ...entry, left: { run: this.#run, cause } }
+  }
+
+  /** The entry that the item will have when it has come out right; null for none. */
+  left(item: Item): LedgerEntry | null {
+    return this.#entry(item) ?? null
+  }
+
+  /** The time of this run; those of runs that no entry names any more go. */
+  #note(): void {
+    const runs = new Set(Object.values(this.#ledger.entries).map(({ run }) => run))
+    const known = Object.entries(this.#ledger.times ?? {}).filter(([run]) => runs.has(run))
+    this.#ledger.times = Object.fromEntries([...known, [this.#run, new Date().toISOString()]])
+  }
+
+  /**
+   * Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten, and what was to be done
+   * and was not has its cause noted.
+   */
+  confirmed(done: ReadonlyMap<Ref, { outcome: Outcome }>, items: readonly Item[] = this.#survey.items): string {
+    delete this.#ledger.begun
+    for (const item of items) {
+      const { ref } = item.plan
+      const outcome = done.get(ref)?.outcome
+      if (outcome === 'failed' || outcome === 'skipped') this.#leave(item)
+      if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
+      const restored = this.#undo.has(ref) ? this.#entry(item) : undefined
+      if (restored !== undefined) this.#ledger.entries[ref] = restored
+      else if (item.desired === null || this.#undo.has(ref)) this.#drop(item)
+      else {
+        // What was begun has its entry, made from the reading it was begun with.
+        const {
+          pending: _,
+          hides: _hides,
+          left: _left,
+          ...entry
+        } = this.#begun.has(ref) ? this.#ledger.entries[ref]! : this.#entry(item)!
+        this.#ledger.entries[ref] = entry
+      }
+    }
+    this.#note()
+    return this.#text()
+  }
+
+  /** What other sites declare as well is theirs from now on. */
+  #drop({ plan: { ref, kind } }: Item): void {
+    const entry = this.#ledger.entries[ref]
+    const others = entry === undefined || kind !== 'forget' ? [] : otherSites(entry, this.#site)
+    if (entry === undefined || others.length === 0) delete this.#ledger.entries[ref]
+    else this.#ledger.entries[ref] = { ...entry, sites: others }
+  }
+
+  get #site(): string | undefined {
+    return this.#survey.planning.catalog.site
+  }
+
+  written(): { ledger: Ledger; ledgerDigest: string } {
+    return { ledger: this.#ledger, ledgerDigest: this.digest }
+  }
+
+  #entry({ resource, change, plan, desired, wish }: Item): LedgerEntry | undefined {
+    const restored = this.#undo.get(plan.ref)
+    if (restored !== undefined) return restored === null ? undefined : { ...restored, run: this.#run }
+    if (resource === undefined || desired === null) return undefined
+    const known = this.#ledger.entries[plan.ref]
+    const made = known?.made ?? (change?.kind === 'create' && change.before === null)
+    const digest = ledgerDigest(this.#ledger.key, desired, this.#survey.planning.secrets)
+    const needs = [...(this.#survey.planning.needsOf.get(plan.ref) ?? [])]
+    const rights = made ? undefined : wish?.kept
+    const site = this.#site
+    const sites = site === undefined ? known?.sites : [...(known === undefined ? [] : otherSites(known, site)), site]
+    return entryFor(resource, {
+      made,
+      digest,
+      needs,
+      run: this.#run,
+      ...(rights === undefined ? {} : { rights }),
+      ...(sites === undefined ? {} : { sites }),
+    })
+  }
+
+  #text(): string {
+    const text = `${canonicalJson(this.#ledger)}\n`
+    this.digest = createHash('sha256').update(text).digest('hex')
+    return text
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * What became of all that a run is about. After each stage everything that is declared and in scope is read again: what
+ * was applied and still differs has failed, what is open and was not tried is done in a further stage, and nothing is
+ * settled while something it comes after is open. What the last reading shows is the verdict.
+ */
+import { settledFailure, UNREACHED } from './failures.ts'
+import { hides, type Item, type Planning, remainingDifference } from '../plan/plan.ts'
+import { type Done, skipDependents } from './readyTask.ts'
+import { stateIn, type TypeReading } from '../host/read.ts'
+import type { PlanChange, ReportChange } from '../report.ts'
+import type { Ref } from '../../kit/resourceType.ts'
+import type { Survey } from '../plan/survey.ts'
+
+/** Consequences that nobody agreed to who has not seen them in the plan. */
+const NEEDS_CONSENT: ReadonlySet<string> = new Set(['lockout', 'destructive'])
+
+export class Verdict {
+  /** How each ref came out so far. */
+  readonly done = new Map<Ref, Done>()
+  readonly #first: Survey
+  readonly #planned: ReadonlySet<Ref>
+  /** By ref, as it was last planned. */
+  readonly #items: Map<Ref, Item>
+  /** The stage that a ref was last applied in. */
+  readonly #attempts = new Map<Ref, number>()
+  /** What is left of changes that were applied, by the last reading. */
+  #differences: ReadonlyMap<Ref, string> = new Map()
+
+  constructor(first: Survey) {
+    this.#first = first
+    this.#planned = new Set(first.plan.changes.map(({ ref }) => ref))
+    this.#items = new Map(first.items.map((item) => [item.plan.ref, item]))
+  }
+
+  get items(): Item[] {
+    return [...this.#items.values()]
+  }
+
+  /** The plan, and what came up later. */
+  get changes(): PlanChange[] {
+    const later = this.items.filter(({ plan: { ref, kind } }) => !this.#planned.has(ref) && kind !== 'recheck')
+    return [...this.#first.plan.changes, ...later.map(({ plan }) => plan)]
+  }
+
+  outcome(change: PlanChange): ReportChange {
+    return { ...change, ...(this.done.get(change.ref) ?? { outcome: 'unchanged' }) }
+  }
+
+  attempt(stage: number, items: readonly Item[]): void {
+    for (const { plan } of items) this.#attempts.set(plan.ref, stage)
+  }
+
+  /** Takes note of what was read after a stage. */
+  look(readings: ReadonlyMap<string, TypeReading>, planning: Planning): void {
+    const differences = [...this.#attempts.keys()].flatMap((ref): [Ref, string][] => {
+      const { type, name, desired, change } = this.#items.get(ref)!
+      if (this.done.get(ref)?.outcome !== 'changed') return []
+      const observed = stateIn(readings, type.type, name)
+      if (observed === null && planning.mayBeGone?.has(ref) === true) return []
+      const was = planning.ledger?.entries[ref]
+      const wanted = change?.after ?? desired
+      const hidden = hides(planning, type, name, wanted, observed)
+      const difference = remainingDifference(type, name, wanted, observed, planning.context, was, hidden)
+      return difference === undefined ? [] : [[ref, difference]]
+    })
+    this.#differences = new Map(differences)
+  }
+
+  /** Refs that came out one way or the other, by the last reading: they are not planned again. */
+  get settled(): ReadonlySet<Ref> {
+    return new Set([...this.done.keys()].filter((ref) => !this.#differences.has(ref)))
+  }
+
+  /**
+   * Of what is planned over the last reading, what is to be done or looked at in a further stage. What was applied is
+   * tried again only where something it comes after is, or was since; so this comes to an end.
+   */
+  next(items: readonly Item[]): Item[] {
+    const open = new Map<Ref, Item>()
+    for (const item of items.filter((one) => this.#isOpen(one))) {
+      const { ref } = item.plan
+      const failure = this.#failureOf(item, open)
+      if (failure === undefined) {
+        this.done.delete(ref)
+        open.set(ref, this.#own(item))
+      } else this.done.set(ref, failure)
+      this.#items.set(ref, this.#own(item))
+    }
+    this.#failDiffering((ref) => !open.has(ref))
+    skipDependents([...open.values()], this.done)
+    return [...open.values()].filter(({ plan }) => !this.done.has(plan.ref))
+  }
+
+  #isOpen({ change, plan: { ref, kind } }: Item): boolean {
+    if (this.#first.plan.undo !== undefined && !this.#planned.has(ref)) return false
+    return change !== undefined || kind === 'recheck'
+  }
+
+  #failureOf(item: Item, open: ReadonlyMap<Ref, Item>): Done | undefined {
+    const { ref, consequence, kind } = item.plan
+    const stage = this.#attempts.get(ref)
+    const difference = this.#differences.get(ref)
+    if (difference !== undefined && stage !== undefined) {
+      const isAgain = [...item.after].some(
+        (need) => open.get(need)?.change !== undefined || (this.#attempts.get(need) ?? 0) > stage,
+      )
+      return isAgain ? undefined : stillDiffers(difference)
+    }
+    const isAgreed = this.#planned.has(ref) || !(kind === 'remove' || NEEDS_CONSENT.has(consequence))
+    return isAgreed ? undefined : { outcome: 'failed', failure: settledFailure(item.plan.label) }
+  }
+
+  /** Within a run its own plan says what calls for a change: that the host has moved since is the run's own doing. */
+  #own(item: Item): Item {
+    const { cause = 'intent', leftBy } = this.#items.get(item.plan.ref)?.plan ?? {}
+    const { leftBy: _, ...plan } = item.plan
+    return { ...item, plan: { ...plan, cause, ...(leftBy === undefined ? {} : { leftBy }) } }
+  }
+
+  #failDiffering(isLeft: (ref: Ref) => boolean): void {
+    for (const [ref, difference] of this.#differences) if (isLeft(ref)) this.done.set(ref, stillDiffers(difference))
+  }
+
+  /** The run ends before all was done. */
+  giveUp(): void {
+    this.#failDiffering(() => true)
+    for (const { ref } of this.changes)
+      if (!this.done.has(ref)) this.done.set(ref, { outcome: 'skipped', failure: UNREACHED })
+  }
+
+  /** All was read, and nothing is left to do. What comes after something that failed may be in order only because of that. */
+  settle(): void {
+    const isRecord = ({ plan: { kind } }: Item): boolean => kind === 'adopt' || kind === 'forget'
+    skipDependents(
+      this.items.filter((item) => !isRecord(item)),
+      this.done,
+    )
+    for (const item of this.items)
+      if (!this.done.has(item.plan.ref))
+        this.done.set(item.plan.ref, { outcome: isRecord(item) ? 'recorded' : 'unchanged' })
+  }
+}
+
+function stillDiffers(difference: string): Done {
+  const failure = {
+    phase: 'verify',
+    said: `applied without an error, but ${difference}`,
+    next: 'see what else manages this on the host, then converge again',
+  } as const
+  return { outcome: 'failed', failure }
+}

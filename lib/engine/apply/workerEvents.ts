@@ -1,0 +1,166 @@
+/**
+ * What a run tells while it goes on: the worker's event lines (worker.ts), taken apart as they come.
+ */
+import { LONGEST_ANSWER, tooMuch } from '../host/ask.ts'
+import { HostError } from '../errors.ts'
+import { LineReader } from '../host/lineReader.ts'
+
+/** Bytes of an event line, at most: what a step said is much less. */
+const LONGEST_EVENT = 2 ** 20
+
+export type TaskEvent =
+  | { event: 'start'; task: number }
+  | { event: 'step'; task: number; step: number }
+  | { event: 'ok'; task: number }
+  | { event: 'failed'; task: number; exit: number; said: string }
+  | { event: 'stale'; task: number }
+  | { event: 'skipped'; task: number; because: number }
+  /** A step waits for somebody on the host. */
+  | { event: 'waits'; task: number; because: string }
+  /** Task `task` of this stage put back what `undone` had changed. */
+  | { event: 'undone'; task: number; undone: { stage: number; task: number } }
+
+/** Splits a run's output into event lines and, after `over`, what follows. */
+export class Events {
+  readonly #onEvent: (event: TaskEvent) => void
+  readonly #steps: readonly number[]
+  #lines = newLines()
+  over = false
+  #rest: Buffer[] = []
+  #restBytes = 0
+  readonly #said = new Map<number, string>()
+  /** Whole event lines so far. */
+  count = 0
+  locked: string | undefined
+  moved = false
+  unrecorded: string | undefined
+  unguarded: string | undefined
+  ended = false
+
+  /** @param steps How many steps each task of the stage has: a host can only tell of those. */
+  constructor(onEvent: (event: TaskEvent) => void, steps: readonly number[]) {
+    this.#onEvent = onEvent
+    this.#steps = steps
+  }
+
+  /** Forgets an output that broke off. */
+  restart(): void {
+    this.#lines = newLines()
+    this.over = false
+    this.#rest = []
+    this.#restBytes = 0
+  }
+
+  feed(chunk: Buffer): void {
+    if (this.over) {
+      this.#keep(chunk)
+      return
+    }
+    this.#lines.push(chunk)
+    while (!this.over) {
+      const line = this.#lines.next()
+      if (line === undefined) return
+      this.#line(line)
+    }
+    this.#keep(this.#lines.rest())
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#restBytes += chunk.length
+    if (this.#restBytes > LONGEST_ANSWER) throw tooMuch()
+    this.#rest.push(chunk)
+  }
+
+  rest(): Buffer {
+    return Buffer.concat(this.#rest)
+  }
+
+  #line(line: string): void {
+    if (line === 'over' || line === 'gone') {
+      this.over = line === 'over'
+      return
+    }
+    this.count += 1
+    // A full disk cut it off, and it comes again.
+    if (line.endsWith('~')) return
+    const [word, first, second] = line.split(' ')
+    if (OF_TASKS.has(word ?? '') && !isBelow(this.#steps.length, first)) throw notUnderstood(line)
+    const task = Number(first)
+    switch (word) {
+      case 'locked':
+        this.locked = line.slice('locked '.length)
+        break
+      case 'moved':
+        this.moved = true
+        break
+      case 'unrecorded':
+        this.unrecorded = Buffer.from(first ?? '', 'base64').toString()
+        break
+      case 'unguarded':
+        this.unguarded = Buffer.from(first ?? '', 'base64').toString()
+        break
+      case 'end':
+        this.ended = true
+        break
+      case 'said':
+        this.#said.set(task, Buffer.from(second ?? '', 'base64').toString())
+        break
+      case 'start':
+        this.#onEvent({ event: 'start', task })
+        break
+      case 'step':
+        if (!isBelow(this.#steps[task]!, second)) throw notUnderstood(line)
+        this.#onEvent({ event: 'step', task, step: Number(second) })
+        break
+      case 'ok':
+        this.#onEvent({ event: 'ok', task })
+        break
+      case 'failed':
+        this.#onEvent({ event: 'failed', task, exit: Number(second), said: this.#said.get(task) ?? '' })
+        break
+      case 'stale':
+        this.#onEvent({ event: 'stale', task })
+        break
+      case 'skipped':
+        if (!isBelow(this.#steps.length, second)) throw notUnderstood(line)
+        this.#onEvent({ event: 'skipped', task, because: Number(second) })
+        break
+      case 'waits':
+        this.#onEvent({ event: 'waits', task, because: Buffer.from(second ?? '', 'base64').toString() })
+        break
+      case 'undone': {
+        const [stage, other] = (second ?? '').split('/').map(Number)
+        this.#onEvent({ event: 'undone', task, undone: { stage: stage ?? NaN, task: other ?? NaN } })
+        break
+      }
+      default:
+        throw notUnderstood(line)
+    }
+  }
+}
+
+/** Words that a task's number follows. */
+const OF_TASKS: ReadonlySet<string> = new Set([
+  'said',
+  'start',
+  'step',
+  'ok',
+  'failed',
+  'stale',
+  'skipped',
+  'waits',
+  'undone',
+])
+
+/** Whether a word is a number from 0 up to, and without, `end`. */
+function isBelow(end: number, word = ''): boolean {
+  return /^[0-9]{1,9}$/.test(word) && Number(word) < end
+}
+
+function newLines(): LineReader {
+  return new LineReader(LONGEST_EVENT, notUnderstood)
+}
+
+function notUnderstood(line: string): HostError {
+  return new HostError('an event of the run was not understood', { said: line, next: 'this is a mistake in Keelson' })
+}

@@ -1,0 +1,85 @@
+/**
+ * Runs a read program on a host within a deadline, and finds out what of it hangs or has no end when it does not.
+ */
+import { type Connection, TimedOut, TooMuchOutput } from '../../transport/connection.ts'
+import { HostError } from '../errors.ts'
+import { type Answer, framedProgram, parseFrames, type Section } from './read.ts'
+
+/** Reading a host takes a second or two; a check of a command may take one minute. */
+export const READ_MS = 180_000
+/** Bytes of a whole answer, at most: it is held several times over while it is taken apart. */
+export const LONGEST_ANSWER = 32 * 2 ** 20
+/** What one section alone may take when it is looked for. */
+const ALONE_MS = 20_000
+
+/**
+ * @param expected What has to be answered: names of sections, or of types that are read by an interpreter.
+ * @param timeoutMs For all of it together.
+ * @throws {HostError} When it is not answered in time, is too much, or was cut off.
+ */
+export async function ask(
+  connection: Connection,
+  sections: readonly Section[],
+  mark: string,
+  expected: readonly string[],
+  timeoutMs = READ_MS,
+): Promise<Map<string, Answer>> {
+  try {
+    const program = framedProgram(sections, mark)
+    const { stdout, stderr } = await connection.run(program, { timeoutMs, maxOutput: LONGEST_ANSWER })
+    return parseFrames(stdout, stderr, mark, expected)
+  } catch (error) {
+    throw await explained(error, connection, sections, timeoutMs)
+  }
+}
+
+/** Of an answer that did not come in time, or without an end: an error that names what was read. Any other as it is. */
+export async function explained(
+  error: unknown,
+  connection: Connection,
+  sections: readonly Section[],
+  timeoutMs = READ_MS,
+): Promise<unknown> {
+  if (!(error instanceof TimedOut || error instanceof TooMuchOutput)) return error
+  const aloneMs = Math.min(ALONE_MS, timeoutMs)
+  // A host that runs nothing at all says so itself.
+  const nothing = await failureOf(connection, ':', aloneMs)
+  if (nothing !== undefined) return nothing
+  const failures = await Promise.all(sections.map(({ text }) => failureOf(connection, text, aloneMs)))
+  const names = sections.flatMap(({ name }, index) => (failures[index] === undefined ? [] : [name]))
+  const what = names.length === 0 ? 'the host' : names.join(', ')
+  const how =
+    error instanceof TimedOut
+      ? `did not end within ${timeoutMs / 1000} s`
+      : `gave more than ${LONGEST_ANSWER / 2 ** 20} MiB`
+  return new HostError(`reading ${what} ${how}`, {
+    said: error.said,
+    next: 'see on the host what hangs (a lock, a mount that is gone) or does not end (a file that is no small one), then run the same again',
+  })
+}
+
+/** How one section fails by itself, without its answer being kept. */
+async function failureOf(connection: Connection, text: string, timeoutMs: number): Promise<Error | undefined> {
+  const limit = new AbortController()
+  let bytes = 0
+  try {
+    await connection.run(`{\n${text}\n} </dev/null 2>/dev/null`, {
+      timeoutMs,
+      signal: limit.signal,
+      onStdout(chunk) {
+        bytes += chunk.length
+        if (bytes > LONGEST_ANSWER) limit.abort(tooMuch())
+      },
+    })
+    return undefined
+  } catch (error) {
+    if (error instanceof TimedOut || error instanceof TooMuchOutput) return error
+    throw error
+  }
+}
+
+export function tooMuch(): TooMuchOutput {
+  return new TooMuchOutput(`the host answered with more than ${LONGEST_ANSWER} bytes`, {
+    next: 'see what is read there',
+  })
+}

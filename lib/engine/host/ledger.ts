@@ -1,0 +1,190 @@
+/**
+ * The ledger on the host: what Keelson owns, what it last applied, and how to take it away.
+ *
+ * It is written before a stage's first step (entries of that stage marked pending) and again when all is verified.
+ * A run that was cut off therefore leaves pending entries: what is on the host by then is ours, what is not was never
+ * made.
+ */
+import { createHmac, randomBytes } from 'node:crypto'
+import { canonicalJson, type CatalogResource } from '../catalog/catalog.ts'
+import { HostError } from '../errors.ts'
+import * as form from '../../kit/form.ts'
+import type { Answer } from './read.ts'
+import { excerpt } from '../../kit/redact.ts'
+import type { Cause } from '../report.ts'
+import { type AnyType, type Json, type Ref, refOf } from '../../kit/resourceType.ts'
+import { secretNames } from '../../kit/value.ts'
+
+export type LedgerEntry = {
+  type: string
+  name: string
+  /** True when Keelson created it; false when it was there before. Only what is made is removed. */
+  made: boolean
+  /** State last applied; secrets by name. */
+  desired: Json
+  /** Keyed digest of `desired` and of the values of its secrets. */
+  digest: string
+  needs: Ref[]
+  protect: boolean
+  /** Of what was there before: rights beyond what is declared that it had then. */
+  rights?: string[]
+  /** The run that last applied it. */
+  run: string
+  /** Sites that declare it, by name; left out where those that did have none. */
+  sites?: string[]
+  /** Applying it began and was not confirmed. */
+  pending?: true
+  /** With `pending`: what may stand there still was applied with secrets, which `desired` no longer names. */
+  hides?: true
+  /** A later run was to do something here, for this cause, and is not known to have done it. */
+  left?: Left
+}
+
+export type Left = { run: string; cause: Cause }
+
+export type Ledger = {
+  format: 1
+  /** Number of runs so far. */
+  serial: number
+  /** Name of the host that it was last converged as. */
+  host?: string
+  /** A run that began to do what may alter anything, such as a command, and did not come to its end. */
+  begun?: string
+  /** Key of the digests, hex; it never leaves the host but to the client that plans. */
+  key: string
+  entries: { [ref: Ref]: LedgerEntry }
+  /** When the runs that entries name ended, or began where they did not end. ISO 8601. */
+  times?: { [run: string]: string }
+}
+
+/** An edit is named by a line of its file. */
+export const refText = form.line(70_000)
+
+/** What an entry is, but for its state, which is for its type to know. */
+export const ENTRY: form.Form<LedgerEntry> = form.fields<LedgerEntry>({
+  type: form.matching(/^[a-z][a-z0-9-]{0,63}$/, 'name of a type'),
+  name: refText,
+  made: form.flag,
+  desired: form.anything,
+  digest: form.sha256Hex,
+  needs: form.list(refText),
+  protect: form.flag,
+  rights: form.optional(form.list(form.line())),
+  run: form.runNumber,
+  sites: form.optional(form.list(form.line(300), 100)),
+  pending: form.optional(form.oneOf(true)),
+  hides: form.optional(form.oneOf(true)),
+  left: form.optional(
+    form.fields<Left>({
+      run: form.runNumber,
+      cause: form.wordOf<Cause>({ intent: true, drift: true, both: true }),
+    }),
+  ),
+})
+
+const LEDGER: form.Form<StoredLedger> = form.fields<StoredLedger>({
+  format: form.oneOf(1),
+  serial: form.whole(0, 999_999_998),
+  host: form.optional(form.line()),
+  begun: form.optional(form.line()),
+  key: form.sha256Hex,
+  times: form.optional(form.table(form.instant, form.runNumber)),
+  entries: form.table<unknown>(form.anything, form.text()),
+})
+
+export function emptyLedger(): Ledger {
+  return { format: 1, serial: 0, key: randomBytes(32).toString('hex'), entries: {} }
+}
+
+/** What a host remembers. What is wrong with an entry costs that entry: Keelson does not own it then. */
+export type KnownLedger = { ledger: Ledger | undefined; damaged: string[] }
+
+/** @throws {HostError} For a ledger that is not one; it is never taken for an empty one. */
+export function parseLedger({ stdout, stderr, exit }: Answer, types: ReadonlyMap<string, AnyType>): KnownLedger {
+  if (exit === 0 && stdout === '') return { ledger: undefined, damaged: [] }
+  const stored = storedIn(stdout)
+  if (stored === undefined)
+    throw new HostError('the ledger on the host cannot be read', {
+      said: excerpt(stderr || stdout, 'start', 500),
+      next: 'look at /var/lib/keelson/ledger.json; moving it away makes Keelson forget what it owns, and then it removes nothing',
+    })
+  const { entries, ...about } = stored
+  const damaged: string[] = []
+  const sound: [Ref, LedgerEntry][] = []
+  for (const [ref, entry] of Object.entries(entries)) {
+    const problem = entryProblem(ref, entry, types)
+    if (problem !== undefined) damaged.push(`${form.shown(ref)} ${problem}`)
+    else if (form.fits(ENTRY, entry)) sound.push([ref, entry])
+  }
+  return { ledger: { ...about, entries: Object.fromEntries(sound) }, damaged }
+}
+
+/** A ledger before its entries were looked at. */
+type StoredLedger = Omit<Ledger, 'entries'> & { entries: { [ref: Ref]: unknown } }
+
+function storedIn(stdout: string): StoredLedger | undefined {
+  try {
+    const stored = form.parseJson(stdout)
+    return form.fits(LEDGER, stored) ? stored : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What is wrong with an entry, as the end of a sentence; undefined when nothing is. */
+export function entryProblem(ref: Ref, entry: unknown, types: ReadonlyMap<string, AnyType>): string | undefined {
+  const problem = ENTRY.problem(entry, 'more')
+  if (problem !== undefined || !form.fits(ENTRY, entry)) return problem ?? 'is no entry'
+  const { type, name, desired } = entry
+  if (ref !== refOf(type, name)) return `is of ${form.shown(refOf(type, name))}`
+  const wrong = desired === null ? undefined : types.get(type)?.state.problem(desired, 'more')
+  return wrong === undefined ? undefined : `has a desired state that ${wrong}`
+}
+
+/** Sentences about entries that cannot be used. */
+export function damageWarnings(damaged: readonly string[]): string[] {
+  const rest = damaged.length - SHOWN_DAMAGE
+  return [
+    ...damaged
+      .slice(0, SHOWN_DAMAGE)
+      .map(
+        (problem) =>
+          `the ledger cannot be trusted on one entry: ${problem}; Keelson does not own it, and removes nothing for it`,
+      ),
+    ...(rest > 0 ? [`the same goes for ${rest} more entries`] : []),
+  ]
+}
+
+const SHOWN_DAMAGE = 5
+
+/** Keyed, so that a weak secret cannot be guessed from a digest that was seen. */
+export function ledgerDigest(key: string, desired: Json, secrets: ReadonlyMap<string, string>): string {
+  const values = secretNames(desired).map((name) => [name, secrets.get(name) ?? null])
+  return createHmac('sha256', Buffer.from(key, 'hex'))
+    .update(canonicalJson([desired, values]))
+    .digest('hex')
+}
+
+/** Whether what stands there may hold a secret, whatever is declared now: nobody may know its value any more. */
+export function mayHoldSecret(entry: LedgerEntry | null | undefined): boolean {
+  return entry?.hides === true || secretNames(entry?.desired).length > 0
+}
+
+/** Whether it is for a site to take something away: it has declared it, or nobody knows who did. */
+export function isOfSite({ sites }: LedgerEntry, site: string | undefined): boolean {
+  return sites === undefined || (site !== undefined && sites.includes(site))
+}
+
+/** The other sites that declare something. */
+export function otherSites({ sites = [] }: LedgerEntry, site: string | undefined): string[] {
+  return sites.filter((each) => each !== site)
+}
+
+/** The entry of a declared resource as of a run. */
+export function entryFor(
+  resource: CatalogResource,
+  how: Pick<LedgerEntry, 'made' | 'digest' | 'needs' | 'run' | 'rights' | 'sites'>,
+): LedgerEntry {
+  const { type, name, desired, protect } = resource
+  return { type, name, desired, protect, ...how }
+}

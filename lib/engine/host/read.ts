@@ -1,0 +1,191 @@
+/**
+ * One read program for everything on a host, and its framed answer.
+ *
+ * Each type turns all its resources into one text; the texts are joined into one POSIX sh program that is sent once.
+ * After each section a line with a random mark closes it, so that no host output can be taken for another section's.
+ */
+import { createHash } from 'node:crypto'
+import { HostError, NotUnderstood } from '../errors.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import { excerpt } from '../../kit/redact.ts'
+import { type AnyType, type Json, type Output, Unknown, type Wanted } from '../../kit/resourceType.ts'
+import { quote } from '../../kit/shell.ts'
+
+/** One type's part of a read program. */
+export type Request = { type: AnyType; wanted: Wanted<Json>[] }
+
+/** A section of a program: shell text under a name without spaces. */
+export type Section = { name: string; text: string }
+
+/** What the host answered for one section, with the exact bytes of stdout for a digest. */
+export type Answer = Output & { bytes: Buffer }
+
+/** Reading of one type: by name, or unknown as a whole. */
+export type TypeReading = ReadonlyMap<string, Json | Unknown> | Unknown
+
+/** Sections for the requests: one for each type that reads with sh, one for each interpreter. */
+export function readSections(requests: readonly Request[], mark: string): Section[] {
+  const groups = groupBy(
+    requests.filter(({ wanted }) => wanted.length > 0),
+    ({ type }) => type.read.via?.name ?? type.type,
+  )
+  return [...groups].map(([name, members]) => ({ name, text: sectionText(members, mark) }))
+}
+
+function sectionText(members: readonly Request[], mark: string): string {
+  const via = members[0]!.type.read.via
+  if (via === undefined) return members.map(({ type, wanted }) => type.read.command(wanted)).join('\n')
+  return via.join(
+    members.map(({ type, wanted }) => ({
+      text: type.read.command(wanted),
+      mark: (exit) => `${mark} ${type.type} ${exit}`,
+      ...(type.read.otherwise === undefined ? {} : { otherwise: type.read.otherwise }),
+    })),
+  )
+}
+
+/** Sections read at the same time: as many as a small server has processors for, and most of them wait for somebody. */
+const LANES = 4
+
+/**
+ * One program that runs the sections, each in a subshell, and closes each with its mark; its words on stderr follow.
+ *
+ * Lanes are the commands of one pipeline, which run at the same time. Each writes its own answers and then passes on
+ * those of the lane before it, so that answers never mix and nothing is written to a file. Sections of the same text
+ * are run once.
+ */
+export function framedProgram(sections: readonly Section[], mark: string): string {
+  const close = `k_close() { printf '\\n%s %s %s\\n%s\\n%s %s said\\n' ${quote(mark)} "$2" "$1" "$3" ${quote(mark)} "$2"; }`
+  const merged = [...groupBy(sections, ({ text }) => text)].map(([text, same]) => ({
+    name: same.map(({ name }) => name).join(','),
+    text,
+  }))
+  const lanes = [...groupBy([...merged.entries()], ([index]) => index % LANES).values()]
+  const texts = lanes.map((lane) => lane.map(([, section]) => framed(section)).join('\n'))
+  return `${close}\n${texts.map((text, index) => `{\nexec 4>&1\n${text}\n${index === 0 ? '' : 'cat\n'}}`).join(' |\n')}\n`
+}
+
+/** Words on stderr are kept until the section has ended, because other lanes have words of their own. */
+function framed({ name, text }: Section): string {
+  return `k_said=$({\n${text}\n} 2>&1 >&4 4>&- </dev/null)\nk_close "$?" ${quote(name)} "$k_said"`
+}
+
+/**
+ * The answers of a framed program by section name; a type read through an interpreter has an answer of its own name.
+ *
+ * @param stderr What the shell itself said.
+ * @throws {HostError} When a section was never closed: the program was cut off.
+ */
+export function parseFrames(
+  stdout: Buffer,
+  stderr: string,
+  mark: string,
+  expected: readonly string[],
+): Map<string, Answer> {
+  if (partsIn(stdout) > MOST_PARTS)
+    throw new HostError(`the host answered with more than ${MOST_PARTS} lines`, { next: 'see what is read there' })
+  const answers = new Map<string, Answer>()
+  for (const { names, text, exit } of frames(stdout, mark)) {
+    for (const name of names) {
+      const known = answers.get(name)
+      if (exit !== 'said') answers.set(name, { bytes: text, stdout: text.toString(), stderr: '', exit: Number(exit) })
+      else if (known !== undefined) answers.set(name, { ...known, stderr: text.toString() })
+    }
+  }
+  const missing = expected.filter((name) => !answers.has(name))
+  if (missing.length === 0) return answers
+  throw new HostError(`the host's answer is not complete: nothing for ${missing.join(', ')}`, {
+    said: [...answers.values()].map((answer) => answer.stderr).join('') || excerpt(stderr, 'end', 2000),
+    next: 'see what the host said; a full disk, a missing tool or a killed shell can cut an answer off',
+  })
+}
+
+/** Lines and fields of an answer, at most: each takes more room than it has bytes. */
+const MOST_PARTS = 1_000_000
+
+function partsIn(bytes: Buffer): number {
+  let parts = 0
+  for (const byte of bytes) if (byte === 0 || byte === 10) parts += 1
+  return parts
+}
+
+type Frame = { names: string[]; text: Buffer; exit: string }
+
+function frames(stdout: Buffer, mark: string): Frame[] {
+  const result: Frame[] = []
+  let start = 0
+  for (;;) {
+    const at = stdout.indexOf(`${mark} `, start)
+    const end = at === -1 ? -1 : stdout.indexOf('\n', at)
+    if (end === -1) return result
+    const [, names = '', exit = ''] = stdout.toString('utf8', at, end).split(' ')
+    result.push({ names: names.split(','), text: stdout.subarray(start, Math.max(start, at - 1)), exit })
+    start = end + 1
+  }
+}
+
+/** Turns answers into readings, each type with its own parser. @throws {NotUnderstood} With the text. */
+export function parseReadings(
+  answers: ReadonlyMap<string, Answer>,
+  requests: readonly Request[],
+): Map<string, TypeReading> {
+  return new Map(
+    requests
+      .filter(({ wanted }) => wanted.length > 0)
+      .map(({ type, wanted }) => [type.type, parseReading(type, answerOf(answers, type), wanted)]),
+  )
+}
+
+function answerOf(answers: ReadonlyMap<string, Answer>, type: AnyType): Answer {
+  const own = answers.get(type.type)!
+  const via = type.read.via
+  return via === undefined ? own : { ...own, stderr: answers.get(via.name)?.stderr ?? '' }
+}
+
+function parseReading(type: AnyType, output: Output, wanted: readonly Wanted<Json>[]): TypeReading {
+  try {
+    return type.read.parse(output, wanted)
+  } catch (error) {
+    throw notUnderstood(type.type, error, output)
+  }
+}
+
+/** What a type makes of an answer is taken for the host's doing: a reading may be anything. */
+export function notUnderstood(what: string, error: unknown, output: Output): NotUnderstood {
+  return new NotUnderstood(`the host's answer for ${what} was not understood: ${messageOf(error)}`, {
+    said: excerpt(output.stderr || output.stdout, 'end', 2000),
+    next: 'nothing was changed; if the host is in order, this is a mistake in Keelson',
+  })
+}
+
+/** The state of one resource in a reading; null when it is not there. */
+export function stateIn(readings: ReadonlyMap<string, TypeReading>, type: string, name: string): Json | Unknown {
+  const reading = readings.get(type)
+  if (reading === undefined) throw new Error(`type ${type} was not read`)
+  return reading instanceof Unknown ? reading : (reading.get(name) ?? null)
+}
+
+/**
+ * Shell text whose output's SHA-256 stands for what the host has of some resources of one type. Run by the client when
+ * a plan is made and by the worker just before it writes: equal digests mean nothing moved in between.
+ */
+export function fingerprintText(type: AnyType, wanted: readonly Wanted<Json>[], mark: string): string {
+  // The worker's steps run under `set -eu`, the client's read does not.
+  const text = type.read.compare?.(wanted) ?? sectionText([{ type, wanted: [...wanted] }], innerMark(mark))
+  return `set +eu; (\n${text}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
+}
+
+/** An interpreter's marks within a fingerprint must not be taken for those of the program around it. */
+function innerMark(mark: string): string {
+  return `${mark}-seen`
+}
+
+export function fingerprintOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function messageOf(error: unknown): string {
+  // What the language itself complains of says nothing of the host.
+  if (error instanceof TypeError || error instanceof RangeError) return 'it does not have the form expected'
+  return error instanceof Error ? error.message : String(error)
+}

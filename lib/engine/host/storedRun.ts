@@ -1,0 +1,99 @@
+/**
+ * The runs a host remembers: records of the clients, and what the worker noted of a run that nobody saw end.
+ */
+import { RUN_ROOT, RUNS_FOLDER } from '../../kit/stateFolders.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import { fits, parseJson } from '../../kit/form.ts'
+import { type RunAbout, STORED_RUN, type StoredRun } from './runRecord.ts'
+import type { Cause, ChangeKind, Outcome } from '../report.ts'
+import type { Ref } from '../../kit/resourceType.ts'
+
+/** What became of one change. `applied`: its steps succeeded and nobody has read the host again since. */
+export type RunOutcome = Outcome | 'applied' | 'unfinished'
+
+export type Run = RunAbout & {
+  /** When its client had seen it end; absent when none did. ISO 8601. */
+  endedAt?: string
+  /**
+   * `running` now · `waiting`: its steps have ended and its client is awaited · `ok` · `partial`: applied, but for
+   * something that failed · `failed`: all that was tried · `unfinished`: cut off, or its client never came back.
+   */
+  outcome: 'running' | 'waiting' | 'ok' | 'partial' | 'failed' | 'unfinished'
+  changes: { ref: Ref; kind: ChangeKind; cause: Cause; outcome: RunOutcome }[]
+}
+
+/**
+ * Prints the unit that holds the lock, with ` waiting` when only its client is awaited, the records as
+ * `RUN.json:RECORD`, and the notes as `RUN.log:STAGE/TASK WORD`, separated by NUL. It does not write.
+ */
+export const READ_RUNS = `cd ${RUNS_FOLDER} 2>/dev/null || exit 0
+owner=$(sed -n 's/.*"unit":"\\(keelson-[0-9a-f-]*\\)".*/\\1/p' ${RUN_ROOT}/owner 2>/dev/null)
+if [ -n "$owner" ] && systemctl is-active --quiet "$owner"; then
+  printf %s "$owner"
+  [ ! -e "${RUN_ROOT}/\${owner#keelson-}/waiting" ] || printf ' waiting'
+fi
+printf '\\0'
+find . -maxdepth 1 -name '[1-9]*.json' -exec grep -aH '' {} +
+printf '\\0'
+find . -maxdepth 1 -name '[1-9]*.log' -exec grep -aH '' {} +
+:`
+
+/** @returns The latest first, of the records that are sound. */
+export function parseRuns(stdout: string): Run[] {
+  return parseRecords(stdout).runs
+}
+
+/** With sentences about the records that are none: each costs only itself. */
+export function parseRecords(stdout: string): { runs: Run[]; damaged: string[] } {
+  const [holder = '', records = '', notes = ''] = stdout.split('\0', 3)
+  const [unit, wait] = holder.split(' ')
+  const state = wait === undefined ? 'running' : 'waiting'
+  const noted = groupBy([...notes.matchAll(/^\.\/(\d+)\.log:(\d+\/\d+) (\w+)$/gm)], ([, run]) => run!)
+  const runs = new Map<string, Run>()
+  const damaged = new Set<string>()
+  for (const [, file = '', record = ''] of records.matchAll(/^\.\/([1-9][0-9]{0,8})\.json:(.*)$/gm)) {
+    const stored = storedIn(record, file)
+    if (stored === undefined || runs.has(file))
+      damaged.add(
+        `the record of run ${file} is damaged: see ${RUNS_FOLDER}/${file}.json on the host; nothing depends on it`,
+      )
+    else runs.set(file, runOf(stored, noted.get(file) ?? [], stored.unit === unit ? state : undefined))
+  }
+  return { runs: [...runs.values()].sort((a, b) => Number(b.run) - Number(a.run)), damaged: [...damaged] }
+}
+
+function storedIn(record: string, file: string): StoredRun | undefined {
+  try {
+    const stored = parseJson(record)
+    return fits(STORED_RUN, stored) && stored.run === file ? stored : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What the worker noted says more than the record of a client that was not there to see it. */
+function runOf(
+  { stages = {}, ...stored }: StoredRun,
+  notes: readonly RegExpMatchArray[],
+  now: 'running' | 'waiting' | undefined,
+): Run {
+  const noted = new Map<Ref, RunOutcome>()
+  for (const [, , place, word] of notes) {
+    const [stage, task] = place!.split('/')
+    for (const ref of stages[stage!]?.[Number(task)] ?? []) noted.set(ref, OUTCOMES[word!] ?? 'unfinished')
+  }
+  const changes = stored.changes.map((change) =>
+    change.outcome === 'unfinished' ? { ...change, outcome: noted.get(change.ref) ?? change.outcome } : change,
+  )
+  const wasApplied = changes.some(({ outcome }) => ['changed', 'recorded', 'applied'].includes(outcome))
+  const ended = stored.outcome === 'failed' && wasApplied ? 'partial' : stored.outcome
+  return { ...stored, outcome: stored.endedAt === undefined ? (now ?? ended) : ended, changes }
+}
+
+const OUTCOMES: { readonly [word: string]: RunOutcome } = {
+  ok: 'applied',
+  failed: 'failed',
+  stale: 'failed',
+  undone: 'failed',
+  skipped: 'skipped',
+}

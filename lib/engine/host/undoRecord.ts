@@ -1,0 +1,84 @@
+/**
+ * How the changes of a run go back, as a host keeps it for undo. What it gives back is checked before it is used.
+ */
+import * as form from '../../kit/form.ts'
+import type { AnyType, Json, Ref, WayBack } from '../../kit/resourceType.ts'
+import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
+import { ENTRY, entryProblem, type LedgerEntry, refText } from './ledger.ts'
+
+/** Bytes of a file that undo needs, by their SHA-256. */
+export type Bytes = { path: string; sha256: string }
+
+/** One change of a run, as far as its way back goes. Kept on the host; secrets by name only. */
+export type WayStep = {
+  ref: Ref
+  /** Nothing was there before. */
+  made: boolean
+  /** What the run made of it; null: it was taken away. */
+  after: Json | null
+  back: WayBack<Json>
+  bytes?: Bytes
+  /** The ledger's entry before, and as the run leaves it; null for none. */
+  entry: LedgerEntry | null
+  left: LedgerEntry | null
+}
+
+const ENTRY_OR_NONE = form.either(ENTRY, form.oneOf(null))
+
+export const WAY_STEP: form.Form<WayStep> = form.fields<WayStep>({
+  ref: refText,
+  made: form.flag,
+  after: form.anything,
+  back: form.either(
+    form.fields<{ state: Json; stays?: string }>({ state: form.anything, stays: form.optional(form.text()) }),
+    form.fields<{ cannot: string }>({ cannot: form.text() }),
+  ),
+  bytes: form.optional(form.fields<Bytes>({ path: form.line(), sha256: form.sha256Hex })),
+  entry: ENTRY_OR_NONE,
+  left: ENTRY_OR_NONE,
+})
+
+/** Runs whose ways back a host keeps; older ones are forgotten. */
+export const KEPT_RUNS = 20
+
+/** What a stage writes, before its first task, of how its run goes back. */
+export type Way = { folder: string; states: string; bytes: Bytes[] }
+
+/** What is kept of a run: `states`, and `bytes` of files by their SHA-256. */
+export type KeptRun = { run: string; steps: WayStep[] }
+
+/** What is wrong with what a host gives back of how a change goes back, as the end of a sentence. */
+export function stepProblem(step: unknown, types: ReadonlyMap<string, AnyType>): string | undefined {
+  const problem = WAY_STEP.problem(step, 'no more')
+  if (problem !== undefined || !form.fits(WAY_STEP, step)) return problem ?? 'is none'
+  const { ref, after, back, entry, left } = step
+  const ofType = types.get(ref.slice(0, ref.indexOf(':')))?.state
+  const states = [after, 'state' in back ? back.state : null].filter((state) => state !== null)
+  const unfit = states.map((state) => ofType?.problem(state, 'no more')).find((wrong) => wrong !== undefined)
+  if (unfit !== undefined) return `has a state that ${unfit}`
+  const entries = [entry, left].filter((each) => each !== null)
+  const unsound = entries.map((each) => entryProblem(ref, each, types)).find((wrong) => wrong !== undefined)
+  return unsound === undefined ? undefined : `has an entry that ${unsound}`
+}
+
+/** Whether a state that is to be brought about names what only this machine's own evaluation may name. */
+export function isForeign(run: string, type: AnyType, { back, bytes }: WayStep): boolean {
+  const state = 'state' in back ? back.state : null
+  if (form.localField(type.state, state) !== undefined) return true
+  const kept = form.isObject(state) ? state['kept'] : undefined
+  return kept !== undefined && (bytes === undefined || kept !== `${keptOf(run)}/bytes/${bytes.sha256}`)
+}
+
+export function keptOf(run: string): string {
+  return `${RUNS_FOLDER}/${run}.kept`
+}
+
+/** @param steps Of all stages so far. @param fresh Those of the stage that comes. */
+export function wayOf(run: string, steps: readonly WayStep[], fresh: readonly WayStep[]): Way {
+  const kept: KeptRun = { run, steps: [...steps] }
+  return {
+    folder: keptOf(run),
+    states: `${JSON.stringify(kept)}\n`,
+    bytes: fresh.flatMap(({ bytes }) => bytes ?? []),
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What the lock-out guard (guard.ts) does on the host: keeps what may be lost (guardKeep.ts), starts the clock, and goes
+ * back (guardRevert.ts) or is stopped. Shell text only; session.ts sends it.
+ *
+ * A file that nothing has loaded yet when its stage is proved goes back with the change that loads it, in whatever stage
+ * of the run that is.
+ */
+import { GUARD_BEFORE, GUARD_FILTERS, GUARD_FOLDER } from '../../kit/stateFolders.ts'
+import { type Keep, keepText } from './guardKeep.ts'
+import { UNIT } from './guardPlaces.ts'
+import { revertProgram } from './guardRevert.ts'
+import { quote } from '../../kit/shell.ts'
+import { FILTER_UNITS, KEPT_UNITS } from '../host/waysIn.ts'
+
+/** Exit status of `disarmText` when the clock was faster. */
+const TOO_LATE = 75
+
+export type Arming = {
+  stage: number
+  keep: Keep
+  /** What the guard appends to a file when it goes back. */
+  undone: { file: string; lines: string }
+  /** Until the host goes back. */
+  seconds: number
+}
+
+/** Takes the clock away, whether it has run or not. */
+const STOP = `systemctl stop ${UNIT}.timer
+systemctl --quiet disable ${UNIT}.service
+rm -f ${GUARD_FILTERS}.*
+rm -f /etc/systemd/system/${UNIT}.service /etc/systemd/system/${UNIT}.timer
+systemctl daemon-reload
+systemctl reset-failed '${UNIT}.*' 2>/dev/null || :`
+
+/** Keeps what would be lost and starts the clock; a non-zero exit means that nothing is guarded, and nothing of it is left. */
+export function armText({ stage, keep, undone, seconds }: Arming): string {
+  return `(guard=${GUARD_FOLDER}
+mkdir -p -m 0700 ${GUARD_BEFORE} &&
+  { [ ! -e "$guard/proved" ] || mv "$guard/saved.tar" "${GUARD_BEFORE}/$(cat "$guard/stage").tar"; } &&
+  rm -rf "$guard" && mkdir -p -m 0700 "$guard" && echo ${stage} > "$guard/stage" || exit 1
+${keepText(keep)} &&
+  printf '%s' ${quote(undone.lines)} > "$guard/undone" &&
+  printf '%s' ${quote(revertProgram(undone.file, keep.settings, STOP))} > "$guard/revert" &&
+  printf '%s' ${quote(SERVICE)} > /etc/systemd/system/${UNIT}.service &&
+  printf '%s' ${quote(timerUnit(seconds))} > /etc/systemd/system/${UNIT}.timer &&
+  : > "$guard/armed" && sync -f "$guard" &&
+  systemctl daemon-reload && systemctl --quiet enable ${UNIT}.service && systemctl start ${UNIT}.timer) ||
+  { { rm -rf ${GUARD_FOLDER}; ${STOP}; } > /dev/null 2>&1; false; }`
+}
+
+/** What reads what is put back comes after it. */
+const READERS = [
+  ...[...KEPT_UNITS.keys()].filter((unit) => !FILTER_UNITS.includes(unit)),
+  ...FILTER_UNITS,
+  'network-pre.target',
+  'shutdown.target',
+].join(' ')
+
+const SERVICE = `[Unit]
+Description=Take back a change that nobody could come in after
+ConditionPathExists=|${GUARD_FOLDER}/armed
+ConditionPathExists=|${GUARD_FOLDER}/reverting
+DefaultDependencies=no
+RequiresMountsFor=/etc /usr ${GUARD_FOLDER}
+After=local-fs.target
+Before=${READERS}
+Conflicts=shutdown.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh ${GUARD_FOLDER}/revert
+Restart=on-failure
+RestartSec=1
+[Install]
+WantedBy=multi-user.target
+`
+
+function timerUnit(seconds: number): string {
+  return `[Unit]
+Description=The time a client has for coming in again
+[Timer]
+OnActiveSec=${seconds}
+AccuracySec=1
+`
+}
+
+/** Stops the clock, if it is still running. */
+export function disarmText(): string {
+  // One whose answer was lost comes again.
+  return `mv ${GUARD_FOLDER}/armed ${GUARD_FOLDER}/proved 2>/dev/null || [ -e ${GUARD_FOLDER}/proved ] || exit ${TOO_LATE}
+${STOP}
+`
+}
+
+/** For the end of a run: nobody needs any more what its proved stages had kept. */
+export const FORGET_PROVED = `rm -rf ${GUARD_BEFORE}; [ ! -e ${GUARD_FOLDER}/proved ] || rm -rf ${GUARD_FOLDER}`
+
+/**
+ * For a worker before it does anything: a client that died left a clock, and this one has come in since. What is being
+ * put back is waited for.
+ */
+export const SETTLE = `[ ! -e ${GUARD_FOLDER}/armed ] || (
+${disarmText()})
+[ ! -e ${GUARD_FOLDER}/reverting ] || systemctl start ${UNIT}.service
+${FORGET_PROVED}`
+
+/** Whether the host has gone back, and the guard is done: exit 0 when it is so. */
+export const HAS_REVERTED = `[ -e ${GUARD_FOLDER}/reverted ] && [ "$(systemctl show -P ActiveState ${UNIT}.service)" != activating ]`

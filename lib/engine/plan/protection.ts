@@ -1,0 +1,96 @@
+/**
+ * What stays, and what may not be done, because of something protected. Protection stands in the ledger; it ends when a
+ * converge has recorded a declaration without it, or `forget`. Pure.
+ */
+import { type Catalog, type CatalogResource, spokenOf } from '../catalog/catalog.ts'
+import type { Ledger } from '../host/ledger.ts'
+import type { PlanChange, Undoing } from '../report.ts'
+import { type AnyType, type Change, type Json, labelOf, type Ref } from '../../kit/resourceType.ts'
+
+/** Of the planning, what protection is about. */
+type Planning = {
+  catalog: Catalog
+  ledger: Ledger | undefined
+  needsOf: ReadonlyMap<Ref, readonly Ref[]>
+  types: ReadonlyMap<string, AnyType>
+  prune: boolean
+  undo?: Undoing
+}
+
+type Item = { plan: PlanChange; change?: Change<Json>; resource?: CatalogResource }
+
+/** Protected things and all that they need, near and far, each with the protected one. */
+export function protectedRefs({
+  catalog,
+  ledger,
+  needsOf,
+}: Pick<Planning, 'catalog' | 'ledger' | 'needsOf'>): Map<Ref, Ref> {
+  const entries = ledger?.entries ?? {}
+  const released = new Set((catalog.forgotten ?? []).map(({ ref }) => ref))
+  const kept = new Map<Ref, Ref>()
+  const open = Object.keys(entries)
+    .filter((ref) => entries[ref]!.protect && !released.has(ref))
+    .map((ref) => ({ ref, by: ref }))
+  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+    const { ref, by } = next
+    if (kept.has(ref)) continue
+    kept.set(ref, by)
+    const needs = needsOf.get(ref) ?? entries[ref]?.needs ?? []
+    open.push(...needs.map((need) => ({ ref: need, by })))
+  }
+  return kept
+}
+
+/** What stays though nobody declares it. */
+export function keptWarnings(planning: Planning): string[] {
+  if (!planning.prune) return []
+  const spoken = spokenOf(planning.catalog)
+  return [...protectedRefs(planning)]
+    .filter(([ref]) => planning.ledger?.entries[ref] !== undefined && !spoken.has(ref))
+    .map(([ref, by]) =>
+      ref === by
+        ? `${labelOf(ref)} is protected and no longer declared: it stays; forget(…) it, or declare it with protect: false first to let it go`
+        : `${labelOf(ref)} is no longer declared, and stays: ${labelOf(by)} is protected and needs it`,
+    )
+}
+
+/** Sentences about changes that would take away or replace what is protected, or take away what that needs. */
+export function barred(planning: Planning, items: readonly Item[]): string[] {
+  // What an undo must leave is found when the way back is.
+  if (planning.undo !== undefined) return []
+  const kept = protectedRefs(planning)
+  const holders = holdersOf(planning, kept)
+  return items.flatMap((item) => {
+    const sentence = takesAway(item) ? aboutRemoval(item, kept) : aboutPlace(item, holders)
+    return sentence === undefined ? [] : [sentence]
+  })
+}
+
+function takesAway({ change, resource, plan }: Item): boolean {
+  return change?.kind === 'remove' || (resource?.absent === true && plan.kind === 'change')
+}
+
+function aboutRemoval({ plan: { ref, label } }: Item, kept: ReadonlyMap<Ref, Ref>): string | undefined {
+  const by = kept.get(ref)
+  if (by === undefined) return undefined
+  if (by === ref) return `${label} is protected, and would be removed`
+  return `${labelOf(by)} is protected and needs ${label}, which would be removed`
+}
+
+function aboutPlace({ plan, change, resource }: Item, holders: ReadonlyMap<string, Ref>): string | undefined {
+  if (change === undefined || resource === undefined) return undefined
+  const [holder] = resource.claims.flatMap((claim) => holders.get(claim) ?? [])
+  return holder === undefined ? undefined : `${labelOf(holder)} is protected, and ${plan.label} would take its place`
+}
+
+/** Who has what only one resource may have, of protected ones that no recipe speaks of any more. */
+function holdersOf({ catalog, ledger, types }: Planning, kept: ReadonlyMap<Ref, Ref>): Map<string, Ref> {
+  const spoken = spokenOf(catalog)
+  return new Map(
+    [...kept].flatMap(([ref, by]): [string, Ref][] => {
+      const entry = ledger?.entries[ref]
+      if (ref !== by || entry === undefined || entry.desired === null || spoken.has(ref)) return []
+      return (types.get(entry.type)?.claims?.(entry.name, entry.desired) ?? []).map((claim) => [claim, ref])
+    }),
+  )
+}

@@ -1,0 +1,46 @@
+/**
+ * Rights that nobody declared. Pure.
+ */
+import type { Catalog, CatalogResource } from '../catalog/catalog.ts'
+import type { LedgerEntry } from '../host/ledger.ts'
+import { type AnyType, type Json, labelOf, type Ref, Unknown } from '../../kit/resourceType.ts'
+
+/** What is to be as declared, and without the rights that came by another hand. */
+export type Wish = {
+  desired: Json | null
+  /** Rights that were there when it was taken over, and stay; absent for what has none to speak of. */
+  kept?: string[]
+  /** They have just been found. */
+  fresh?: true
+}
+
+export function wishOf(
+  type: AnyType,
+  { name, desired }: CatalogResource,
+  observed: Json | null | Unknown,
+  entry: LedgerEntry | undefined,
+  catalog: Catalog,
+): Wish {
+  const { rights } = type
+  if (rights === undefined || desired === null || observed === null || observed instanceof Unknown) return { desired }
+  const beyond = rights.beyond(name, desired, observed, (of) => catalog.resources.filter((other) => other.type === of))
+  if (entry === undefined || (!entry.made && entry.rights === undefined))
+    return { desired, kept: beyond, ...(entry === undefined ? { fresh: true } : {}) }
+  const known = entry.rights ?? []
+  const gained = beyond.filter((right) => !known.includes(right))
+  return {
+    desired: gained.length === 0 ? desired : rights.without(name, desired, gained),
+    ...(entry.made ? {} : { kept: known }),
+  }
+}
+
+/** What is taken over with rights that its declaration does not mention. */
+export function rightsWarnings(items: readonly { plan: { ref: Ref }; wish?: Wish }[]): string[] {
+  return items.flatMap(({ plan, wish }) =>
+    wish?.fresh === true && wish.kept !== undefined && wish.kept.length > 0
+      ? [
+          `${labelOf(plan.ref)} has ${wish.kept.join(', ')}, which is not declared; it was there before Keelson, and stays`,
+        ]
+      : [],
+  )
+}

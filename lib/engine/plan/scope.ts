@@ -1,0 +1,108 @@
+/**
+ * What a survey is asked for: which part of a catalog is looked at, and what has to be read for it.
+ */
+import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from '../catalog/catalog.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import { isOfSite, type Ledger, type LedgerEntry } from '../host/ledger.ts'
+import { order } from '../catalog/order.ts'
+import type { Planning } from './plan.ts'
+import type { Request } from '../host/read.ts'
+import type { Undoing } from '../report.ts'
+import type { AnyType, Context, Json, Ref, Wanted } from '../../kit/resourceType.ts'
+import { revealFrom } from '../../kit/value.ts'
+
+export type SurveyOptions = {
+  catalog: Catalog
+  types: ReadonlyMap<string, AnyType>
+  secrets: ReadonlyMap<string, string>
+  only?: (resource: CatalogResource | Forgotten) => boolean
+  /** Set where a run is undone: the catalog is made for that, and holds what it is to be like again. */
+  undo?: Undo
+  /** For each time the host is read, in milliseconds. @default three minutes */
+  readMs?: number
+  /** Random word that closes the sections of this client's read programs. */
+  mark: string
+}
+
+export type Undo = Undoing & {
+  /** What goes back, by its ledger entry of that time; null for none. What only follows has the entry that it has. */
+  entries: ReadonlyMap<Ref, LedgerEntry | null>
+  /** Of `entries`, what the run made: it may be gone afterwards. */
+  made: ReadonlySet<Ref>
+  /** Of `entries`, what is only to follow. */
+  followers: ReadonlySet<Ref>
+  /** State by which something that is to be gone is found on the host. */
+  was: ReadonlyMap<Ref, Json>
+  /** SHA-256 of the ledger all this was made with. */
+  ledgerDigest: string
+}
+
+/** What is known of a plan before the host is read. */
+export function planningBase({
+  catalog,
+  types,
+  secrets,
+  only,
+  undo,
+}: SurveyOptions): Omit<Planning, 'ledger' | 'warnings' | 'readings'> {
+  const { ordered, needsOf } = order(catalog.resources)
+  const scope =
+    undo !== undefined
+      ? new Set(undo.entries.keys())
+      : only === undefined
+        ? undefined
+        : withNeeds(catalog.resources.filter(only), needsOf)
+  const context: Context = { reveal: revealFrom(secrets) }
+  return {
+    catalog,
+    ordered,
+    needsOf,
+    types,
+    secrets,
+    context,
+    forgotten: undo !== undefined ? [] : (catalog.forgotten ?? []).filter((one) => only === undefined || only(one)),
+    prune: scope === undefined,
+    ...(scope === undefined ? {} : { scope }),
+    ...(undo === undefined ? {} : { undo: { run: undo.run, stays: undo.stays }, mayBeGone: undo.made }),
+  }
+}
+
+function withNeeds(chosen: readonly CatalogResource[], needsOf: ReadonlyMap<Ref, readonly Ref[]>): Set<Ref> {
+  const scope = new Set<Ref>()
+  const open = chosen.map(({ ref }) => ref)
+  for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
+    if (scope.has(ref)) continue
+    scope.add(ref)
+    open.push(...(needsOf.get(ref) ?? []))
+  }
+  return scope
+}
+
+export function declaredRequests({ catalog, types, undo }: SurveyOptions): Request[] {
+  const byType = groupBy(catalog.resources, ({ type }) => type)
+  return [...byType].map(([type, resources]) => ({
+    type: types.get(type)!,
+    wanted: resources.map(({ ref, name, desired }) => ({ name, desired: desired ?? undo?.was.get(ref) ?? null })),
+  }))
+}
+
+export function undeclaredRequests(
+  { catalog, types, only, undo }: SurveyOptions,
+  ledger: Ledger | undefined,
+): Request[] {
+  if (only !== undefined || undo !== undefined) return []
+  const spoken = spokenOf(catalog)
+  const wanted = new Map<AnyType, Wanted<Json>[]>()
+  for (const [ref, entry] of Object.entries(ledger?.entries ?? {})) {
+    const type = types.get(entry.type)
+    if (type === undefined || spoken.has(ref) || !isOfSite(entry, catalog.site)) continue
+    wanted.set(type, [...(wanted.get(type) ?? []), { name: entry.name, desired: entry.desired }])
+  }
+  return [...wanted].map(([type, entries]) => ({ type, wanted: entries }))
+}
+
+export function mergeRequests(a: readonly Request[], b: readonly Request[]): Request[] {
+  const merged = new Map(a.map(({ type, wanted }) => [type, [...wanted]]))
+  for (const { type, wanted } of b) merged.set(type, [...(merged.get(type) ?? []), ...wanted])
+  return [...merged].map(([type, wanted]) => ({ type, wanted }))
+}

@@ -1,0 +1,103 @@
+/**
+ * What a second look at a host asks, once it is known what is to be done: the text that differs, and a fingerprint of what
+ * is about to be written.
+ */
+import { groupBy } from '../../kit/groupBy.ts'
+import { isAsLastApplied, type Item, type Planning } from './plan.ts'
+import { type Answer, fingerprintOf, fingerprintText, notUnderstood, type Section } from '../host/read.ts'
+import { type AnyType, type Fetched, type FieldChange, Unknown } from '../../kit/resourceType.ts'
+import { nextStage, type Stage, type Task } from './stage.ts'
+
+export type Detail = {
+  sections: Section[]
+  stage: Stage
+  /** The items with the host's texts in their text fields: what stands there, and what it has kept. */
+  showTexts(answers: ReadonlyMap<string, Answer>): Item[]
+  fingerprints(answers: ReadonlyMap<string, Answer>): Map<Task, string>
+}
+
+export function detailOf(planning: Planning, items: readonly Item[], mark: string): Detail {
+  const stage = nextStage(items)
+  const compared = stage.tasks.filter(isCompared)
+  const types = groupBy(items.filter(hasText), ({ type }) => type)
+  return {
+    stage,
+    sections: [
+      ...[...types].map(([type, ofType]) => ({
+        name: textName(type),
+        text: type.fetch!.command([...ofType.filter(isThere).map(({ name }) => name), ...ofType.flatMap(keptTexts)]),
+      })),
+      ...compared.map((task, index) => ({ name: `seen-${index}`, text: compareTextOf(planning, task, mark) })),
+    ],
+    showTexts(answers) {
+      const texts = new Map([...types.keys()].map((type) => [type, textsOf(type, answers.get(textName(type))!)]))
+      return items.map((item) => (hasText(item) ? withText(planning, item, texts.get(item.type)!) : item))
+    },
+    fingerprints: (answers) =>
+      new Map(compared.map((task, index) => [task, fingerprintOf(answers.get(`seen-${index}`)!.bytes)])),
+  }
+}
+
+function isCompared({ comparable, items }: Task): boolean {
+  return (
+    comparable &&
+    items.some(({ change }) => change !== undefined) &&
+    !items.some(({ change }) => change?.before instanceof Unknown)
+  )
+}
+
+/** Shell text by which a task's resources are fingerprinted, here and by the worker. */
+export function compareTextOf(planning: Planning, { items }: Task, mark: string): string {
+  const wanted = items.map(({ name, plan, desired }) => ({
+    name,
+    desired: desired ?? planning.ledger?.entries[plan.ref]?.desired ?? null,
+  }))
+  return fingerprintText(items[0]!.type, wanted, mark)
+}
+
+function textsOf(type: AnyType, answer: Answer): ReadonlyMap<string, Fetched> {
+  try {
+    return type.fetch!.parse(answer)
+  } catch (error) {
+    throw notUnderstood(textName(type), error, answer)
+  }
+}
+
+function textName(type: AnyType): string {
+  return `text-${type.type}`
+}
+
+function hasText({ type, change }: Item): boolean {
+  if (type.fetch === undefined || change === undefined) return false
+  return change.fields.some(
+    ({ form, afterAt }) => form === 'text' && (change.kind === 'change' || afterAt !== undefined),
+  )
+}
+
+function isThere({ change }: Item): boolean {
+  return change?.kind === 'change'
+}
+
+function keptTexts({ change }: Item): string[] {
+  return change?.fields.flatMap(({ afterAt }) => afterAt ?? []) ?? []
+}
+
+/** What is not there any more is left out, and then the field only says that it differs. */
+function withText(planning: Planning, item: Item, texts: ReadonlyMap<string, Fetched>): Item {
+  const { change, type, name } = item
+  const before = isThere(item) ? texts.get(name) : undefined
+  const isShown =
+    before?.isPrivate !== true || (change?.kind === 'change' && isAsLastApplied(planning, type, name, change.before))
+  const fields = item.plan.fields.map(({ afterAt, ...field }): FieldChange => {
+    if (field.form !== 'text') return field
+    if (!isShown) return { field: field.field, form: 'secret' }
+    // Only what everybody may read is kept with a text to be shown; the copy itself is root's.
+    const after = afterAt === undefined ? undefined : texts.get(afterAt)
+    return {
+      ...field,
+      ...(before === undefined ? {} : { before: before.text }),
+      ...(after === undefined ? {} : { after: after.text }),
+    }
+  })
+  return { ...item, plan: { ...item.plan, fields } }
+}

@@ -1,0 +1,126 @@
+/**
+ * What of a difference may be shown. Secrecy goes by path, over the whole ledger: what one resource has written with a
+ * secret may be read again by another, of another type or through a link. Pure.
+ */
+import type { Catalog } from '../catalog/catalog.ts'
+import { type Ledger, type LedgerEntry, mayHoldSecret } from '../host/ledger.ts'
+import { type AnyType, type FieldChange, type Json, pathsOf, Unknown } from '../../kit/resourceType.ts'
+import { secretNames } from '../../kit/value.ts'
+
+/** Of a planning, what secrecy is about. */
+type Planning = {
+  catalog: Catalog
+  ledger: Ledger | undefined
+  types: ReadonlyMap<string, AnyType>
+}
+
+type Known = { type: string; name: string; desired: Json }
+
+/** Fields that say nothing of a file's text. */
+const RIGHTS: ReadonlySet<string> = new Set(['owner', 'group', 'mode', 'kind', 'acl'])
+/** Links of which one leads to another, at most. */
+const MOST_LINKS = 10
+
+const known = new WeakMap<Planning, { paths: ReadonlySet<string>; links: ReadonlyMap<string, string> }>()
+
+/**
+ * Whether what a resource reads may hold a secret of another one, or is not for everybody to read. What Keelson wrote
+ * itself it may show.
+ *
+ * @param isOurs Whether what was read is what was last applied.
+ */
+export function isHidden(
+  planning: Planning,
+  type: AnyType,
+  { name, desired, observed, isOurs }: { name: string; desired: Json; observed: Json | Unknown; isOurs: boolean },
+): boolean {
+  if (observed === null || observed instanceof Unknown) return false
+  if (!isOurs && type.isPrivate?.(observed) === true) return true
+  const { paths, links } = secretPaths(planning)
+  return paths.size > 0 && pathsOf(type, name, desired ?? observed).some((path) => paths.has(followed(path, links)))
+}
+
+/** Paths whose text may hold a secret, and the links that are known. */
+function secretPaths(planning: Planning): { paths: ReadonlySet<string>; links: ReadonlyMap<string, string> } {
+  const found = known.get(planning)
+  if (found !== undefined) return found
+  const { catalog, ledger, types } = planning
+  const entries = Object.values(ledger?.entries ?? {})
+  const links = linksOf([...entries, ...catalog.resources])
+  const secret = [
+    ...entries.filter(mayHoldSecret),
+    ...catalog.resources.filter(({ desired }) => secretNames(desired).length > 0),
+  ]
+  const paths = new Set(
+    secret.flatMap(({ type, name, desired }) => {
+      const own = types.get(type)
+      return own === undefined ? [] : pathsOf(own, name, desired).map((path) => followed(path, links))
+    }),
+  )
+  const made = { paths, links }
+  known.set(planning, made)
+  return made
+}
+
+function linksOf(all: readonly Known[]): Map<string, string> {
+  const links = all.flatMap(({ type, name, desired }): [string, string][] => {
+    const target = isLink(type, desired) ? desired.target : undefined
+    return target === undefined ? [] : [[name, target.startsWith('/') ? target : `${parentOf(name)}/${target}`]]
+  })
+  return new Map([['/var/run', '/run'], ['/var/lock', '/run/lock'], ...links])
+}
+
+function isLink(type: string, desired: Json): desired is { target: string } {
+  return (
+    type === 'symlink' &&
+    typeof desired === 'object' &&
+    desired !== null &&
+    'target' in desired &&
+    typeof desired['target'] === 'string'
+  )
+}
+
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
+
+/** Where a path leads through links that are declared or were. */
+function followed(path: string, links: ReadonlyMap<string, string>): string {
+  let at = plain(path)
+  for (let step = 0; step < MOST_LINKS; step += 1) {
+    const link = prefixesOf(at).find((prefix) => links.has(prefix))
+    if (link === undefined) return at
+    at = plain(links.get(link)! + at.slice(link.length))
+  }
+  return at
+}
+
+function prefixesOf(path: string): string[] {
+  const parts = path.split('/').slice(1)
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`)
+}
+
+function plain(path: string): string {
+  const parts: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return `/${parts.join('/')}`
+}
+
+/** What stands there may hold a secret that the declaration does not name any more: only fields without one are shown. */
+export function shownFields(fields: FieldChange[], entry: LedgerEntry | undefined, hidden: boolean): FieldChange[] {
+  const mayHold = mayHoldSecret(entry)
+  if (!mayHold && !hidden) return fields
+  const open = !mayHold || entry?.hides === true ? [] : openFields(entry!.desired)
+  return fields.map((one) => {
+    const isOpen = one.form === 'mode' || RIGHTS.has(one.field) || (!hidden && open.includes(one.field))
+    if (isOpen) return one
+    const { before: _before, after: _after, ...rest } = one
+    return { ...rest, form: 'secret' }
+  })
+}
+
+function openFields(desired: Json): string[] {
+  if (typeof desired !== 'object' || desired === null) return []
+  return Object.entries(desired).flatMap(([field, value]) => (secretNames(value).length === 0 ? [field] : []))
+}

@@ -1,0 +1,290 @@
+/**
+ * Looks at a host: one trip reads everything, a second fetches the text that differs and fingerprints what is about to
+ * be written. Nothing is written.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { Connection } from '../../transport/connection.ts'
+import { ask } from '../host/ask.ts'
+import { type Detail, detailOf } from './secondRead.ts'
+import { NotUnderstood, Stale } from '../errors.ts'
+import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, parseFacts } from '../host/facts.ts'
+import { gateSections, lockoutsIn, operatorOf } from './lockouts.ts'
+import { type Holder, HOLDER_SECTION, parseHolder } from '../host/lockHolder.ts'
+import { damageWarnings, type Ledger } from '../host/ledger.ts'
+import { checkPlaces, linksSection } from '../host/links.ts'
+import { type Item, type Planning, planItems, summarize } from './plan.ts'
+import {
+  type Answer,
+  fingerprintOf,
+  parseReadings,
+  readSections,
+  type Request,
+  type Section,
+  type TypeReading,
+} from '../host/read.ts'
+import type { Plan } from '../report.ts'
+import {
+  declaredRequests,
+  mergeRequests,
+  planningBase,
+  type SurveyOptions,
+  type Undo,
+  undeclaredRequests,
+} from './scope.ts'
+import { Unknown } from '../../kit/resourceType.ts'
+import type { WaysContext } from './touches.ts'
+import type { Stage, Task } from './stage.ts'
+
+export type Survey = {
+  plan: Plan
+  planning: Planning
+  items: Item[]
+  stage: Stage
+  /** By the stage's comparable tasks, what their resources' reading hashes to now. */
+  fingerprints: ReadonlyMap<Task, string>
+  /** SHA-256 of the ledger's bytes, or of nothing. */
+  ledgerDigest: string
+  /** The run that was at work meanwhile. */
+  holder?: Holder
+}
+
+type Answers = ReadonlyMap<string, Answer>
+type Look = { answers: Answers; planning: Planning; items: Item[] }
+
+/** How often a host that moves while it is read is read again before giving up. */
+const ATTEMPTS = 3
+
+/** @throws {HostError | Stale} */
+export function surveyHost(connection: Connection, options: SurveyOptions): Promise<Survey> {
+  return new Surveyor(connection, options).survey()
+}
+
+class Surveyor {
+  readonly #connection: Connection
+  readonly #options: SurveyOptions
+  readonly #base: ReturnType<typeof planningBase>
+  readonly #requests: readonly Request[]
+  readonly #sections: readonly Section[]
+  readonly #expected: readonly string[]
+  /** Warnings about the host's clock, which is only asked the first time. */
+  #clock: readonly string[] = []
+
+  constructor(connection: Connection, options: SurveyOptions) {
+    this.#connection = connection
+    this.#options = options
+    this.#base = planningBase(options)
+    this.#requests = declaredRequests(options)
+    const own = [...OWN_SECTIONS, linksSection(options.catalog.resources)]
+    this.#sections = [...own, ...readSections(this.#requests, options.mark)]
+    this.#expected = [...own.map(({ name }) => name), ...this.#requests.map(({ type }) => type.type)]
+  }
+
+  async survey(): Promise<Survey> {
+    let seen = await this.#first()
+    const moving: Item[] = []
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const { answers, planning, items } = seen
+      const detail = detailOf(planning, items, this.#options.mark)
+      const more = [...detail.sections, ...gateSections(items, planning)]
+      const later = more.length === 0 ? answers : await this.#read(more)
+      const next = sameAnswers(answers, later, this.#expected)
+        ? { ...seen, answers: later }
+        : await this.#look(later, more)
+      // A unit in a restart loop reads otherwise each time; what counts is that the same is to be done.
+      if (sameChanges(items, next.items)) return surveyOf(seen, detail, next.answers)
+      moving.push(...movingIn(items, next.items))
+      seen = next
+    }
+    return this.#besides(seen, moving)
+  }
+
+  /** What keeps changing is unknown; any account may see to that for what it owns, and then all else goes on. */
+  async #besides(seen: Look, moving: readonly Item[]): Promise<Survey> {
+    const settled = this.#without(seen, moving)
+    const detail = detailOf(settled.planning, settled.items, this.#options.mark)
+    const more = [...detail.sections, ...gateSections(settled.items, settled.planning)]
+    const later = this.#without(await this.#look(await this.#read(more), more), moving)
+    if (sameChanges(settled.items, later.items)) return surveyOf(settled, detail, later.answers)
+    throw new Stale('the host keeps changing while it is read', {
+      next: 'see what else is at work there, then plan again',
+    })
+  }
+
+  #without({ answers, planning }: Look, moving: readonly Item[]): Look {
+    const readings = new Map(planning.readings)
+    for (const { type, plan } of moving) {
+      const known = readings.get(type.type)
+      const name = plan.ref.slice(type.type.length + 1)
+      if (known instanceof Unknown || known === undefined) continue
+      readings.set(type.type, new Map([...known, [name, new Unknown('it keeps changing while it is read')]]))
+    }
+    const without: Planning = { ...planning, readings }
+    return { answers, planning: without, items: ownItems(planItems(without), this.#options.undo) }
+  }
+
+  async #first(): Promise<Look> {
+    const asked = Date.now()
+    const answers = await this.#read([CLOCK_SECTION])
+    this.#clock = checkClock(answers.get(CLOCK_SECTION.name)!, asked, Date.now())
+    return this.#look(answers, [])
+  }
+
+  #read(more: readonly Section[]): Promise<Answers> {
+    const { mark, readMs } = this.#options
+    const expected = [...this.#expected, ...more.map(({ name }) => name)]
+    return ask(this.#connection, [...this.#sections, ...more], mark, expected, readMs)
+  }
+
+  /** What does not fit together has been read while it changed, more often than it is a mistake in here. */
+  async #look(first: Answers, more: readonly Section[]): Promise<Look> {
+    let answers = first
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#understand(answers)
+      } catch (error) {
+        if (!(error instanceof NotUnderstood) || attempt === ATTEMPTS) throw error
+        answers = await this.#read(more)
+      }
+    }
+  }
+
+  async #understand(answers: Answers): Promise<Look> {
+    const { facts, ledger, damaged } = parseFacts(answers, this.#options.types)
+    checkPlaces(this.#options.catalog.resources, answers)
+    const undeclared = await readUndeclared(this.#connection, this.#options, ledger)
+    const readings = joinReadings(parseReadings(answers, this.#requests), undeclared)
+    // Known since the host has answered.
+    const operator = operatorOf(this.#connection.peer)
+    const context: WaysContext = {
+      ...this.#base.context,
+      ...(operator === undefined ? {} : { operator }),
+      ways: facts.ways,
+    }
+    const warnings = [
+      ...checkHost(this.#options.catalog.host, facts),
+      ...this.#clock,
+      ...damageWarnings(damaged),
+      ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
+    ]
+    const planning: Planning = { ...this.#base, context, ledger, warnings, readings }
+    return { answers, planning, items: ownItems(planItems(planning), this.#options.undo) }
+  }
+}
+
+/** @param answers The last ones, by which the same is to be done as by those that were looked at. */
+function surveyOf({ planning, items }: Look, detail: Detail, answers: Answers): Survey {
+  const holder = parseHolder(answers.get(HOLDER_SECTION.name)!)
+  return {
+    ...(holder === undefined ? {} : { holder }),
+    plan: summarize(planning, detail.showTexts(answers), lockoutsIn(items, planning, answers)),
+    planning,
+    items,
+    stage: detail.stage,
+    fingerprints: detail.fingerprints(answers),
+    ledgerDigest: fingerprintOf(answers.get('keelson-ledger')!.bytes),
+  }
+}
+
+/** What Keelson asks of a host for itself. */
+const OWN_SECTIONS = [...FACT_SECTIONS, HOLDER_SECTION]
+
+function atWork(holder: Holder | undefined): string[] {
+  if (holder === undefined) return []
+  return [
+    `${holder.text} is at work there${holder.alone ? ' without its client' : ''}: this is the host in the middle of it`,
+  ]
+}
+
+/** Of an undo: what goes back, and services that have to load it. */
+function ownItems(items: Item[], undo: Undo | undefined): Item[] {
+  if (undo === undefined) return items
+  const changed = new Set(
+    items
+      .filter(({ plan, change }) => change !== undefined && !undo.followers.has(plan.ref))
+      .map(({ plan }) => plan.ref),
+  )
+  return items.filter(
+    ({ plan, after }) =>
+      !undo.followers.has(plan.ref) || (plan.kind === 'follow-up' && [...after].some((ref) => changed.has(ref))),
+  )
+}
+
+function sameChanges(a: readonly Item[], b: readonly Item[]): boolean {
+  const changesOf = (items: readonly Item[]) => items.map(({ plan: { ref, kind, fields } }) => ({ ref, kind, fields }))
+  return a === b || isDeepStrictEqual(changesOf(a), changesOf(b))
+}
+
+/** Items by which two looks at a host differ. */
+function movingIn(a: readonly Item[], b: readonly Item[]): Item[] {
+  const earlier = new Map(a.map((item) => [item.plan.ref, item]))
+  return b.filter((item) => {
+    const other = earlier.get(item.plan.ref)
+    return other === undefined || !sameChanges([other], [item])
+  })
+}
+
+/** Sections that read again all that is declared or owned. */
+export function againSections(survey: Survey, options: SurveyOptions): { sections: Section[]; requests: Request[] } {
+  const requests = mergeRequests(declaredRequests(options), undeclaredRequests(options, survey.planning.ledger))
+  return { sections: readSections(requests, options.mark), requests }
+}
+
+/** Makes a survey of what a plan over the last reading has left to do: it fingerprints what is about to be written. */
+export async function resurvey(
+  connection: Connection,
+  survey: Survey,
+  options: SurveyOptions,
+  { planning, items, ledgerDigest }: Pick<Survey, 'planning' | 'items' | 'ledgerDigest'>,
+): Promise<Survey> {
+  const detail = detailOf(planning, items, options.mark)
+  const names = detail.sections.map(({ name }) => name)
+  const answers =
+    names.length === 0
+      ? new Map<string, Answer>()
+      : await ask(connection, detail.sections, options.mark, names, options.readMs)
+  return {
+    ...survey,
+    planning,
+    items,
+    stage: detail.stage,
+    fingerprints: detail.fingerprints(answers),
+    ledgerDigest,
+  }
+}
+
+/** Only the ledger tells what is owned and no longer declared; when there is any, it costs a trip of its own. */
+async function readUndeclared(
+  connection: Connection,
+  options: SurveyOptions,
+  ledger: Ledger | undefined,
+): Promise<Map<string, TypeReading>> {
+  const requests = undeclaredRequests(options, ledger)
+  if (requests.length === 0) return new Map()
+  const expected = requests.map(({ type }) => type.type)
+  return parseReadings(
+    await ask(connection, readSections(requests, options.mark), options.mark, expected, options.readMs),
+    requests,
+  )
+}
+
+function joinReadings(
+  a: ReadonlyMap<string, TypeReading>,
+  b: ReadonlyMap<string, TypeReading>,
+): Map<string, TypeReading> {
+  const joined = new Map(a)
+  for (const [type, reading] of b) {
+    const other = joined.get(type)
+    if (other === undefined || other instanceof Unknown || reading instanceof Unknown)
+      joined.set(type, other ?? reading)
+    else joined.set(type, new Map([...reading, ...other]))
+  }
+  return joined
+}
+
+function sameAnswers(
+  a: ReadonlyMap<string, Answer>,
+  b: ReadonlyMap<string, Answer>,
+  names: readonly string[],
+): boolean {
+  return names.every((name) => a.get(name)!.bytes.equals(b.get(name)!.bytes))
+}

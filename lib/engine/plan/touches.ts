@@ -1,0 +1,49 @@
+/**
+ * What a change touches, and whether that may shut its operator out. It is found from paths, units, kernel settings and
+ * accounts, whatever the resource type: a type that writes where a login passes through is guarded without saying so. Pure.
+ */
+import {
+  type AnyType,
+  type Change,
+  type Context,
+  type Json,
+  pathsOf,
+  type Touch,
+  Unknown,
+} from '../../kit/resourceType.ts'
+import { type HostWays, isWayIn, NO_WAYS, ownWays } from '../host/ways.ts'
+import { isKeptSetting, isKeptUnit, SYSCTL_FOLDER, unitAt } from '../host/waysIn.ts'
+
+/** What planning knows beside what types are given: what a login passes through on this host, more than on any. */
+export type WaysContext = Context & { ways?: HostWays }
+
+/** Paths that a change writes or takes away, or sets the rights of. */
+export function pathsOfChange(type: AnyType, change: Change<Json>): string[] {
+  const state = change.after ?? change.before
+  return state === null || state instanceof Unknown ? [] : pathsOf(type, change.name, state)
+}
+
+export function touchesOf(type: AnyType, change: Change<Json>): Touch[] {
+  return [...pathsOfChange(type, change).map((path) => ({ path })), ...(type.touches?.(change) ?? [])]
+}
+
+/** Whether a change touches what a login passes through. */
+export function touchesWayIn(type: AnyType, change: Change<Json>, { operator, ways = NO_WAYS }: WaysContext): boolean {
+  const touches = touchesOf(type, change)
+  const own = ownWays(ways, operator?.account)
+  // What a file of sysctl.d does is known where it holds one setting that has a name.
+  const isNamed = touches.some((touch) => 'setting' in touch)
+  return touches.some((touch) => {
+    if ('unit' in touch) return isKeptUnit(touch.unit)
+    if ('setting' in touch) return isKeptSetting(touch.setting)
+    if ('account' in touch) return touch.account === 'root' || touch.account === operator?.account
+    if ('program' in touch) return false
+    if (isNamed && touch.path.startsWith(`${SYSCTL_FOLDER}/`)) return false
+    return isWayIn(touch.path, own) || isKeptUnit(unitAt(touch.path) ?? '')
+  })
+}
+
+/** Whether applying it may make use of files that it comes after. */
+export function usesFiles(type: AnyType, change: Change<Json>): boolean {
+  return (type.touches?.(change) ?? []).some((touch) => 'unit' in touch || 'program' in touch)
+}

@@ -1,0 +1,305 @@
+/**
+ * The way back of a whole run: what of it can go back, what stays and why, and the catalog by which it goes. Pure.
+ *
+ * What somebody has changed since is left to them, be it a later run or another hand. What goes, goes after all that needs
+ * it, and stays where something needs it that stays.
+ */
+import type { CatalogResource } from '../catalog/catalog.ts'
+import { type Ledger, type LedgerEntry, ledgerDigest } from '../host/ledger.ts'
+import { changeBetween, dataIn } from '../plan/plan.ts'
+import { stateIn, type TypeReading } from '../host/read.ts'
+import type { Staying } from '../report.ts'
+import { type AnyType, type Context, type Json, labelOf, type Ref, Unknown } from '../../kit/resourceType.ts'
+import type { Run } from '../host/storedRun.ts'
+import type { Undo } from '../plan/scope.ts'
+import { secretNames } from '../../kit/value.ts'
+import { isForeign, type WayStep } from '../host/undoRecord.ts'
+
+export type Undoable = {
+  run: string
+  steps: readonly WayStep[]
+  /** Steps of which the host has not kept what could be made use of. */
+  damaged: readonly Staying[]
+  /** SHA-256 of the bytes that the host has kept. */
+  bytes: ReadonlySet<string>
+  /** All that the host remembers, the latest first. */
+  runs: readonly Run[]
+  ledger: Ledger
+  types: ReadonlyMap<string, AnyType>
+  /** Position of a declaration in the site, for types whose order matters. */
+  position: (ref: Ref) => number | undefined
+}
+
+export type Look = {
+  readings: ReadonlyMap<string, TypeReading>
+  secrets: ReadonlyMap<string, string>
+  context: Context
+}
+
+/** The run to be undone: the one asked for, otherwise the latest that changed something; undefined when there is none. */
+export function runToUndo(runs: readonly Run[], wanted: string | undefined): Run | undefined {
+  if (wanted !== undefined) return runs.find(({ run }) => run === wanted)
+  const latest = runs.find(({ changes }) => changes.some(({ kind, outcome }) => isOwnChange(kind) && hasBegun(outcome)))
+  // An undo that did not come to its end is gone on with.
+  const undone = latest?.outcome === 'ok' ? undefined : latest?.undoes
+  return undone === undefined ? latest : (runs.find(({ run }) => run === undone) ?? latest)
+}
+
+function isOwnChange(kind: Run['changes'][number]['kind']): boolean {
+  return ['create', 'change', 'remove', 'recheck'].includes(kind)
+}
+
+function hasBegun(outcome: Run['changes'][number]['outcome']): boolean {
+  return ['changed', 'applied', 'failed', 'unfinished'].includes(outcome)
+}
+
+/** Everything Keelson owns and all that the run took away, as the run left it, to be read. */
+export function asLeft(undoable: Undoable): { resources: CatalogResource[]; was: Map<Ref, Json> } {
+  const { ledger, steps } = undoable
+  const owned = Object.entries(ledger.entries).map(([ref, entry]) => resourceOf(undoable, ref, entry.desired, entry))
+  const others = steps
+    .filter(({ ref }) => ledger.entries[ref] === undefined)
+    .map(({ ref, after, entry }) => resourceOf(undoable, ref, after, entry))
+  return { resources: inOrder(undoable, [...owned, ...others]), was: foundBy(steps) }
+}
+
+/** By what something is found that should not be there. */
+function foundBy(steps: readonly WayStep[]): Map<Ref, Json> {
+  return new Map(
+    steps.flatMap(({ ref, after, back }): [Ref, Json][] => {
+      const state = after ?? ('state' in back ? back.state : null)
+      return state === null ? [] : [[ref, state]]
+    }),
+  )
+}
+
+/** What goes back, and by which catalog. */
+export function planUndo(
+  undoable: Undoable,
+  look: Look,
+): { resources: CatalogResource[]; undo: Omit<Undo, 'ledgerDigest'> } {
+  const { ledger, run, steps } = undoable
+  const verdicts = new Map(steps.map((step) => [step.ref, verdictOf(step, undoable, look)]))
+  keepWhatIsNeeded(verdicts, undoable)
+  const going = steps.filter(({ ref }) => verdicts.get(ref) === GOES)
+  const followers = followersOf(undoable, look, new Set(going.map(({ ref }) => ref)))
+  const targets = new Map(going.map((step) => [step.ref, step]))
+  const refs = new Set([...Object.keys(ledger.entries), ...targets.keys()])
+  const resources = [...refs].map((ref) => {
+    const step = targets.get(ref)
+    const entry = step === undefined ? ledger.entries[ref]! : (ledger.entries[ref] ?? step.entry)
+    const desired = step === undefined ? (followers.get(ref) ?? entry!.desired) : targetIn(step, look)
+    return resourceOf(undoable, ref, desired, entry)
+  })
+  return {
+    resources: inOrder(undoable, withNeeds(resources, targets, undoable)),
+    undo: {
+      run,
+      stays: [...undoable.damaged, ...steps.flatMap((step) => stayingOf(step, verdicts.get(step.ref)!, look))],
+      entries: new Map([
+        ...[...followers.keys()].map((ref): [Ref, LedgerEntry] => [ref, ledger.entries[ref]!]),
+        ...going.map(({ ref, entry }): [Ref, LedgerEntry | null] => [ref, entry]),
+      ]),
+      made: new Set(going.filter(({ made }) => made).map(({ ref }) => ref)),
+      followers: new Set(followers.keys()),
+      was: foundBy(going),
+    },
+  }
+}
+
+function targetOf({ back }: WayStep): Json | null {
+  return 'state' in back ? back.state : null
+}
+
+/** What was to be turned off only may be gone altogether by now. */
+function targetIn(step: WayStep, { readings }: Look): Json | null {
+  const { type, name } = partsOf(step.ref)
+  return step.made && stateIn(readings, type, name) === null ? null : targetOf(step)
+}
+
+/** It goes back; it is back already; or why it stays. */
+type Verdict = typeof GOES | typeof DONE | { because: string; by?: Ref }
+const GOES = 'goes'
+const DONE = 'done'
+
+function verdictOf(step: WayStep, undoable: Undoable, look: Look): Verdict {
+  const { type, name } = partsOf(step.ref)
+  const known = undoable.types.get(type)
+  if (known === undefined) return { because: 'this Keelson knows no such type' }
+  const isBegun = wasCutOff(step, undoable)
+  if (!isBegun && !isSameEntry(undoable.ledger.entries[step.ref], step.left)) return changedSince(step, undoable)
+  if ('cannot' in step.back) return { because: step.back.cannot }
+  if (isForeign(undoable.run, known, step)) return { because: 'what the host has kept of it is not its own' }
+  const observed = stateIn(look.readings, type, name)
+  if (observed instanceof Unknown) return { because: `it cannot be read: ${observed.because}` }
+  const unknown = unknownSecret(step, undoable, look)
+  if (unknown !== undefined) return { because: unknown }
+  if (isAs(known, name, targetIn(step, look), observed, look)) return GOES
+  if (!isBegun && !isAs(known, name, step.after, observed, look)) return { because: 'edited on the host since' }
+  if (step.bytes !== undefined && !undoable.bytes.has(step.bytes.sha256))
+    return { because: 'its former bytes were not kept: they were too many' }
+  return losesNothing(step, known, observed, undoable)
+}
+
+/** Whether this run or an undo of it was in the middle of it: what stands there then is Keelson's own doing. */
+function wasCutOff({ ref, entry, left }: WayStep, { run, runs, ledger }: Undoable): boolean {
+  const now = ledger.entries[ref]
+  const own = runs.filter((each) => each.run === run || each.undoes === run)
+  if (now?.pending === true) return own.some((each) => each.run === now.run)
+  const isUnfinished = own.some((each) => each.run === run && each.outcome !== 'ok')
+  return isUnfinished && left === null && isSameEntry(now, entry)
+}
+
+function isSameEntry(a: LedgerEntry | undefined, b: LedgerEntry | null): boolean {
+  return a === undefined || b === null ? a === undefined && b === null : a.digest === b.digest
+}
+
+function changedSince({ ref }: WayStep, { run, runs }: Undoable): Verdict {
+  const later = runs.find(
+    (each) =>
+      Number(each.run) > Number(run) &&
+      each.changes.some((change) => change.ref === ref && ['changed', 'applied', 'recorded'].includes(change.outcome)),
+  )
+  if (later === undefined) return { because: 'the ledger on the host has it otherwise by now' }
+  return later.undoes === run ? DONE : { because: `changed since by run ${later.run}` }
+}
+
+/** Without the value that a secret had then, nobody can tell what stands there, or bring it back. */
+function unknownSecret(
+  { after, left, entry, back }: WayStep,
+  { ledger }: Undoable,
+  { secrets }: Look,
+): string | undefined {
+  const state = 'state' in back ? back.state : null
+  const missing = secretNames([after, state]).find((name) => !secrets.has(name))
+  if (missing !== undefined) return `its secret ${missing} is none that this host's recipes name`
+  const isOther = (known: LedgerEntry | null): boolean =>
+    known !== null && known.digest !== ledgerDigest(ledger.key, known.desired, secrets)
+  const [then] = secretNames(state)
+  if (then !== undefined && isOther(entry)) return `its secret ${then} has another value by now`
+  const [since] = secretNames(after)
+  if (since !== undefined && isOther(left)) return `its secret ${since} has another value by now than on the host`
+  return undefined
+}
+
+/** Whether the host is as desired, but for what a service has yet to load and what nothing can tell. */
+function isAs(type: AnyType, name: string, desired: Json | null, observed: Json | null, { context }: Look): boolean {
+  const change = changeBetween(type, name, desired, observed, context)
+  if (change === undefined) return true
+  return change.kind === 'change' && change.fields.every(({ followUp, opaque }) => followUp !== undefined || opaque)
+}
+
+/** What the run made goes, unless that loses data or it is protected; a type may know better. */
+function losesNothing(step: WayStep, type: AnyType, observed: Json | null, { ledger }: Undoable): Verdict {
+  if (!step.made) return GOES
+  if (ledger.entries[step.ref]?.protect === true) return { because: 'it is protected' }
+  const { name } = partsOf(step.ref)
+  const own = type.restore?.({ name, before: null, after: step.after, fields: [], keep: (path) => path })
+  const data = own === undefined && observed !== null ? dataIn(type, observed, step.after) : undefined
+  return data === undefined ? GOES : { because: data }
+}
+
+/** What was made and is needed by something that stays, or was made later, stays as well; and what rests on that. */
+function keepWhatIsNeeded(verdicts: Map<Ref, Verdict>, { ledger, runs, run, steps }: Undoable): void {
+  const stays = (ref: Ref): boolean => typeof verdicts.get(ref) === 'object'
+  const made = new Set(steps.filter((step) => step.made).map(({ ref }) => ref))
+  const later = runs.filter((each) => Number(each.run) > Number(run)).flatMap(({ changes }) => changes)
+  const madeLater = new Set(later.filter(({ kind }) => kind === 'create').map(({ ref }) => ref))
+  const holds = Object.entries(ledger.entries).filter(([ref]) => made.has(ref) || madeLater.has(ref))
+  for (let settled = false; !settled;) {
+    settled = true
+    for (const step of steps.filter(({ ref }) => made.has(ref) && verdicts.get(ref) === GOES)) {
+      const { ref } = step
+      const above = holds.find(([each, { needs }]) => needs.includes(ref) && verdicts.get(each) !== GOES)?.[0]
+      const below =
+        targetOf(step) === null ? undefined : ledger.entries[ref]?.needs.find((need) => made.has(need) && stays(need))
+      if (above === undefined && below === undefined) continue
+      settled = false
+      verdicts.set(ref, {
+        because: above === undefined ? `${labelOf(below!)} stays` : `${labelOf(above)} needs it, and stays`,
+      })
+    }
+  }
+}
+
+/** Services and the like, wanted as they are: all they can be found to need is to load what goes back. */
+function followersOf({ ledger, types }: Undoable, look: Look, going: ReadonlySet<Ref>): Map<Ref, Json> {
+  return new Map(
+    Object.entries(ledger.entries).flatMap(([ref, { type: typeName, name, desired }]): [Ref, Json][] => {
+      const type = types.get(typeName)
+      if (type?.simulate === undefined || going.has(ref)) return []
+      const before = stateIn(look.readings, typeName, name)
+      if (before === null || before instanceof Unknown) return []
+      const back = type.restore?.({ name, before, after: desired, fields: [], keep: (path) => path })
+      return back !== undefined && 'state' in back && back.state !== null ? [[ref, back.state]] : []
+    }),
+  )
+}
+
+/** What was made goes after all that goes back and needed it; services that only have to load come after everything. */
+function withNeeds(
+  resources: readonly CatalogResource[],
+  targets: ReadonlyMap<Ref, WayStep>,
+  { types }: Undoable,
+): CatalogResource[] {
+  const isMade = (ref: Ref): boolean => targets.get(ref)?.made === true
+  const isBefore = ({ ref, type }: CatalogResource): boolean =>
+    targets.has(ref) && (isMade(ref) || types.get(type)?.simulate === undefined)
+  return resources.map((resource) => {
+    const own = isMade(resource.ref) ? [] : resource.needs
+    const first = isBefore(resource) ? own.filter((need) => !isMade(need)) : own
+    const needing = isMade(resource.ref)
+      ? resources.filter((other) => other.needs.includes(resource.ref) && isBefore(other)).map(({ ref }) => ref)
+      : []
+    return { ...resource, needs: [...first, ...needing] }
+  })
+}
+
+/** As the site declares them, the rest last. Needs noted over several runs may form circles, which are cut. */
+function inOrder({ position }: Undoable, resources: readonly CatalogResource[]): CatalogResource[] {
+  const sorted = resources.toSorted((a, b) => (position(a.ref) ?? Infinity) - (position(b.ref) ?? Infinity) || 0)
+  const needs = new Map(sorted.map((resource) => [resource.ref, resource.needs]))
+  const state = new Map<Ref, 'open' | Ref[]>()
+  const visit = (ref: Ref): void => {
+    if (state.has(ref)) return
+    state.set(ref, 'open')
+    const kept = needs.get(ref)!.filter((need) => {
+      if (!needs.has(need) || state.get(need) === 'open') return false
+      visit(need)
+      return true
+    })
+    state.set(ref, kept)
+  }
+  for (const { ref } of sorted) visit(ref)
+  return sorted.map((resource) => {
+    const kept = state.get(resource.ref)
+    return { ...resource, needs: kept === undefined || kept === 'open' ? [] : kept }
+  })
+}
+
+function stayingOf({ ref, back }: WayStep, verdict: Verdict, { readings }: Look): Staying[] {
+  const label = labelOf(ref)
+  if (typeof verdict === 'object') return [{ ref, label, because: verdict.because }]
+  if (verdict === DONE || !('state' in back) || back.stays === undefined) return []
+  const { type, name } = partsOf(ref)
+  return stateIn(readings, type, name) === null ? [] : [{ ref, label, because: back.stays, rest: true }]
+}
+
+function resourceOf({ run }: Undoable, ref: Ref, desired: Json | null, entry: LedgerEntry | null): CatalogResource {
+  return {
+    ref,
+    ...partsOf(ref),
+    desired,
+    needs: entry?.needs ?? [],
+    claims: [],
+    tags: [],
+    protect: entry?.protect ?? false,
+    source: { file: `run ${run}`, line: 0, column: 0 },
+    also: [],
+  }
+}
+
+function partsOf(ref: Ref): { type: string; name: string } {
+  const colon = ref.indexOf(':')
+  return { type: ref.slice(0, colon), name: ref.slice(colon + 1) }
+}

@@ -1,0 +1,189 @@
+/**
+ * Takes back what one run did to a host: reads what the host kept of it, finds what can go back, and converges to that.
+ */
+import { LEDGER_PATH, RUNS_FOLDER } from '../../kit/stateFolders.ts'
+import { randomBytes } from 'node:crypto'
+import type { Connection } from '../../transport/connection.ts'
+import type { CatalogResource } from '../catalog/catalog.ts'
+import { type ConvergeRun, convergeHost } from '../apply/converge.ts'
+import { HostError, Locked, NoSuchRun, Refused } from '../errors.ts'
+import { fits, isObject, parseJson } from '../../kit/form.ts'
+import { emptyLedger, parseLedger } from '../host/ledger.ts'
+import { summaryOf } from '../plan/summary.ts'
+import { excerpt } from '../../kit/redact.ts'
+import type { HostReport, Staying } from '../report.ts'
+import { type AnyType, labelOf, type Ref } from '../../kit/resourceType.ts'
+import { parseRuns, READ_RUNS, type Run } from '../host/storedRun.ts'
+import { quote } from '../../kit/shell.ts'
+import { surveyHost } from '../plan/survey.ts'
+import { asLeft, planUndo, runToUndo, type Undoable } from './undo.ts'
+import { secretNames } from '../../kit/value.ts'
+import { KEPT_RUNS, keptOf, stepProblem, WAY_STEP, type WayStep } from '../host/undoRecord.ts'
+
+export type UndoRun = Omit<ConvergeRun, 'only' | 'allowRemove' | 'wait' | 'undo'> & {
+  /** Number of the run to take back. @default the latest that changed something */
+  run?: string
+}
+
+/**
+ * Plans, asks, applies and verifies the way back. What cannot go back is in the report's `undo`.
+ *
+ * @throws {NoSuchRun | Refused | Locked | Stale | HostError} Nothing was written.
+ */
+export async function undoHost(options: UndoRun): Promise<HostReport> {
+  const { run: _run, ...converge } = options
+  const secrets = ownSecrets(options)
+  const found = await findWayBack({ ...options, secrets })
+  if (found === undefined) return nothingToUndo(options)
+  const { resources, undo } = found
+  return convergeHost({ ...converge, catalog: { host: options.catalog.host, resources }, secrets, undo })
+}
+
+/** What this host's recipes name. A name that only the host itself gives may be that of another host's secret. */
+function ownSecrets({ catalog, secrets }: UndoRun): ReadonlyMap<string, string> {
+  const named = secretNames(catalog.resources.map(({ desired }) => desired))
+  return new Map([...secrets].filter(([name]) => named.includes(name)))
+}
+
+type Found = {
+  resources: CatalogResource[]
+  undo: NonNullable<ConvergeRun['undo']>
+}
+
+async function findWayBack(options: UndoRun): Promise<Found | undefined> {
+  const { catalog, types, secrets } = options
+  const mark = `keelson-${randomBytes(16).toString('hex')}`
+  const connection = await options.connect()
+  try {
+    const runs = parseRuns(await answerOf(connection, READ_RUNS))
+    const run = choose(runs, options.run)
+    if (run === undefined) return undefined
+    const undoable: Undoable = {
+      ...(await readKept(connection, run, runs, types)),
+      types,
+      position: positionsIn(catalog.resources),
+    }
+    const left = asLeft(undoable)
+    const none = {
+      run: run.run,
+      stays: [],
+      entries: new Map(),
+      made: new Set<Ref>(),
+      followers: new Set<Ref>(),
+      ledgerDigest: '',
+    }
+    const survey = await surveyHost(connection, {
+      catalog: { host: catalog.host, resources: left.resources },
+      types,
+      secrets,
+      mark,
+      undo: { ...none, was: left.was },
+    })
+    const { planning, ledgerDigest } = survey
+    const { readings, context } = planning
+    const known = { ...undoable, ledger: planning.ledger ?? undoable.ledger }
+    const { resources, undo } = planUndo(known, { readings, context, secrets })
+    return { resources, undo: { ...undo, ledgerDigest } }
+  } finally {
+    await connection.close()
+  }
+}
+
+function choose(runs: readonly Run[], wanted: string | undefined): Run | undefined {
+  const run = runToUndo(runs, wanted)
+  if (run === undefined && wanted !== undefined)
+    throw new NoSuchRun(`there was no run ${wanted}`, { next: 'runs lists those that there were' })
+  if (run?.outcome === 'running')
+    throw new Locked(`run ${run.run} is still at work`, { next: 'wait for it to end, then undo it' })
+  return run
+}
+
+/** Prints the ledger, what is kept of the run, and the names of its bytes, separated by NUL. It does not write. */
+function readKeptText(run: string): string {
+  const kept = keptOf(run)
+  return `[ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}
+printf '\\0'
+[ ! -e ${quote(kept)}/states ] || cat ${quote(kept)}/states
+printf '\\0'
+[ ! -d ${quote(kept)}/bytes ] || ls ${quote(kept)}/bytes`
+}
+
+async function readKept(
+  connection: Connection,
+  { run }: Run,
+  runs: readonly Run[],
+  types: ReadonlyMap<string, AnyType>,
+): Promise<Pick<Undoable, 'run' | 'runs' | 'steps' | 'damaged' | 'bytes' | 'ledger'>> {
+  const [ledger = '', states = '', bytes = ''] = (await answerOf(connection, readKeptText(run))).split('\0', 3)
+  if (states === '') {
+    throw new Refused(`how run ${run} goes back is not known`, {
+      next: `hosts keep that of the last ${KEPT_RUNS} runs that changed something; revert the commit and converge`,
+    })
+  }
+  const answer = { stdout: ledger, stderr: '', exit: 0, bytes: Buffer.from(ledger) }
+  const known = parseLedger(answer, types).ledger ?? emptyLedger()
+  return { run, runs, ...parseKept(states, run, types), bytes: new Set(bytes.split('\n')), ledger: known }
+}
+
+/** What is wrong with a step costs that step. */
+function parseKept(
+  text: string,
+  run: string,
+  types: ReadonlyMap<string, AnyType>,
+): Pick<Undoable, 'steps' | 'damaged'> {
+  const steps: WayStep[] = []
+  const damaged: Staying[] = []
+  for (const step of stepsIn(text, run)) {
+    const problem = stepProblem(step, types)
+    if (problem === undefined && fits(WAY_STEP, step)) steps.push(step)
+    else damaged.push(stayingOf(step, problem))
+  }
+  return { steps, damaged }
+}
+
+function stayingOf(step: unknown, problem = ''): Staying {
+  const named = isObject(step) ? step['ref'] : undefined
+  const ref = typeof named === 'string' ? named.slice(0, 1000) : ''
+  const label = ref === '' ? 'something' : labelOf(ref)
+  return { ref, label, because: `what the host has kept of it is damaged: it ${problem}` }
+}
+
+function stepsIn(text: string, run: string): unknown[] {
+  try {
+    const kept = parseJson(text)
+    if (isObject(kept) && kept['run'] === run && Array.isArray(kept['steps'])) return kept['steps']
+  } catch {
+    // Falls through to the error below, which shows the text itself.
+  }
+  throw new HostError('what the host has kept of the run cannot be read', {
+    said: excerpt(text, 'start', 500),
+    next: `look at ${RUNS_FOLDER} on the host; nothing was changed`,
+  })
+}
+
+async function answerOf(connection: Connection, program: string): Promise<string> {
+  const { stdout, stderr, exit } = await connection.run(program)
+  if (exit === 0) return stdout.toString()
+  throw new HostError('the runs of the host cannot be read', {
+    said: stderr,
+    next: `look at ${RUNS_FOLDER} on the host`,
+  })
+}
+
+function positionsIn(resources: readonly CatalogResource[]): (ref: Ref) => number | undefined {
+  const positions = new Map(resources.map(({ ref }, index) => [ref, index]))
+  return (ref) => positions.get(ref)
+}
+
+/** As a report of a host on which there is nothing to do. */
+function nothingToUndo({ catalog: { host } }: UndoRun): HostReport {
+  return {
+    host: host.name,
+    address: host.address,
+    summary: { ...summaryOf([], 0), failed: 0 },
+    changes: [],
+    trips: { connections: 1, execs: 1 },
+    seconds: 0,
+    undo: { stays: [] },
+  }
+}

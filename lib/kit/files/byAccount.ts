@@ -1,0 +1,76 @@
+/**
+ * Whose hands reach a path: what lies in a folder that an account other than root can change may be swapped, at any
+ * instant, for something that never ends. Each account's paths are read apart, so that it can only hold up its own.
+ */
+import { quote } from '../shell.ts'
+import { ancestors } from './paths.ts'
+
+/** Seconds for the paths of one account, and for those of all accounts but root together. */
+const SECONDS = { each: 15, all: 60 }
+
+/**
+ * Shell text that runs a command on those paths, with paths as its last arguments: once for what only root reaches, and once
+ * for each other account, which is given up after a while.
+ *
+ * @param which Tests of find(1) that a path must pass.
+ */
+export function eachAccount(paths: readonly string[], which: string, command: string): string {
+  if (paths.length === 0) return ':'
+  const folders = [...new Set(['/', ...paths.flatMap(ancestors)])].map(quote).join(' ')
+  // A link is somebody's, whoever made it.
+  const others = String.raw`find -files0-from - -maxdepth 0 \( ! -user root -o -perm /022 -o -type l \) -printf '%U\t%p\n' 2>/dev/null`
+  const chosen = `find -files0-from - -maxdepth 0 ${which} -print0 2>/dev/null`
+  // Where nobody but root is at any of them, as on most hosts, they are not told apart.
+  return `k_paths() { printf "$1" ${paths.map(quote).join(' ')}; }
+k_others=$({ printf '%s\\0' ${folders}; k_paths '%s\\0'; } | ${others})
+if [ -z "$k_others" ]; then
+  k_paths '%s\\0' | ${chosen} | xargs -0 -r ${command}
+else
+  k_whose=$({ printf '%s\\n\\n' "$k_others"; k_paths '%s\\n'; } | awk -F '\\t' ${quote(OWNER_OF)})
+  k_only() { printf '%s\\n' "$k_whose" | awk -F '\\t' -v of="$1" '$1 == of { print $2 }' | tr '\\n' '\\0' | ${chosen}; }
+  k_only root | xargs -0 -r ${command}
+  read -r k_now k_idle </proc/uptime
+  k_end=$((\${k_now%.*} + ${SECONDS.all}))
+  for k_of in $(printf '%s\\n' "$k_whose" | awk -F '\\t' '$1 != "root" && !seen[$1]++ { print $1 }'); do
+    read -r k_now k_idle </proc/uptime
+    k_left=$((k_end - \${k_now%.*}))
+    [ "$k_left" -lt ${SECONDS.each} ] || k_left=${SECONDS.each}
+    [ "$k_left" -gt 0 ] || k_left=1
+    k_only "$k_of" | xargs -0 -r timeout --foreground "$k_left" ${command} || :
+  done
+fi
+:`
+}
+
+/**
+ * The same for one path, or a few that stand or fall together: no process but those of the command. It has no end of time
+ * where only root is the owner on the way, because a long file of root's takes its time on a busy host.
+ */
+export function eachAlone(paths: readonly string[], command: string): string {
+  const each = paths.map((path) => `k_one ${[path, '/', ...ancestors(path)].map(quote).join(' ')}`)
+  return `k_one() {
+  k_file=$1 k_limit=
+  [ -f "$1" ] && [ ! -L "$1" ] || return 0
+  for k_at; do [ -O "$k_at" ] && [ ! -k "$k_at" ] || k_limit='timeout --foreground ${SECONDS.each}'; done
+  $k_limit ${command} "$k_file" || :
+}
+${each.join('\n')}`
+}
+
+/** Folders that others reach, as \`UID<TAB>PATH\`, an empty line, then paths: prints \`UID<TAB>PATH\`, \`root\` for root's. */
+const OWNER_OF = `$0 == "" { listed = 1; next }
+!listed { owners[$2] = $1; next }
+{
+  of = "/" in owners ? owners["/"] : "root"
+  for (at = 2; of == "root" && (more = index(substr($0, at), "/")) > 0; at += more) {
+    folder = substr($0, 1, at + more - 2)
+    if (folder in owners) of = owners[folder]
+  }
+  if (of == "root" && $0 in owners) of = owners[$0]
+  print of "\\t" $0
+}`
+
+/** Why nothing is known of a file that is there. */
+export function movingText(path: string): string {
+  return `${path} could not be read in time, or is changed by somebody while it is read`
+}

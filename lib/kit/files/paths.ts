@@ -1,0 +1,143 @@
+/**
+ * Paths on a host: what stands there, and what must be there first.
+ */
+import type { Output, Ref } from '../resourceType.ts'
+import { quote, raw, type ShellText, sh } from '../shell.ts'
+
+export const PATH_KINDS = ['file', 'directory', 'link', 'other'] as const
+
+export type PathState = {
+  kind: (typeof PATH_KINDS)[number]
+  owner: string
+  group: string
+  /** Four octal digits. */
+  mode: string
+  /** Bytes. */
+  size: number
+  /** Of a link. */
+  target: string
+}
+
+/** Bytes that Linux takes in a name, less those of the name under which it is written first. */
+const NAME_BYTES = 255 - '.keelson.'.length
+
+/** Mistakes in a path that is written to. */
+export function nameMistakes(path: string): string[] {
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  if (Buffer.byteLength(name) <= NAME_BYTES) return []
+  return [`path: the name "${name.slice(0, 40)}…" is longer than ${NAME_BYTES} bytes`]
+}
+
+const KINDS: { [letter: string]: PathState['kind'] } = { f: 'file', d: 'directory', l: 'link' }
+const FIELDS = 7
+
+/**
+ * find(1) over paths, looking at nothing below them: links themselves and not what they point to. The paths come over
+ * stdin, where no limit of arguments applies; expressions that end in an action follow.
+ */
+export function findEach(paths: readonly string[]): string {
+  return `printf '%s\\0' ${paths.map(quote).join(' ')} | find -files0-from - -maxdepth 0`
+}
+
+/** Shell text that prints what stands at each path, links themselves and not what they point to: one process. */
+export function readPaths(paths: readonly string[]): string {
+  if (paths.length === 0) return ':'
+  // find exits 1 when some path is missing: an answer, not a failure.
+  return `${findEach(paths)} -printf '%p\\0%y\\0%u\\0%g\\0%m\\0%s\\0%l\\0' 2>/dev/null || [ $? -eq 1 ]`
+}
+
+/** By path; what is missing from the map is not there. */
+export function parsePaths(fields: readonly string[]): Map<string, PathState> {
+  if (fields.length % FIELDS !== 0) throw new Error(`paths: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
+  const found = new Map<string, PathState>()
+  for (let at = 0; at < fields.length; at += FIELDS) {
+    const [path = '', letter = '', owner = '', group = '', mode = '', size = '', target = ''] = fields.slice(
+      at,
+      at + FIELDS,
+    )
+    found.set(path, {
+      kind: KINDS[letter] ?? 'other',
+      owner,
+      group,
+      mode: mode.padStart(4, '0'),
+      size: Number(size),
+      target,
+    })
+  }
+  return found
+}
+
+/** NUL-terminated fields of an output. */
+export function fieldsOf({ stdout }: Output): string[] {
+  const fields = stdout.split('\0')
+  fields.pop()
+  return fields
+}
+
+/** Whether a file of that mode is not for everybody to read; nothing is known of none. */
+export function isPrivate(mode: string): boolean {
+  return mode !== '' && (Number.parseInt(mode, 8) & 4) === 0
+}
+
+/** `0640` for `640`. */
+export function fullMode(mode: string): string {
+  return mode.padStart(4, '0')
+}
+
+/** Owner, group and mode, as find(1) names them. */
+export type Rights = Pick<PathState, 'owner' | 'group' | 'mode'>
+
+/**
+ * Shell text of a function `rights FILE` that gives a file or directory other rights, in an order in which it is never
+ * wider than before or after.
+ */
+export function rightsFunction(before: Rights, { owner, group, mode }: Rights): string {
+  const narrow = (Number.parseInt(before.mode, 8) & Number.parseInt(mode, 8)).toString(8).padStart(4, '0')
+  // Five digits: with four, chmod(1) leaves the setgid bit of a directory as it was.
+  return sh`rights() {
+chmod -- ${`0${narrow}`} "$1" &&
+chown -h -- ${`${owner}:${group}`} "$1" &&
+chmod -- ${`0${mode}`} "$1"
+}`
+}
+
+/**
+ * Shell text that puts the bytes of `source` at a path, once each judge has accepted them (see `replace_file`).
+ *
+ * @param rights Those it is to have, with the ACL of what is there where that has one; or those of the file that was read into `copy`.
+ * @param judges Shell commands of the recipe in which `%` stands for the candidate's path, and `%%` for a per cent sign.
+ */
+export function replaceText(
+  path: string,
+  rights: (Rights & { acl?: true | undefined }) | { copy: ShellText },
+  source: ShellText,
+  judges: readonly string[],
+): string {
+  const replace =
+    'copy' in rights
+      ? sh`replace_text ${path} ${rights.copy} ${source}`
+      : sh`${raw(rights.acl === true ? 'replace_with_acl' : 'replace_file')} ${path} ${rights.owner} ${rights.group} ${rights.mode} ${source}`
+  if (judges.length === 0) return replace
+  const texts = judges.map((judge) => judge.replaceAll(/%%|%/g, (found) => (found === '%%' ? '%' : '"$1"')))
+  // A shell of its own for each: `set -e` has no effect left of `||`, and none can end this one or its traps.
+  const judging = texts.map((text) => `${sh`sh -euc ${text} judge`} "$1" || return 1\n`)
+  return `judge() {\n${judging.join('')}}\n${replace} judge`
+}
+
+/** Everything declared that a path needs: the folders above it, and its owner and group. */
+export function pathNeeds(
+  path: string,
+  { owner, group }: { owner?: string | undefined; group?: string | undefined } = {},
+): Ref[] {
+  return [
+    ...ancestors(path).flatMap((folder) => [`directory:${folder}`, `symlink:${folder}`]),
+    ...(owner === undefined ? [] : [`user:${owner}`]),
+    ...(group === undefined ? [] : [`group:${group}`, `user:${group}`]),
+  ]
+}
+
+/** The folders above a path, but for the root. */
+export function ancestors(path: string): string[] {
+  const parts = path.split('/').slice(1, -1)
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`)
+}

@@ -1,0 +1,51 @@
+/**
+ * A configuration file that one resource owns from the first to the last byte: its state, how it is read and compared.
+ */
+import { byField } from '../byField.ts'
+import * as form from '../form.ts'
+import type { FieldChange, Output, Wanted, Was, WayBack } from '../resourceType.ts'
+import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
+
+export type WholeFileState = {
+  content: string
+  /** Four octal digits; empty when something other than a file stands there. */
+  mode: string
+  /** `user:group` */
+  owner: string
+}
+
+/** For `state`. */
+export const WHOLE_FILE = { content: form.text(), mode: form.line(), owner: form.line() } as const
+
+/** The reader of a type whose resources are one file each. */
+export function wholeFileReader(pathOf: (name: string) => string): {
+  command(wanted: readonly Wanted<WholeFileState>[]): string
+  parse(output: Output, wanted: readonly Wanted<WholeFileState>[]): Map<string, WholeFileState | null>
+} {
+  return {
+    command: (wanted) => readSmallFiles(wanted.map(({ name }) => pathOf(name))),
+    parse(output, wanted) {
+      const files = parseSmallFiles(output)
+      return new Map(wanted.map(({ name }) => [name, stateOf(files.get(pathOf(name)))]))
+    },
+  }
+}
+
+function stateOf(file: SmallFile | undefined): WholeFileState | null {
+  if (file === undefined) return null
+  if (file.kind === 'file') return { content: file.bytes.toString('utf8'), mode: file.mode, owner: file.owner }
+  return {
+    content: file.kind === 'link' ? `(a link to ${file.target})` : '(not a file, or a very long one)',
+    mode: '',
+    owner: '',
+  }
+}
+
+export function diffWholeFile(desired: WholeFileState, observed: WholeFileState): FieldChange[] {
+  return byField(desired, observed).map((change) => (change.field === 'content' ? { ...change, form: 'text' } : change))
+}
+
+/** Something other than a file that stood there is only known by a sentence. */
+export function restoreWholeFile<State extends { mode: string }>({ before }: Was<State>): WayBack<State> | undefined {
+  return before !== null && before.mode === '' ? { cannot: 'something other than a file stood there' } : undefined
+}

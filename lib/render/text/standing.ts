@@ -1,0 +1,52 @@
+/**
+ * Where a host stands, in a few counted words. Every resource is in exactly one of them: they add up. Pure.
+ */
+import type { AnyReport, Outcome, Summary } from '../../engine/report.ts'
+import { exitOfHost } from '../../engine/exit.ts'
+
+/** `ok`: nothing is left to do there. */
+export type Standing = { state: 'ok' | 'pending' | 'failed'; text: string }
+
+/** `101 in sync, 5 to change`, as a plan's heading has it. */
+export function planned(report: AnyReport): Standing {
+  const { summary, error } = report
+  if (error !== undefined) return { state: 'failed', text: error.message }
+  const isSame = summary.unchanged === summary.resources
+  return { state: isSame ? 'ok' : 'pending', text: pendingText(summary) }
+}
+
+export function pendingText({ resources, unchanged, ...kinds }: Summary): string {
+  if (unchanged === resources) return 'all in sync'
+  return terms([
+    [unchanged, 'in sync'],
+    [kinds.create + kinds.change + kinds.remove, 'to change'],
+    [kinds.followUps, 'to reload or restart'],
+    [kinds.adopt + kinds.forget, 'to record'],
+    [kinds.recheck, 'to check again'],
+  ])
+}
+
+/** `5 changed, 1 failed, 57 unchanged`. */
+export function applied(report: AnyReport): Standing {
+  const { changes, summary, error } = report
+  if (error !== undefined) return { state: 'failed', text: error.message }
+  const count = (outcome: Outcome): number => changes.filter((change) => change.outcome === outcome).length
+  // What was planned and, when its turn came, was as declared already.
+  const already = changes.filter(({ kind, outcome }) => outcome === 'unchanged' && kind !== 'recheck').length
+  const skipped = count('skipped')
+  const text = terms([
+    [count('changed'), 'changed'],
+    [count('recorded'), 'recorded'],
+    [count('failed'), 'failed'],
+    [skipped, 'skipped'],
+    [already, 'already right when their turn came'],
+    [summary.unchanged + count('unchanged') - already, 'unchanged'],
+  ])
+  if (exitOfHost(report) !== 'ok') return { state: 'failed', text }
+  return { state: skipped > 0 ? 'pending' : 'ok', text }
+}
+
+function terms(counts: readonly (readonly [number, string])[]): string {
+  const told = counts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`)
+  return told.length === 0 ? 'nothing declared' : told.join(', ')
+}

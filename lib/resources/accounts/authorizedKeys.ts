@@ -1,0 +1,301 @@
+/**
+ * The keys that may log in as a user: ~/.ssh/authorized_keys (sshd(8)).
+ *
+ * The user owns that place and may plant links there: they are refused.
+ */
+import { byField } from '../../kit/byField.ts'
+import * as form from '../../kit/form.ts'
+import { type ResourceType, type Step, Unknown, type Wanted } from '../../kit/resourceType.ts'
+import { accountName, ensure } from '../../kit/schema.ts'
+import { forEach, lines, quote, sh } from '../../kit/shell.ts'
+import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+
+export type AuthorizedKeys = {
+  user: string
+  /** Lines as `ssh-keygen` writes them to a .pub file, or with options before the key: `'ssh-ed25519 AAAA… ada@laptop'`. */
+  keys: readonly (string | AuthorizedKey)[]
+  /** False: keys that are not listed stay. @default true */
+  exclusive?: boolean
+  /** Absent removes the whole file. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type AuthorizedKey = {
+  /** `'ssh-ed25519 AAAA… ada@laptop'` */
+  key: string
+  /** As sshd(8) writes them: `'restrict'`, `'from="10.0.0.0/8"'`, `'command="/usr/bin/borg serve"'`. */
+  options?: readonly string[]
+}
+
+export type AuthorizedKeysState = {
+  /** Whole lines, sorted; their order means nothing to sshd. */
+  keys: string[]
+  /** Set when only the listed keys are looked at. */
+  exclusive?: false
+  /** `mode owner`, or what stands there instead of a file. */
+  file: string
+  directory: string
+}
+
+const IN_ORDER = { file: '0600 user', directory: '0700 user' } as const
+
+const KEY_TYPES =
+  '(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256|ecdsa-sha2-nistp384|ecdsa-sha2-nistp521|sk-ssh-ed25519@openssh\\.com|sk-ecdsa-sha2-nistp256@openssh\\.com)'
+const key = {
+  type: 'string',
+  maxLength: 8000,
+  pattern: `^${KEY_TYPES} [A-Za-z0-9+/]+={0,2}( [^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+)?$`,
+} as const
+
+export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, 'user'> = {
+  type: 'authorized-keys',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['user', 'keys'],
+    properties: {
+      user: accountName,
+      keys: {
+        type: 'array',
+        items: {
+          anyOf: [
+            key,
+            {
+              type: 'object',
+              additionalProperties: false,
+              required: ['key'],
+              properties: {
+                key,
+                options: {
+                  type: 'array',
+                  uniqueItems: true,
+                  items: {
+                    type: 'string',
+                    pattern: '^[A-Za-z0-9-]+(="([^"\\\\\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]|\\\\")*")?$',
+                  },
+                },
+              },
+            },
+          ],
+        },
+      },
+      exclusive: { type: 'boolean' },
+      ensure,
+    },
+  },
+  key: ['user'],
+  name: (props) => props.user,
+  check({ keys, ensure: presence, exclusive }) {
+    if (presence !== 'absent') return keyMistakes(keys.map(lineOf))
+    return exclusive === false ? ['to take single keys away, leave them out of an exclusive list'] : []
+  },
+  desired: ({ keys, exclusive = true, ensure: presence }) =>
+    presence === 'absent'
+      ? null
+      : {
+          keys: keys.map(lineOf).toSorted(),
+          ...(exclusive ? {} : { exclusive }),
+          ...IN_ORDER,
+        },
+  needs: (name) => [`user:${name}`],
+  state: form.fields<AuthorizedKeysState>({
+    keys: form.list(form.line(65_536)),
+    exclusive: form.optional(form.oneOf(false)),
+    file: form.line(),
+    directory: form.line(),
+  }),
+  read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
+  diff: byField,
+  touches: ({ name }) => [{ account: name }],
+  opens: ({ name, before, after }) => {
+    const had = before === null || before instanceof Unknown ? [] : before.keys
+    const more = (after?.keys ?? []).filter((one) => !had.includes(one)).length
+    return more === 0 ? [] : [`lets ${more === 1 ? '1 more key' : `${more} more keys`} log in as ${name}`]
+  },
+  consequence: ({ name, before, after }, { operator }) => {
+    if (before instanceof Unknown) return operator?.account === name ? 'lockout' : 'safe'
+    const had = before?.keys ?? []
+    return had.some((line) => !(after?.keys ?? []).includes(line)) ? 'lockout' : 'safe'
+  },
+  gates: [SSHD_GATE],
+  steps: ({ name, before, after }) => [writeStep(name, before, after)],
+  remove: ({ name, before }) => [removeStep(name, before)],
+  restore({ before, after }) {
+    if (before === null) return undefined
+    const { keys, exclusive } = before
+    if (after === null || exclusive !== false)
+      return { state: { keys, ...(exclusive === undefined ? {} : { exclusive }), ...IN_ORDER } }
+    // The list names what is looked at: to take a single key away, it would have to name that as well.
+    return keys.length === 0 ? { state: null } : { cannot: 'of a list that is not exclusive, no key can be taken away' }
+  },
+}
+
+function lineOf(one: string | AuthorizedKey): string {
+  if (typeof one === 'string') return one
+  return [...(one.options?.length ? [one.options.join(',')] : []), one.key].join(' ')
+}
+
+const LINE = new RegExp(`(?:^|\\s)${KEY_TYPES}\\s+([A-Za-z0-9+/]+={0,2})(?:\\s|$)`)
+
+/** The base64 part, by which a key is known. */
+function blobOf(line: string): string | undefined {
+  return LINE.exec(line)?.[2]
+}
+
+function keyMistakes(keyLines: readonly string[]): string[] {
+  const seen = new Set<string>()
+  return keyLines.flatMap((line) => {
+    const [, type = '', blob = ''] = LINE.exec(line) ?? []
+    const short = `${type} …${blob.slice(-12)}`
+    if (seen.has(blob)) return [`key ${short} is listed twice`]
+    seen.add(blob)
+    return typeInside(blob) === type ? [] : [`key ${short} is cut off or not a key of its type`]
+  })
+}
+
+/** A key begins with its own type, after a length of four bytes (RFC 4253, 6.6). */
+function typeInside(blob: string): string {
+  const bytes = Buffer.from(blob, 'base64')
+  return bytes.length < 40 ? '' : bytes.subarray(4, 4 + bytes.readUInt32BE(0)).toString('latin1')
+}
+
+/**
+ * Bytes of a file that are read at most. Its user may put any number there: what is longer is told, and not looked at.
+ */
+const LONGEST = 2 ** 20
+
+/**
+ * Per user a line `home<TAB>user<TAB>home`, then per folder or file a line of what stands there, then all files.
+ * What is behind a link is not opened: it need not be the user's.
+ */
+function readText(wanted: readonly Wanted<AuthorizedKeysState>[]): string {
+  const names = wanted.map(({ name }) => name)
+  const each = (print: string): string => `printf '%s\\n' "$k_homes" | awk -F: '$1 != "" { ${print} }'`
+  const find = "tr '\\n' '\\0' | find -files0-from - -maxdepth 0"
+  return `k_homes=$({ ${forEach(names, 'getent passwd --')}; } | cut -d: -f1,6)
+${each('print "home\\t" $1 "\\t" $2')}
+printf '\\0'
+${each('print $2 "/.ssh"; print $2 "/.ssh/authorized_keys"')} | ${find} -printf '%p\\t%y\\t%m\\t%u\\t%s\\n' 2>/dev/null
+printf '\\0'
+${each('print $2 "/.ssh/authorized_keys"')} | ${find} -type f -size -${LONGEST + 1}c -print0 2>/dev/null | ${TAR_FILES}`
+}
+
+type Found = { type: string; mode: string; owner: string; size: number }
+
+/** Lines that are no keys (comments, junk) are left out: a link swapped in meanwhile must not show what it leads to. */
+function parseFiles(
+  stdout: string,
+  wanted: readonly Wanted<AuthorizedKeysState>[],
+): Map<string, AuthorizedKeysState | Unknown | null> {
+  const [homeText = '', foundText = '', fileText = ''] = stdout.split('\0')
+  const texts = filesInTar(Buffer.from(fileText, 'base64'))
+  const homes = new Map(
+    lines(homeText).map((line): [string, string] => {
+      const [, user = '', home = ''] = line.split('\t')
+      return [user, home]
+    }),
+  )
+  const found = new Map(
+    lines(foundText).map((line): [string, Found] => {
+      const [path = '', type = '', mode = '', owner = '', size = ''] = line.split('\t')
+      return [path, { type, mode: mode.padStart(4, '0'), owner, size: Number(size) }]
+    }),
+  )
+  return new Map(
+    wanted.map(({ name, desired }): [string, AuthorizedKeysState | Unknown | null] => {
+      const path = `${homes.get(name) ?? ''}/.ssh`
+      const file = found.get(`${path}/authorized_keys`)
+      if (!homes.has(name) || file === undefined) return [name, null]
+      const directory = found.get(path)
+      const opened = file.type === 'f' && directory?.type === 'd'
+      const text = opened ? texts.get(`${path}/authorized_keys`)?.toString() : ''
+      if (text === undefined) return [name, new Unknown(unread(`${path}/authorized_keys`, file))]
+      const all = lines(text).filter((line) => !line.startsWith('#') && blobOf(line) !== undefined)
+      return [
+        name,
+        {
+          ...keysLookedAt(all, desired),
+          file: standing(file, 'f', name),
+          directory: standing(directory, 'd', name),
+        },
+      ]
+    }),
+  )
+}
+
+function unread(path: string, { size }: Found): string {
+  if (size > LONGEST) return `${path} has ${size} bytes, more than the ${LONGEST} that are read`
+  return `${path} is changed by somebody while it is read`
+}
+
+function keysLookedAt(
+  all: readonly string[],
+  desired: AuthorizedKeysState | null,
+): Pick<AuthorizedKeysState, 'keys' | 'exclusive'> {
+  if (desired?.exclusive !== false) return { keys: all.toSorted() }
+  const ours = new Set(desired.keys.map(blobOf))
+  return { keys: all.filter((line) => ours.has(blobOf(line))).toSorted(), exclusive: false }
+}
+
+function standing(found: Found | undefined, type: 'f' | 'd', name: string): string {
+  if (found === undefined) return 'missing'
+  if (found.type === 'l') return 'a link'
+  if (found.type !== type) return type === 'f' ? 'not a file' : 'not a directory'
+  return `${found.mode} ${found.owner === name ? 'user' : found.owner}`
+}
+
+function writeStep(name: string, before: unknown, { keys, exclusive }: AuthorizedKeysState): Step {
+  const blobs = keys.map((line) => blobOf(line) ?? line)
+  const keep = exclusive === false ? `{ keep_others; cat -- "$P"/keys; }` : `cat -- "$P"/keys`
+  return {
+    title: `write the authorized keys of ${name}`,
+    run: `${ofUser(name)}
+${sh`make_directory "$dir" rights ${[...new Set([name, 'root', ...folderOwner(before)])]}`}
+${keep} > "$P"/new
+put`,
+    payload: { keys: keys.map((line) => `${line}\n`).join(''), blobs: blobs.map((blob) => `${blob}\n`).join('') },
+  }
+}
+
+function removeStep(name: string, before: unknown): Step {
+  const partly = isState(before) && before.exclusive === false
+  const keys = isState(before) ? before.keys : []
+  return {
+    title: partly ? `take keys from the authorized keys of ${name}` : `remove the authorized keys of ${name}`,
+    run: `${sh`getent passwd -- ${name} >/dev/null || exit 0`}
+${ofUser(name)}
+${partly ? 'keep_others > "$P"/new\nput' : 'remove_file "$dir/authorized_keys"'}`,
+    payload: { blobs: keys.map((line) => `${blobOf(line) ?? line}\n`).join('') },
+  }
+}
+
+function isState(state: unknown): state is AuthorizedKeysState {
+  return typeof state === 'object' && state !== null && 'keys' in state
+}
+
+/** Whose .ssh was when it was looked at. */
+function folderOwner(before: unknown): string[] {
+  const [, owner] = isState(before) ? before.directory.split(' ') : []
+  return owner === undefined || !/^[0-9a-z_][0-9a-z_-]*$/.test(owner) ? [] : [owner]
+}
+
+/** `$dir`, `rights FOLDER`, `keep_others` (prints lines of other keys) and `put` ($P/new becomes the file). */
+function ofUser(name: string): string {
+  return `user=${quote(name)}
+entry=$(getent passwd -- "$user") || fail "there is no user $user; declare it first"
+home=$(printf '%s\\n' "$entry" | cut -d: -f6)
+dir=$home/.ssh
+[ -d "$home" ] || fail "$user has no home at $home"
+[ ! -L "$dir" ] && [ ! -L "$dir/authorized_keys" ] || fail "$dir or the file in it is a link; remove it first"
+group=$(printf '%s\\n' "$entry" | cut -d: -f4)
+rights() { chmod -- 00700 "$1" && chown -h -- "$user:$group" "$1"; }
+keep_others() {
+  [ ! -f "$dir/authorized_keys" ] || [ "$(stat -c %s -- "$dir/authorized_keys")" -le ${LONGEST} ] || fail "$dir/authorized_keys is too long for its other keys to be kept; shorten it, or declare an exclusive list"
+  if [ -s "$P"/blobs ] && [ -e "$dir/authorized_keys" ]; then
+    read_file "$dir/authorized_keys" "$P"/old || fail "the keys of $user cannot be read"
+    grep -vF -f "$P"/blobs "$P"/old || [ $? -eq 1 ]
+  fi
+}
+put() { replace_file "$dir/authorized_keys" "$user" "$group" 0600 "$P"/new; }`
+}

@@ -1,0 +1,130 @@
+/**
+ * A group in the host's group database.
+ * Read with getent(1); changed with groupadd(8), groupmod(8), gpasswd(1) and groupdel(8).
+ */
+import { byField } from '../../kit/byField.ts'
+import { listDrift } from '../../kit/listDrift.ts'
+import { type ResourceType, Unknown } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { accountName, ensure } from '../../kit/schema.ts'
+import { forEach, lines, sh } from '../../kit/shell.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+
+export type Group = {
+  name: string
+  /** Numeric group id. Left as the host has it when omitted. */
+  gid?: number
+  /** Take the id from the system range when the group is made. @default false */
+  system?: boolean
+  /** Its supplementary members, all of them. Left as the host has them when omitted; see also `groups` of a user. */
+  members?: readonly string[]
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type GroupState = {
+  gid?: number
+  /** Sorted. */
+  members?: string[]
+  /** Of use only when it is made: a group does not remember it. */
+  system?: true
+}
+
+export const group: ResourceType<Group, GroupState> = {
+  type: 'group',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: accountName,
+      gid: { type: 'integer', minimum: 0, maximum: 4294967294 },
+      system: { type: 'boolean' },
+      members: { type: 'array', items: accountName, uniqueItems: true },
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  desired: ({ gid, system, members, ensure: presence }) =>
+    presence === 'absent'
+      ? null
+      : {
+          ...(gid === undefined ? {} : { gid }),
+          ...(members === undefined ? {} : { members: members.toSorted() }),
+          ...(system === true ? { system } : {}),
+        },
+  needs: (_name, { members = [] }) => members.map((member) => `user:${member}`),
+  claims: (_name, { gid }) => (gid === undefined ? [] : [`gid:${gid}`]),
+  state: form.fields<GroupState>({
+    gid: form.optional(form.whole(0, form.MAX_ID)),
+    members: form.optional(form.list(form.line())),
+    system: form.optional(form.oneOf(true)),
+  }),
+  read: {
+    // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
+    command: (wanted) =>
+      `{ ${forEach(
+        wanted.map(({ name }) => name),
+        'getent group --',
+      )}; } || [ $? -eq 123 ]`,
+    parse: ({ stdout }) => new Map(lines(stdout).map(parseEntry)),
+  },
+  diff: ({ system: _, ...desired }, observed) => byField(desired, observed),
+  drift: {
+    field: (change) =>
+      change.field === 'members'
+        ? listDrift(
+            change,
+            (members) => `${members} put in`,
+            (members) => `${members} taken out`,
+          )
+        : undefined,
+  },
+  consequence({ kind, before, after, fields }, { operator }) {
+    // Who may log in, or use sudo, is often a matter of groups.
+    const has = (members: string[] = []): boolean => members.includes(operator?.account ?? '')
+    const was = before === null || before instanceof Unknown ? [] : before.members
+    if (has(was) && (after === null || (after.members !== undefined && !has(after.members)))) return 'lockout'
+    // Files keep the number of the group they had.
+    return kind === 'change' && fields.some(({ field }) => field === 'gid') ? 'unknown' : 'safe'
+  },
+  gates: [SSHD_GATE],
+  steps: ({ name, after }) => [{ title: `set up group ${name}`, run: `${UNLOCKED}\n${setUp(name, after)}` }],
+  remove: ({ name }) => [
+    {
+      title: `remove group ${name}`,
+      run: `${UNLOCKED}
+${sh`if getent group -- ${name} >/dev/null; then groupdel -- ${name}; fi`}
+${sh`! getent group -- ${name} >/dev/null || fail ${`group ${name} is still there`}`}`,
+    },
+  ],
+}
+
+/** What changes accounts gives up after some seconds where another does (lckpwdf(3)). */
+export const UNLOCKED = 'await_locks 300 /etc/.pwd.lock'
+
+function setUp(name: string, { gid, members, system }: GroupState): string {
+  const id = gid === undefined ? [] : ['--gid', gid]
+  const program = [
+    sh`if ! getent group -- ${name} >/dev/null; then`,
+    sh`  groupadd ${system === true ? ['--system'] : []} ${id} -- ${name}`,
+    ...(gid === undefined
+      ? []
+      : [
+          sh`elif ! getent group -- ${name} | grep -q ${`^[^:]*:[^:]*:${gid}:`}; then`,
+          sh`  groupmod ${id} -- ${name}`,
+        ]),
+    'fi',
+    ...(members === undefined ? [] : [sh`gpasswd --members ${members.join(',')} ${name}`]),
+  ]
+  return program.join('\n')
+}
+
+/** `name:password:gid:members`, as group(5) lays it out. */
+function parseEntry(line: string): [name: string, state: GroupState] {
+  const [name, , gid, members] = line.split(':')
+  if (!name || !gid || members === undefined) {
+    throw new Error(`getent group: expected name:password:gid:members, got ${JSON.stringify(line)}`)
+  }
+  return [name, { gid: Number(gid), members: members.split(',').filter(Boolean).toSorted() }]
+}

@@ -1,0 +1,139 @@
+/**
+ * A file in /etc/sudoers.d: who may run what as whom (sudoers(5)).
+ * Read with find(1) and cat(1); checked with visudo(8), alone before it is put in place and with all others after.
+ */
+import { payload } from '../../kit/prelude.ts'
+import type { ResourceType } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { accountName, ensure, text } from '../../kit/schema.ts'
+import { sh } from '../../kit/shell.ts'
+import { SUDO_GATE } from '../waysIn/sudo.ts'
+import {
+  diffWholeFile,
+  restoreWholeFile,
+  wholeFileReader,
+  WHOLE_FILE,
+  type WholeFileState,
+} from '../../kit/files/wholeFile.ts'
+
+export type Sudoers = {
+  /** File name in /etc/sudoers.d; no dot and no `~`, since sudo silently ignores such files. */
+  name: string
+  /** Who may: a user, a group, or both. */
+  user?: string
+  group?: string
+  /**
+   * Full command lines, or `'ALL'`. One without arguments allows any arguments (sudoers(5)); patterns are refused,
+   * because `*` also matches blanks and further arguments.
+   */
+  commands?: readonly string[]
+  /** @default 'root' */
+  runAs?: string
+  /** @default false */
+  noPassword?: boolean
+  /** The file's text in sudo's own language, in place of the fields above. */
+  content?: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export const sudoers: ResourceType<Sudoers, WholeFileState> = {
+  type: 'sudoers',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$' },
+      user: accountName,
+      group: accountName,
+      commands: {
+        type: 'array',
+        minItems: 1,
+        uniqueItems: true,
+        items: {
+          type: 'string',
+          maxLength: 1000,
+          pattern: '^(ALL|/[A-Za-z0-9_./@%+:=,-]+( [A-Za-z0-9_./@%+:=,~-]+)*)$',
+        },
+      },
+      runAs: accountName,
+      noPassword: { type: 'boolean' },
+      content: text,
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: checkProps,
+  desired: (props) =>
+    props.ensure === 'absent' ? null : { content: props.content ?? render(props), mode: '0440', owner: 'root:root' },
+  needs: (_name, { content }) => ['package:sudo', ...accountsIn(content)],
+  claims: (name) => [`path:${pathOf(name)}`],
+  state: form.fields<WholeFileState>(WHOLE_FILE),
+  read: wholeFileReader(pathOf),
+  diff: diffWholeFile,
+  gates: [SUDO_GATE],
+  steps: ({ name, after }) => [
+    {
+      title: `write ${pathOf(name)}`,
+      run: `${REQUIRE_SUDO}
+old="$P"/old
+sudo_mistakes > "$P"/known
+${sh`read_file ${pathOf(name)} "$old" || [ $? = "$NOTHING" ]`}
+${sh`replace_file ${pathOf(name)} root root 0440 ${payload('new')} visudo -cqf`}
+if ! visudo -cq > /dev/null 2>&1 && said=$(sudo_mistakes | grep -vxF -f "$P"/known); then
+  ${sh`if [ -f "$old" ]; then replace_file ${pathOf(name)} root root 0440 "$old"; else remove_file ${pathOf(name)}; fi`}
+  ${sh`fail "with ${name} sudo's configuration as a whole is wrong: $said; the file was put back as it was"`}
+fi`,
+      payload: { new: after.content },
+    },
+  ],
+  remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`remove_file ${pathOf(name)}` }],
+  restore: restoreWholeFile,
+}
+
+/** What was wrong before, in other files or in this one, is no reason not to put this one right. */
+const REQUIRE_SUDO = `command -v visudo >/dev/null || fail 'sudo is not installed; declare the package sudo first'
+sudo_mistakes() { visudo -c 2>&1 | grep -vE '(: parsed OK$|^Warning: )' || :; }`
+
+function pathOf(name: string): string {
+  return `/etc/sudoers.d/${name}`
+}
+
+function checkProps({ ensure: presence, content, user, group, commands, runAs, noPassword }: Sudoers): string[] {
+  if (presence === 'absent') return []
+  const fields = [user, group, commands, runAs, noPassword].some((field) => field !== undefined)
+  if (content !== undefined) {
+    if (fields) return ['give content, or user, group and commands, not both']
+    return content.endsWith('\n') ? [] : ['content must end with a newline']
+  }
+  if (user === undefined && group === undefined) return ['say who: user, group or content']
+  if (commands === undefined) return ["say what they may run: commands, such as ['/usr/bin/systemctl restart api']"]
+  return commands.flatMap((command) => {
+    const [program = ''] = command.split(' ')
+    if (/\/\.{0,2}$/.test(program))
+      return [`command ${JSON.stringify(command)} is a folder to sudo, and allows all in it`]
+    // sudo takes the folder away, and reads what follows as files to be edited.
+    if (program.endsWith('/sudoedit')) return [`command ${JSON.stringify(command)} is sudo's own sudoedit; use content`]
+    return []
+  })
+}
+
+function render({ user, group, commands = [], runAs = 'root', noPassword = false }: Sudoers): string {
+  const tag = noPassword ? 'NOPASSWD: ' : ''
+  const rights = `ALL=(${runAs}) ${tag}${commands.map(escape).join(', ')}`
+  const who = [...(user === undefined ? [] : [user]), ...(group === undefined ? [] : [`%${group}`])]
+  return who.map((one) => `${one} ${rights}\n`).join('')
+}
+
+/** In a command `,`, `:` and `=` are special and take a backslash (sudoers(5), "Other special characters"). */
+function escape(command: string): string {
+  return command.replaceAll(/[,:=]/g, '\\$&')
+}
+
+function accountsIn(content: string): string[] {
+  return content.split('\n').flatMap((line) => {
+    const [, percent, name] = /^(%?)([a-z_][a-z0-9_-]*[$]?) ALL=/.exec(line) ?? []
+    return name === undefined ? [] : [percent === '%' ? `group:${name}` : `user:${name}`]
+  })
+}

@@ -1,0 +1,374 @@
+/**
+ * A user in the host's password database. Its home is made, never removed: to remove one, name the directory.
+ * Read with getent(1); changed with useradd(8), usermod(8), chpasswd(8) and userdel(8).
+ */
+import { createHash } from 'node:crypto'
+import { byField } from '../../kit/byField.ts'
+import { listDrift } from '../../kit/listDrift.ts'
+import { rightsBeyond, withoutRights } from './rights.ts'
+import { payload } from '../../kit/prelude.ts'
+import type { FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { absolutePath, accountName, ensure, secretToken } from '../../kit/schema.ts'
+import { forEach, lines, quote, sh } from '../../kit/shell.ts'
+import type { Reveal, Secret, SecretToken } from '../../kit/value.ts'
+import { UNLOCKED } from './group.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+
+export type User = {
+  name: string
+  /** Numeric user id. Left as the host has it when omitted. */
+  uid?: number
+  /** Primary group. @default on creation, a group of the user's own name */
+  group?: string
+  /** Supplementary groups; others the user is in are kept unless `exclusiveGroups`. */
+  groups?: readonly string[]
+  /** Take the user out of every supplementary group not listed. @default false */
+  exclusiveGroups?: boolean
+  /** @default on creation, /home/NAME; for a system user /nonexistent */
+  home?: string
+  /** Login shell. @default '/bin/bash'; for a system user '/usr/sbin/nologin' */
+  shell?: string
+  /** The "full name" field, without `:` and `,`. */
+  comment?: string
+  /** Take the id from the system range when the user is made. @default false */
+  system?: boolean
+  /** Make the home from /etc/skel, mode 0700, when it is missing. @default true; for a system user false */
+  createHome?: boolean
+  /** A crypt(5) hash such as `mkpasswd -m yescrypt` prints; never a clear password. @default no password can log in */
+  passwordHash?: Secret
+  /** Whether the password is locked; logging in with a key still works. Left as it is when omitted. */
+  locked?: boolean
+  /** Last day the account may be used, `'2027-12-31'`, or `'never'`. */
+  expires?: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type UserState = {
+  uid?: number
+  group?: string
+  /** Sorted. */
+  groups?: string[]
+  exclusiveGroups?: true
+  home?: string
+  /** Whether the home is a directory. */
+  homeThere?: boolean
+  shell?: string
+  comment?: string
+  system?: true
+  /** Desired: the secret's name. Observed: SHA-256 of the hash, so that no state holds the hash itself. */
+  password?: SecretToken | string
+  locked?: boolean
+  /** Day or `never`. */
+  expires?: string
+  /** Groups it is not to be in; never declared, but found. */
+  leaves?: string[]
+}
+
+export const user: ResourceType<User, UserState> = {
+  type: 'user',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,30}$' },
+      uid: { type: 'integer', minimum: 0, maximum: 4294967294 },
+      group: accountName,
+      groups: { type: 'array', items: accountName, uniqueItems: true },
+      exclusiveGroups: { type: 'boolean' },
+      // The password database cannot hold a colon.
+      home: { ...absolutePath, pattern: `(?!.*:)${absolutePath.pattern}` },
+      shell: { ...absolutePath, pattern: `(?!.*:)${absolutePath.pattern}` },
+      comment: { type: 'string', maxLength: 200, pattern: '^[^:,\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' },
+      system: { type: 'boolean' },
+      createHome: { type: 'boolean' },
+      passwordHash: secretToken,
+      locked: { type: 'boolean' },
+      expires: { type: 'string', pattern: '^(never|[12][0-9]{3}-[01][0-9]-[0-3][0-9])$' },
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: checkProps,
+  desired: (props) => (props.ensure === 'absent' ? null : desiredUser(props)),
+  needs: (_name, { group, groups = [], home, shell }) => [
+    ...(group === undefined ? [] : [`group:${group}`]),
+    ...groups.map((one) => `group:${one}`),
+    ...(home === undefined ? [] : [`directory:${home.slice(0, home.lastIndexOf('/')) || '/'}`]),
+    ...(shell === undefined ? [] : [`file:${shell}`]),
+  ],
+  brings: (name, { homeThere, home = `/home/${name}` }) => (homeThere === true ? [`directory:${home}`] : []),
+  claims: (_name, { uid }) => (uid === undefined ? [] : [`uid:${uid}`]),
+  state: form.fields<UserState>({
+    uid: form.optional(form.whole(0, form.MAX_ID)),
+    group: form.optional(form.line()),
+    groups: form.optional(form.list(form.line())),
+    exclusiveGroups: form.optional(form.oneOf(true)),
+    home: form.optional(form.line()),
+    homeThere: form.optional(form.flag),
+    shell: form.optional(form.line()),
+    comment: form.optional(form.line()),
+    system: form.optional(form.oneOf(true)),
+    expires: form.optional(form.line()),
+    password: form.optional(form.either(form.secretForm, form.line())),
+    locked: form.optional(form.flag),
+    leaves: form.optional(form.list(form.line())),
+  }),
+  read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
+  diff: (desired, observed, { reveal }) => diffUser(desired, observed, reveal),
+  touches: ({ name }) => [{ account: name }],
+  drift: { field: driftOf },
+  rights: { beyond: rightsBeyond, without: withoutRights },
+  consequence: ({ kind, fields }) => {
+    if (kind === 'create') return 'safe'
+    if (kind === 'remove') return 'lockout'
+    const shutsOut = ['shell', 'home', 'locked', 'expires', 'password', 'group', 'groups', 'uid']
+    return fields.some(({ field }) => shutsOut.includes(field)) ? 'lockout' : 'safe'
+  },
+  gates: [SSHD_GATE],
+  steps: (change, { reveal }) => [setUp(change.name, change.after, reveal)],
+  remove: ({ name }) => [{ title: `remove user ${name}`, run: `${UNLOCKED}\n${removeText(name)}` }],
+  restore: restoreUser,
+  holdsData: 'its home and files would be left without an owner; declare it absent to remove it',
+}
+
+function checkProps({ ensure: presence, locked, passwordHash, expires, system, createHome, home }: User): string[] {
+  if (presence === 'absent') return []
+  return [
+    ...(locked === false && passwordHash === undefined
+      ? ['an unlocked password needs a passwordHash; leave locked out to keep it as it is']
+      : []),
+    ...(expires === undefined || expires === 'never' || isDay(expires) ? [] : [`there is no day ${expires}`]),
+    ...(system === true && createHome === true && home === undefined
+      ? ['a system user whose home is to be made needs home']
+      : []),
+  ]
+}
+
+function isDay(day: string): boolean {
+  const time = Date.parse(`${day}T00:00:00Z`)
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day)
+}
+
+function desiredUser(props: User): UserState {
+  const { uid, group, groups, exclusiveGroups, home, comment, system, passwordHash, locked, expires } = props
+  const { shell = system === true ? '/usr/sbin/nologin' : '/bin/bash', createHome = system !== true } = props
+  return {
+    ...(uid === undefined ? {} : { uid }),
+    ...(group === undefined ? {} : { group }),
+    ...(groups === undefined ? {} : { groups: groups.toSorted() }),
+    ...(exclusiveGroups === true ? { exclusiveGroups, groups: (groups ?? []).toSorted() } : {}),
+    ...(home === undefined ? {} : { home }),
+    ...(createHome ? { homeThere: true } : {}),
+    shell,
+    ...(comment === undefined ? {} : { comment }),
+    ...(system === true ? { system } : {}),
+    ...(passwordHash === undefined ? {} : { password: passwordHash.toJSON() }),
+    ...(locked === undefined ? (passwordHash === undefined ? {} : { locked: false }) : { locked }),
+    ...(expires === undefined ? {} : { expires }),
+  }
+}
+
+/**
+ * A handful of processes for any number of users, and nothing printed of others. A password's hash is printed only where one is declared; otherwise it is left
+ * empty, but for the `!` or `*` that locks it.
+ */
+function readUsers(wanted: readonly Wanted<UserState>[]): string {
+  const names = wanted.map(({ name }) => name)
+  const hashed = wanted.filter(({ desired }) => desired?.password !== undefined).map(({ name }) => name)
+  // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
+  return `k_users=$({ ${forEach(names, 'getent passwd --')}; } || [ $? -eq 123 ])
+printf '%s\\n' "$k_users" | while IFS=: read -r k_name k_x k_uid k_gid k_comment k_home k_shell; do
+  if [ -n "$k_name" ]; then
+    k_there=no; [ ! -d "$k_home" ] || k_there=yes
+    printf 'user:%s:%s:%s:%s:%s:%s:%s\\n' "$k_name" "$k_uid" "$k_gid" "$k_comment" "$k_home" "$k_shell" "$k_there"
+  fi
+done
+{ printf '%s\\n:\\n' "$k_users"; getent group; } | awk -F: ${quote(GROUPS_OF)}
+{ printf '%s\\n' ${hashed.join(' ')}; echo :; ${forEach(names, 'getent shadow --')}; } | awk -F: ${quote(SHADOW_OF)}`
+}
+
+/** Names whose hash is wanted, a line `:`, then entries of shadow(5). */
+const SHADOW_OF = `$0 == ":" { entries = 1; next }
+!entries { hashed[$1]; next }
+{ print "shadow:" $1 ":" ($1 in hashed ? $2 : $2 ~ /^[!*]/ ? "!" : "") ":" $8 }`
+
+/** Entries of the users, a line `:`, then all groups: prints `primary:GID:GROUP` and `member:USER:GROUP` of those users. */
+const GROUPS_OF = `$0 == ":" { groups = 1; next }
+!groups { users[$1]; gids[$4]; next }
+{
+  if ($3 in gids) print "primary:" $3 ":" $1
+  count = split($4, members, ",")
+  for (i = 1; i <= count; i++) if (members[i] in users) print "member:" members[i] ":" $1
+}`
+
+/** @throws {Error} On a line it does not know, without the password fields. */
+function parseUsers(stdout: string): Map<string, UserState> {
+  const rows = lines(stdout).map((line) => line.split(':'))
+  const kind = (word: string): string[][] => rows.filter(([first]) => first === word)
+  const primary = new Map(kind('primary').map(([, gid = '', group = '']) => [gid, group]))
+  const shadows = new Map(kind('shadow').map(([, name = '', hash = '', expires = '']) => [name, { hash, expires }]))
+  return new Map(
+    kind('user').map((row) => {
+      const [, name, uid, gid, comment, home, shell, there] = row
+      if (!name || there === undefined)
+        throw new Error(`getent passwd: unexpected line ${JSON.stringify(row.join(':'))}`)
+      const shadow = shadows.get(name)
+      return [
+        name,
+        {
+          uid: Number(uid),
+          group: primary.get(gid!) ?? gid!,
+          groups: kind('member')
+            .filter(([, member]) => member === name)
+            .map(([, , group = '']) => group)
+            .toSorted(),
+          home: home!,
+          homeThere: there === 'yes',
+          shell: shell!,
+          comment: comment!,
+          ...(shadow === undefined ? {} : passwordState(shadow)),
+        },
+      ]
+    }),
+  )
+}
+
+function passwordState({ hash, expires }: { hash: string; expires: string }): Partial<UserState> {
+  return {
+    password: digest(hash.replace(/^!+/, '')),
+    locked: /^[!*]/.test(hash),
+    expires: expires === '' ? 'never' : new Date(Number(expires) * 86_400_000).toISOString().slice(0, 10),
+  }
+}
+
+function digest(hash: string): string {
+  return createHash('sha256').update(hash).digest('hex')
+}
+
+function diffUser(desired: UserState, observed: UserState, reveal: Reveal): FieldChange[] {
+  const { system: _s, exclusiveGroups, groups, leaves = [], password, ...plain } = desired
+  const have = (observed.groups ?? []).filter((group) => !leaves.includes(group))
+  const joined = groups === undefined && leaves.length === 0 ? undefined : [...new Set([...have, ...(groups ?? [])])]
+  const wanted = exclusiveGroups ? groups : joined?.toSorted()
+  const fields = byField({ ...plain, ...(wanted === undefined ? {} : { groups: wanted }) }, observed)
+  const samePassword =
+    password === undefined || typeof password === 'string' || digest(reveal(password)) === observed.password
+  return samePassword ? fields : [...fields, { field: 'password', form: 'secret' }]
+}
+
+function driftOf(change: FieldChange): string | undefined {
+  switch (change.field) {
+    case 'groups':
+      return listDrift(
+        change,
+        (groups) => `put into ${groups}`,
+        (groups) => `taken out of ${groups}`,
+      )
+    case 'locked':
+      return change.after === true ? 'unlocked' : 'locked'
+    case 'homeThere':
+      return 'its home removed'
+    default:
+      return undefined
+  }
+}
+
+/** Only what was changed goes back: the rest is nobody's business. A home is never removed. */
+function restoreUser({ before, after, fields }: Was<UserState>): WayBack<UserState> {
+  if (before === null) return { state: null, stays: 'its home, and files of its own elsewhere' }
+  const { password: _, homeThere: _there, ...known } = before
+  if (after === null) return { state: { ...known, exclusiveGroups: true } }
+  const changed = new Set<string>(fields.map(({ field }) => field))
+  const state: UserState = Object.fromEntries(Object.entries(known).filter(([field]) => changed.has(field)))
+  return {
+    state: changed.has('groups') ? { ...state, exclusiveGroups: true } : state,
+    ...(changed.has('homeThere') ? { stays: 'its home, which was made for it' } : {}),
+  }
+}
+
+function setUp(name: string, state: UserState, reveal: Reveal): Step {
+  const { password, locked, homeThere } = state
+  const title = `set up user ${name}`
+  const hash = password === undefined || typeof password === 'string' ? undefined : reveal(password)
+  if (hash !== undefined && !/^\$[A-Za-z0-9./$=,_-]+$/.test(hash)) {
+    return {
+      title,
+      run: sh`fail ${`the passwordHash of ${name} is not a hash as crypt(5) has it; make one with: mkpasswd -m yescrypt`}`,
+    }
+  }
+  const program = [
+    sh`if ! getent passwd -- ${name} >/dev/null; then`,
+    sh`  useradd --no-create-home ${createFlags(name, state)} -- ${name}`,
+    'fi',
+    ...modify(name, state),
+    ...(state.leaves ?? []).map(
+      (group) =>
+        sh`case " $(id -nG -- ${name}) " in *${` ${group} `}*) gpasswd --delete ${name} ${group} >/dev/null ;; esac`,
+    ),
+    ...(homeThere === true ? [makeHome(name)] : []),
+    ...(hash === undefined ? [] : [sh`chpasswd --encrypted < ${payload('password')}`]),
+    ...(locked === true ? [sh`usermod --lock -- ${name}`] : []),
+    ...(locked === false
+      ? [sh`case $(getent shadow -- ${name}) in ${name}:!*) usermod --unlock -- ${name} ;; esac`]
+      : []),
+  ]
+  return {
+    title,
+    run: `${UNLOCKED}\n${program.join('\n')}`,
+    ...(hash === undefined ? {} : { payload: { password: `${name}:${hash}\n` } }),
+  }
+}
+
+/** What only matters while it is made; the rest is set by usermod, whether new or not. */
+function createFlags(name: string, { uid, group, system, home }: UserState): string[] {
+  return [
+    ...(system === true ? ['--system'] : []),
+    ...(uid === undefined ? [] : ['--uid', String(uid)]),
+    ...(group === undefined ? ['--user-group'] : ['--gid', group]),
+    '--home-dir',
+    home ?? (system === true ? '/nonexistent' : `/home/${name}`),
+  ]
+}
+
+function modify(name: string, state: UserState): string[] {
+  const { uid, group, groups, exclusiveGroups, home, shell, comment, expires } = state
+  const flags = [
+    ...(group === undefined ? [] : ['--gid', group]),
+    ...(groups === undefined ? [] : [...(exclusiveGroups ? [] : ['--append']), '--groups', groups.join(',')]),
+    ...(home === undefined ? [] : ['--home', home]),
+    ...(shell === undefined ? [] : ['--shell', shell]),
+    ...(comment === undefined ? [] : ['--comment', comment]),
+    ...(expires === undefined ? [] : ['--expiredate', expires === 'never' ? '' : expires]),
+  ]
+  // usermod refuses to change these two of a user with running processes even to what they are.
+  const number = uid === undefined ? [] : [sh`[ "$(id -u -- ${name})" = ${uid} ] || usermod --uid ${uid} -- ${name}`]
+  return [...number, ...(flags.length === 0 ? [] : [sh`usermod ${flags} -- ${name}`])]
+}
+
+/** From /etc/skel, which useradd copies only for new users. */
+function makeHome(name: string): string {
+  return `entry=$(getent passwd -- ${quote(name)} | cut -d: -f4,6)
+[ -d "\${entry#*:}" ] || make_home "\${entry#*:}" ${quote(name)} "\${entry%%:*}"`
+}
+
+function removeText(name: string): string {
+  return `if getent passwd -- ${quote(name)} >/dev/null; then
+  id=$(id -u -- ${quote(name)})
+  running=$(find /proc -maxdepth 1 -name '[0-9]*' -uid "$id" -printf '%f ' 2>/dev/null || :)
+  if [ -n "$running" ]; then
+    set -- $running
+    all=$# names=
+    while [ $# -gt 0 ] && [ $((all - $#)) -lt 10 ]; do
+      names="$names $1 ($(cat "/proc/$1/comm" 2>/dev/null || :))"
+      shift
+    done
+    [ $# -eq 0 ] || names="$names and $# more"
+    fail ${quote(`user ${name} has running processes, stop them first:`)}"$names"
+  fi
+  userdel -- ${quote(name)}
+fi
+! getent passwd -- ${quote(name)} >/dev/null || fail ${quote(`user ${name} is still there`)}`
+}

@@ -1,0 +1,330 @@
+/**
+ * A Debian package: installed or not, at which version, held or not. All changes of a host are one apt transaction.
+ * Read with dpkg-query(1); changed with apt-get(8) and apt-mark(8).
+ */
+import { byField } from '../../kit/byField.ts'
+import {
+  type Change,
+  type Output,
+  NOTHING_LEFT,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Wanted,
+  type Was,
+  type WayBack,
+} from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure } from '../../kit/schema.ts'
+import { lines, quote, sh } from '../../kit/shell.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+import { SUDO_GATE } from '../waysIn/sudo.ts'
+
+export type AptPackage = {
+  /** Of a real package, not a virtual one; `name:arch` for another architecture. */
+  name: string
+  /** Exactly this version, as `apt-cache policy` shows it. Whatever is there is fine when omitted. */
+  version?: string
+  /** Held: apt does not upgrade it. Left as it is when omitted. */
+  hold?: boolean
+  /** Whether what it recommends comes with it when it is installed; later it makes no difference. @default false */
+  recommends?: boolean
+  /** 'absent' removes it and keeps its configuration files. @default 'present' */
+  ensure?: 'present' | 'absent'
+  /** With 'absent': its configuration goes too, and what its removal scripts call its data. @default false */
+  purge?: boolean
+}
+
+export type AptPackageState = {
+  /** dpkg's status word, or `purged` when dpkg does not know it and that is asked for. */
+  status: string
+  version?: string | undefined
+  hold?: boolean | undefined
+  /** On the desired side. */
+  recommends?: boolean | undefined
+  /** On the first that is to be there: what else dpkg is in the middle of, which keeps apt from installing anything. */
+  interrupted?: string
+}
+
+export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purge'> = {
+  type: 'package',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: { type: 'string', pattern: '^[a-z0-9][a-z0-9.+-]+(:[a-z0-9-]+)?$' },
+      version: { type: 'string', pattern: '^([0-9]+:)?[0-9][A-Za-z0-9.+~-]*$' },
+      hold: { type: 'boolean' },
+      recommends: { type: 'boolean' },
+      ensure,
+      purge: { type: 'boolean' },
+    },
+  },
+  going: ['purge'],
+  name: ({ name }) => name,
+  check: ({ ensure: presence, version, hold, recommends, purge }) => [
+    ...(presence === 'absent' && (version ?? hold ?? recommends) !== undefined
+      ? ['an absent package has no version, no hold and no recommends']
+      : []),
+    ...(presence !== 'absent' && purge === true ? ["purge goes with ensure: 'absent'"] : []),
+  ],
+  desired({ ensure: presence, version, hold, recommends, purge }) {
+    if (presence !== 'absent') return { status: 'installed', version, hold, recommends }
+    // A state of its own, because `null` could not say how thoroughly it is to be gone.
+    return purge === true ? { status: 'purged' } : null
+  },
+  state: form.fields<AptPackageState>({
+    status: form.line(),
+    version: form.optional(form.line()),
+    hold: form.optional(form.flag),
+    recommends: form.optional(form.flag),
+    interrupted: form.optional(form.text()),
+  }),
+  read: {
+    // One list tells of all: what is asked for, and what dpkg is in the middle of.
+    command: (
+      wanted,
+    ) => `{ ${LIST} || echo "failed $?"; } | ${sh`awk -F '\t' -v names=${` ${wanted.map(({ name }) => name).join(' ')} `} `}'${WANTED} || !(${WHOLE})'
+${JOURNAL}`,
+    parse: parseList,
+  },
+  diff: ({ recommends: _, ...desired }, observed) =>
+    byField({ ...desired, ...(observed.interrupted === undefined ? {} : { interrupted: 'nothing' }) }, observed),
+  drift: {
+    field: ({ field, before, after }) => {
+      if (field === 'hold') return after === true ? 'its hold released' : 'held'
+      return field === 'version' ? `${String(before)} installed` : undefined
+    },
+  },
+  consequence({ name, kind, after, fields }) {
+    if ((kind === 'remove' || after?.status === 'purged') && WAYS_IN.includes(name)) return 'lockout'
+    if (after?.status === 'purged') return 'destructive'
+    // Whether anything of it runs is not read.
+    if (kind === 'remove') return 'unknown'
+    // Maintainer scripts restart what a new version brings.
+    return kind === 'change' && fields.some(({ field }) => field === 'version' || field === 'interrupted')
+      ? 'restart'
+      : 'safe'
+  },
+  gates: [SSHD_GATE, SUDO_GATE],
+  steps: (change) => transaction([change]),
+  remove: (change) => transaction([change]),
+  batch: transaction,
+  holdsData: (observed) => (!(observed instanceof Unknown) && observed.status === 'purged' ? NOTHING_LEFT : undefined),
+  restore: restorePackage,
+  unsettles: true,
+}
+
+/** Packages without which a host cannot be logged in to, or its firewall is another. */
+const WAYS_IN = ['openssh-server', 'sudo', 'ufw']
+
+/** States in which dpkg has a package's files or is in the middle of something with it. */
+const THERE = ['installed', 'half-installed', 'unpacked', 'half-configured', 'triggers-awaited', 'triggers-pending']
+
+/** All packages that dpkg knows, and tests of awk(1) on a line: whether it is asked for, and whether dpkg is done with it. */
+const LIST =
+  "dpkg-query -W -f='${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Want}\\t${db:Status-Status}\\t${db:Status-Eflag}\\n'"
+const WANTED = 'index(names, " " $1 " ") || index(names, " " $1 ":" $2 " ")'
+const WHOLE = '$5 ~ /^(installed|config-files|not-installed)$/ && $6 == "ok"'
+/** What dpkg noted and did not come to write into its list. */
+const JOURNAL = '[ -z "$(ls /var/lib/dpkg/updates)" ] || echo journal'
+
+function parseList(
+  { stdout, stderr, exit }: Output,
+  wanted: readonly Wanted<AptPackageState>[],
+): Map<string, AptPackageState | null> {
+  const failed = exit === 0 ? /^failed (\d+)$/m.exec(stdout)?.[1] : exit
+  if (failed !== undefined) throw new Error(`dpkg-query exited with ${failed}: ${stderr}`)
+  const isJournal = (line: string): boolean => line === 'journal'
+  const entries = lines(stdout)
+    .filter((line) => !isJournal(line))
+    .map(parseEntry)
+  const found = new Map(entries.flatMap(({ names, state }) => names.map((name) => [name, state] as const)))
+  const states = new Map(wanted.map(({ name, desired }) => [name, stateOf(found.get(name), desired)]))
+  const present = wanted.filter(({ desired }) => desired?.status === 'installed').map(({ name }) => name)
+  const interrupted = [
+    ...entries
+      .filter(({ names, isWhole }) => !isWhole && !names.some((name) => present.includes(name)))
+      .map(({ names: [name = ''], state: { status } }) => `${name} ${status}`),
+    ...(lines(stdout).some(isJournal) ? ['its journal'] : []),
+  ].join(', ')
+  const first = present.find((name) => states.get(name) !== null)
+  if (interrupted !== '' && first !== undefined) states.set(first, { ...states.get(first)!, interrupted })
+  return states
+}
+
+type Entry = { names: string[]; state: AptPackageState; isWhole: boolean }
+
+function parseEntry(line: string): Entry {
+  const [name, architecture, version, want, status, flag] = line.split('\t')
+  if (name === undefined || status === undefined || flag === undefined)
+    throw new Error(`dpkg-query: not understood: ${JSON.stringify(line)}`)
+  const isWhole = flag === 'ok' && ['installed', 'config-files', 'not-installed'].includes(status)
+  return { names: [name, `${name}:${architecture}`], state: { status, version, hold: want === 'hold' }, isWhole }
+}
+
+function stateOf(found: AptPackageState | undefined, desired: AptPackageState | null): AptPackageState | null {
+  if (found?.status === 'not-installed') return stateOf(undefined, desired)
+  if (desired?.status === 'purged') return found ?? { status: 'purged' }
+  return found !== undefined && THERE.includes(found.status) ? found : null
+}
+
+/** The archive has one version of a package, and that is seldom the former one. */
+function restorePackage({ before, after, fields }: Was<AptPackageState>): WayBack<AptPackageState> {
+  if (before === null) return { state: null, stays: 'its configuration files, and packages that came with it' }
+  const { status, version, hold } = before
+  if (after?.status === 'purged') return { cannot: 'its configuration was purged with it' }
+  if (after !== null && fields.some(({ field }) => field === 'version'))
+    return { cannot: `version ${version ?? ''} was installed, which the archive may no longer have` }
+  if (after !== null && status !== 'installed') return { cannot: `it was ${status}` }
+  return { state: { status: 'installed', hold } }
+}
+
+/** What a transaction is to do, by name. */
+type Wishes = {
+  /** Apt's words: `nginx`, `nginx=1.22.1-9`. */
+  install: string[]
+  /** The same for packages that bring what they recommend. */
+  generous: string[]
+  gone: string[]
+  purge: string[]
+  hold: string[]
+  unhold: string[]
+  /** Whose hold, if there is one, outlives the transaction. */
+  leave: string[]
+  /** Whether what dpkg is in the middle of is a reason for it. */
+  mends: boolean
+}
+
+/** Packages that are there already are not named to apt, or it would upgrade them. */
+function wishesOf(changes: readonly Change<AptPackageState>[]): Wishes {
+  const differs = ({ fields }: Change<AptPackageState>, names: readonly string[]): boolean =>
+    fields.some(({ field }) => names.includes(field))
+  const isPresent = ({ after }: Change<AptPackageState>): boolean => after !== null && after.status !== 'purged'
+  const toInstall = changes.filter((change) => isPresent(change) && differs(change, ['status', 'version']))
+  const holding = (hold: boolean): string[] =>
+    changes.flatMap(({ name, after }) => (after?.hold === hold ? [name] : []))
+  return {
+    install: toInstall.filter(({ after }) => after?.recommends !== true).map(aptWord),
+    generous: toInstall.filter(({ after }) => after?.recommends === true).map(aptWord),
+    gone: changes.filter((change) => !isPresent(change)).map(({ name }) => name),
+    purge: changes.flatMap(({ name, after }) => (after?.status === 'purged' ? [name] : [])),
+    hold: holding(true),
+    unhold: holding(false),
+    leave: toInstall.filter(({ after }) => after?.hold === undefined).map(({ name }) => name),
+    mends: changes.some((change) => differs(change, ['interrupted'])),
+  }
+}
+
+function aptWord({ name, after }: Change<AptPackageState>): string {
+  return after?.version === undefined ? name : `${name}=${after.version}`
+}
+
+/**
+ * `unlocked` waits for whoever is at work with apt or dpkg; `patiently COMMAND…` again for one that came in between, where
+ * DPkg::Lock::Timeout does not: `apt-get update` and dpkg itself.
+ * Needrestart must not restart services behind our back, and nobody can answer a question about configuration files.
+ * A simulation goes before each transaction: what apt would take away or change beyond what was asked is not in the
+ * plan, so it is not done.
+ */
+const APT = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
+apt() { apt-get -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
+unlocked() { await_locks 600 /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; }
+patiently() {
+  tries=0
+  until unlocked; said=$("$@" 2>&1); do
+    tries=$((tries + 1))
+    case $said in
+      *'Could not get lock'* | *'locked by another process'*) [ "$tries" -lt 120 ] || return 1 ;;
+      *) return 1 ;;
+    esac
+    sleep 1
+  done
+}
+updated=no
+update() { patiently apt-get -q update || fail "apt-get update: $said"; updated=yes; }
+# Apt takes a name it does not know for a regular expression, and would install all that match.
+unknown() {
+  known=$(apt-cache policy "$@" 2>/dev/null | sed -n -e '/^[^ ].*:$/{s/:$//;h;}' -e '/^  Candidate: (none)$/d' -e '/^  Candidate: /{g;p;}')
+  printf '%s\\n' "$@" | grep -vxF "$known" || :
+}
+know() {
+  [ -n "$(unknown "$@")" ] || return 0
+  [ "$updated" = yes ] || update
+  missing=$(unknown "$@")
+  [ -z "$missing" ] || fail "$(apt -s install $missing 2>&1 | grep '^[EN]: ' || :)
+no package to install for:" $missing "- correct the name, add its source, or for a virtual package name one that provides it"
+}
+# Fails for what is essential, with apt's words.
+plan() { planned=$(apt -s --fix-broken --allow-change-held-packages --allow-downgrades "$@" 2>&1); }
+named() { printf '%s\\n' "$planned" | sed -n "s/^\\($1\\) \\([^ ]*\\).*/\\2/p" | sort -u; }
+# Old lists, or a package unpacked without what it needs: apt mends that only when nothing else is asked of it.
+heal() {
+  [ "$updated" = yes ] || update
+  apt-get -q check >/dev/null 2>&1 || { plan install && perform install; }
+}
+# What dpkg is in the middle of: NAME STATUS of packages, or the journal without which apt refuses to work.
+interrupted() {
+  ${LIST} | awk -F '\\t' '!(${WHOLE}) { print $1, $5 }'
+  ${JOURNAL}
+}
+# An earlier run, or somebody's, was cut off. Apt by itself takes away what is half installed, or leaves it so.
+mend() {
+  [ -n "$(interrupted)" ] || return 0
+  patiently dpkg --configure -a || :
+  half=$(interrupted | sed -n 's/ half-installed$//p')
+  [ -z "$half" ] || { plan --reinstall install $half || { heal && plan --reinstall install $half; } && perform --reinstall install $half; }
+  [ -z "$(interrupted)" ] || { plan install && perform install; }
+}
+transact() {
+  plan "$@" || { heal && plan "$@"; } || fail "$planned"
+  perform "$@"
+}
+perform() {
+  extra=$(named 'Remv\\|Purg' | grep -vxF "$gone" || :)
+  [ -z "$extra" ] || fail "this would also remove" $extra "- declare them with ensure: 'absent' if that is meant"
+  extra=$(apt-mark showhold | grep -vxF "$asked" | grep -xF "$(named 'Inst\\|Remv\\|Purg')" || :)
+  [ -z "$extra" ] || fail "this would also change" $extra ", which is held - declare it, or release it with apt-mark unhold"
+  unlocked
+  apt --fix-broken --allow-change-held-packages --allow-downgrades "$@"
+}
+`
+
+function transaction(changes: readonly Change<AptPackageState>[]): Step[] {
+  const wishes = wishesOf(changes)
+  return [{ title: titleOf(wishes), timeoutMs: 3_600_000, run: `${APT}${transactionText(wishes)}` }]
+}
+
+function transactionText({ install, generous, gone, purge, hold, unhold, leave, mends }: Wishes): string {
+  const words = [...install, ...gone.map((name) => `${name}-`)]
+  const names = [...install, ...generous].map((word) => word.replace(/=.*/, ''))
+  // Apt shows a name with its own architecture without it, so only plain names can be compared.
+  const plain = names.filter((name) => !name.includes(':'))
+  return [
+    sh`gone=${gone.join('\n')} asked=${[...names, ...gone].join('\n')}`,
+    ...(leave.length === 0 ? [] : [sh`held=$(apt-mark showhold ${leave})`]),
+    '# What cannot be mended, apt speaks of.',
+    '( mend ) || :',
+    ...(names.length === 0 ? [] : [FRESH]),
+    ...(plain.length === 0 ? [] : [sh`know ${plain}`]),
+    ...(generous.length === 0 ? [] : [sh`transact --install-recommends install ${generous}`]),
+    ...(words.length === 0 ? [] : [sh`transact --no-install-recommends install ${words}`]),
+    ...(purge.length === 0 ? [] : [sh`transact purge ${purge}`]),
+    // Apt releases what it is told to install by name.
+    ...(leave.length === 0 ? [] : ['[ -z "$held" ] || patiently apt-mark hold $held || fail "apt-mark: $said"']),
+    ...(unhold.length === 0 ? [] : [`${sh`patiently apt-mark unhold ${unhold}`} || fail "apt-mark: $said"`]),
+    ...(hold.length === 0 ? [] : [`${sh`patiently apt-mark hold ${hold}`} || fail "apt-mark: $said"`]),
+    ...(mends ? ['left=$(interrupted); [ -z "$left" ] || fail dpkg could not be brought to the end of: $left'] : []),
+  ].join('\n')
+}
+
+/** Package lists older than a day name files that the mirrors no longer have. */
+const FRESH = `[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name ${quote('*_Packages*')} -mmin -1440 -print -quit 2>/dev/null)" ] || update`
+
+function titleOf({ install, generous, gone, purge, hold, unhold, mends }: Wishes): string {
+  const removed = gone.filter((name) => !purge.includes(name))
+  const parts = Object.entries({ install: [...install, ...generous], remove: removed, purge, hold, unhold })
+  const words = parts.flatMap(([verb, names]) => (names.length === 0 ? [] : [`${verb} ${names.join(' ')}`]))
+  return [...(mends ? ['finish what dpkg was interrupted in'] : []), ...words].join(', ')
+}

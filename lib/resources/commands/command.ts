@@ -1,0 +1,259 @@
+/**
+ * The escape hatch: shell text that brings something about, and shell text that says whether it is so.
+ */
+import * as form from '../../kit/form.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import {
+  type FieldChange,
+  type Output,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Wanted,
+} from '../../kit/resourceType.ts'
+import { absolutePath, accountName, oneLine, textValue } from '../../kit/schema.ts'
+import { quote, raw, sh, type ShellText } from '../../kit/shell.ts'
+import type { StateText, TextValue } from '../../kit/value.ts'
+import { parseTraces, traceText, TRACING } from './commandCheck.ts'
+
+export type Command = {
+  /** What it is for: "self-signed certificate". */
+  name: string
+  /**
+   * Exits 0 when there is nothing to do; with several lines each must succeed. It runs with every plan and within a
+   * minute, so it must be quick and write nothing. What it prints is thrown away.
+   */
+  check?: string
+  /** In place of `check`, where nothing tells: `apply` then runs with every converge, and every plan says so. */
+  opaque?: true
+  /** Brings it about; may be run again after it was cut off. Afterwards `check` must say yes. */
+  apply: string
+  /** Takes it away when it is no longer declared, after which `check` must say no; without it, nothing is taken away. */
+  undo?: string
+  /** Account that `check`, `apply` and `undo` run as. @default 'root' */
+  user?: string
+  /** Folder in which they run. @default '/' */
+  directory?: string
+  /** Variables for them. Not for secrets: any process of the account can read an environment. */
+  env?: { [name: string]: string }
+  /** What `apply` finds on its standard input; the place for secrets. */
+  input?: TextValue
+  /** For `apply` and `undo`. @default 600_000 */
+  timeoutMs?: number
+  /** What `apply` does to what runs or to data; every plan says so. Left out, plans say nothing of it. */
+  consequence?: 'safe' | 'reload' | 'restart' | 'disruptive' | 'destructive'
+}
+
+export type CommandState = {
+  /** False for what is opaque; a command whose check says no is not there. */
+  done: boolean
+  check?: string | undefined
+  apply?: string | undefined
+  undo?: string | undefined
+  user?: string | undefined
+  directory?: string | undefined
+  env?: { [name: string]: string } | undefined
+  input?: StateText | undefined
+  timeoutMs?: number | undefined
+  consequence?: Command['consequence']
+}
+
+/** How the texts of a command are run. */
+type Setting = Pick<CommandState, 'user' | 'directory' | 'env'>
+
+/** Seconds that a check may take, and those of one account together before each is given a second only. */
+const CHECK_S = 60
+const ALL_S = 90
+
+const LIMITED = ['timeout', '--kill-after=5', String(CHECK_S)]
+const shellText = { type: 'string', minLength: 1 } as const
+
+export const command: ResourceType<Command, CommandState, 'name'> = {
+  type: 'command',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name', 'apply'],
+    properties: {
+      name: { ...oneLine, maxLength: 200 },
+      check: shellText,
+      opaque: { enum: [true] },
+      apply: shellText,
+      undo: shellText,
+      user: accountName,
+      directory: absolutePath,
+      env: {
+        type: 'object',
+        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+        additionalProperties: { type: 'string' },
+      },
+      input: textValue,
+      timeoutMs: { type: 'integer', minimum: 1000, maximum: 86_400_000 },
+      consequence: { enum: ['safe', 'reload', 'restart', 'disruptive', 'destructive'] },
+    },
+  },
+  key: ['name'],
+  name: ({ name }) => name,
+  check: ({ check, opaque, undo }) => [
+    ...((check === undefined) === (opaque === undefined)
+      ? ['give a check that exits 0 when there is nothing to do, or say opaque: true']
+      : []),
+    ...(opaque === true && undo !== undefined ? ['undo needs a check that tells whether it was undone'] : []),
+  ],
+  desired: ({ name: _, opaque, input, ...props }) => ({
+    done: opaque !== true,
+    ...props,
+    ...(input === undefined ? {} : { input: typeof input === 'string' ? input : input.toJSON() }),
+  }),
+  needs: (_name, { user, directory }) => [
+    ...(user === undefined ? [] : [`user:${user}`]),
+    ...(directory === undefined ? [] : [`directory:${directory}`]),
+  ],
+  state: form.fields<CommandState>({
+    done: form.flag,
+    check: form.optional(form.text()),
+    apply: form.optional(form.text()),
+    undo: form.optional(form.text()),
+    user: form.optional(form.line()),
+    directory: form.optional(form.line()),
+    env: form.optional(form.table(form.text(), form.matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'name of a variable'))),
+    input: form.optional(form.stateText),
+    timeoutMs: form.optional(form.whole(1000, 86_400_000)),
+    consequence: form.optional(form.oneOf('safe', 'reload', 'restart', 'disruptive', 'destructive')),
+  }),
+  read: {
+    command: checkTexts,
+    parse(output, wanted) {
+      const exits = exitsIn(output)
+      return new Map(
+        wanted.flatMap(({ name, desired }): [string, CommandState | Unknown | null][] => {
+          if (desired === null) return []
+          const { done, check, undo, user, directory, env, timeoutMs } = desired
+          if (check !== undefined && exits.get(name) === LATE) return [[name, new Unknown(LATE_TEXT)]]
+          return check !== undefined && exits.get(name) !== 0
+            ? [[name, null]]
+            : [[name, { done, check, undo, user, directory, env, timeoutMs }]]
+        }),
+      )
+    },
+  },
+  explain: {
+    command: (wanted) =>
+      wanted
+        .flatMap(({ name, desired }) =>
+          desired?.check === undefined ? [] : [explainText(name, desired.check, desired)],
+        )
+        .join('\n'),
+    parse: (output, wanted) =>
+      parseTraces(
+        output,
+        new Map(wanted.flatMap(({ name, desired }) => (desired?.check === undefined ? [] : [[name, desired.check]]))),
+      ),
+  },
+  diff: ({ done, apply }, observed) => (done && observed.done ? [] : [runs(apply, done)]),
+  drift: { gone: 'undone' },
+  // Only its author knows what it does.
+  touches: () => [{ program: true }],
+  consequence: ({ after }) => after?.consequence ?? 'unknown',
+  steps: ({ name, after }, { reveal }) => [
+    {
+      ...stepOf(name, `${running(after.apply ?? ':', after)} < "$P"/input`, after),
+      payload: { input: after.input === undefined ? '' : reveal(after.input) },
+    },
+  ],
+  remove: ({ name, before }) =>
+    before instanceof Unknown || before.undo === undefined
+      ? []
+      : [stepOf(`undo ${name}`, running(before.undo, before), before)],
+  holdsData: (observed) => (observed instanceof Unknown || observed.undo === undefined ? 'it has no undo' : undefined),
+  restore({ before, after }) {
+    // Taken away by its undo, it can be brought about again by its declaration.
+    if (after === null) return undefined
+    if (before === null && after.undo !== undefined) return { state: null }
+    return { cannot: 'nobody knows what it did, and it has no undo' }
+  },
+  // It may bring about what any other type reads: a package, a file, a database.
+  unsettles: true,
+  // Its check may ask for anything, and be true only because what it asks of is missing.
+  unsettled: true,
+}
+
+function runs(apply: string | undefined, hasCheck: boolean): FieldChange {
+  return { field: 'runs', form: 'value', after: apply, ...(hasCheck ? {} : { opaque: true }) }
+}
+
+/** In place of the exit of a check that had to be ended. */
+const LATE = -1
+const LATE_TEXT = `its check did not end within ${CHECK_S} s, or checks of the same account before it took all of their time`
+
+/**
+ * The checks of each account one after another, and those of different accounts at the same time: one account's may hang,
+ * and then only its own find no time.
+ */
+function checkTexts(wanted: readonly Wanted<CommandState>[]): string {
+  const checks = wanted.flatMap(({ name, desired }) =>
+    desired?.check === undefined ? [] : [{ name, check: desired.check, setting: desired }],
+  )
+  const accounts = [...groupBy(checks, ({ setting }) => setting.user ?? 'root').values()]
+  const texts = accounts.map((ofOne) => ofOne.map((one) => checkText(one)).join('\n'))
+  if (texts.length === 0) return ':'
+  const begin = `read -r k_now k_idle </proc/uptime; k_end=$((\${k_now%.*} + ${ALL_S}))`
+  // As lanes of a pipeline: each passes on what the lanes before it have printed, so that the order is always the same.
+  const lanes = texts.map((text, index) => `{\n${text}\n${index === 0 ? '' : 'cat\n'}}`)
+  return `${TIMED}\n${begin}\n${texts.length === 1 ? texts[0] : lanes.join(' |\n')}`
+}
+
+/**
+ * `k_timed` sets `k_s`, the seconds that the next check may take: after one that hung, less is left for the others of the
+ * account, and in the end one second. `k_late` tells timeout(1)'s exit for what it ended, with or without SIGKILL, from the
+ * same of a check's own.
+ */
+const TIMED = `k_timed() {
+  read -r k_now k_idle </proc/uptime
+  k_s=$((k_end - \${k_now%.*}))
+  [ "$k_s" -lt ${CHECK_S} ] || k_s=${CHECK_S}
+  [ "$k_s" -gt 0 ] || k_s=1
+  k_limit=$((\${k_now%.*} + k_s))
+}
+k_late() {
+  read -r k_now k_idle </proc/uptime
+  case $k_exit in 124 | 137) [ "\${k_now%.*}" -lt $k_limit ] || k_exit=${LATE} ;; esac
+}`
+
+function checkText({ name, check, setting }: { name: string; check: string; setting: Setting }): string {
+  const text = running(check, setting, ['timeout', '--kill-after=1', raw('"$k_s"')])
+  return `k_timed; ${text} >/dev/null 2>&1 </dev/null; k_exit=$?; k_late; printf '%s\\0%s\\0' ${quote(name)} $k_exit`
+}
+
+function explainText(name: string, check: string, setting: Setting): string {
+  const traced = running(TRACING + check, setting, LIMITED, ['bash', '--posix', '-euc'])
+  return traceText(name, running(check, setting, LIMITED), traced)
+}
+
+/**
+ * The text in a shell of its own, so that it can neither leave the program around it nor change its variables. Its
+ * environment is the same for a check, which runs in a login, and for `apply`, which runs in a unit.
+ */
+function running(
+  text: string,
+  { user = 'root', directory = '/', env = {} }: Setting,
+  before: readonly (string | ShellText)[] = [],
+  shell: readonly string[] = ['sh', '-euc'],
+): string {
+  const as = user === 'root' ? [] : ['runuser', '-u', user, '--']
+  const variables = { USER: user, LOGNAME: user, LC_ALL: 'C', ...env }
+  const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
+  // The account's name is one by the schema's pattern, and `~` is only expanded unquoted.
+  return `( cd -- ${quote(directory)} && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i PATH="$PATH" HOME="$home" ${[...words, ...shell]} ${text}`} )`
+}
+
+function exitsIn({ stdout }: Output): Map<string, number> {
+  const fields = stdout.split('\0')
+  const exits = new Map<string, number>()
+  for (let at = 0; at + 1 < fields.length; at += 2) exits.set(fields[at]!, Number(fields[at + 1]))
+  return exits
+}
+
+function stepOf(title: string, run: string, { timeoutMs }: CommandState): Step {
+  return { title, run, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+}

@@ -1,0 +1,45 @@
+/**
+ * Which line of a command's check says no, and what the check printed.
+ *
+ * The check is run once more for what it prints, and once by bash, which can tell the lines that it comes to (LINENO,
+ * BASH_XTRACEFD, bash(1)). Of what it traces only numbers leave the host: values may be secrets.
+ */
+import type { Output } from '../../kit/resourceType.ts'
+import { quote } from '../../kit/shell.ts'
+
+/** Stands before a check, on its first line, where bash runs it with descriptor 9 for its trace. */
+export const TRACING = `PS4='keelson:$LINENO '; BASH_XTRACEFD=9; set -x; `
+/** Of what a check printed, so many bytes of its end leave the host, and so many lines are shown. */
+const MOST_BYTES = 8192
+const MOST_LINES = 10
+
+/** Prints, by NUL: name, exit status, the number of the last line that was come to, and the end of what was printed. */
+export function traceText(name: string, plain: string, traced: string): string {
+  return `k_line=$({ ${traced} 9>&1 >/dev/null 2>&1 </dev/null; } | sed -n 's/^keelson:\\([0-9]*\\) .*/\\1/p' | tail -n 1)
+k_said=$({ ${plain} 2>&1 </dev/null; printf '\\n%s' "$?"; } | tail -c ${MOST_BYTES})
+printf '%s\\0%s\\0%s\\0%s\\0' ${quote(name)} "\${k_said##*
+}" "$k_line" "\${k_said%
+*}"`
+}
+
+/** @param checks By name. */
+export function parseTraces({ stdout }: Output, checks: ReadonlyMap<string, string>): Map<string, string> {
+  const fields = stdout.split('\0')
+  const sentences = new Map<string, string>()
+  for (let at = 0; at + 3 < fields.length; at += 4) {
+    const [name = '', exit = '', line = '', said = ''] = fields.slice(at, at + 4)
+    const check = checks.get(name)
+    if (check !== undefined && exit !== '0') sentences.set(name, sentenceOf(check, exit, Number(line), said))
+  }
+  return sentences
+}
+
+function sentenceOf(check: string, exit: string, line: number, said: string): string {
+  const text = check.split('\n')[line - 1]?.trim()
+  const how = exit === '124' ? 'did not end in time' : `ended with exit ${exit}`
+  const printed = said.split('\n').filter((each) => each !== '')
+  return [
+    `its check ${how}${text === undefined ? '' : `, at line ${line}: ${text}`}`,
+    ...(printed.length === 0 ? ['it printed nothing'] : ['it printed:', ...printed.slice(-MOST_LINES)]),
+  ].join('\n')
+}

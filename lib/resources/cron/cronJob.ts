@@ -1,0 +1,127 @@
+/**
+ * A job in a file of its own, /etc/cron.d/keelson-NAME (crontab(5)); cron picks it up within a minute.
+ * Read with find(1) and cat(1).
+ */
+import { payload } from '../../kit/prelude.ts'
+import type { ResourceType } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { accountName, ensure, oneLine } from '../../kit/schema.ts'
+import { isPrivate } from '../../kit/files/paths.ts'
+import { sh } from '../../kit/shell.ts'
+import { scheduleMistake } from './schedule.ts'
+import {
+  diffWholeFile,
+  restoreWholeFile,
+  wholeFileReader,
+  WHOLE_FILE,
+  type WholeFileState,
+} from '../../kit/files/wholeFile.ts'
+
+export type CronJob = {
+  /** Small letters, digits, `-` and `_`. */
+  name: string
+  /** @default 'root' */
+  user?: string
+  /** Minute, hour, day of month, month, day of week, in the host's time zone: `'30 3 * * *'`; or `'@daily'`. */
+  schedule: string
+  /** One line for the shell, kept as it is: `%` needs no backslash here. */
+  command: string
+  /** Variables such as MAILTO, PATH, SHELL. cron expands nothing in their values. */
+  environment?: { readonly [name: string]: string }
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
+  type: 'cron-job',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name', 'schedule', 'command'],
+    properties: {
+      name: { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,99}$' },
+      user: accountName,
+      schedule: { type: 'string', minLength: 1, maxLength: 200, pattern: '^[A-Za-z0-9@*,/ -]+$' },
+      // cron reads 999 characters of a command at most (MAX_COMMAND), escapes counted.
+      command: { ...oneLine, maxLength: 900 },
+      environment: {
+        type: 'object',
+        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]{0,99}$' },
+        additionalProperties: {
+          ...oneLine,
+          minLength: 0,
+          maxLength: 900,
+          pattern: oneLine.pattern.replace('+$', '*$'),
+        },
+      },
+      ensure,
+    },
+  },
+  key: ['name'],
+  name: (props) => props.name,
+  check: (props) => (props.ensure === 'absent' ? [] : checkJob(props)),
+  desired: (props) => (props.ensure === 'absent' ? null : { content: render(props), mode: '0644', owner: 'root:root' }),
+  needs: (_name, { content }) => ['package:cron', `user:${userIn(content)}`],
+  claims: (name) => [`path:${pathOf(name)}`],
+  state: form.fields<WholeFileState>(WHOLE_FILE),
+  read: wholeFileReader(pathOf),
+  isPrivate: ({ mode }) => isPrivate(mode),
+  diff: diffWholeFile,
+  steps: ({ name, after }) => [
+    {
+      title: `write ${pathOf(name)}`,
+      run: `[ -d /etc/cron.d ] || fail 'there is no /etc/cron.d; declare the package cron first'
+${sh`getent passwd -- ${userIn(after.content)} >/dev/null || fail ${`there is no user ${userIn(after.content)}; cron would ignore the job. Declare the user first`}`}
+${sh`replace_file ${pathOf(name)} root root 0644 ${payload('job')}`}`,
+      payload: { job: after.content },
+    },
+  ],
+  remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`remove_file ${pathOf(name)}` }],
+  restore: restoreWholeFile,
+}
+
+function checkJob({ schedule, command, environment = {} }: CronJob): string[] {
+  return [
+    ...scheduleMistake(schedule),
+    ...(command.trim() === command ? [] : ['command begins or ends with a blank']),
+    ...(Buffer.byteLength(escape(command)) > 990 ? ['command is longer than cron reads; put it in a script'] : []),
+    ...Object.entries(environment)
+      .filter(([, value]) => value.includes('"') && value.includes("'"))
+      .map(([name]) => `environment ${name} holds both kinds of quotes, which cron cannot read`),
+    ...Object.entries(environment)
+      .filter(([name, value]) => Buffer.byteLength(`${name}=${value}`) > 990)
+      .map(([name]) => `environment ${name} is longer than cron reads`),
+    ...Object.entries(environment)
+      .filter(([, value]) => value.trim() !== value)
+      .map(([name]) => `environment ${name} begins or ends with a blank, which cron takes away`),
+    ...Object.entries(environment)
+      .filter(([, value]) => /^(["']).*\1$/u.test(value))
+      .map(([name]) => `environment ${name} begins and ends with a quote, and cron takes both away`),
+  ]
+}
+
+/** cron ignores names with a dot (cron(8), "as for run-parts"). */
+function pathOf(name: string): string {
+  return `/etc/cron.d/keelson-${name}`
+}
+
+function render({ user = 'root', schedule, command, environment = {} }: CronJob): string {
+  const variables = Object.entries(environment)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${quoteValue(value)}\n`)
+  return `${variables.join('')}${schedule.trim().split(/ +/).join(' ')}\t${user}\t${escape(command)}\n`
+}
+
+/** Nothing is special between quotes, but blanks at the ends are lost all the same (seen on Debian 12 and 13). */
+function quoteValue(value: string): string {
+  return value.includes('"') ? `'${value}'` : `"${value}"`
+}
+
+/** An unescaped `%` is a newline to cron, and a backslash before `%` or a backslash is taken away. */
+function escape(command: string): string {
+  return command.replaceAll(/[\\%]/g, '\\$&')
+}
+
+function userIn(content: string): string {
+  return content.split('\t').at(-2) ?? 'root'
+}

@@ -1,0 +1,239 @@
+/**
+ * A directory: owner, group, mode, and optionally nothing in it but what is named.
+ * Read with find(1).
+ */
+import { byField } from '../../kit/byField.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import {
+  type FieldChange,
+  type Output,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Wanted,
+} from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { entryPath, accountName, ensure, fileMode } from '../../kit/schema.ts'
+import { quote, sh } from '../../kit/shell.ts'
+import {
+  fieldsOf,
+  fullMode,
+  parsePaths,
+  PATH_KINDS,
+  type PathState,
+  pathNeeds,
+  readPaths,
+  rightsFunction,
+} from '../../kit/files/paths.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+import { SUDO_GATE } from '../waysIn/sudo.ts'
+
+export type Directory = {
+  path: string
+  /** @default 'root' */
+  owner?: string
+  /** @default the owner's name */
+  group?: string
+  /** @default '0755' */
+  mode?: string
+  /** Names that may be in it; everything else there is removed, folders with all they hold. */
+  only?: readonly string[]
+  /** 'absent' removes an empty directory; one with something in it is an error. @default 'present' */
+  ensure?: 'present' | 'absent'
+  /** With 'absent': all that is in it goes too. @default false */
+  recursive?: boolean
+}
+
+export type DirectoryState = {
+  /** `nothing`: wanted to be gone with all that is in it, or gone when that is wanted. */
+  kind: PathState['kind'] | 'nothing'
+  owner?: string | undefined
+  group?: string | undefined
+  mode?: string | undefined
+  /** On the desired side: what may be in it. */
+  only?: string[] | undefined
+  /** What is in it and may not be; only where `only` is given. */
+  others?: string[] | undefined
+}
+
+export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursive'> = {
+  type: 'directory',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['path'],
+    properties: {
+      path: entryPath,
+      owner: accountName,
+      group: accountName,
+      mode: fileMode,
+      only: { type: 'array', items: { type: 'string', pattern: '^(?!\\.{1,2}$)[^/\\u0000-\\u001f\\u007f]+$' } },
+      ensure,
+      recursive: { type: 'boolean' },
+    },
+  },
+  going: ['recursive'],
+  name: ({ path }) => path,
+  check: ({ path, ensure: presence, recursive, only }) => [
+    ...(presence !== 'absent' && recursive === true ? ["recursive goes with ensure: 'absent'"] : []),
+    ...(presence === 'absent' && only !== undefined ? ['a directory that is absent has nothing in it'] : []),
+    ...(presence === 'absent' && recursive === true && isSystemFolder(path)
+      ? [`${path} belongs to the system; it cannot be removed with all that is in it`]
+      : []),
+  ],
+  desired({ owner = 'root', group = owner, mode = '0755', only, ensure: presence, recursive }) {
+    // A state of its own, because `null` could not say whether what is in it may go.
+    if (presence === 'absent') return recursive === true ? { kind: 'nothing' } : null
+    const exclusive = only === undefined ? {} : { only: [...only].sort(), others: [] }
+    return { kind: 'directory', owner, group, mode: fullMode(mode), ...exclusive }
+  },
+  needs: (path, state) => pathNeeds(path, state),
+  claims: (path) => [`path:${path}`],
+  state: form.fields<DirectoryState>({
+    kind: form.oneOf(...PATH_KINDS, 'nothing'),
+    owner: form.optional(form.line()),
+    group: form.optional(form.line()),
+    mode: form.optional(form.line()),
+    only: form.optional(form.list(form.line())),
+    others: form.optional(form.list(form.line())),
+  }),
+  read: {
+    command(wanted) {
+      const exclusive = wanted.flatMap(({ name, desired }) => (desired?.only === undefined ? [] : [name]))
+      return `${readPaths(wanted.map(({ name }) => name))}\nprintf '\\0'\n${listEntries(exclusive)}`
+    },
+    parse: parseDirectories,
+  },
+  diff: ({ only: _, others, ...desired }, observed) =>
+    byField({ ...desired, ...(observed.others === undefined ? {} : { others }) }, observed),
+  consequence({ kind, after, fields }) {
+    const empties = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
+    return kind !== 'create' && empties ? 'destructive' : 'safe'
+  },
+  gates: [SSHD_GATE, SUDO_GATE],
+  steps(change) {
+    const { name, after, fields } = change
+    if (after.kind === 'nothing') return [removeAll(name)]
+    const before = change.before instanceof Unknown ? null : change.before
+    return [make(name, before, after), ...empty(name, after, fields)]
+  },
+  remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_directory ${name}` }],
+  holdsData: 'a directory may hold what others put there',
+  restore({ before, after, fields }) {
+    if (before === null) return undefined
+    const isEmptied = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
+    if (isEmptied) return { cannot: 'what was in it was removed, and is not kept' }
+    const { others: _, ...state } = before
+    return { state }
+  },
+  steady: true,
+}
+
+/** Folders without which a host does not work, and those right below `/` that hold the homes and data of all. */
+function isSystemFolder(path: string): boolean {
+  return /^\/[^/]*$/.test(path) || /^\/(usr|var)\/(bin|lib|lib64|sbin|share|local|log|cache|spool|backups)$/.test(path)
+}
+
+/**
+ * Names that may be in a folder before it is given up: whoever may write there may fill it without end. With the folder
+ * itself, a number of three digits.
+ */
+const MOST = 998
+
+/**
+ * How many names are in each folder, itself counted, then, after an empty field, the paths of what is in those that are
+ * not too full, sorted. Links to folders are not followed.
+ */
+function listEntries(folders: readonly string[]): string {
+  if (folders.length === 0) return ':'
+  const find = 'find -files0-from - -maxdepth 1'
+  return `k_counts=$(printf '%s\\0' ${folders.map(quote).join(' ')} | timeout --foreground 30 ${find} -printf '%H\\n' 2>/dev/null | uniq -c)
+printf '%s\\n' "$k_counts" | tr '\\n' '\\0'
+printf '\\0'
+printf '%s\\n' "$k_counts" | sed -n 's/^ *[0-9]\\{1,3\\} //p' | tr '\\n' '\\0' | ${find} -mindepth 1 -print0 2>/dev/null | head -z -n ${MOST * 50} | LC_ALL=C sort -z`
+}
+
+function parseDirectories(
+  output: Output,
+  wanted: readonly Wanted<DirectoryState>[],
+): Map<string, DirectoryState | Unknown> {
+  const fields = fieldsOf(output)
+  const end = fields.findIndex((field, index) => index % 7 === 0 && field === '')
+  if (end === -1) throw new Error(`directories: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
+  const there = parsePaths(fields.slice(0, end))
+  const inside = insideOf(fields.slice(end + 1))
+  return new Map(
+    wanted.flatMap(({ name, desired }): [string, DirectoryState | Unknown][] => {
+      const found = there.get(name)
+      if (found === undefined) return desired?.kind === 'nothing' ? [[name, { kind: 'nothing' }]] : []
+      const { kind, owner, group, mode } = found
+      const only = desired?.only
+      if (only === undefined) return [[name, { kind, owner, group, mode }]]
+      const entries = inside(name)
+      if (entries instanceof Unknown) return [[name, entries]]
+      const others = entries.filter((entry) => !only.includes(entry))
+      return [[name, { kind, owner, group, mode, others: others.sort() }]]
+    }),
+  )
+}
+
+/** Names in a folder, from what `listEntries` prints. */
+function insideOf(fields: readonly string[]): (folder: string) => string[] | Unknown {
+  const end = fields.indexOf('')
+  const counts = new Map(
+    fields.slice(0, Math.max(0, end)).map((field): [string, number] => {
+      const [, count = '0', folder = ''] = /^ *(\d+) (.*)$/s.exec(field) ?? []
+      return [folder, Number(count)]
+    }),
+  )
+  const entries = groupBy(fields.slice(end + 1), folderOf)
+  return (folder) => {
+    const counted = counts.get(folder)
+    if (counted === undefined) return new Unknown(`${folder} could not be listed in time`)
+    const count = counted - 1
+    const names = (entries.get(folder) ?? []).map(nameOf)
+    if (count > MOST) return new Unknown(`${folder} holds ${count} names or more; no more than ${MOST} are looked at`)
+    // A name that is no text could not be named to be removed.
+    if (names.some((name) => name.includes('\ufffd'))) return new Unknown(`a name in ${folder} is not UTF-8`)
+    return names.length < count ? new Unknown(`${folder} is being filled or emptied while it is read`) : names
+  }
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/'
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Folders above it that nobody declares are made as mkdir(1) makes them. */
+function make(path: string, before: DirectoryState | null, after: DirectoryState): Step {
+  const { owner = 'root', group = owner, mode = '0755' } = after
+  // Narrow until it has its owner.
+  const was = { owner, group, mode: before?.mode ?? '0700' }
+  return {
+    title: before === null ? `make ${path}` : `set owner and mode of ${path}`,
+    run: `${rightsFunction(was, { owner, group, mode })}
+${sh`make_directory ${path} rights ${[before?.owner ?? owner, owner]}`}`,
+  }
+}
+
+function removeAll(path: string): Step {
+  return {
+    title: `remove ${path} with all that is in it`,
+    run: sh`remove_tree ${path}`,
+  }
+}
+
+/** Removes what the plan named, and nothing that came since. */
+function empty(path: string, { owner = 'root' }: DirectoryState, fields: readonly FieldChange[]): Step[] {
+  const others = fields.find(({ field }) => field === 'others')?.before
+  if (!Array.isArray(others) || others.length === 0) return []
+  return [
+    {
+      title: `remove what may not be in ${path}`,
+      run: sh`remove_entries ${path} ${owner} ${others.map((name) => `./${String(name)}`)}`,
+    },
+  ]
+}

@@ -1,0 +1,263 @@
+/**
+ * A line, or a marked block, in a file that others own.
+ * The file is read whole; it is edited on the host with awk(1), so that several edits of one file add up, and replaced
+ * by rename with the owner and mode it had.
+ */
+import { payload } from '../../kit/prelude.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import {
+  type Change,
+  type Context,
+  type FieldChange,
+  NOTHING_LEFT,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Was,
+  type WayBack,
+} from '../../kit/resourceType.ts'
+import { entryPath, ensure, textValue } from '../../kit/schema.ts'
+import { sh } from '../../kit/shell.ts'
+import { holdsSecret, type StateText, type TextValue } from '../../kit/value.ts'
+import {
+  anchorOf,
+  blockText,
+  EDIT_AWK,
+  EDIT_FORM,
+  type EditState,
+  type EditWish,
+  found,
+  type Position,
+  recordOf,
+  usualPlace,
+  type Wish,
+} from './editLines.ts'
+import { isPrivate, pathNeeds, replaceText } from '../../kit/files/paths.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+import { SUDO_GATE } from '../waysIn/sudo.ts'
+import { parseSmallFiles, readSmallFiles, type SmallFile } from '../../kit/files/smallFiles.ts'
+
+export type Edit = {
+  /** A file Keelson does not own. A link is not followed: name what it leads to. */
+  path: string
+  /** Exactly this line, once. It takes the place of lines like it (`replaces`). */
+  line?: string
+  /** Beginning of the lines that `line` takes the place of: `'PermitRootLogin '`. They do not come back with its removal. */
+  replaces?: string
+  /** Text between two marker lines that hold the name. */
+  block?: {
+    name: string
+    /** Not needed for `ensure: 'absent'`. */
+    content?: TextValue
+    /** What makes a line of that file a comment. @default '#' */
+    comment?: '#' | ';' | '//' | '--'
+  }
+  /**
+   * Where it goes when it is not there yet; by the beginning of the first line like that, and where there is none, by
+   * `else`, or it is an error.
+   *
+   * @default 'bottom'; in the files of ssh and sshd, where a line would belong to the last `Match` or `Host`, before the
+   * first of them, and lines in those are left alone
+   */
+  position?: Position
+  /** Make the file, of root and mode 0644, when it is not there. Otherwise that is an error. @default false */
+  create?: boolean
+  /** Shell command that judges the new file before it replaces the old; `%` stands for its path. */
+  validate?: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+/** One line of a file; unlike elsewhere it may hold tabs. */
+const fileLine = {
+  type: 'string',
+  minLength: 1,
+  pattern: '^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+} as const
+
+export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 'block', 'validate'> = {
+  type: 'edit',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['path'],
+    properties: {
+      path: entryPath,
+      line: fileLine,
+      replaces: fileLine,
+      block: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name'],
+        properties: {
+          name: { type: 'string', pattern: '^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,80}[A-Za-z0-9._-])?$' },
+          content: textValue,
+          comment: { enum: ['#', ';', '//', '--'] },
+        },
+      },
+      position: {
+        anyOf: [
+          { enum: ['top', 'bottom'] },
+          ...['after', 'before'].map((place) => ({
+            type: 'object',
+            additionalProperties: false,
+            required: [place],
+            properties: { [place]: fileLine, else: { enum: ['top', 'bottom'] } },
+          })),
+        ],
+      },
+      create: { type: 'boolean' },
+      validate: { type: 'string', minLength: 1, pattern: '%' },
+      ensure,
+    },
+  },
+  key: ['path', 'line', 'replaces', 'block'],
+  going: ['validate'],
+  name: ({ path, line, replaces, block }) =>
+    `${path} ${block === undefined ? (replaces?.trimEnd() ?? line ?? '') : `block ${block.name}`}`,
+  check: ({ line, block, replaces, ensure: presence }) => [
+    ...((line === undefined) === (block === undefined) ? ['give line or block'] : []),
+    ...(block !== undefined && replaces !== undefined ? ['replaces goes with line'] : []),
+    ...(replaces !== undefined && line !== undefined && !line.startsWith(replaces)
+      ? ['line must begin with replaces, or it would be replaced again each time']
+      : []),
+    ...(typeof block?.content === 'string' && / keelson /.test(block.content)
+      ? ["block: content looks like it holds Keelson's own markers"]
+      : []),
+    ...(presence !== 'absent' && block !== undefined && (block.content ?? '') === ''
+      ? [`block: content ${block.content === '' ? 'must not be empty' : 'is missing'}`]
+      : []),
+  ],
+  desired({ path, line = '', replaces, block, position: place, create = false, validate, ensure: presence }) {
+    const present = presence !== 'absent'
+    const match: Wish['match'] = block === undefined ? { line, replaces } : markersOf(block)
+    const text = block === undefined ? line : plainText(block.content ?? '')
+    const position = place ?? (present ? usualPlace(path, text) : 'bottom')
+    return { wish: { path, match, text, position, create, validate, present }, found: present ? [text] : [] }
+  },
+  needs: (_name, { wish }) => [`file:${wish.path}`, ...pathNeeds(wish.path)],
+  state: EDIT_FORM,
+  read: {
+    command: (wanted) => readSmallFiles([...new Set(wanted.flatMap(({ desired }) => desired?.wish.path ?? []))]),
+    parse(output, wanted) {
+      const files = parseSmallFiles(output, true)
+      return new Map(
+        wanted.flatMap(({ name, desired }): [string, EditState | null | Unknown][] =>
+          desired === null ? [] : [[name, stateIn(files.get(desired.wish.path), desired.wish)]],
+        ),
+      )
+    },
+  },
+  isPrivate: (observed) => observed.private === true,
+  diff: diffEdit,
+  paths: (_name, { wish }) => [wish.path],
+  gates: [SSHD_GATE, SUDO_GATE],
+  steps: (change, context) => editSteps([change], context),
+  remove: (change, context) => editSteps([change], context),
+  batch: editSteps,
+  restore: restoreEdit,
+  holdsData: (observed) => (!(observed instanceof Unknown) && observed.found.length === 0 ? NOTHING_LEFT : undefined),
+}
+
+function markersOf({ name, comment = '#' }: NonNullable<Edit['block']>): Wish['match'] {
+  return { open: `${comment} begin keelson ${name}`, close: `${comment} end keelson ${name}` }
+}
+
+function plainText(text: TextValue): StateText {
+  return typeof text === 'string' ? text : text.toJSON()
+}
+
+/** What is wanted and not there is missing; what is unwanted and not there is as it should be. */
+function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null | Unknown {
+  if (file !== undefined && file.kind !== 'file') {
+    const what =
+      file.kind === 'link'
+        ? `a link to ${file.target}; declare the edit for that`
+        : file.kind === 'moving'
+          ? 'changed by somebody while it is read'
+          : 'not a file, or one too long to edit'
+    return new Unknown(`${wish.path} is ${what}`)
+  }
+  if (file?.bytes.includes(0) === true) return new Unknown(`${wish.path} is not text`)
+  const there = file === undefined ? [] : found(file.bytes.toString('utf8'), wish)
+  if (wish.present && there.length === 0) return null
+  return { wish, found: there, ...(file !== undefined && isPrivate(file.mode) ? { private: true } : {}) }
+}
+
+function diffEdit(desired: EditState, observed: Partial<EditState>, { reveal }: Context): FieldChange[] {
+  const want = desired.found.map((text) => blockText(reveal(text)))
+  const have = (observed.found ?? []).map(reveal)
+  if (want.length === have.length && want.every((text, index) => text === have[index])) return []
+  const field = 'line' in desired.wish.match ? 'line' : 'block'
+  if (holdsSecret(desired.wish.text)) return [{ field, form: 'secret' }]
+  const side = (texts: string[]): string | undefined => (texts.length === 0 ? undefined : texts.join('\n'))
+  return [{ field, form: 'value', before: side(have), after: side(want) }]
+}
+
+/** What stood there takes the place of what stands there now. */
+function restoreEdit({ before, after }: Was<EditState>): WayBack<EditState> | undefined {
+  if (before === null) return undefined
+  const [text, ...more] = before.found
+  // Nothing of it was there, or somebody wanted it gone and it was.
+  if (text === undefined) return { state: null }
+  if (more.length > 0) return { cannot: `it stood there ${before.found.length} times` }
+  const wish = after?.wish ?? before.wish
+  const match = 'line' in wish.match ? { ...wish.match, line: typeof text === 'string' ? text : '' } : wish.match
+  return { state: { wish: { ...wish, match, text, present: true }, found: [text] } }
+}
+
+/** Several edits of one file are made together, and it is written once. */
+function editSteps(changes: readonly Change<EditState>[], { reveal }: Context): Step[] {
+  const wishes = changes.map(wishOf)
+  return [...groupBy(wishes, ({ path }) => path)].map(([path, ofFile]) => ({
+    title: `edit ${path}`,
+    run: editText(path, ofFile),
+    payload: {
+      'edit.awk': EDIT_AWK,
+      ...Object.fromEntries(
+        ofFile.map((wish, index) => [
+          String(index),
+          recordOf(wish, wish.present ? blockText(reveal(wish.text)).split('\n') : []),
+        ]),
+      ),
+    },
+  }))
+}
+
+function wishOf({ before, after }: Change<EditState>): EditWish {
+  if (after !== null) return after.wish
+  if (before === null || before instanceof Unknown) throw new Error('an edit to take away that was not read')
+  return { ...before.wish, present: false }
+}
+
+function editText(path: string, wishes: readonly EditWish[]): string {
+  const judges = [...new Set(wishes.flatMap(({ validate }) => validate ?? []))]
+  const [was, text] = [payload('was'), payload('text')]
+  return [
+    sh`if read_file ${path} ${was}; then is_new=no; elif [ $? != "$NOTHING" ]; then exit 1; else`,
+    `  ${missingText(path, wishes)}`,
+    'fi',
+    sh`cat -- ${was} > ${text}`,
+    ...wishes.map((wish, index) => awkText(path, wish, index)),
+    sh`[ "$is_new" = yes ] || ! cmp -s -- ${was} ${text} || exit 0`,
+    `put() {\n${replaceText(path, { copy: was }, text, judges)}\n}`,
+    `put_new() {\n${replaceText(path, NEW_FILE, text, judges)}\n}`,
+    'if [ "$is_new" = yes ]; then put_new; else put; fi',
+  ].join('\n')
+}
+
+const NEW_FILE = { owner: 'root', group: 'root', mode: '0644' } as const
+
+function missingText(path: string, wishes: readonly EditWish[]): string {
+  if (wishes.every(({ present }) => !present)) return 'exit 0'
+  if (wishes.some(({ create }) => create)) return sh`is_new=yes; : > ${payload('was')}`
+  return sh`fail ${`${path} is not there; declare what brings it (its package, a file), or say create: true`}`
+}
+
+function awkText(path: string, { position }: EditWish, index: number): string {
+  const text = payload('text')
+  const next = payload('next')
+  return sh`ended=yes; [ -z "$(tail -c 1 ${text})" ] || ended=no
+awk -v record=${payload(String(index))} -v ended="$ended" -f ${payload('edit.awk')} ${text} > ${next} || fail ${`no line of ${path} begins with ${JSON.stringify(anchorOf(position))}`}
+mv -f ${next} ${text}`
+}

@@ -1,0 +1,374 @@
+/**
+ * A file that is owned whole: content, owner, group, mode.
+ * Read with find(1) and sha256sum(1); text that differs is fetched for the plan. Replaced by rename, never in place.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { byField } from '../../kit/byField.ts'
+import { payload } from '../../kit/prelude.ts'
+import * as form from '../../kit/form.ts'
+import {
+  type Change,
+  type Context,
+  type Fetched,
+  type FieldChange,
+  type Output,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Was,
+  type WayBack,
+} from '../../kit/resourceType.ts'
+import { accountName, entryPath, ensure, fileMode, textValue } from '../../kit/schema.ts'
+import { quote, raw, sh } from '../../kit/shell.ts'
+import { holdsSecret, type StateText, type TextValue } from '../../kit/value.ts'
+import {
+  ancestors,
+  fieldsOf,
+  fullMode,
+  isPrivate,
+  nameMistakes,
+  parsePaths,
+  pathNeeds,
+  type PathState,
+  readPaths,
+  replaceText,
+  PATH_KINDS,
+  rightsFunction,
+} from '../../kit/files/paths.ts'
+import { eachAccount, eachAlone, movingText } from '../../kit/files/byAccount.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+import { SUDO_GATE } from '../waysIn/sudo.ts'
+
+export type File = {
+  path: string
+  /** The whole text. Without it and without `source` only owner, group and mode are managed. */
+  content?: TextValue
+  /** A local file with the content, text or not: `new URL('./page.html', import.meta.url)`, or a path from the working directory. */
+  source?: string | URL
+  /** @default 'root' */
+  owner?: string
+  /** @default the owner's name */
+  group?: string
+  /** @default '0644'; '0600' when the content holds a secret */
+  mode?: string
+  /**
+   * Shell command that judges the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. In a
+   * folder of another account only root can open that path: `'runuser -u app -- check < %'`.
+   */
+  validate?: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type FileState = {
+  kind: PathState['kind']
+  owner: string
+  group: string
+  mode: string
+  /** It has an ACL beyond owner, group and others: observed, and of no matter but when the file is changed. */
+  acl?: true | undefined
+  /** SHA-256 of the content, hex: observed, and desired of a source that is not small text. */
+  sha256?: string | undefined
+  /** On the desired side. */
+  content?: StateText | undefined
+  /** Local path of a source that is not small text, on the desired side. */
+  source?: string | undefined
+  /** Path on the host of bytes that an earlier run has kept, on the desired side. */
+  kept?: string | undefined
+  /** On the desired side. */
+  validate?: string | undefined
+}
+
+/** Sources up to this size, in bytes, that are UTF-8 text stand in the catalog as text. */
+const INLINE = 262_144
+/** Bytes of a file that a plan shows at most. */
+const SHOWN = 1_048_576
+
+export const file: ResourceType<File, FileState> = {
+  type: 'file',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['path'],
+    properties: {
+      path: entryPath,
+      content: textValue,
+      source: { type: 'string', minLength: 1 },
+      owner: accountName,
+      group: accountName,
+      mode: fileMode,
+      validate: { type: 'string', minLength: 1, pattern: '%' },
+      ensure,
+    },
+  },
+  name: ({ path }) => path,
+  check({ path, content, source, ensure: presence }) {
+    if (content !== undefined && source !== undefined) return ['give content or source, not both']
+    if (presence === 'absent') return []
+    return [...nameMistakes(path), ...(source === undefined ? [] : unreadable(source))]
+  },
+  desired: ({ ensure: presence, ...props }) => (presence === 'absent' ? null : desiredFile(props)),
+  needs: (path, state) => pathNeeds(path, state),
+  claims: (path) => [`path:${path}`],
+  state: form.fields<FileState>({
+    kind: form.oneOf(...PATH_KINDS),
+    owner: form.line(),
+    group: form.line(),
+    mode: form.line(),
+    acl: form.optional(form.oneOf(true)),
+    sha256: form.optional(form.sha256Hex),
+    content: form.optional(form.stateText),
+    source: form.optional(form.localPath),
+    kept: form.optional(form.keptPath),
+    validate: form.optional(form.text()),
+  }),
+  read: {
+    command: (wanted) => readFiles(wanted.map(({ name }) => name)),
+    compare(wanted) {
+      const paths = wanted.map(({ name }) => name)
+      return `${readPaths(paths)}\n${eachAlone(paths, 'sha256sum --zero --')}`
+    },
+    parse: (output) => parseFiles(output),
+  },
+  fetch: { command: fetchTexts, parse: parseTexts },
+  isPrivate: ({ mode }) => isPrivate(mode),
+  diff: diffFile,
+  gates: [SSHD_GATE, SUDO_GATE],
+  steps(change, { reveal }) {
+    const { name, after } = change
+    if (change.kind === 'change' && isOfRights(change) && !(hasContent(after) && mayBeHeldOpen(change))) {
+      return [setRights(name, change.before, after)]
+    }
+    if (change.kind === 'change' && !hasContent(after)) return [refuse(name, change.before)]
+    const acl = change.kind === 'change' && change.before.kind === 'file' ? change.before.acl : undefined
+    return [replace(name, { ...after, acl }, reveal)]
+  },
+  remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_file ${name}` }],
+  restore: restoreFile,
+  holdsData: (observed, applied) =>
+    observed instanceof Unknown || applied === null ? undefined : replacement(observed, applied),
+  steady: true,
+}
+
+function localPath(source: string | URL): string {
+  return source instanceof URL ? fileURLToPath(source) : source
+}
+
+function unreadable(source: string | URL): string[] {
+  try {
+    readFileSync(localPath(source))
+    return []
+  } catch (error) {
+    return [`source cannot be read: ${error instanceof Error ? error.message : String(error)}`]
+  }
+}
+
+function desiredFile({
+  path: _,
+  content,
+  source,
+  owner = 'root',
+  group = owner,
+  mode,
+  validate,
+}: Omit<File, 'ensure'>): FileState {
+  const text = typeof content === 'string' || content === undefined ? content : content.toJSON()
+  const found = source === undefined ? { content: text } : sourceState(localPath(source))
+  const secret = found.content !== undefined && holdsSecret(found.content)
+  return { kind: 'file', owner, group, mode: fullMode(mode ?? (secret ? '0600' : '0644')), ...found, validate }
+}
+
+/** Relative to the working directory, so that the catalog is the same wherever the site is checked out. */
+function sourceState(path: string): Pick<FileState, 'content' | 'sha256' | 'source'> {
+  const bytes = readFileSync(path)
+  if (bytes.length <= INLINE && isText(bytes)) return { content: bytes.toString('utf8') }
+  return { sha256: sha256(bytes), source: relative(process.cwd(), path) }
+}
+
+function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** What an account has in its own folders may be of any size; a file of root's is hashed however long it is. */
+const HASHED = 2 ** 28
+
+function readFiles(paths: readonly string[]): string {
+  return `${readPaths(paths)}
+printf '\\0'
+${eachAccount(paths, `-type f \\( -user root -o -size -${HASHED + 1}c \\)`, 'sha256sum --zero --')}
+printf '\\0'
+${listAcls(paths)}`
+}
+
+/** Of files that have one, what ls(1) says: a `+` after the mode, and the path last. Nothing is opened. */
+function listAcls(paths: readonly string[]): string {
+  if (paths.length === 0) return ':'
+  const files = `find ${paths.map(quote).join(' ')} -maxdepth 0 -type f -print0 2>/dev/null`
+  return `${files} | xargs -0 -r ls -ldU --zero --time-style=+ -- 2>/dev/null | grep -z '^[^ ]*+' || :`
+}
+
+function parseFiles(output: Output): Map<string, FileState | Unknown> {
+  const fields = fieldsOf(output)
+  // An empty path cannot be: it parts the listing from the digests. Link targets, the only fields that may be empty,
+  // are the last of their seven.
+  const end = separatorIn(fields)
+  const last = fields.indexOf('', end + 1)
+  const digests = new Map(fields.slice(end + 1, last).map((entry) => [entry.slice(66), entry.slice(0, 64)]))
+  const acls = new Set(fields.slice(last + 1).map((entry) => entry.slice(entry.indexOf('/'))))
+  return new Map(
+    [...parsePaths(fields.slice(0, end))].map(([path, found]): [string, FileState | Unknown] => {
+      const { kind, owner, group, mode, size } = found
+      if (kind !== 'file') return [path, { kind, owner, group, mode }]
+      const acl = acls.has(path) ? { acl: true as const } : {}
+      const digest = digests.get(path)
+      if (digest !== undefined) return [path, { kind, owner, group, mode, ...acl, sha256: digest }]
+      const isLong = owner !== 'root' && size > HASHED
+      return [
+        path,
+        new Unknown(isLong ? `${path} of ${owner} has ${size} bytes, more than are read` : movingText(path)),
+      ]
+    }),
+  )
+}
+
+function separatorIn(fields: readonly string[]): number {
+  for (let at = 0; at < fields.length; at += 7) if (fields[at] === '') return at
+  throw new Error(`files: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
+}
+
+/** Folders that others cannot enter, an empty field, sizes of the files, then the bytes of those that are not too long, in base64. */
+function fetchTexts(paths: readonly string[]): string {
+  const files = `find ${paths.map(quote).join(' ')} -maxdepth 0 -type f`
+  const folders = [...new Set(paths.flatMap(ancestors))]
+  const closed =
+    folders.length === 0 ? '' : `find ${folders.map(quote).join(' ')} -maxdepth 0 ! -perm -001 -print0 2>/dev/null\n`
+  return `${closed}printf '\\0'
+${files} -printf '%p\\0%s\\0' 2>/dev/null
+printf '\\0'
+${files} -size -${SHOWN + 1}c -print0 2>/dev/null | xargs -0 -r cat -- | base64 -w0`
+}
+
+function parseTexts({ stdout }: Output): Map<string, Fetched> {
+  const fields = stdout.split('\0')
+  const closed = fields.splice(0, fields.indexOf('') + 1)
+  const bytes = Buffer.from(fields.pop() ?? '', 'base64')
+  const texts = new Map<string, Fetched>()
+  let start = 0
+  for (let at = 0; at + 2 < fields.length; at += 2) {
+    const path = fields[at]!
+    const size = Number(fields[at + 1])
+    const end = start + (size > SHOWN ? 0 : size)
+    const text = size > SHOWN ? `(${size} bytes, too long to show)` : textOf(bytes.subarray(start, end))
+    texts.set(path, { text, isPrivate: closed.some((folder) => folder !== '' && path.startsWith(`${folder}/`)) })
+    start = end
+  }
+  return texts
+}
+
+function textOf(bytes: Buffer): string {
+  return isText(bytes) ? bytes.toString('utf8') : `(not text, ${bytes.length} bytes)`
+}
+
+function isText(bytes: Buffer): boolean {
+  return !bytes.includes(0) && Buffer.from(bytes.toString('utf8')).equals(bytes)
+}
+
+/** What stays of what is there is said where something changes. */
+function diffFile(desired: FileState, observed: FileState, context: Context): FieldChange[] {
+  const changes = changesOf(desired, observed, context)
+  if (observed.acl !== true || changes.length === 0) return changes
+  return [...changes, { field: 'acl', form: 'value', before: 'set', after: 'kept, with the mode as its mask' }]
+}
+
+function changesOf(desired: FileState, observed: FileState, { reveal }: Context): FieldChange[] {
+  const { content, source, kept, sha256: digest, validate: _, ...rest } = desired
+  const changes = byField(rest, observed)
+  const wanted = content === undefined ? digest : sha256(reveal(content))
+  if (wanted === undefined || wanted === observed.sha256) return changes
+  if (content === undefined) {
+    if (kept !== undefined) return [...changes, keptContent(desired, observed, kept)]
+    return [...changes, { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${source})` }]
+  }
+  const secret = holdsSecret(content)
+  return [
+    ...changes,
+    secret ? { field: 'content', form: 'secret' } : { field: 'content', form: 'text', after: content },
+  ]
+}
+
+/** Former bytes, which the host has kept: shown where anybody there may read them. */
+function keptContent(desired: FileState, observed: FileState, kept: string): FieldChange {
+  const isOpen = [desired, observed].every(({ mode }) => mode === undefined || /[4-7]$/.test(mode))
+  return isOpen
+    ? { field: 'content', form: 'text', afterAt: kept }
+    : { field: 'content', form: 'value', before: 'as it is', after: 'as it was, which the host has kept' }
+}
+
+function hasContent({ content, source, kept }: FileState): boolean {
+  return content !== undefined || source !== undefined || kept !== undefined
+}
+
+type Rewrite = Extract<Change<FileState>, { kind: 'change' }>
+
+function isOfRights({ fields }: Rewrite): boolean {
+  return fields.every(({ field }) => field !== 'content' && field !== 'kind')
+}
+
+/**
+ * Whether somebody who may no longer write the file afterwards may have it open for writing: rights are looked at when a
+ * file is opened, and never again (open(2)). Then it takes another file to be sure of what is in it.
+ */
+function mayBeHeldOpen({ before, after }: Rewrite): boolean {
+  return before.owner !== after.owner || before.group !== after.group || (Number.parseInt(before.mode, 8) & 0o022) !== 0
+}
+
+function setRights(path: string, before: FileState, after: FileState): Step {
+  return {
+    title: `set owner and mode of ${path}`,
+    run: `${rightsFunction(before, after)}
+${sh`change_file ${path} rights ${[before.owner, after.owner]}`}`,
+  }
+}
+
+/** Without content there is nothing to put in the place of what stands there. */
+function refuse(path: string, { kind }: FileState): Step {
+  return {
+    title: `look at ${path}`,
+    run: sh`fail ${`${path} is a ${kind}; give its content, or declare another path`}`,
+  }
+}
+
+function replace(path: string, after: FileState, reveal: Context['reveal']): Step {
+  const { content, source, kept, sha256: digest, validate } = after
+  const judges = validate === undefined ? [] : [validate]
+  if (kept !== undefined)
+    return { title: `bring back ${path}`, run: replaceText(path, after, raw(quote(kept)), judges) }
+  const bytes = source === undefined ? reveal(content ?? '') : readFileSync(source)
+  if (digest !== undefined && sha256(bytes) !== digest)
+    throw new Error(`${source} has changed since the plan was made; plan again`)
+  return {
+    title: `write ${path}`,
+    run: replaceText(path, after, payload('content'), judges),
+    payload: { content: bytes },
+  }
+}
+
+/** What another hand has put in the place of the file is not Keelson's to remove. */
+function replacement({ kind, owner, sha256: digest }: FileState, applied: FileState): string | undefined {
+  if (kind !== 'file') return `another hand has put a ${kind} in its place`
+  const text = typeof applied.content === 'string' ? sha256(applied.content) : applied.sha256
+  if (owner === applied.owner || (text !== undefined && text === digest)) return undefined
+  return `another hand has replaced it: it belongs to ${owner}${text === undefined ? '' : ', and its content is another'}`
+}
+
+/** Its digest was read, its bytes were not: those the host has to keep. */
+function restoreFile({ name, before, after, fields, keep }: Was<FileState>): WayBack<FileState> | undefined {
+  if (before === null) return undefined
+  const { kind, owner, group, mode, sha256: digest } = before
+  if (kind !== 'file' || digest === undefined) return { cannot: `a ${kind} stood there` }
+  const isWhole = after === null || fields.some(({ field }) => field === 'content')
+  return { state: { kind, owner, group, mode, ...(isWhole ? { sha256: digest, kept: keep(name, digest) } : {}) } }
+}

@@ -1,0 +1,79 @@
+/**
+ * A symbolic link. Read with find(1); replaced by rename, so that it points somewhere at every instant.
+ */
+import { dirname, resolve } from 'node:path'
+import { byField } from '../../kit/byField.ts'
+import type { ResourceType, Step } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { entryPath, ensure, oneLine } from '../../kit/schema.ts'
+import { sh } from '../../kit/shell.ts'
+import {
+  fieldsOf,
+  nameMistakes,
+  parsePaths,
+  pathNeeds,
+  type PathState,
+  readPaths,
+  PATH_KINDS,
+} from '../../kit/files/paths.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+import { SUDO_GATE } from '../waysIn/sudo.ts'
+
+export type Symlink = {
+  path: string
+  /** As it will stand in the link: absolute, or relative to the link's folder. Not needed for `ensure: 'absent'`. */
+  target?: string
+  /** Replaces a file that stands there; never a directory. @default false */
+  force?: boolean
+  /** 'absent' removes a link, and nothing else. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type SymlinkState = {
+  kind: PathState['kind']
+  target: string
+  /** On the desired side. */
+  force?: boolean | undefined
+}
+
+export const symlink: ResourceType<Symlink, SymlinkState> = {
+  type: 'symlink',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['path'],
+    properties: { path: entryPath, target: { ...oneLine, maxLength: 4095 }, force: { type: 'boolean' }, ensure },
+  },
+  name: ({ path }) => path,
+  check: ({ path, target, ensure: presence }) => [
+    ...nameMistakes(path),
+    ...(target === undefined && presence !== 'absent' ? ['target is missing'] : []),
+    ...(target !== undefined && resolve(dirname(path), target) === path ? ['target is the link itself'] : []),
+  ],
+  desired: ({ target = '', force, ensure: presence }) =>
+    presence === 'absent' ? null : { kind: 'link', target, force },
+  needs: (path) => pathNeeds(path),
+  claims: (path) => [`path:${path}`],
+  state: form.fields<SymlinkState>({
+    kind: form.oneOf(...PATH_KINDS),
+    target: form.line(),
+    force: form.optional(form.flag),
+  }),
+  leads: (path, { target }) => resolve(dirname(path), target),
+  read: {
+    command: (wanted) => readPaths(wanted.map(({ name }) => name)),
+    parse: (output) =>
+      new Map([...parsePaths(fieldsOf(output))].map(([path, { kind, target }]) => [path, { kind, target }])),
+  },
+  diff: ({ kind, target }, observed) => byField({ kind, target }, observed),
+  gates: [SSHD_GATE, SUDO_GATE],
+  steps: ({ name, after }) => [point(name, after)],
+  remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_link ${name}` }],
+  restore: ({ before }) =>
+    before === null || before.kind === 'link' ? undefined : { cannot: `a ${before.kind} stood there` },
+  steady: true,
+}
+
+function point(path: string, { target, force }: SymlinkState): Step {
+  return { title: `link ${path}`, run: sh`make_link ${path} ${target} ${force === true ? 'force' : ''}` }
+}

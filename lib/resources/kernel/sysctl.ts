@@ -1,0 +1,170 @@
+/**
+ * A kernel setting: its running value, and a file of its own in /etc/sysctl.d that sets it at boot.
+ * Read from /proc/sys and sysctl.d(5); written there.
+ */
+import { byField } from '../../kit/byField.ts'
+import { payload } from '../../kit/prelude.ts'
+import type { ResourceType, Wanted } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure } from '../../kit/schema.ts'
+import { forEach, lines, quote, sh } from '../../kit/shell.ts'
+
+export type Sysctl = {
+  /** `'net.ipv4.ip_forward'`; a name with a dot in it is written with slashes: `'net/ipv4/conf/eth0.100/rp_filter'`. */
+  key: string
+  /** Several numbers are separated by blanks: `'4096 131072 6291456'`. */
+  value: string | number
+  /** False: only set at boot, for keys this kernel does not let us set, as in containers. @default true */
+  now?: boolean
+  /** Absent takes the file away; the running value stays until the next boot. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type SysctlState = {
+  /** In force now; left out when it is only to be set at boot. */
+  running?: string
+  /** What sysctl.d sets last, and with it the next boot. */
+  atBoot: string
+}
+
+export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
+  type: 'sysctl',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['key', 'value'],
+    properties: {
+      key: {
+        type: 'string',
+        maxLength: 200,
+        pattern: '^[a-z][a-z0-9_]*([./][A-Za-z0-9_@-]+)+$|^[a-z]+(/[A-Za-z0-9_@-][A-Za-z0-9_@.-]*)+$',
+      },
+      value: { anyOf: [{ type: 'integer' }, { type: 'string', maxLength: 1000, pattern: '^[!-~]+([ \\t]+[!-~]+)*$' }] },
+      now: { type: 'boolean' },
+      ensure,
+    },
+  },
+  key: ['key'],
+  name: ({ key }) => (key.includes('/') ? slashesToDots(key) : key),
+  desired: ({ value, now = true, ensure: presence }) =>
+    presence === 'absent'
+      ? null
+      : { ...(now ? { running: canonical(String(value)) } : {}), atBoot: canonical(String(value)) },
+  claims: (name) => [`path:${fileOf(name)}`],
+  state: form.fields<SysctlState>({ running: form.optional(form.text()), atBoot: form.text() }),
+  read: { command: readText, parse: ({ stdout }, wanted) => parseReading(stdout, wanted) },
+  diff: byField,
+  touches: ({ name }) => [{ setting: name }],
+  steps: ({ name, after }) => [
+    {
+      title: `set ${name}`,
+      run: [
+        ...(after.running === undefined ? [] : [setRunning(name)]),
+        sh`replace_file ${fileOf(name)} root root 0644 ${payload('file')}`,
+      ].join('\n'),
+      payload: { value: `${after.running ?? ''}\n`, file: `${keyOf(name)} = ${after.atBoot}\n` },
+    },
+  ],
+  remove: ({ name }) => [{ title: `no longer set ${name} at boot`, run: sh`remove_file ${fileOf(name)}` }],
+  restore: ({ before, after }) =>
+    before === null && after?.running !== undefined
+      ? { state: null, stays: 'its running value, until the next boot' }
+      : undefined,
+}
+
+/** `net/ipv4/conf/eth0.100/rp_filter` is `net.ipv4.conf.eth0/100.rp_filter` with dots (sysctl(8)). */
+function slashesToDots(key: string): string {
+  const first = /[./]/.exec(key)?.[0]
+  return first === '/' ? swapSeparators(key) : key
+}
+
+function pathOf(name: string): string {
+  return `/proc/sys/${swapSeparators(name)}`
+}
+
+function swapSeparators(key: string): string {
+  return key.replaceAll(/[./]/g, (char) => (char === '.' ? '/' : '.'))
+}
+
+/** The key as sysctl.d(5) reads it: with slashes, no dot needs thought. */
+function keyOf(name: string): string {
+  return pathOf(name).slice('/proc/sys/'.length)
+}
+
+function fileOf(name: string): string {
+  return `/etc/sysctl.d/60-keelson-${name.replaceAll('/', '+')}.conf`
+}
+
+function canonical(value: string): string {
+  return value.trim().split(/\s+/).join(' ')
+}
+
+// /etc/sysctl.conf counts where Debian 12 links it as 99-sysctl.conf.
+const SETTINGS = '/etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf'
+
+/** Running values, then every setting line of sysctl.d with its file. grep exits 1 without a match and 2 without a file. */
+function readText(wanted: readonly Wanted<SysctlState>[]): string {
+  return `{ ${forEach(
+    wanted.map(({ name }) => pathOf(name)),
+    `grep -Hs -e '' --`,
+  )}; } || :
+printf '\\0'
+grep -Hs -e '=' -- ${SETTINGS} || :`
+}
+
+function parseReading(stdout: string, wanted: readonly Wanted<SysctlState>[]): Map<string, SysctlState | null> {
+  const [running = '', settings = ''] = stdout.split('\0')
+  const values = new Map(lines(running).map(splitAtColon))
+  const assigned = lines(settings).map(splitAtColon)
+  const files = new Set(assigned.map(([file]) => file))
+  const atBoot = lastAssignments(assigned)
+  return new Map(
+    wanted.map(({ name }): [string, SysctlState | null] => {
+      if (!files.has(fileOf(name))) return [name, null]
+      const value = values.get(pathOf(name))
+      return [
+        name,
+        { ...(value === undefined ? {} : { running: canonical(value) }), atBoot: atBoot.get(keyOf(name)) ?? '' },
+      ]
+    }),
+  )
+}
+
+function splitAtColon(line: string): [file: string, text: string] {
+  const colon = line.indexOf(':')
+  return [line.slice(0, colon), line.slice(colon + 1)]
+}
+
+const DIRECTORIES = ['/etc', '/run', '/usr/local/lib', '/usr/lib']
+
+/** By key, what is set last: files go by name, and of one name the first directory's counts (sysctl.d(5)). */
+function lastAssignments(assigned: readonly [file: string, text: string][]): Map<string, string> {
+  const rank = (file: string): number => DIRECTORIES.findIndex((directory) => file.startsWith(`${directory}/sysctl.d/`))
+  const base = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
+  const chosen = new Map<string, string>()
+  for (const [file] of assigned) {
+    const other = chosen.get(base(file))
+    if (other === undefined || rank(file) < rank(other)) chosen.set(base(file), file)
+  }
+  const inOrder = assigned
+    .filter(([file]) => chosen.get(base(file)) === file)
+    .toSorted(([a], [b]) => (base(a) < base(b) ? -1 : base(a) > base(b) ? 1 : 0))
+  return new Map(
+    inOrder.flatMap(([, text]): [string, string][] => {
+      const [, key, value] = /^\s*-?([^#;=\s][^=\s]*)\s*=\s*(.*)$/.exec(text) ?? []
+      return key === undefined ? [] : [[dotsToSlashes(key), canonical(value ?? '')]]
+    }),
+  )
+}
+
+function dotsToSlashes(key: string): string {
+  return keyOf(slashesToDots(key))
+}
+
+/** The kernel says why it refuses; its words are kept, and what to do is added. */
+function setRunning(name: string): string {
+  const path = pathOf(name)
+  const hint = `${name} could not be set now; give now: false to set it at boot only`
+  return `[ -e ${quote(path)} ] || fail ${quote(`this kernel has no ${name}; is its module loaded?`)}
+(cat -- "$P"/value > ${quote(path)}) || fail ${quote(hint)}`
+}

@@ -1,0 +1,84 @@
+/**
+ * Any other file of nginx's configuration: nginx.conf, something in conf.d, a snippet that vhosts include.
+ * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced.
+ */
+import type { Change, ResourceType } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure, textValue } from '../../kit/schema.ts'
+import { isPrivate } from '../../kit/files/paths.ts'
+import type { TextValue } from '../../kit/value.ts'
+import {
+  desiredNginxFile,
+  diffNginxFile,
+  NGINX,
+  observedNginxFile,
+  replaceNginxFiles,
+  restoreNginxFile,
+  NGINX_FILE,
+  type NginxFileState,
+  type NginxWork,
+} from './tree.ts'
+import { parseSmallFiles, readSmallFiles } from '../../kit/files/smallFiles.ts'
+
+export type NginxSnippet = {
+  /** Below /etc/nginx: `nginx.conf`, `conf.d/zones.conf`, `snippets/headers.conf`. */
+  path: string
+  /** The whole file. */
+  content?: TextValue
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
+  type: 'nginx-snippet',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['path'],
+    properties: {
+      // sites-available and sites-enabled belong to vhosts.
+      path: {
+        type: 'string',
+        maxLength: 300,
+        pattern: '^(?!sites-)([A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*$',
+      },
+      content: textValue,
+      ensure,
+    },
+  },
+  name: (props) => props.path,
+  check: ({ content, ensure: presence }) =>
+    presence !== 'absent' && content === undefined ? ['give its content, or ensure: absent'] : [],
+  desired({ content = '', ensure: presence }) {
+    if (presence === 'absent') return null
+    return desiredNginxFile(typeof content === 'string' ? content : content.toJSON())
+  },
+  needs: () => ['package:nginx', 'file:/etc/nginx/nginx.conf'],
+  claims: (name) => [`path:${fullPath(name)}`],
+  state: form.fields<NginxFileState>(NGINX_FILE),
+  read: {
+    command: (wanted) => readSmallFiles(wanted.map(({ name }) => fullPath(name))),
+    parse(output, wanted) {
+      const files = parseSmallFiles(output)
+      return new Map(
+        wanted.map(({ name, desired }) => {
+          const file = files.get(fullPath(name))
+          return [name, file ? observedNginxFile(file, desired) : null]
+        }),
+      )
+    },
+  },
+  isPrivate: ({ mode }) => isPrivate(mode),
+  diff: diffNginxFile,
+  steps: (change, context) => [replaceNginxFiles([workOf(change)], context)],
+  remove: (change, context) => [replaceNginxFiles([workOf(change)], context)],
+  batch: (changes, context) => [replaceNginxFiles(changes.map(workOf), context)],
+  restore: restoreNginxFile,
+}
+
+const fullPath = (name: string): string => `${NGINX}/${name}`
+
+function workOf({ name, after }: Change<NginxFileState>): NginxWork {
+  const path = fullPath(name)
+  return after === null ? { path, content: null, mode: '' } : { path, content: after.content, mode: after.mode }
+}

@@ -1,0 +1,185 @@
+/**
+ * An nginx site: its file in sites-available and the link to it in sites-enabled.
+ * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced. That
+ * nginx loads it is for the `service` that watches /etc/nginx.
+ */
+import type { Change, Context, ResourceType, Wanted } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure } from '../../kit/schema.ts'
+import { isPrivate } from '../../kit/files/paths.ts'
+import {
+  desiredNginxFile,
+  diffNginxFile,
+  NGINX,
+  observedNginxFile,
+  replaceNginxFiles,
+  restoreNginxFile,
+  NGINX_FILE,
+  type NginxFileState,
+  type NginxWork,
+} from './tree.ts'
+import { word } from './syntax.ts'
+import { vhostProperties } from './vhostSchema.ts'
+import { renderVhost, servesOf, type VhostContent } from './vhostText.ts'
+import { parseSmallFiles, readSmallFiles } from '../../kit/files/smallFiles.ts'
+
+export type NginxVhost = VhostContent & {
+  /** Name of its file. One called `default` takes the place of the site that Debian's package ships. */
+  name: string
+  /** Linked in sites-enabled. @default true */
+  enabled?: boolean
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type NginxVhostState = NginxFileState & {
+  /** Target of the link in sites-enabled; null for none. */
+  link: string | null
+  /** `name@address` for each name it answers to; on the desired side only. */
+  serves?: string[] | undefined
+  /** Certificate and key files; on the desired side only. */
+  reads?: string[] | undefined
+}
+
+export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
+  type: 'nginx-vhost',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      ...vhostProperties,
+      name: { type: 'string', pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$' },
+      enabled: { type: 'boolean' },
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: (props) => (props.ensure === 'absent' ? [] : checkVhost(props)),
+  desired(props) {
+    if (props.ensure === 'absent') return null
+    return {
+      ...desiredNginxFile(renderVhost(props.name, props)),
+      link: props.enabled === false ? null : linkTarget(props.name),
+      serves: props.enabled === false ? [] : servesOf(props),
+      reads: props.tls ? [props.tls.certificate, props.tls.key] : [],
+    }
+  },
+  needs: (_name, { reads = [] }) => [
+    'package:nginx',
+    // A tree is judged as a whole.
+    'file:/etc/nginx/nginx.conf',
+    'nginx-snippet:*',
+    ...reads.flatMap((path) => [`file:${path}`, `under:${path.slice(0, path.lastIndexOf('/'))}`]),
+  ],
+  claims: (name, { serves = [] }) => [
+    `path:${available(name)}`,
+    `path:${linkPath(name)}`,
+    ...serves.map((one) => `server_name:${one}`),
+  ],
+  state: form.fields<NginxVhostState>({
+    ...NGINX_FILE,
+    link: form.either(form.line(), form.oneOf(null)),
+    serves: form.optional(form.list(form.line())),
+    reads: form.optional(form.list(form.line())),
+  }),
+  read: {
+    command: (wanted) => readSmallFiles(wanted.flatMap(({ name }) => [available(name), linkPath(name)])),
+    parse(output, wanted) {
+      const files = parseSmallFiles(output)
+      return new Map(wanted.map((one) => [one.name, stateOf(one, files)]))
+    },
+  },
+  isPrivate: ({ mode }) => isPrivate(mode),
+  diff({ serves: _serves, reads: _reads, ...desired }, observed, context) {
+    return diffNginxFile<NginxVhostState>(desired, observed, context)
+  },
+  steps: (change, context) => [step([change], context)],
+  remove: (change, context) => [step([change], context)],
+  batch: (changes, context) => [step(changes, context)],
+  restore: (was) =>
+    was.before?.link === '(not a link)'
+      ? { cannot: 'something other than a link stood in sites-enabled' }
+      : restoreNginxFile(was),
+  steady: true,
+}
+
+const available = (name: string): string => `${NGINX}/sites-available/${name}`
+const linkPath = (name: string): string => `${NGINX}/sites-enabled/${name}`
+const linkTarget = (name: string): string => `../sites-available/${name}`
+
+function checkVhost(vhost: NginxVhost): string[] {
+  const { serverNames, defaultServer, refuse, tls, redirectToHttps, locations = [], rateLimits = [] } = vhost
+  const mistakes: string[] = []
+  if (!serverNames && defaultServer !== true) mistakes.push('give serverNames, or make it the defaultServer')
+  if (refuse === true && (tls || locations.length > 0))
+    mistakes.push('a vhost that refuses has neither tls nor locations')
+  if (redirectToHttps === true && !tls) mistakes.push('redirectToHttps needs tls')
+  for (const { path, match = 'prefix' } of locations) {
+    const fits = match === 'named' ? /^@[A-Za-z0-9_-]+$/ : match.startsWith('regex') ? /./ : /^\//
+    if (!fits.test(path)) mistakes.push(`location ${JSON.stringify(path)} is no path for match ${match}`)
+    if (match !== 'regex' && match !== 'regex-any-case' && path.includes('$'))
+      mistakes.push(`location ${JSON.stringify(path)} holds a $, which nginx would read as a variable`)
+  }
+  for (const { rateLimit } of locations)
+    if (rateLimit && rateLimits.length > 0 && !rateLimits.some(({ name }) => name === rateLimit.zone))
+      mistakes.push(`rateLimit zone ${rateLimit.zone} is not among the vhost's rateLimits`)
+  return [...mistakes, ...pathMistakes(vhost), ...valueMistakes(vhost)]
+}
+
+/** nginx 1.22 keeps the length of a path in one byte: a longer one answers to nothing (seen on Debian 12; not with 1.26). */
+const PATH_BYTES = 255
+
+/** nginx compares with the path of a request after it has taken doubled slashes, `.` and `..` out of it. */
+function pathMistakes({ locations = [], redirects = [] }: NginxVhost): string[] {
+  const plain = locations.flatMap(({ path, match = 'prefix' }) => (/regex|named/.test(match) ? [] : [path]))
+  return [...plain, ...redirects.map(({ from }) => from)].flatMap((path) => {
+    if (Buffer.byteLength(path) > PATH_BYTES)
+      return [`path ${JSON.stringify(path)} is longer than ${PATH_BYTES} bytes, which is all that nginx 1.22 compares`]
+    return /\/\/|\/\.{1,2}(\/|$)/.test(path)
+      ? [`no request has the path ${JSON.stringify(path)}: nginx takes //, /./ and /../ out of it`]
+      : []
+  })
+}
+
+/** Longest word that nginx reads is 4096 bytes, the quotes counted (NGX_CONF_BUFFER in ngx_conf_file.c). */
+const WORD_BYTES = 4000
+
+/** In these `$name` is a variable, and a `$` that none follows is an error to nginx, which has no way to quote it. */
+function valueMistakes({ headers = {}, locations = [], redirects = [] }: NginxVhost): string[] {
+  const values = [
+    ...Object.entries(headers),
+    ...locations.flatMap((location) => [
+      ...Object.entries({ ...location.headers, ...location.proxy?.headers }),
+      ...(location.return?.to === undefined ? [] : [[`return of ${location.path}`, location.return.to] as const]),
+    ]),
+    ...redirects.map(({ from, to }) => [`redirect of ${from}`, to] as const),
+    ...locations.map(({ path }) => ['location', path] as const),
+  ]
+  return values.flatMap(([where, value]) => {
+    if (Buffer.byteLength(word(value)) > WORD_BYTES) return [`${where}: longer than nginx reads`]
+    const isWrong = where !== 'location' && /\$(?!\w|\{\w+\})/.test(value)
+    return isWrong ? [`${where}: ${JSON.stringify(value)} holds a $ without a name, which nginx cannot take`] : []
+  })
+}
+
+type Files = ReturnType<typeof parseSmallFiles>
+
+/** Null when neither file nor link is there; a link without its file is a site that stops nginx from loading. */
+function stateOf({ name, desired }: Wanted<NginxVhostState>, files: Files): NginxVhostState | null {
+  const file = files.get(available(name))
+  const link = files.get(linkPath(name))
+  if (!file && !link) return null
+  const state = file ? observedNginxFile(file, desired) : { content: '', mode: '', owner: '' }
+  return { ...state, link: link === undefined ? null : link.kind === 'link' ? link.target : '(not a link)' }
+}
+
+function step(changes: readonly Change<NginxVhostState>[], context: Context): ReturnType<typeof replaceNginxFiles> {
+  return replaceNginxFiles(changes.map(workOf), context)
+}
+
+function workOf({ name, after }: Change<NginxVhostState>): NginxWork {
+  const path = available(name)
+  if (after === null) return { path, content: null, mode: '', link: { path: linkPath(name), target: null } }
+  return { path, content: after.content, mode: after.mode, link: { path: linkPath(name), target: after.link } }
+}

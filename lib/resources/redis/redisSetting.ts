@@ -1,0 +1,234 @@
+/**
+ * A directive of Redis: its lines in /etc/redis/redis.conf, and what the running server has.
+ *
+ * Read from the file and with CONFIG GET; changed live by CONFIG SET where Redis allows that, with one restart
+ * otherwise. The file is kept in step by hand and not by CONFIG REWRITE, which adds lines of its own to it.
+ */
+import { createHash } from 'node:crypto'
+import type { Change, Consequence, Context, FieldChange, Output, ResourceType } from '../../kit/resourceType.ts'
+import { Unknown } from '../../kit/resourceType.ts'
+import * as form from '../../kit/form.ts'
+import { ensure, textValue } from '../../kit/schema.ts'
+import { holdsSecret, type Reveal, type StateText, type TextValue } from '../../kit/value.ts'
+import {
+  AT_START,
+  canonicalLines,
+  inUnits,
+  isRunning,
+  quoteArgument,
+  SECRET_DIRECTIVES,
+  splitArguments,
+} from './conf.ts'
+import { NOT_INSTALLED, readRedis, redisStep } from './program.ts'
+
+export type RedisSetting = {
+  /** The directive: `maxmemory`, `save`. */
+  name: string
+  /**
+   * `'256mb'`, `true` for yes, a number; a list is one line for each item: `['900 1', '300 10']`. Only `requirepass`
+   * and `masterauth` take secrets.
+   */
+  value?: TextValue | number | boolean | readonly string[]
+  /** `absent`: no line in the file, so Redis's own default; restarts it. @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+type RedisRunning = { value: string; restart: boolean }
+
+export type RedisState = {
+  /** One for each line; none as observed where they are gone and a restart is due; as observed of a secret directive, SHA-256 of its value as it stands in the file. */
+  lines: StateText[]
+  /** Observed only: what the running server has when that is not what the file says. */
+  running?: RedisRunning | null
+  /** Observed only, of one resource: why the running server could not be asked. */
+  unheard?: string | null
+}
+
+const line = {
+  type: 'string',
+  maxLength: 10_000,
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$',
+} as const
+/** They are no single values that a file can be held against. */
+const NOT_SETTINGS = new Set(['include', 'loadmodule', 'rename-command', 'user'])
+
+export const redisSetting: ResourceType<RedisSetting, RedisState> = {
+  type: 'redis-setting',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: { type: 'string', maxLength: 63, pattern: '^[a-z][a-z0-9-]*$' },
+      value: {
+        anyOf: [
+          line,
+          ...textValue.anyOf.slice(1),
+          { type: 'number' },
+          { type: 'boolean' },
+          { type: 'array', items: line, minItems: 1 },
+        ],
+      },
+      ensure,
+    },
+  },
+  name: (props) => props.name,
+  check: checkSetting,
+  desired: ({ value = '', ensure: presence }) => (presence === 'absent' ? null : { lines: linesOf(value) }),
+  needs: () => ['package:redis-server', 'package:redis'],
+  state: form.fields<RedisState>({
+    lines: form.list(form.stateText),
+    running: form.optional(
+      form.either(form.fields<RedisRunning>({ value: form.text(), restart: form.flag }), form.oneOf(null)),
+    ),
+    unheard: form.optional(form.either(form.text(), form.oneOf(null))),
+  }),
+  read: {
+    command: (wanted) => readRedis(wanted.map(({ name }) => name)),
+    parse: (output, wanted) =>
+      parseRedis(
+        output,
+        wanted.map(({ name }) => name),
+      ),
+  },
+  diff: diffSetting,
+  drift: { field: ({ field }) => (field === 'running' ? 'changed in the running server' : undefined) },
+  consequence: redisConsequence,
+  steps: (change, context) => [redisStep([change], context)],
+  remove: (change, context) => [redisStep([change], context)],
+  batch: (changes, context) => [redisStep(changes, context)],
+  restore: ({ before }) =>
+    before === null ? undefined : { state: before.lines.length === 0 ? null : { lines: before.lines } },
+}
+
+function checkSetting({ name, value, ensure: presence }: RedisSetting): string[] {
+  if (NOT_SETTINGS.has(name)) return [`${name} is not a setting with a value; write its line with file or aclfile`]
+  if (presence === 'absent') return []
+  if (value === undefined) return ['value is missing']
+  const secret = linesOf(value).some(holdsSecret)
+  return secret && !SECRET_DIRECTIVES.has(name) ? [`${name} takes no secret: every client of Redis can read it`] : []
+}
+
+function linesOf(value: NonNullable<RedisSetting['value']>): StateText[] {
+  if (typeof value === 'boolean') return [value ? 'yes' : 'no']
+  if (typeof value === 'number' || typeof value === 'string') return [String(value)]
+  return 'toJSON' in value ? [value.toJSON()] : [...value]
+}
+
+/** Records, see `readRedis`: lines of the file, digests of secrets, whether the service is active, its answers, what is due. */
+function parseRedis(output: Output, names: readonly string[]): Map<string, RedisState | null> | Unknown {
+  if (output.exit === NOT_INSTALLED) return new Unknown('Redis is not installed')
+  const [conf, digests, active, answers, due] = output.stdout.split('\0')
+  if (conf === undefined || digests === undefined || active === undefined || answers === undefined || due === undefined)
+    throw new Error(`expected redis.conf and the answers of redis-cli, exit ${output.exit}`)
+  const running = active.trim() === 'active' ? parseAnswers(answers) : {}
+  const secrets = parseDigests(digests)
+  const waiting = new Set(due.split('\n'))
+  const states = names.map((name): [string, RedisState | null] => [
+    name,
+    observed(name, conf, running, secrets) ?? (waiting.has(name) ? { lines: [] } : null),
+  ])
+  const first = states.find(([, state]) => state !== null)?.[1]
+  if (typeof running === 'string' && first !== undefined && first !== null) first.unheard = running
+  return new Map(states)
+}
+
+type Answers = { [directive: string]: string } | string
+
+/** The last reply is CONFIG GET's; one to AUTH may stand before it. A refusal says why there is no answer. */
+function parseAnswers(text: string): Answers {
+  const replies = text.split('\n').filter((reply) => reply !== '')
+  const last = replies.at(-1) ?? ''
+  const refusal =
+    replies.find((reply) => reply !== '"OK"' && reply !== last) ?? (last.startsWith('[') ? undefined : last)
+  if (refusal !== undefined) return refusal.replace(/^error:/, '').slice(0, 200) || 'it says nothing'
+  const parsed: unknown = form.parseJson(last)
+  const words = Array.isArray(parsed) ? parsed.map(String) : []
+  return Object.fromEntries(words.flatMap((word, index) => (index % 2 === 0 ? [[word, words[index + 1] ?? '']] : [])))
+}
+
+/** `NAME DIGEST` of the secret directives that the file has. */
+function parseDigests(text: string): ReadonlyMap<string, string> {
+  const pairs = [...text.matchAll(/^(\S+) ([0-9a-f]{64})$/gm)]
+  return new Map(pairs.map(([, name, digest]) => [name!, digest!]))
+}
+
+function observed(
+  name: string,
+  conf: string,
+  answers: Answers,
+  secrets: ReadonlyMap<string, string>,
+): RedisState | null {
+  const digest = secrets.get(name)
+  const lines = digest === undefined ? linesIn(conf, name) : [digest]
+  if (lines.length === 0) return null
+  const answer = typeof answers === 'string' ? undefined : answers[name]
+  const same = answer === undefined || isRunning(name, lines, answer)
+  return { lines, running: same ? null : { value: answer, restart: AT_START.has(name) }, unheard: null }
+}
+
+/** A directive's lines as a recipe would write them. Redis takes directives in any case. */
+function linesIn(conf: string, name: string): string[] {
+  return conf.split('\n').flatMap((text) => {
+    const [directive, ...values] = splitArguments(text) ?? []
+    return directive?.toLowerCase() === name ? [values.join(' ')] : []
+  })
+}
+
+function diffSetting(desired: RedisState, host: RedisState, { reveal }: Context): FieldChange[] {
+  const changed = diffLines(desired.lines, host.lines, reveal)
+  if (changed !== undefined) return [changed]
+  const after = desired.lines
+  if (typeof host.unheard === 'string') {
+    const because = `the running Redis cannot be asked: ${host.unheard}`
+    return [{ field: 'running', form: 'secret', followUp: { action: 'restart', because, unit: 'redis-server' } }]
+  }
+  if (host.running === undefined || host.running === null) return []
+  const { value, restart } = host.running
+  const [only] = after.length === 1 ? after : []
+  const before = typeof only === 'string' ? inUnits(value, only) : value
+  if (!restart) return [{ field: 'running', form: 'list', before: [before], after }]
+  const because = `it still runs with ${before === '' ? 'nothing' : before}`
+  return [
+    {
+      field: 'running',
+      form: 'list',
+      before: [before],
+      after,
+      followUp: { action: 'restart', because, unit: 'redis-server' },
+    },
+  ]
+}
+
+function diffLines(
+  want: readonly StateText[],
+  have: readonly StateText[] | undefined,
+  reveal: Reveal,
+): FieldChange | undefined {
+  // A new one differs whatever its secret is, which need not be known for a plan.
+  if (have === undefined && want.some(holdsSecret)) return { field: 'value', form: 'secret' }
+  const clear = want.map(reveal)
+  const stored = (have ?? []).map(reveal)
+  const [digest] = stored
+  if (digest !== undefined && isDigest(digest)) {
+    const same = clear.some((text) => sha256(quoteArgument(text)) === digest)
+    return same ? undefined : { field: 'value', form: 'secret' }
+  }
+  if (have !== undefined && canonicalLines(clear) === canonicalLines(stored)) return undefined
+  return want.some(holdsSecret)
+    ? { field: 'value', form: 'secret' }
+    : { field: 'value', form: 'list', ...(have === undefined ? {} : { before: stored }), after: clear }
+}
+
+function isDigest(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text)
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+function redisConsequence({ name, kind, fields }: Change<RedisState>): Consequence {
+  if (kind === 'remove') return 'restart'
+  return AT_START.has(name) && fields.some(({ followUp }) => followUp === undefined) ? 'restart' : 'safe'
+}

@@ -1,0 +1,245 @@
+/**
+ * A systemd unit's state: enabled, running, masked, and having loaded what is on disk.
+ * Read with systemctl(1) and find(1); changed with systemctl(1). Its package or unit file is another resource, so a
+ * service that is no longer declared is left as it is.
+ */
+import { byField } from '../../kit/byField.ts'
+import type { Change, Consequence, FieldChange, ResourceType, Was, WayBack } from '../../kit/resourceType.ts'
+import { sh } from '../../kit/shell.ts'
+import { absolutePath, handle, oneLine } from '../../kit/schema.ts'
+import { serviceProgram, type ServiceWork } from './serviceProgram.ts'
+import {
+  parseServices,
+  readServices,
+  reloadRoots,
+  restartRoots,
+  SERVICE_FORM,
+  type ServiceState,
+  type Wishes,
+} from './serviceReading.ts'
+import { SSHD_GATE } from '../waysIn/sshd.ts'
+import { loadAfter, unitFilesOf, watchOf, type Watched } from './watch.ts'
+
+export type Service = {
+  /** `nginx` stands for `nginx.service`; other kinds with their ending. */
+  name: string
+  /** Starts at boot. Left as it is when omitted. */
+  enabled?: boolean
+  /** Left as it is when omitted. */
+  running?: boolean
+  /** Cannot be started by anyone. @default false when enabled or running is true */
+  masked?: boolean
+  /** What it only loads when it starts. Its own unit file and drop-ins always count. */
+  restartOn?: readonly Watched[]
+  /** What it loads on reload. A unit that cannot reload is restarted. */
+  reloadOn?: readonly Watched[]
+  /** How long it must stay up after it was started, restarted or reloaded. @default 2000 */
+  settleMs?: number
+  /** How long listeners, probe and new workers may take. @default 30_000 */
+  timeoutMs?: number
+  /** What must be listening then: a TCP port, `127.0.0.1:8000`, `[::1]:8000`, or the path of a UNIX socket. */
+  listens?: readonly (number | string)[]
+  /** What must succeed then: shell text, or an address that answers with one of `status` (needs curl on the host). */
+  probe?: string | { url: string; /** @default 200 */ status?: number }
+  /**
+   * `workers`: the main process replaces its children on reload, and is seen to have done so. Any reload is seen by what
+   * systemd has of it. @default 'workers' for nginx, else false
+   */
+  reloadProof?: 'workers' | false
+  /** Log files whose new lines are shown when it fails, besides its journal. */
+  logs?: readonly string[]
+}
+
+const unitPattern = '^[A-Za-z0-9_][A-Za-z0-9:_.\\\\-]*(@[A-Za-z0-9:_.\\\\-]+)?$'
+const watched = { type: 'array', items: { anyOf: [handle, absolutePath] } } as const
+const socketAddress = {
+  anyOf: [
+    { type: 'integer', minimum: 1, maximum: 65535 },
+    { type: 'string', pattern: '^([0-9.]+|\\*|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$' },
+    { type: 'string', pattern: '^/[^\\s\\u0000-\\u001f\\u007f]+$', maxLength: 107 },
+  ],
+} as const
+
+export const service: ResourceType<Service, ServiceState> = {
+  type: 'service',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    properties: {
+      name: { type: 'string', pattern: unitPattern, maxLength: 255 },
+      enabled: { type: 'boolean' },
+      running: { type: 'boolean' },
+      masked: { type: 'boolean' },
+      restartOn: watched,
+      reloadOn: watched,
+      settleMs: { type: 'integer', minimum: 0, maximum: 600_000 },
+      timeoutMs: { type: 'integer', minimum: 100, maximum: 3_600_000 },
+      listens: { type: 'array', items: socketAddress },
+      probe: {
+        anyOf: [
+          { type: 'string', minLength: 1 },
+          {
+            type: 'object',
+            additionalProperties: false,
+            required: ['url'],
+            properties: {
+              url: { ...oneLine, pattern: '^https?://[^\\s\\u0000-\\u001f\\u007f]+$' },
+              status: { type: 'integer', minimum: 100, maximum: 599 },
+            },
+          },
+        ],
+      },
+      reloadProof: { enum: ['workers', false] },
+      logs: { type: 'array', items: absolutePath },
+    },
+  },
+  name: (props) => unitOf(props.name),
+  check: ({ masked, enabled, running }) =>
+    masked === true && (enabled === true || running === true)
+      ? ['a masked unit can be neither enabled nor running; leave those out or set masked: false']
+      : [],
+  desired(props) {
+    const { enabled, running, masked = enabled === true || running === true ? false : undefined } = props
+    return { enabled, running, masked, load: 'current', wishes: wishesOf(props) }
+  },
+  needs: (name, { wishes }) => [
+    `unit:${name}`,
+    `timer:${name.replace(/\.timer$/, '')}`,
+    ...unitFilesOf(name).map((path) => `under:${path}`),
+    ...[wishes?.restart, wishes?.reload].flatMap((watch) => [
+      ...(watch?.refs ?? []),
+      ...(watch?.paths ?? []).map((path) => `under:${path}`),
+    ]),
+  ],
+  state: SERVICE_FORM,
+  read: { command: readServices, parse: parseServices },
+  diff: diffService,
+  simulate(observed, desired, earlier) {
+    const wishes = desired?.wishes
+    if (!wishes || !observed?.running || desired.running === false || desired.masked === true) return observed
+    const { load, because } = loadAfter(wishes.unit, wishes, earlier)
+    if (load === 'current' || observed.load === 'restart') return observed
+    return { ...observed, load, because: because.join(', ') }
+  },
+  touches: ({ name }) => [{ unit: name }],
+  drift: { field: driftOf },
+  consequence,
+  gates: [SSHD_GATE],
+  steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
+  remove: () => [],
+  holdsData: 'its package or unit file is what takes a service away',
+  restore: restoreService,
+  waits: true,
+}
+
+function unitOf(name: string): string {
+  return /\.(service|socket|timer|path|mount|slice|target)$/.test(name) ? name : `${name}.service`
+}
+
+function wishesOf(props: Service): Wishes {
+  return {
+    unit: unitOf(props.name),
+    restart: watchOf(props.restartOn ?? []),
+    reload: watchOf(props.reloadOn ?? []),
+    settleMs: props.settleMs ?? 2000,
+    timeoutMs: props.timeoutMs ?? 30_000,
+    listens: (props.listens ?? []).map(String),
+    probe: probeOf(props.probe),
+    replacesWorkers: (props.reloadProof ?? (unitOf(props.name) === 'nginx.service' ? 'workers' : false)) === 'workers',
+    logs: [...(props.logs ?? [])],
+  }
+}
+
+function probeOf(probe: Service['probe']): string | undefined {
+  if (probe === undefined || typeof probe === 'string') return probe
+  const asked = sh`curl -sk -o /dev/null --max-time 5 -w ${'%{http_code}'} --url ${probe.url}`
+  return `[ "$(${asked})" = ${probe.status ?? 200} ]`
+}
+
+function diffService(desired: ServiceState, observed: ServiceState): FieldChange[] {
+  const { wishes: _wishes, because: _because, invocation: _invocation, load, ...fields } = desired
+  const changes = byField(fields, observed)
+  const stays = desired.running !== false && desired.masked !== true
+  if (load === undefined || !stays || observed.load === undefined || observed.load === 'current') return changes
+  const followUp = { action: observed.load, because: observed.because ?? 'its files changed since it was loaded' }
+  return [...changes, { field: 'load', form: 'value', before: observed.load, after: 'current', followUp }]
+}
+
+/** One that was not there is stopped before what brought it goes. What it had yet to load is for now, and not for then. */
+function restoreService({ before, after }: Was<ServiceState>): WayBack<ServiceState> {
+  const wishes = after?.wishes
+  if (before === null) return { state: { enabled: false, running: false, load: 'current', wishes } }
+  const { enabled, running, masked } = before
+  return { state: { enabled, running, masked, load: 'current', wishes } }
+}
+
+function consequence(change: Change<ServiceState>): Consequence {
+  if (change.kind !== 'change') return 'safe'
+  const { before, after } = change
+  if (before.running && (after.running === false || after.masked === true)) return 'disruptive'
+  const followUp = change.fields.find(({ followUp: wanted }) => wanted !== undefined)?.followUp
+  return followUp?.action ?? 'safe'
+}
+
+type ServiceChange = Extract<Change<ServiceState>, { kind: 'create' | 'change' }>
+
+function titleOf({ name, kind, fields }: ServiceChange): string {
+  const what = fields.flatMap(({ field, after, followUp }) => {
+    if (followUp) return [followUp.action]
+    const [yes, no] = VERBS[field] ?? []
+    // A unit that was not there was not masked either.
+    if (yes === undefined || no === undefined || (kind === 'create' && after === false)) return []
+    return [after === true ? yes : no]
+  })
+  return `${what.length > 0 ? what.join(', ') : 'check'} ${name}`
+}
+
+const VERBS: { readonly [field: string]: readonly [yes: string, no: string] } = {
+  enabled: ['enable', 'disable'],
+  running: ['start', 'stop'],
+  masked: ['mask', 'unmask'],
+}
+
+/** `running` is no longer what it was: somebody stopped it, or it stopped. */
+function driftOf({ field, after }: FieldChange): string | undefined {
+  const [wasYes, wasNo] = DRIFTED[field] ?? []
+  return after === true ? wasYes : wasNo
+}
+
+const DRIFTED: { readonly [field: string]: readonly [wasYes: string, wasNo: string] } = {
+  enabled: ['disabled', 'enabled'],
+  running: ['stopped', 'started'],
+  masked: ['unmasked', 'masked'],
+}
+
+function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
+  const { enabled, running, masked } = after
+  const wishes = after.wishes ?? wishesOf({ name })
+  const { settleMs, timeoutMs, listens, probe, replacesWorkers, logs } = wishes
+  return {
+    unit: name,
+    enabled,
+    running,
+    masked,
+    // One that was not there or not running when the plan was made loads everything when it starts; where it has come
+    // up by itself meanwhile, a restart is no more than that.
+    load: kind === 'create' || before.running !== true ? 'any' : (before.load ?? 'current'),
+    invocation: kind === 'create' ? undefined : before.invocation,
+    goesBack: kind === 'change' && before.running === true,
+    restartPaths: restartRoots(name, after),
+    reloadPaths: reloadRoots(after),
+    settleMs,
+    timeoutMs,
+    listens,
+    probe,
+    replacesWorkers,
+    logs,
+  }
+}
+
+/** Room for the unit's own start and stop limits (90 s each by default) besides what is waited for. */
+function limitOf({ after }: ServiceChange): number {
+  const { settleMs = 0, timeoutMs = 0, listens = [] } = after.wishes ?? {}
+  return 300_000 + settleMs + timeoutMs * (listens.length + 2)
+}

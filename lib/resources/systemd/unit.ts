@@ -1,0 +1,102 @@
+/**
+ * A systemd unit file of our own in /etc/systemd/system. Whether the unit is enabled and running is for `service`.
+ * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
+ */
+import * as form from '../../kit/form.ts'
+import { type Change, type Consequence, type ResourceType, Unknown } from '../../kit/resourceType.ts'
+import { ensure } from '../../kit/schema.ts'
+import { isPrivate } from '../../kit/files/paths.ts'
+import {
+  desiredFile,
+  diffUnitFile,
+  fileState,
+  isOf,
+  parseUnitFiles,
+  readUnitFiles,
+  readUnitFilesAlone,
+  refsIn,
+  replaceUnitFiles,
+  restoreUnitFile,
+  unitPath,
+  UNIT_FILE,
+  type UnitFileState,
+  type UnitFileWork,
+} from './unitFiles.ts'
+import {
+  checkContent,
+  contentDefinitions,
+  contentProperties,
+  renderContent,
+  unitName,
+  type UnitContent,
+} from './unitText.ts'
+
+export type Unit = UnitContent & {
+  /** With its ending: `api.service`, `backup@.service`. */
+  name: string
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+/** `running` is observed only. */
+type UnitState = UnitFileState & { running?: boolean }
+
+export const unit: ResourceType<Unit, UnitState> = {
+  type: 'unit',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name'],
+    $defs: contentDefinitions,
+    properties: { ...contentProperties, name: unitName, ensure },
+  },
+  name: (props) => props.name,
+  check: (props) => (props.ensure === 'absent' ? [] : checkContent(props)),
+  desired: (props) => (props.ensure === 'absent' ? null : desiredFile(renderContent(props))),
+  needs: (_name, { content }) => refsIn(content),
+  claims: (name) => [`path:${unitPath(name)}`],
+  state: form.fields<UnitFileState>(UNIT_FILE),
+  read: {
+    command: (wanted) =>
+      readUnitFiles(
+        wanted.map(({ name }) => fileOf(name)),
+        ['ActiveState'],
+      ),
+    compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),
+    parse(output, wanted) {
+      const read = parseUnitFiles(output)
+      return new Map(
+        wanted.map(({ name }) => {
+          const file = fileState(fileOf(name), read)
+          const running = read.shown.some((shown) => isOf(name, shown) && shown['ActiveState'] === 'active')
+          return [name, file && { ...file, running }]
+        }),
+      )
+    },
+  },
+  isPrivate: ({ mode }) => isPrivate(mode),
+  diff: diffUnitFile,
+  consequence,
+  steps: (change) => [replaceUnitFiles([workOf(change)])],
+  remove: (change) => [replaceUnitFiles([workOf(change)])],
+  batch: (changes) => [replaceUnitFiles(changes.map(workOf))],
+  restore({ before, ...was }) {
+    if (before === null) return undefined
+    const { running: _, ...file } = before
+    return restoreUnitFile({ ...was, before: file })
+  },
+}
+
+/** Without its file it is ended. */
+function consequence({ kind, before }: Change<UnitState>): Consequence {
+  if (kind !== 'remove') return 'safe'
+  return before instanceof Unknown || before.running === true ? 'disruptive' : 'safe'
+}
+
+function fileOf(name: string): { unit: string; path: string } {
+  return { unit: name, path: unitPath(name) }
+}
+
+function workOf({ name, after }: Change<UnitState>): UnitFileWork {
+  return { ...fileOf(name), content: after === null ? null : after.content }
+}

@@ -1,0 +1,405 @@
+/**
+ * A rule of ufw. What it matches is its name, so that allow becoming deny is a change of one rule.
+ *
+ * ufw takes the first rule that matches: of declared rules that overlap and say different things, the one declared
+ * first comes first on the host. The order of all others means nothing and is left alone. Rules of application
+ * profiles are not made.
+ * Read from ufw's files and iptables-save(8); changed with ufw(8), each address family by itself.
+ */
+import { byField } from '../../kit/byField.ts'
+import * as form from '../../kit/form.ts'
+import {
+  type Change,
+  type Context,
+  type FieldChange,
+  type ResourceType,
+  type Step,
+  Unknown,
+  type Wanted,
+} from '../../kit/resourceType.ts'
+import { ensure } from '../../kit/schema.ts'
+import { sh } from '../../kit/shell.ts'
+import { UFW_GATE } from './gate.ts'
+import { isLoaded, parseUfw, READ_UFW, REQUIRE_UFW, type Tuple, type UfwHost } from './host.ts'
+import {
+  canonicalAddress,
+  canonicalPorts,
+  familiesOf,
+  isIncoming,
+  laterConflicts,
+  portsHave,
+  type Family,
+  type Match,
+  nameOf,
+  portMistakes,
+  tupleOf,
+} from './match.ts'
+
+export type UfwRule = {
+  action: 'allow' | 'deny' | 'reject' | 'limit'
+  /** @default 'in' */
+  direction?: 'in' | 'out'
+  /** Forwarded traffic: `interface` is then where it comes in. @default false */
+  route?: boolean
+  interface?: string
+  /** Of a routed rule, where it goes out. */
+  outInterface?: string
+  /** Address or network, IPv4 or IPv6. @default anywhere, in both families */
+  from?: string
+  fromPort?: number | string | readonly (number | string)[]
+  to?: string
+  /** `22`, `'6000:6100'`, `[80, 443]`. @default any */
+  port?: number | string | readonly (number | string)[]
+  /** @default any; several ports need tcp or udp */
+  protocol?: 'tcp' | 'udp' | 'esp' | 'ah' | 'gre'
+  /** Without `'`, which ufw refuses. */
+  comment?: string
+  /** Log new or all connections it matches. @default 'no' */
+  log?: 'no' | 'new' | 'all'
+  /** @default 'present' */
+  ensure?: 'present' | 'absent'
+}
+
+export type UfwRuleState = Match & {
+  action: string
+  log: string
+  comment: string
+  /** `both`, `ipv4` or `ipv6`; one of several is drift. */
+  families: string
+  /** `as declared`, or the later rule that stands before it. */
+  order: string
+  /** Whether the kernel has it, while ufw is on. */
+  loaded: boolean
+}
+
+const ports = {
+  anyOf: [
+    { type: 'integer', minimum: 1, maximum: 65535 },
+    { type: 'string', pattern: '^[0-9]{1,5}(:[0-9]{1,5})?$' },
+    {
+      type: 'array',
+      minItems: 1,
+      uniqueItems: true,
+      items: {
+        anyOf: [
+          { type: 'integer', minimum: 1, maximum: 65535 },
+          { type: 'string', pattern: '^[0-9]{1,5}(:[0-9]{1,5})?$' },
+        ],
+      },
+    },
+  ],
+} as const
+// Without `!`, which parts the two sides of a routed tuple; at most 15 bytes (IFNAMSIZ).
+const networkInterface = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$' } as const
+const network = { type: 'string', pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$' } as const
+
+const KEY = [
+  'direction',
+  'route',
+  'interface',
+  'outInterface',
+  'from',
+  'fromPort',
+  'to',
+  'port',
+  'protocol',
+] as const satisfies readonly (keyof UfwRule)[]
+type Matching = Pick<UfwRule, (typeof KEY)[number]>
+
+export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
+  type: 'ufw-rule',
+  schema: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['action'],
+    properties: {
+      action: { enum: ['allow', 'deny', 'reject', 'limit'] },
+      direction: { enum: ['in', 'out'] },
+      route: { type: 'boolean' },
+      interface: networkInterface,
+      outInterface: networkInterface,
+      from: network,
+      fromPort: ports,
+      to: network,
+      port: ports,
+      protocol: { enum: ['tcp', 'udp', 'esp', 'ah', 'gre'] },
+      comment: { type: 'string', maxLength: 200, pattern: "^[^'\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$" },
+      log: { enum: ['no', 'new', 'all'] },
+      ensure,
+    },
+  },
+  key: KEY,
+  name: (props) => nameOf(matchFrom(props)),
+  check: checkProps,
+  desired: ({ action, log = 'no', comment = '', ensure: presence, ...props }) =>
+    presence === 'absent'
+      ? null
+      : {
+          ...matchFrom(props),
+          action,
+          log,
+          comment,
+          families: familiesText(familiesOf(matchFrom(props))),
+          order: IN_ORDER,
+          loaded: true,
+        },
+  needs: () => ['package:ufw'],
+  state: form.fields<UfwRuleState>({
+    direction: form.oneOf('in', 'out'),
+    route: form.flag,
+    protocol: form.line(),
+    from: form.line(),
+    fromPort: form.line(),
+    to: form.line(),
+    port: form.line(),
+    interface: form.line(),
+    outInterface: form.line(),
+    action: form.line(),
+    log: form.line(),
+    comment: form.text(),
+    families: form.line(),
+    order: form.line(),
+    loaded: form.flag,
+  }),
+  read: {
+    command: () => READ_UFW,
+    parse: (output, wanted) => parseWanted(parseUfw(output), wanted),
+  },
+  diff: diffRule,
+  opens: ({ name, before, after }) =>
+    isOpen(after) && !isOpen(before) && !name.startsWith('out ') ? [`opens ${name}`] : [],
+  consequence: consequenceOf,
+  gates: [UFW_GATE],
+  steps: (change, context) => stepsFor([change], context),
+  remove: (change, context) => stepsFor([change], context),
+  batch: stepsFor,
+  restore({ before }) {
+    if (before === null) return undefined
+    const isTorn = [before.action, before.log, before.comment].some((each) => each.includes(' and '))
+    if (isTorn) return { cannot: 'its two address families differed' }
+    return { state: { ...before, order: IN_ORDER, loaded: true } }
+  },
+}
+
+const IN_ORDER = 'as declared'
+
+function matchFrom(props: Matching): Match {
+  return {
+    direction: props.direction ?? 'in',
+    route: props.route ?? false,
+    protocol: props.protocol ?? '',
+    from: props.from === undefined ? '' : (canonicalAddress(props.from) ?? props.from),
+    fromPort: canonicalPorts(props.fromPort),
+    to: props.to === undefined ? '' : (canonicalAddress(props.to) ?? props.to),
+    port: canonicalPorts(props.port),
+    interface: props.interface ?? '',
+    outInterface: props.outInterface ?? '',
+  }
+}
+
+function checkProps({ route, outInterface, direction, from, to, port, fromPort, protocol }: UfwRule): string[] {
+  const addresses = [from, to].flatMap((text) => (text === undefined ? [] : [text]))
+  const kinds = new Set(addresses.map((text) => text.includes(':')))
+  const hasPort = port !== undefined || fromPort !== undefined
+  return [
+    ...addresses
+      .filter((text) => canonicalAddress(text) === undefined)
+      .map((text) => `${text} is not an address or network; leave it out for anywhere`),
+    ...(kinds.size > 1 ? ['from and to are of different address families'] : []),
+    ...portMistakes(canonicalPorts(port), protocol),
+    ...portMistakes(canonicalPorts(fromPort), protocol),
+    ...(hasPort && protocol !== undefined && !['tcp', 'udp'].includes(protocol) ? [`${protocol} has no ports`] : []),
+    ...(outInterface !== undefined && route !== true ? ['outInterface is for routed rules; say direction: out'] : []),
+    ...(route === true && direction !== undefined ? ['a routed rule has no direction, it has interfaces'] : []),
+  ]
+}
+
+function familiesText(families: readonly Family[]): string {
+  return families.length === 2 ? 'both' : (families[0] ?? '')
+}
+
+function parseWanted(host: UfwHost, wanted: readonly Wanted<UfwRuleState>[]): Map<string, UfwRuleState | null> {
+  const declared = wanted.flatMap(({ desired }) => (desired === null ? [] : [desired]))
+  return new Map(
+    wanted.map(({ name }) => {
+      const tuples = (['ipv4', 'ipv6'] as const).flatMap((family) =>
+        host.rules[family].filter((tuple) => tuple.name === name).map((tuple) => ({ family, tuple })),
+      )
+      const first = tuples[0]?.tuple
+      if (first === undefined) return [name, null]
+      const { action, log, comment } = oneOf(tuples.map(({ tuple }) => tuple))
+      const families = tuples.map(({ family }) => family)
+      return [
+        name,
+        {
+          ...first.match,
+          action,
+          log,
+          comment,
+          families: familiesText(families),
+          order: orderOf(host, first.match, declared),
+          loaded: tuples.every(({ family, tuple }) => isLoaded(host, family, tuple)),
+        },
+      ]
+    }),
+  )
+}
+
+/** What the twins say, both of it where they differ. */
+function oneOf(tuples: readonly Tuple[]): Pick<Tuple, 'action' | 'log' | 'comment'> {
+  const joined = (field: 'action' | 'log' | 'comment'): string =>
+    [...new Set(tuples.map((tuple) => tuple[field]))].join(' and ')
+  return { action: joined('action'), log: joined('log'), comment: joined('comment') }
+}
+
+function orderOf(host: UfwHost, match: Match, declared: readonly UfwRuleState[]): string {
+  const name = nameOf(match)
+  const later = laterConflicts(name, declared).map(nameOf)
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    const names = host.rules[family].map((tuple) => tuple.name)
+    const own = names.indexOf(name)
+    const before = names.slice(0, Math.max(own, 0)).find((other) => later.includes(other))
+    if (before !== undefined) return `after ${before}`
+  }
+  return IN_ORDER
+}
+
+/** The match is the name: it cannot differ. */
+function diffRule(desired: UfwRuleState, observed: UfwRuleState): FieldChange[] {
+  const { action, log, comment, families, order, loaded } = desired
+  return byField({ action, log, comment, families, order, loaded }, observed)
+}
+
+function isOpen(state: UfwRuleState | Unknown | null): boolean {
+  return state !== null && !(state instanceof Unknown) && (state.action === 'allow' || state.action === 'limit')
+}
+
+/** Opening is safe; closing what may carry the operator's own session is not. */
+function consequenceOf(
+  { kind, before, after, fields }: Change<UfwRuleState>,
+  { operator }: Context,
+): ReturnType<NonNullable<(typeof ufwRule)['consequence']>> {
+  // Loading all rules again, into a kernel that lost some, is more than this rule: the way in may be lost as well.
+  if (fields.some(({ field }) => field === 'loaded') && kind === 'change') return 'lockout'
+  const match = after ?? before
+  if (match !== null && isState(match) && !carries(match, operator?.port)) return 'safe'
+  const opens = after?.action === 'allow'
+  if (kind === 'create') return opens ? 'safe' : 'lockout'
+  const opened = before !== null && 'action' in before && before.action.includes('allow')
+  const touched = fields.some(({ field }) => field === 'action' || field === 'order' || field === 'families')
+  if (kind === 'change') return touched && !(opens && opened) ? 'lockout' : 'safe'
+  return opened ? 'lockout' : 'safe'
+}
+
+/** From the last declared to the first, so that each finds those it must come before in place. */
+function stepsFor(changes: readonly Change<UfwRuleState>[], context: Context): Step[] {
+  const declared = declaredIn(context)
+  const position = (name: string): number => declared.findIndex((one) => nameOf(one) === name)
+  const inOrder = changes.toSorted((a, b) => position(b.name) - position(a.name))
+  const reload = changes.some(({ fields }) => fields.some(({ field }) => field === 'loaded'))
+  const program = [FUNCTIONS, ...inOrder.map((change) => changeText(change, declared)), ...(reload ? [RELOAD] : [])]
+  const only = changes.length === 1 ? changes[0] : undefined
+  return [
+    {
+      title: only === undefined ? `set ${changes.length} ufw rules` : `set ufw rule ${only.name}`,
+      run: program.join('\n'),
+    },
+  ]
+}
+
+/** Whether it can be about new connections to sshd; where its port is not known, any rule may be. */
+function carries(match: UfwRuleState, sshPort: number | undefined): boolean {
+  return isIncoming(match) && (sshPort === undefined || portsHave(match.port, sshPort))
+}
+
+function declaredIn({ declared = [] }: Context): UfwRuleState[] {
+  return declared.flatMap(({ desired }) => (isState(desired) ? [desired] : []))
+}
+
+/** The engine hands a type its own states back. */
+function isState(state: unknown): state is UfwRuleState {
+  return typeof state === 'object' && state !== null && 'action' in state
+}
+
+function changeText(change: Change<UfwRuleState>, declared: readonly UfwRuleState[]): string {
+  if (change.kind === 'remove') {
+    const before = change.before
+    return 'action' in before
+      ? familiesOf(before)
+          .map((family) => deleteText(before, family))
+          .join('\n')
+      : ':'
+  }
+  const { name, after, fields } = change
+  const later = laterConflicts(name, declared)
+  const moves = change.kind === 'change' && fields.some(({ field }) => field === 'order')
+  return familiesOf(after)
+    .map((family) => {
+      const tuples = later.filter((one) => familiesOf(one).includes(family)).map((one) => tupleOf(one, family))
+      const put = sh`put ${family} ${tupleOf(after, family)} ${tuples.join('\n')} ${wordsOf(after, family)}`
+      return moves ? `${deleteText(after, family)}\n${put}` : put
+    })
+    .join('\n')
+}
+
+function deleteText(match: Match, family: Family): string {
+  return sh`take ${family} ${tupleOf(match, family)}`
+}
+
+/** ufw(8)'s full syntax after the action's place: the addresses say which family is meant. */
+function wordsOf(state: UfwRuleState, family: Family): string[] {
+  const anywhere = family === 'ipv4' ? '0.0.0.0/0' : '::/0'
+  const { direction, route, protocol, from, fromPort, to, port, outInterface, log, comment } = state
+  const way = route
+    ? [...(state.interface ? ['in', 'on', state.interface] : []), ...(outInterface ? ['out', 'on', outInterface] : [])]
+    : [direction, ...(state.interface ? ['on', state.interface] : [])]
+  return [
+    state.action,
+    ...way,
+    ...(log === 'no' ? [] : [log === 'new' ? 'log' : 'log-all']),
+    ...(protocol ? ['proto', protocol] : []),
+    'from',
+    from || anywhere,
+    ...(fromPort ? ['port', fromPort] : []),
+    'to',
+    to || anywhere,
+    ...(port ? ['port', port] : []),
+    ...(comment ? ['comment', comment] : []),
+  ]
+}
+
+/**
+ * - `put FAMILY TUPLE LATER WORD…` adds or changes a rule; a new one goes before the first of LATER, tuples one a line.
+ * - `take FAMILY TUPLE` deletes it, by its number: ufw(8) says success of a rule it does not find.
+ *
+ * ufw counts IPv6 rules on from the IPv4 ones.
+ */
+const FUNCTIONS = `${REQUIRE_UFW}
+rules_of() { if [ "$1" = ipv6 ]; then echo /etc/ufw/user6.rules; else echo /etc/ufw/user.rules; fi; }
+# number_of FAMILY TUPLES: number among all rules of the first of the tuples, one a line; nothing when there is none.
+number_of() {
+  n_family=$1 n_base=0
+  [ "$n_family" = ipv4 ] || n_base=$(grep -c '^### tuple ###' /etc/ufw/user.rules || :)
+  printf '%s\\n' "$2" | awk -v base="$n_base" '
+    NR == FNR { wanted[$0]; next }
+    /^### tuple ### / {
+      n++
+      sub(/^### tuple ### /, ""); sub(/ comment=[0-9a-f]*$/, "")
+      route = sub(/^route:/, "") ? "route:" : ""
+      sub(/^[a-z_-]+ /, "")
+      if ((route $0) in wanted) { print base + n; exit }
+    }' - "$(rules_of "$n_family")"
+}
+put() {
+  p_family=$1 p_tuple=$2 p_later=$3 p_at=
+  shift 3
+  if [ -n "$p_later" ] && [ -z "$(number_of "$p_family" "$p_tuple")" ]; then p_at=$(number_of "$p_family" "$p_later"); fi
+  case $p_tuple in route:*) p_route=route ;; *) p_route= ;; esac
+  ufw $p_route \${p_at:+insert "$p_at"} "$@"
+}
+take() {
+  t_number=$(number_of "$1" "$2")
+  [ -z "$t_number" ] || ufw --force delete "$t_number"
+}`
+
+const RELOAD = "if grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw reload; fi"

@@ -1,0 +1,90 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Bookkeeping } from '../../../lib/engine/apply/runLedger.ts'
+import { emptyLedger, type Ledger, type LedgerEntry, ledgerDigest } from '../../../lib/engine/host/ledger.ts'
+import { planItems, summarize } from '../../../lib/engine/plan/plan.ts'
+import type { Json } from '../../../lib/kit/resourceType.ts'
+import { nextStage } from '../../../lib/engine/plan/stage.ts'
+import type { Survey } from '../../../lib/engine/plan/survey.ts'
+import { planningOf, resource, toyType } from '../fixture.ts'
+
+const test = suite('bookkeeping')
+const REF = 'file:/a'
+const KEY = { x: { $secret: 'key' } }
+const NONE = { x: 'none' }
+
+/** A survey of a host that has `was` of the file, by an entry of its own, and is to have `desired`. */
+function surveyOf(was: Json, desired: Json, more: Partial<LedgerEntry> = {}): Survey {
+  const ledger = emptyLedger()
+  const digest = ledgerDigest(ledger.key, was, new Map([['key', 'k']]))
+  ledger.entries[REF] = {
+    type: 'file',
+    name: '/a',
+    made: true,
+    desired: was,
+    digest,
+    needs: [],
+    protect: false,
+    run: '7',
+    ...more,
+  }
+  const file = toyType('file', { diff: () => [{ field: 'x', form: 'value', before: 1, after: 2 }] })
+  const planning = planningOf([resource(REF, desired)], [file], { file: new Map([['/a', was]]) }, { ledger })
+  const items = planItems(planning)
+  return {
+    plan: summarize(planning, items, []),
+    planning,
+    items,
+    stage: nextStage(items),
+    fingerprints: new Map(),
+    ledgerDigest: '0',
+  }
+}
+
+function entryIn(text: string): Partial<LedgerEntry> {
+  const ledger: Ledger = JSON.parse(text)
+  const { desired, pending, hides, run } = ledger.entries[REF]!
+  return {
+    desired,
+    run,
+    ...(pending === undefined ? {} : { pending }),
+    ...(hides === undefined ? {} : { hides }),
+  }
+}
+
+test('until it is confirmed that a secret is gone, its entry says that one may stand there', () => {
+  const survey = surveyOf(KEY, NONE)
+  const ledger = new Bookkeeping(survey, '8')
+  assert.equal(entryIn(ledger.begin(survey.items)), { desired: NONE, run: '8', pending: true, hides: true })
+  assert.equal(entryIn(ledger.confirmed(new Map())), { desired: NONE, run: '8', pending: true, hides: true })
+  assert.equal(entryIn(ledger.confirmed(new Map([[REF, { outcome: 'changed' }]]))), { desired: NONE, run: '8' })
+})
+
+test('what a run began that was cut off is still said by the next', () => {
+  const survey = surveyOf({ x: 'other' }, NONE, { pending: true, hides: true })
+  const ledger = new Bookkeeping(survey, '9')
+  assert.equal(entryIn(ledger.begin(survey.items)), { desired: NONE, run: '9', pending: true, hides: true })
+})
+
+test('where no secret was, none is said to be', () => {
+  const survey = surveyOf({ x: 'other' }, NONE)
+  const ledger = new Bookkeeping(survey, '8')
+  assert.equal(entryIn(ledger.begin(survey.items)), { desired: NONE, run: '8', pending: true })
+})
+
+test('what a run was to do and is not seen to do has its cause noted, until it is in order', () => {
+  const survey = surveyOf({ x: 'other' }, { x: 'other' })
+  const ledger = new Bookkeeping(survey, '8')
+  const leftIn = (text: string): unknown => {
+    const { entries }: Ledger = JSON.parse(text)
+    return entries[REF]?.left
+  }
+  const left = { run: '8', cause: 'drift' }
+  assert.equal(leftIn(ledger.begin([], survey.items)), left)
+  assert.equal(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'skipped' }]]))), left)
+  assert.equal(leftIn(ledger.begin(survey.items)), left)
+  assert.equal(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'failed' }]]))), left)
+  assert.is(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'changed' }]]))), undefined)
+})
+
+test.run()

@@ -1,0 +1,64 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { renderRun, renderRuns } from '../../lib/render/text/runsText.ts'
+import type { Run } from '../../lib/engine/host/storedRun.ts'
+import { paper } from './fixture.ts'
+
+const test = suite('runs as text')
+const WHO = { user: 'ada', host: 'laptop', commit: '3f2c1ab9d0', dirty: true }
+
+const cut: Run = {
+  run: '12',
+  unit: 'keelson-12-abcdef',
+  startedAt: '2026-11-23T21:55:02.123Z',
+  plan: 'd',
+  who: WHO,
+  outcome: 'unfinished',
+  changes: [
+    { ref: 'file:/etc/motd', kind: 'change', cause: 'drift', outcome: 'applied' },
+    { ref: 'ufw-rule:22/tcp', kind: 'create', cause: 'intent', outcome: 'unfinished' },
+  ],
+}
+const good: Run = {
+  ...cut,
+  run: '9',
+  outcome: 'ok',
+  who: { user: 'bo', host: 'ci' },
+  endedAt: '2026-11-23T21:56:00.000Z',
+  changes: [{ ref: 'file:/etc/motd', kind: 'create', cause: 'intent', outcome: 'changed' }],
+}
+
+test('one line each', () => {
+  assert.is(
+    renderRuns('web', [cut, good], paper),
+    `web
+  12  2026-11-23 21:55:02 UTC  ada@laptop, commit 3f2c1ab+  unfinished  1 applied unverified, 1 not done
+   9  2026-11-23 21:55:02 UTC  bo@ci                        ok          1 changed
+`,
+  )
+})
+
+test('a host without any says so', () => {
+  assert.is(renderRuns('web', [], paper), 'web  nothing was ever converged here\n')
+})
+
+test('one run in full', () => {
+  assert.is(
+    renderRun('web', cut, paper),
+    `web, run 12  unfinished
+  started 2026-11-23 21:55:02 UTC by ada@laptop, commit 3f2c1ab+; no client saw it end
+  journalctl -u keelson-12-abcdef on the host has what it said
+
+  applied unverified  change file /etc/motd  (drift)
+  not done            create ufw rule 22/tcp  (intent)
+`,
+  )
+})
+
+test('nothing of a record reaches the terminal raw', () => {
+  const bad = { ...good, who: { user: '\u001b[2Jx', host: 'h\n' }, unit: 'u\u0007' }
+  for (const text of [renderRuns('web', [bad], paper), renderRun('web', bad, paper)])
+    for (const raw of ['\u0007', '\u001b']) assert.not.ok(text.includes(raw))
+})
+
+test.run()

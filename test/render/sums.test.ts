@@ -1,0 +1,174 @@
+/** Whatever is listed adds up, in every heading, closing line, fleet row and JSON. */
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { renderFleet } from '../../lib/render/text/fleetText.ts'
+import { renderJson } from '../../lib/render/json.ts'
+import { renderPlan } from '../../lib/render/text/planText.ts'
+import { renderResult } from '../../lib/render/text/resultText.ts'
+import { applied, planned } from '../../lib/render/text/standing.ts'
+import type { AnyReport, ChangeKind, HostReport, Plan, PlanReport } from '../../lib/engine/report.ts'
+import { anyPlan, anyReport } from './anything.ts'
+import { paper } from './fixture.ts'
+
+const test = suite('sums')
+
+function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, number) => total + number, 0)
+}
+
+/** `5 changed, 1 failed` as numbers by word. */
+function counts(text: string): Map<string, number> {
+  return new Map([...text.matchAll(/(\d+) ([a-z][a-z ]*)/g)].map(([, count, words]) => [words!.trim(), Number(count)]))
+}
+
+function countsAfter(text: string, start: RegExp): Map<string, number> {
+  const line = text.split('\n').find((each) => start.test(each))!
+  return counts(line.replace(start, ''))
+}
+
+const of = ({ changes }: Pick<AnyReport, 'changes'>, ...kinds: ChangeKind[]): number =>
+  changes.filter(({ kind }) => kinds.includes(kind)).length
+
+const shown = fc.tuple(anyPlan, fc.constantFrom(undefined, 80)).map(([plan, width]) => {
+  const named = { ...plan, host: { ...plan.host, name: 'web-1', address: '192.0.2.1' } }
+  return { plan: named, text: renderPlan(named, { ...paper, ...(width === undefined ? {} : { width }) }) }
+})
+
+const reportOf = ({ host, summary, changes }: Plan): PlanReport => ({
+  host: host.name,
+  address: host.address,
+  summary,
+  changes,
+  trips: { connections: 1, execs: 1 },
+  seconds: 1,
+})
+
+test('a heading counts every resource once, and as many as are listed', () => {
+  fc.assert(
+    fc.property(shown, ({ plan, text }) => {
+      const [head = ''] = text.split('\n')
+      const [, declared, others = '0', standing = ''] = head.match(
+        /^web-1 {2}192\.0\.2\.1 {2}debian-13 {2}(\d+) resources?(?: and (\d+) no longer declared)?: (.*)$/,
+      )!
+      const { resources } = plan.summary
+      assert.is(Number(declared) + Number(others), resources)
+      if (plan.changes.length === 0) return assert.is(standing, 'all in sync')
+      const told = counts(standing)
+      assert.is(sum(told.values()), resources, standing)
+      assert.is(told.get('to change') ?? 0, of(plan, 'create', 'change', 'remove'))
+      assert.is(told.get('to reload or restart') ?? 0, of(plan, 'follow-up'))
+      assert.is(told.get('to record') ?? 0, of(plan, 'adopt', 'forget'))
+      assert.is(told.get('to check again') ?? 0, of(plan, 'recheck'))
+    }),
+  )
+})
+
+test('the closing line of a plan adds up to its heading, kind by kind', () => {
+  fc.assert(
+    fc.property(shown, ({ plan, text }) => {
+      const told = countsAfter(text, /^(?:PARTIAL plan|Plan): /)
+      for (const kind of ['create', 'change', 'remove', 'adopt', 'forget'] as const)
+        assert.is(told.get(kind) ?? 0, of(plan, kind), kind)
+      assert.is(told.get('to check again') ?? 0, of(plan, 'recheck'))
+      assert.is((told.get('to reload') ?? 0) + (told.get('to restart') ?? 0), of(plan, 'follow-up'))
+      assert.is(sum(told.values()), plan.summary.resources)
+    }),
+  )
+})
+
+test('a plan has a line for each change of a kind, and a row for each group', () => {
+  fc.assert(
+    fc.property(shown, ({ plan, text }) => {
+      const rows = text.split('\n').filter((line) => /^ {2}[^ ] /.test(line))
+      const loads = rows.filter((line) => line.startsWith('  ↻ '))
+      assert.is(loads.length, of(plan, 'follow-up'))
+      const groups = rows.filter((line) => /^ {2}[?←] \d+ resources? |^ {2}← [a-z]+ \d+ resources?/.test(line))
+      assert.is(rows.length - loads.length - groups.length, of(plan, 'create', 'change', 'remove', 'forget'))
+      const gathered = sum(groups.map((line) => Number(line.match(/(\d+) resources?/)![1])))
+      assert.is(gathered, of(plan, 'adopt', 'recheck'))
+    }),
+  )
+})
+
+test('the row of a host in a fleet says of a plan what is to be done, never that it is done', () => {
+  fc.assert(
+    fc.property(fc.array(shown, { minLength: 2, maxLength: 4 }), (all) => {
+      const reports = all.map(({ plan }) => reportOf(plan))
+      const [head = '', ...rows] = renderFleet(reports, planned, paper).trimEnd().split('\n')
+      const states = counts(head.replace(/^\d+ hosts: /, ''))
+      assert.is(sum(states.values()), reports.length)
+      assert.is(states.get('in order') ?? 0, reports.filter(({ changes }) => changes.length === 0).length)
+      rows.forEach((row, index) => {
+        const { changes, summary } = reports[index]!
+        assert.is(row.startsWith('  ✓ '), changes.length === 0, row)
+        if (changes.length > 0) assert.is(sum(counts(row.split(/ \d+\.\d s {2}/)[1]!).values()), summary.resources, row)
+      })
+    }),
+  )
+})
+
+/** Rows of one host by outcome. */
+function byOutcome({ changes, summary }: HostReport): { [words: string]: number } {
+  const count = (outcome: string): number => changes.filter((change) => change.outcome === outcome).length
+  return {
+    changed: count('changed'),
+    recorded: count('recorded'),
+    failed: count('failed'),
+    skipped: count('skipped'),
+    unchanged: summary.unchanged + count('unchanged'),
+  }
+}
+
+test('the end of a converge counts every resource of the plan once', () => {
+  fc.assert(
+    fc.property(anyReport, (report) => {
+      const text = renderResult({ ...report, host: 'web-1' }, paper)
+      const told = countsAfter(text.replace(/ in (\d+ min )?[\d.]+ s\.\n$/, '\n'), /^web-1 [a-z ]+: /)
+      assert.is(sum(told.values()), report.summary.resources, text)
+      const { unchanged, ...others } = byOutcome(report)
+      const same = (told.get('unchanged') ?? 0) + (told.get('already right when their turn came') ?? 0)
+      assert.is(same, unchanged)
+      for (const [words, count] of Object.entries(others)) assert.is(told.get(words) ?? 0, count, words)
+      assert.equal(counts(applied(report).text), told)
+    }),
+  )
+})
+
+function summaries(hosts: readonly { report: AnyReport; plan?: Plan }[]): { [word: string]: number }[] {
+  const parsed: { hosts: { summary: { [word: string]: number } }[] } = JSON.parse(renderJson('plan', hosts, 'ok'))
+  return parsed.hosts.map(({ summary }) => summary)
+}
+
+test('a summary in JSON adds up, for a plan and for a converge', () => {
+  fc.assert(
+    fc.property(anyPlan, anyReport, (plan, report) => {
+      const [ofPlan, ofReport] = summaries([{ report: reportOf(plan), plan }, { report }])
+      for (const [summary, { changes }] of [
+        [ofPlan!, plan],
+        [ofReport!, report],
+      ] as const) {
+        const { resources, failed = 0, unchanged, ...kinds } = summary
+        assert.is(sum(Object.values(kinds)), changes.length)
+        assert.is(sum(Object.values(kinds)) + unchanged!, resources)
+        assert.ok(failed <= changes.length)
+      }
+    }),
+  )
+})
+
+test('a plan in JSON says of no change how it came out', () => {
+  fc.assert(
+    fc.property(anyPlan, (plan) => {
+      const { hosts }: { hosts: { changes: object[]; summary: object }[] } = JSON.parse(
+        renderJson('plan', [{ report: reportOf(plan), plan }], 'ok'),
+      )
+      for (const { changes, summary } of hosts) {
+        assert.not('failed' in summary)
+        for (const change of changes) assert.not('outcome' in change)
+      }
+    }),
+  )
+})
+
+test.run()
