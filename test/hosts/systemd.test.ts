@@ -122,6 +122,18 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     assert.match(await said(dies), 'no database')
   })
 
+  test(`${os}: a service that comes up by itself meanwhile is started once more, for what there is now`, async () => {
+    const slow = world({}, () => {
+      unit({ name: 'slow.service', text: '[Service]\nExecStartPre=/bin/sleep 4\nExecStart=/bin/sleep 1000000\n' })
+      service({ name: 'slow', running: true, settleMs: 0 })
+    })
+    await convergeOn(host, slow)
+    await sshOk(host, 'systemctl stop slow; systemctl start --no-block slow')
+    const report = await convergeOn(host, slow)
+    assert.is(changeOf(report, 'service:slow.service').outcome, 'ok')
+    assert.equal((await planOn(host, slow)).changes, [])
+  })
+
   test(`${os}: a start whose port never answers is not forgotten by the next converge`, async () => {
     await sshOk(host, 'systemctl stop api')
     assert.match(await said(world({ listens: [8077] })), 'nothing listens on 8077')

@@ -219,6 +219,8 @@ act() {
   if [ "$action" = reload ] && [ "$replaces_workers" = yes ]; then workers > "$P/old-workers"; fi
   was=$(trace)
   systemctl "$action" -- "$unit" || give_up "systemctl $action failed; above is what it said"
+  # Had it begun to come up by itself, it may have read what was there before this run.
+  if [ "$action" = start ] && [ "$(trace)" = "$was" ]; then action=restart; systemctl restart -- "$unit" || give_up 'systemctl restart failed; above is what it said'; fi
   [ "$(trace)" != "$was" ] || give_up "systemctl $action ended well, and systemd knows of no $action"
   if [ "$action" = reload ] && [ "$replaces_workers" = yes ]; then
     wait_for 'the old workers still serve: the new configuration was not taken' workers_replaced

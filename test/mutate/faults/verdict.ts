@@ -75,4 +75,11 @@ export const VERDICT_FAULTS: readonly Fault[] = [
     replace: 'if (!at && want[4] == "head") at = NR + 1',
     tests: ['resources/files/editPlace'],
   },
+  {
+    what: 'verdict: take a start that a unit had begun by itself for one of this run',
+    file: 'lib/resources/systemd/serviceProgram.ts',
+    find: `if [ "$action" = start ] && [ "$(trace)" = "$was" ]; then`,
+    replace: `if false; then`,
+    tests: ['hosts/systemd'],
+  },
 ]
