@@ -1,0 +1,33 @@
+/**
+ * Whether sudo, as a plan leaves it, lets the operator become root. sudo itself is asked (`sudo -l -U`, sudo(8)).
+ */
+import type { Gate, GateView } from '../../../kit/resourceType.ts'
+import { sh } from '../../../kit/shell.ts'
+import type { Touch } from '../../../kit/touch.ts'
+import { isBelow, trialText } from './trial.ts'
+
+const ROOTS = ['/etc/sudoers', '/etc/sudoers.d']
+
+export const SUDO_GATE: Gate = {
+  name: 'sudo',
+  reads: (touch, { account }) => account !== 'root' && (isBelow(ROOTS, touch) || isRemoval(touch)),
+  command(view) {
+    if (isRemoved(view)) return ':'
+    // It begins with env, see the transport's wrapper.
+    return trialText(ROOTS, view, sh`sudo -n -l -U ${view.operator.account} env || echo "exit $?"`)
+  },
+  judge({ stdout, stderr }, view) {
+    const { account } = view.operator
+    if (isRemoved(view)) return `without sudo, ${account} cannot become root`
+    // It says nothing where it does not allow it; anything else it has to say is about something else.
+    return stdout === 'exit 1\n' && stderr === '' ? `sudo would no longer let ${account} become root` : undefined
+  },
+}
+
+function isRemoval(touch: Touch): boolean {
+  return 'without' in touch && touch.without === 'sudo'
+}
+
+function isRemoved({ touches }: GateView): boolean {
+  return touches.some(isRemoval)
+}
