@@ -23,9 +23,6 @@ const ROOMS: { readonly [room: string]: readonly string[] } = {
 /** Rooms within the engine, each of which may import those after it, and the vocabulary that lies beside them. */
 const ENGINE = ['undo', 'apply', 'onHost', 'plan', 'host', 'catalog']
 
-/** What several families of resources share until it is the engine's. */
-const SHARED = 'waysIn'
-
 /** What index.ts gives out, as modules or compiled. */
 const DOOR = 'lib/door.ts'
 /** What nothing within lib/ imports. */
@@ -67,7 +64,7 @@ function isAllowed({ from, to }: Import): boolean {
   // The vocabulary beside the rooms of the engine speaks of what is declared.
   if (here === 'engine' && inner === undefined) return other === 'catalog'
   if (here === 'engine') return other === undefined || ENGINE.indexOf(inner!) < ENGINE.indexOf(other)
-  return here !== 'resources' || other === SHARED || inner === SHARED
+  return here !== 'resources'
 }
 
 /** Files that reach themselves, with the way. */

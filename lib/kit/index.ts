@@ -43,7 +43,6 @@ export {
   type ResourceType,
   type Rights,
   type Step,
-  type Touch,
   Unknown,
   type Wanted,
   type Was,
@@ -64,7 +63,8 @@ export {
   text,
   textValue,
 } from './schema.ts'
-export { forEach, lines, quote, raw, records, sh, ShellText } from './shell.ts'
+export { bytesTo, forEach, lines, quote, raw, records, sh, ShellText } from './shell.ts'
+export type { Becomes, Keys, Login, PacketMatch, PacketPolicy, PacketRule, Touch } from './touch.ts'
 export { markOf } from './stateFolders.ts'
 export {
   holdsSecret,

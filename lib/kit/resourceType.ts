@@ -7,6 +7,7 @@
  */
 import type { Form } from './form.ts'
 import type { PropsSchema, RequiredKeys } from './schema.ts'
+import type { Touch } from './touch.ts'
 import type { Reveal } from './value.ts'
 
 /** `type:name`, such as `file:/etc/motd`. */
@@ -148,27 +149,22 @@ export type Step = {
  */
 export type Gate = {
   name: string
+  /** Whether the touch has to do with it. Only resources with such a touch are asked about, and blamed. */
+  reads(touch: Touch, operator: Operator): boolean
   /** Shell text whose output `judge` needs; like a read, it writes nothing. Undefined where these changes are no matter. */
   command(view: GateView): string | undefined
   /** What shuts the operator out, as one sentence. */
   judge(output: Output, view: GateView): string | undefined
 }
 
-/** Of the types that have the gate. */
 export type GateView = {
   operator: Operator
   reveal: Reveal
-  changes: readonly GateChange[]
-  /** Every declared resource of a type in declaration order. */
-  declared: (type: string) => readonly Wanted<Json>[]
+  /** What the changes touch that the gate reads. */
+  touches: readonly Touch[]
+  /** The same of all that is declared, in declaration order, changed or not. */
+  declared: readonly Touch[]
 }
-export type GateChange = { type: string } & Change<Json>
-
-/**
- * What a change touches besides the paths it claims or writes, as far as a login may pass through it: a unit of systemd, a
- * key of sysctl(8), the login or keys of an account; `program`: a program of the recipe, which may load any file.
- */
-export type Touch = { path: string } | { unit: string } | { setting: string } | { account: string } | { program: true }
 
 /** A change elsewhere in the same plan, as far as another type may know of it. */
 export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove'; paths: string[] }
@@ -203,7 +199,10 @@ export type ResourceType<
   paths?(name: string, state: State): string[]
   /** Refs of what it makes beside itself, for those who need that: the home of a user is a directory. */
   brings?(name: string, state: State): Ref[]
-  /** From these and its paths the engine finds what may shut the operator out, and is guarded. */
+  /**
+   * What it touches, beside its paths, and what will stand at those. What may shut the operator out is found from this and
+   * is guarded.
+   */
   touches?(change: Change<State>): Touch[]
   /** What a state is, as a host may give it back: from the ledger, or from what it has kept for undo. */
   state: Form<State>
@@ -245,7 +244,7 @@ export type ResourceType<
   simulate?(observed: State | null, desired: State | null, earlier: readonly PlannedChange[]): State | null
   /** @default 'safe' */
   consequence?(change: Change<State>, context: Context): Consequence
-  /** What its changes may shut; asked when one of them has the consequence `lockout`. */
+  /** Gates of its own family, beside those that every plan passes. Asked when a change is guarded. */
   gates?: readonly Gate[]
   /** Steps for one create or change. */
   steps(change: Extract<Change<State>, { kind: 'create' | 'change' }>, context: Context): Step[]

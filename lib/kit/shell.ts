@@ -65,6 +65,16 @@ export function forEach(values: readonly string[], command: string): string {
   return `printf '%s\\0' ${values.map(quote).join(' ')} | xargs -0 -r ${command}`
 }
 
+/**
+ * Shell text that writes a text to a file: `bytesTo(text, '"$new"')`. For programs that reach their shell on standard
+ * input, where no argument shows the text.
+ *
+ * @param to A word, quoted already.
+ */
+export function bytesTo(text: string, to: string): string {
+  return `printf %s ${Buffer.from(text).toString('base64')} | base64 -d > ${to}`
+}
+
 /** Lines of a command's output, without the empty one after the last newline. */
 export function lines(output: string): string[] {
   return output === '' ? [] : output.replace(/\n$/, '').split('\n')

@@ -129,6 +129,9 @@ export const FILES: readonly (Row & { paths: readonly string[] })[] = [
 
 export const KEPT_FILES = FILES.flatMap(({ paths }) => paths)
 
+/** Packages without which nobody can log in, or become root, or the packet filter is another. */
+export const PACKAGES: readonly string[] = ['openssh-server', 'sudo', 'ufw']
+
 /** Programs that a login runs: only their owner and mode are kept, a package has their bytes. */
 export const PROGRAMS: Row & { paths: readonly string[] } = {
   by: 'a login',

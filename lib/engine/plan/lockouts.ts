@@ -1,14 +1,18 @@
 /**
- * What a plan is certain to shut the operator out of. Types say so by their gates; all that might still work is left to
+ * What a plan is certain to shut the operator out of. Gates say so by what changes touch; all that might still work is left to
  * the guard on the host. Pure.
  */
 import type { Peer } from '../../transport/connection.ts'
 import { type Answer, notUnderstood, type Section } from '../host/read.ts'
-import { groupBy } from '../../kit/groupBy.ts'
 import { isGuarded } from './stage.ts'
 import type { Item, Planning } from './plan.ts'
 import type { Lockout } from '../report.ts'
-import type { Gate, GateView, Operator, Ref } from '../../kit/resourceType.ts'
+import type { AnyType, Gate, GateView, Operator, Ref } from '../../kit/resourceType.ts'
+import type { Touch } from '../../kit/touch.ts'
+import type { CatalogResource } from '../catalog/catalog.ts'
+import { SSHD_GATE } from './gates/sshd.ts'
+import { SUDO_GATE } from './gates/sudo.ts'
+import { touchesOf } from './touches.ts'
 
 type Watched = { gate: Gate; view: GateView; text: string; refs: Ref[] }
 
@@ -41,24 +45,41 @@ function sectionOf({ name }: Gate): string {
   return `gate-${name}`
 }
 
-function watchedIn(items: readonly Item[], { catalog, context }: Planning): Watched[] {
+function watchedIn(items: readonly Item[], { catalog, types, context }: Planning): Watched[] {
   const { operator, reveal } = context
-  if (operator === undefined) return []
-  const pairs = items.flatMap((item) => (item.type.gates ?? []).map((gate) => ({ gate, item })))
-  return [...groupBy(pairs, ({ gate }) => gate)].flatMap(([gate, ofGate]) => {
-    const own = ofGate.map(({ item }) => item)
-    const guarded = own.filter(isGuarded)
-    if (guarded.length === 0) return []
+  if (operator === undefined || !items.some(isGuarded)) return []
+  const touching = items.map((item) => ({
+    item,
+    touches: item.change === undefined ? [] : touchesOf(item.type, item.change),
+  }))
+  return gatesOf(items).flatMap((gate) => {
+    const own = touching.filter(({ touches }) => touches.some((touch) => gate.reads(touch, operator)))
+    const refs = own.flatMap(({ item }) => (isGuarded(item) ? [item.plan.ref] : []))
+    if (refs.length === 0) return []
+    const read = (touches: readonly Touch[]): Touch[] => touches.filter((touch) => gate.reads(touch, operator))
     const view: GateView = {
       operator,
       reveal,
-      changes: own.flatMap(({ type, change }) => (change === undefined ? [] : [{ type: type.type, ...change }])),
-      declared: (type) =>
-        catalog.resources.filter((resource) => resource.type === type).map(({ name, desired }) => ({ name, desired })),
+      touches: own.flatMap(({ touches }) => read(touches)),
+      get declared() {
+        return catalog.resources.flatMap((resource) => read(declaredTouches(resource, types)))
+      },
     }
     const text = gate.command(view)
-    return text === undefined ? [] : [{ gate, view, text, refs: guarded.map(({ plan }) => plan.ref) }]
+    return text === undefined ? [] : [{ gate, view, text, refs }]
   })
+}
+
+/** Gates that every plan passes, and those of the families whose resources change. */
+function gatesOf(items: readonly Item[]): Gate[] {
+  return [...new Set([SSHD_GATE, SUDO_GATE, ...items.flatMap(({ type }) => type.gates ?? [])])]
+}
+
+/** What a resource would touch if nothing of it were there yet. */
+function declaredTouches({ type, name, desired }: CatalogResource, types: ReadonlyMap<string, AnyType>): Touch[] {
+  const ofType = types.get(type)
+  if (ofType === undefined || desired === null) return []
+  return touchesOf(ofType, { kind: 'create', name, before: null, after: desired, fields: [] })
 }
 
 /** Who came in by a connection on which a program has run; undefined for this machine itself. */

@@ -2,17 +2,10 @@
  * What a change touches, and whether that may shut its operator out. It is found from paths, units, kernel settings and
  * accounts, whatever the resource type: a type that writes where a login passes through is guarded without saying so. Pure.
  */
-import {
-  type AnyType,
-  type Change,
-  type Context,
-  type Json,
-  pathsOf,
-  type Touch,
-  Unknown,
-} from '../../kit/resourceType.ts'
+import { type AnyType, type Change, type Context, type Json, pathsOf, Unknown } from '../../kit/resourceType.ts'
+import type { Touch } from '../../kit/touch.ts'
 import { type HostWays, isWayIn, NO_WAYS, ownWays } from '../host/ways.ts'
-import { isKeptSetting, isKeptUnit, SYSCTL_FOLDER, unitAt } from '../host/waysIn.ts'
+import { PACKAGES, isKeptSetting, isKeptUnit, SYSCTL_FOLDER, unitAt } from '../host/waysIn.ts'
 
 /** What planning knows beside what types are given: what a login passes through on this host, more than on any. */
 export type WaysContext = Context & { ways?: HostWays }
@@ -23,8 +16,12 @@ export function pathsOfChange(type: AnyType, change: Change<Json>): string[] {
   return state === null || state instanceof Unknown ? [] : pathsOf(type, change.name, state)
 }
 
+/** A path of which the type says what it becomes stands here once, as the type says. */
 export function touchesOf(type: AnyType, change: Change<Json>): Touch[] {
-  return [...pathsOfChange(type, change).map((path) => ({ path })), ...(type.touches?.(change) ?? [])]
+  const own = type.touches?.(change) ?? []
+  const said = new Set(own.flatMap((touch) => ('path' in touch ? [touch.path] : [])))
+  const bare = pathsOfChange(type, change).filter((path) => !said.has(path))
+  return [...bare.map((path) => ({ path })), ...own]
 }
 
 /** Whether a change touches what a login passes through. */
@@ -37,7 +34,8 @@ export function touchesWayIn(type: AnyType, change: Change<Json>, { operator, wa
     if ('unit' in touch) return isKeptUnit(touch.unit)
     if ('setting' in touch) return isKeptSetting(touch.setting)
     if ('account' in touch) return touch.account === 'root' || touch.account === operator?.account
-    if ('program' in touch) return false
+    if ('without' in touch) return PACKAGES.includes(touch.without)
+    if (!('path' in touch)) return false
     if (isNamed && touch.path.startsWith(`${SYSCTL_FOLDER}/`)) return false
     return isWayIn(touch.path, own) || isKeptUnit(unitAt(touch.path) ?? '')
   })

@@ -3,13 +3,13 @@
  *
  * The user owns that place and may plant links there: they are refused.
  */
+import type { Keys } from '../../kit/touch.ts'
 import { byField } from '../../kit/byField.ts'
 import * as form from '../../kit/form.ts'
 import { type ResourceType, type Step, Unknown, type Wanted } from '../../kit/resourceType.ts'
 import { accountName, ensure } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
 import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
 
 export type AuthorizedKeys = {
   user: string
@@ -107,7 +107,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   }),
   read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
   diff: byField,
-  touches: ({ name }) => [{ account: name }],
+  touches: ({ name, before, after }) => [{ account: name, keys: keysAfter(before, after) }],
   opens: ({ name, before, after }) => {
     const had = before === null || before instanceof Unknown ? [] : before.keys
     const more = (after?.keys ?? []).filter((one) => !had.includes(one)).length
@@ -118,7 +118,6 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
     const had = before?.keys ?? []
     return had.some((line) => !(after?.keys ?? []).includes(line)) ? 'lockout' : 'safe'
   },
-  gates: [SSHD_GATE],
   steps: ({ name, before, after }) => [writeStep(name, before, after)],
   remove: ({ name, before }) => [removeStep(name, before)],
   restore({ before, after }) {
@@ -129,6 +128,12 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
     // The list names what is looked at: to take a single key away, it would have to name that as well.
     return keys.length === 0 ? { state: null } : { cannot: 'of a list that is not exclusive, no key can be taken away' }
   },
+}
+
+/** Taken away, a list that is not exclusive leaves what others put there. */
+function keysAfter(before: AuthorizedKeysState | Unknown | null, after: AuthorizedKeysState | null): Keys {
+  if (after !== null) return { lines: after.keys, all: after.exclusive !== false }
+  return { lines: [], all: before !== null && !(before instanceof Unknown) && before.exclusive === undefined }
 }
 
 function lineOf(one: string | AuthorizedKey): string {

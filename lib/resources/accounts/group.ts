@@ -8,7 +8,6 @@ import { type ResourceType, Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { accountName, ensure } from '../../kit/schema.ts'
 import { forEach, lines, sh } from '../../kit/shell.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
 
 export type Group = {
   name: string
@@ -80,6 +79,7 @@ export const group: ResourceType<Group, GroupState> = {
           )
         : undefined,
   },
+  touches: ({ name }) => [{ group: name }],
   consequence({ kind, before, after, fields }, { operator }) {
     // Who may log in, or use sudo, is often a matter of groups.
     const has = (members: string[] = []): boolean => members.includes(operator?.account ?? '')
@@ -88,7 +88,6 @@ export const group: ResourceType<Group, GroupState> = {
     // Files keep the number of the group they had.
     return kind === 'change' && fields.some(({ field }) => field === 'gid') ? 'unknown' : 'safe'
   },
-  gates: [SSHD_GATE],
   steps: ({ name, after }) => [{ title: `set up group ${name}`, run: `${UNLOCKED}\n${setUp(name, after)}` }],
   remove: ({ name }) => [
     {

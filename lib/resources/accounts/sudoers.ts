@@ -7,7 +7,6 @@ import type { ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { accountName, ensure, text } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
-import { SUDO_GATE } from '../waysIn/sudo.ts'
 import {
   diffWholeFile,
   restoreWholeFile,
@@ -72,7 +71,9 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
   state: form.fields<WholeFileState>(WHOLE_FILE),
   read: wholeFileReader(pathOf),
   diff: diffWholeFile,
-  gates: [SUDO_GATE],
+  touches: ({ name, after }) => [
+    { path: pathOf(name), becomes: after === null ? { gone: true } : { text: after.content } },
+  ],
   steps: ({ name, after }) => [
     {
       title: `write ${pathOf(name)}`,

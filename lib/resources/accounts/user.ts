@@ -2,6 +2,7 @@
  * A user in the host's password database. Its home is made, never removed: to remove one, name the directory.
  * Read with getent(1); changed with useradd(8), usermod(8), chpasswd(8) and userdel(8).
  */
+import type { Login } from '../../kit/touch.ts'
 import { createHash } from 'node:crypto'
 import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
@@ -13,7 +14,6 @@ import { absolutePath, accountName, ensure, secretToken } from '../../kit/schema
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
 import type { Reveal, Secret, SecretToken } from '../../kit/value.ts'
 import { UNLOCKED } from './group.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
 
 export type User = {
   name: string
@@ -118,7 +118,7 @@ export const user: ResourceType<User, UserState> = {
   }),
   read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
   diff: (desired, observed, { reveal }) => diffUser(desired, observed, reveal),
-  touches: ({ name }) => [{ account: name }],
+  touches: ({ name, after }) => [{ account: name, login: loginAfter(after) }],
   drift: { field: driftOf },
   rights: { beyond: rightsBeyond, without: withoutRights },
   consequence: ({ kind, fields }) => {
@@ -127,7 +127,6 @@ export const user: ResourceType<User, UserState> = {
     const shutsOut = ['shell', 'home', 'locked', 'expires', 'password', 'group', 'groups', 'uid']
     return fields.some(({ field }) => shutsOut.includes(field)) ? 'lockout' : 'safe'
   },
-  gates: [SSHD_GATE],
   steps: (change, { reveal }) => [setUp(change.name, change.after, reveal)],
   remove: ({ name }) => [{ title: `remove user ${name}`, run: `${UNLOCKED}\n${removeText(name)}` }],
   restore: restoreUser,
@@ -150,6 +149,12 @@ function checkProps({ ensure: presence, locked, passwordHash, expires, system, c
 function isDay(day: string): boolean {
   const time = Date.parse(`${day}T00:00:00Z`)
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day)
+}
+
+function loginAfter(after: UserState | null): Login {
+  if (after === null) return { gone: true }
+  const { shell, expires } = after
+  return { ...(shell === undefined ? {} : { shell }), ...(expires === undefined ? {} : { expires }) }
 }
 
 function desiredUser(props: User): UserState {

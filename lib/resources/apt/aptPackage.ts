@@ -17,8 +17,6 @@ import {
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
 import { lines, quote, sh } from '../../kit/shell.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
-import { SUDO_GATE } from '../waysIn/sudo.ts'
 
 export type AptPackage = {
   /** Of a real package, not a virtual one; `name:arch` for another architecture. */
@@ -97,8 +95,8 @@ ${JOURNAL}`,
       return field === 'version' ? `${String(before)} installed` : undefined
     },
   },
-  consequence({ name, kind, after, fields }) {
-    if ((kind === 'remove' || after?.status === 'purged') && WAYS_IN.includes(name)) return 'lockout'
+  touches: ({ name, after }) => (after === null || after.status === 'purged' ? [{ without: name }] : []),
+  consequence({ kind, after, fields }) {
     if (after?.status === 'purged') return 'destructive'
     // Whether anything of it runs is not read.
     if (kind === 'remove') return 'unknown'
@@ -107,7 +105,6 @@ ${JOURNAL}`,
       ? 'restart'
       : 'safe'
   },
-  gates: [SSHD_GATE, SUDO_GATE],
   steps: (change) => transaction([change]),
   remove: (change) => transaction([change]),
   batch: transaction,
@@ -115,9 +112,6 @@ ${JOURNAL}`,
   restore: restorePackage,
   unsettles: true,
 }
-
-/** Packages without which a host cannot be logged in to, or its firewall is another. */
-const WAYS_IN = ['openssh-server', 'sudo', 'ufw']
 
 /** States in which dpkg has a package's files or is in the middle of something with it. */
 const THERE = ['installed', 'half-installed', 'unpacked', 'half-configured', 'triggers-awaited', 'triggers-pending']

@@ -2,9 +2,11 @@
  * A directory: owner, group, mode, and optionally nothing in it but what is named.
  * Read with find(1).
  */
+import type { Touch } from '../../kit/touch.ts'
 import { byField } from '../../kit/byField.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import {
+  type Change,
   type FieldChange,
   type Output,
   type ResourceType,
@@ -25,8 +27,6 @@ import {
   readPaths,
   rightsFunction,
 } from '../../kit/files/paths.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
-import { SUDO_GATE } from '../waysIn/sudo.ts'
 
 export type Directory = {
   path: string
@@ -110,7 +110,7 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
     const empties = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
     return kind !== 'create' && empties ? 'destructive' : 'safe'
   },
-  gates: [SSHD_GATE, SUDO_GATE],
+  touches: touchesOf,
   steps(change) {
     const { name, after, fields } = change
     if (after.kind === 'nothing') return [removeAll(name)]
@@ -127,6 +127,16 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
     return { state }
   },
   steady: true,
+}
+
+function touchesOf({ name, after, fields }: Change<DirectoryState>): Touch[] {
+  if (after === null || after.kind === 'nothing') return [{ path: name, becomes: { gone: true } }]
+  const others = fields.find(({ field }) => field === 'others')?.before
+  const gone = Array.isArray(others) ? others.map(String) : []
+  return [
+    { path: name, becomes: { same: true } },
+    ...gone.map((entry): Touch => ({ path: `${name}/${entry}`, becomes: { gone: true } })),
+  ]
 }
 
 /** Folders without which a host does not work, and those right below `/` that hold the homes and data of all. */

@@ -3,6 +3,7 @@
  * The file is read whole; it is edited on the host with awk(1), so that several edits of one file add up, and replaced
  * by rename with the owner and mode it had.
  */
+import type { Touch } from '../../kit/touch.ts'
 import { payload } from '../../kit/prelude.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import {
@@ -17,8 +18,8 @@ import {
   type WayBack,
 } from '../../kit/resourceType.ts'
 import { entryPath, ensure, textValue } from '../../kit/schema.ts'
-import { sh } from '../../kit/shell.ts'
-import { holdsSecret, type StateText, type TextValue } from '../../kit/value.ts'
+import { bytesTo, sh } from '../../kit/shell.ts'
+import { holdsSecret, type Reveal, type StateText, type TextValue } from '../../kit/value.ts'
 import {
   anchorOf,
   blockText,
@@ -33,8 +34,6 @@ import {
   type Wish,
 } from './editLines.ts'
 import { isPrivate, pathNeeds, replaceText } from '../../kit/files/paths.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
-import { SUDO_GATE } from '../waysIn/sudo.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from '../../kit/files/smallFiles.ts'
 
 export type Edit = {
@@ -151,7 +150,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   isPrivate: (observed) => observed.private === true,
   diff: diffEdit,
   paths: (_name, { wish }) => [wish.path],
-  gates: [SSHD_GATE, SUDO_GATE],
+  touches: touchesOf,
   steps: (change, context) => editSteps([change], context),
   remove: (change, context) => editSteps([change], context),
   batch: editSteps,
@@ -194,6 +193,27 @@ function diffEdit(desired: EditState, observed: Partial<EditState>, { reveal }: 
   return [{ field, form: 'value', before: side(have), after: side(want) }]
 }
 
+function touchesOf(change: Change<EditState>): Touch[] {
+  const { before, after } = change
+  if (after === null && (before === null || before instanceof Unknown)) return []
+  const wish = wishOf(change)
+  return [{ path: wish.path, becomes: { edited: (reveal) => trialText(wish, reveal) } }]
+}
+
+/** The edit as it is done to the copy of a file (see `Becomes`). */
+function trialText(wish: EditWish, reveal: Reveal): string {
+  return `${bytesTo(EDIT_AWK, '/tmp/edit.awk')}
+${wish.create ? '[ -e "$new" ] || : > "$new"' : ''}
+${bytesTo(recordIn(wish, reveal), '/tmp/record')}
+ended=yes; [ -z "$(tail -c 1 "$new")" ] || ended=no
+awk -v record=/tmp/record -v ended="$ended" -f /tmp/edit.awk "$new" > /tmp/next
+mv -f /tmp/next "$new"`
+}
+
+function recordIn(wish: EditWish, reveal: Reveal): string {
+  return recordOf(wish, wish.present ? blockText(reveal(wish.text)).split('\n') : [])
+}
+
 /** What stood there takes the place of what stands there now. */
 function restoreEdit({ before, after }: Was<EditState>): WayBack<EditState> | undefined {
   if (before === null) return undefined
@@ -214,12 +234,7 @@ function editSteps(changes: readonly Change<EditState>[], { reveal }: Context): 
     run: editText(path, ofFile),
     payload: {
       'edit.awk': EDIT_AWK,
-      ...Object.fromEntries(
-        ofFile.map((wish, index) => [
-          String(index),
-          recordOf(wish, wish.present ? blockText(reveal(wish.text)).split('\n') : []),
-        ]),
-      ),
+      ...Object.fromEntries(ofFile.map((wish, index) => [String(index), recordIn(wish, reveal)])),
     },
   }))
 }

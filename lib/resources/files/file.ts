@@ -2,6 +2,7 @@
  * A file that is owned whole: content, owner, group, mode.
  * Read with find(1) and sha256sum(1); text that differs is fetched for the plan. Replaced by rename, never in place.
  */
+import type { Becomes } from '../../kit/touch.ts'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
@@ -39,8 +40,6 @@ import {
   rightsFunction,
 } from '../../kit/files/paths.ts'
 import { eachAccount, eachAlone, movingText } from '../../kit/files/byAccount.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
-import { SUDO_GATE } from '../waysIn/sudo.ts'
 
 export type File = {
   path: string
@@ -136,7 +135,10 @@ export const file: ResourceType<File, FileState> = {
   fetch: { command: fetchTexts, parse: parseTexts },
   isPrivate: ({ mode }) => isPrivate(mode),
   diff: diffFile,
-  gates: [SSHD_GATE, SUDO_GATE],
+  touches: ({ name, after }) => {
+    const becomes = becomesOf(after)
+    return [{ path: name, ...(becomes === undefined ? {} : { becomes }) }]
+  },
   steps(change, { reveal }) {
     const { name, after } = change
     if (change.kind === 'change' && isOfRights(change) && !(hasContent(after) && mayBeHeldOpen(change))) {
@@ -179,6 +181,14 @@ function desiredFile({
   const found = source === undefined ? { content: text } : sourceState(localPath(source))
   const secret = found.content !== undefined && holdsSecret(found.content)
   return { kind: 'file', owner, group, mode: fullMode(mode ?? (secret ? '0600' : '0644')), ...found, validate }
+}
+
+/** Undefined where the bytes are not at hand: a long source is only known by its digest. */
+function becomesOf(after: FileState | null): Becomes | undefined {
+  if (after === null) return { gone: true }
+  if (after.content !== undefined) return { text: after.content }
+  if (after.kept !== undefined) return { copy: after.kept }
+  return after.source === undefined ? { same: true } : undefined
 }
 
 /** Relative to the working directory, so that the catalog is the same wherever the site is checked out. */

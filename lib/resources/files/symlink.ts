@@ -16,8 +16,6 @@ import {
   readPaths,
   PATH_KINDS,
 } from '../../kit/files/paths.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
-import { SUDO_GATE } from '../waysIn/sudo.ts'
 
 export type Symlink = {
   path: string
@@ -66,7 +64,7 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
       new Map([...parsePaths(fieldsOf(output))].map(([path, { kind, target }]) => [path, { kind, target }])),
   },
   diff: ({ kind, target }, observed) => byField({ kind, target }, observed),
-  gates: [SSHD_GATE, SUDO_GATE],
+  touches: ({ name, after }) => [{ path: name, becomes: after === null ? { gone: true } : { link: after.target } }],
   steps: ({ name, after }) => [point(name, after)],
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_link ${name}` }],
   restore: ({ before }) =>

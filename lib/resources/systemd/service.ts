@@ -17,7 +17,6 @@ import {
   type ServiceState,
   type Wishes,
 } from './serviceReading.ts'
-import { SSHD_GATE } from '../waysIn/sshd.ts'
 import { loadAfter, unitFilesOf, watchOf, type Watched } from './watch.ts'
 
 export type Service = {
@@ -122,10 +121,9 @@ export const service: ResourceType<Service, ServiceState> = {
     if (load === 'current' || observed.load === 'restart') return observed
     return { ...observed, load, because: because.join(', ') }
   },
-  touches: ({ name }) => [{ unit: name }],
+  touches: ({ name, after }) => [{ unit: name, ...(after?.running === false ? { stops: true } : {}) }],
   drift: { field: driftOf },
   consequence,
-  gates: [SSHD_GATE],
   steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
   remove: () => [],
   holdsData: 'its package or unit file is what takes a service away',

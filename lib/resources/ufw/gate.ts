@@ -3,26 +3,17 @@
  * another hand can put right is certain, such as a line in /etc/ufw/before.rules or one of iptables(8) before ufw's.
  */
 import { isIP } from 'node:net'
-import type { Gate, GateChange, GateView, Json, Operator } from '../../kit/resourceType.ts'
+import type { Gate, GateView, Operator } from '../../kit/resourceType.ts'
 import { lines } from '../../kit/shell.ts'
+import type { PacketMatch, PacketPolicy, PacketRule, Touch } from '../../kit/touch.ts'
 import { isEnabled, jumpsToUfw, parseUfw, READ_UFW, type UfwHost } from './host.ts'
-import {
-  familiesOf,
-  type Family,
-  isIncoming,
-  isWithin,
-  laterConflicts,
-  type Match,
-  nameOf,
-  portsHave,
-} from './match.ts'
+import { familiesOf, type Family, isIncoming, isWithin, laterConflicts, nameOf, portsHave } from './match.ts'
 
-type Rule = { name: string; match: Match; action: string }
-type RuleState = Match & { action: string; order: string }
-type Defaults = { incoming: string; enabled: boolean }
+type Rule = { name: string; match: PacketMatch; action: string }
 
 export const UFW_GATE: Gate = {
   name: 'ufw',
+  reads: (touch) => 'packetRule' in touch || 'packetPolicy' in touch,
   command: () => `${READ_UFW}
 grep -hs -e '-j ACCEPT' /etc/ufw/before.rules /etc/ufw/before6.rules /etc/ufw/after.rules /etc/ufw/after6.rules
 for k_save in iptables-save ip6tables-save; do
@@ -33,7 +24,7 @@ for k_own in /etc/ufw/before.init /etc/ufw/after.init; do [ ! -x "$k_own" ] || p
     const host = parseUfw(output)
     const [, , , , , , accepted = ''] = output.stdout.split('\0')
     if (isFromHere(view.operator) || lines(accepted).some(mayLetIn)) return undefined
-    const defaults = defaultsAfter(host, view.changes)
+    const defaults = defaultsAfter(host, view.touches)
     if (!defaults.enabled) return undefined
     const byPolicy: Ruling =
       defaults.incoming === 'allow'
@@ -62,9 +53,9 @@ function mayLetIn(line: string): boolean {
 }
 
 /** Not enabled where the kernel has lost ufw's chains, and nothing here brings them back. */
-function defaultsAfter(host: UfwHost, changes: readonly GateChange[]): Defaults {
-  const change = changes.find(({ type }) => type === 'ufw-defaults')
-  if (change !== undefined && isDefaults(change.after)) return change.after
+function defaultsAfter(host: UfwHost, touches: readonly Touch[]): PacketPolicy {
+  const change = touches.find((touch) => 'packetPolicy' in touch)
+  if (change !== undefined) return change.packetPolicy
   const policy = host.settings.get('DEFAULT_INPUT_POLICY')
   return {
     incoming: policy === 'ACCEPT' ? 'allow' : 'deny',
@@ -72,22 +63,17 @@ function defaultsAfter(host: UfwHost, changes: readonly GateChange[]): Defaults 
   }
 }
 
-function isDefaults(state: Json | null): state is Json & Defaults {
-  return typeof state === 'object' && state !== null && 'incoming' in state && 'enabled' in state
-}
-
 /** As the steps of ufw-rule leave them: a new rule goes before those it must come before, else to the end. */
-function rulesAfter(host: UfwHost, family: Family, { changes, declared }: GateView): Rule[] {
-  const inOrder = declared('ufw-rule').flatMap(({ desired }) => (isRule(desired) ? [desired] : []))
+function rulesAfter(host: UfwHost, family: Family, { touches, declared }: GateView): Rule[] {
+  const inOrder = rulesIn(declared).flatMap(({ after }) => after ?? [])
   const position = (name: string): number => inOrder.findIndex((one) => nameOf(one) === name)
   const rules: Rule[] = host.rules[family].map(({ name, match, action }) => ({ name, match, action }))
-  const ofRules = changes.filter(({ type }) => type === 'ufw-rule')
-  for (const { name, after, fields } of ofRules.toSorted((a, b) => position(b.name) - position(a.name))) {
+  for (const { name, after, moves } of rulesIn(touches).toSorted((a, b) => position(b.name) - position(a.name))) {
     const at = rules.findIndex((rule) => rule.name === name)
-    if (isRule(after) && !familiesOf(after).includes(family)) continue
-    const stays = at !== -1 && isRule(after) && !fields.some(({ field }) => field === 'order')
+    if (after !== null && !familiesOf(after).includes(family)) continue
+    const stays = at !== -1 && after !== null && !moves
     if (at !== -1) rules.splice(at, 1)
-    if (!isRule(after)) continue
+    if (after === null) continue
     const later = new Set(laterConflicts(name, inOrder).map(nameOf))
     const before = rules.findIndex((rule) => later.has(rule.name))
     rules.splice(stays ? at : before === -1 ? rules.length : before, 0, { name, match: after, action: after.action })
@@ -95,8 +81,8 @@ function rulesAfter(host: UfwHost, family: Family, { changes, declared }: GateVi
   return rules
 }
 
-function isRule(state: Json | null): state is Json & RuleState {
-  return typeof state === 'object' && state !== null && 'action' in state && 'direction' in state
+function rulesIn(touches: readonly Touch[]): PacketRule[] {
+  return touches.flatMap((touch) => ('packetRule' in touch ? [touch.packetRule] : []))
 }
 
 type Ruling = { by: string } | 'open'

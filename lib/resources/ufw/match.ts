@@ -4,24 +4,12 @@
  */
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import type { PacketMatch } from '../../kit/touch.ts'
 
 export type Family = 'ipv4' | 'ipv6'
 
-/** Everything but what is done with it. Empty text means "any". */
-export type Match = {
-  direction: 'in' | 'out'
-  /** Forwarded traffic. */
-  route: boolean
-  protocol: string
-  from: string
-  fromPort: string
-  to: string
-  port: string
-  /** Of a routed rule, where it comes in. */
-  interface: string
-  /** Of a routed rule, where it goes out. */
-  outInterface: string
-}
+/** Everything but what is done with it. */
+export type Match = PacketMatch
 
 /** `22/tcp from 10.0.0.0/8 on eth0`: the rule's name. */
 export function nameOf(match: Match): string {

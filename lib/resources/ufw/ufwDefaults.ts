@@ -82,6 +82,7 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
       field === 'enabled' || field === 'loaded' ? (after === true ? 'turned off' : 'turned on') : undefined,
   },
   consequence: ({ fields }) => (fields.every(({ field }) => field === 'logging') ? 'safe' : 'lockout'),
+  touches: ({ after }) => (after === null ? [] : [{ packetPolicy: after }]),
   gates: [UFW_GATE],
   steps: ({ after, fields }) => [
     {

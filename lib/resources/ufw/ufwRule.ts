@@ -169,6 +169,9 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
   opens: ({ name, before, after }) =>
     isOpen(after) && !isOpen(before) && !name.startsWith('out ') ? [`opens ${name}`] : [],
   consequence: consequenceOf,
+  touches: ({ name, after, fields }) => [
+    { packetRule: { name, after, moves: fields.some(({ field }) => field === 'order') } },
+  ],
   gates: [UFW_GATE],
   steps: (change, context) => stepsFor([change], context),
   remove: (change, context) => stepsFor([change], context),

@@ -52,9 +52,11 @@ const noteType: ResourceType<Note, NoteState> = {
     },
   },
   consequence: ({ after }) => (after?.text === SHUT ? 'lockout' : 'safe'),
+  touches: ({ name }) => [{ path: `/etc/notes/${name}` }],
   gates: [
     {
       name: 'door',
+      reads: (touch) => 'path' in touch,
       command: () => 'echo shut',
       judge: ({ stdout }, { operator }) => `${operator.account} would find the door ${stdout.trim()}`,
     },

@@ -1,32 +1,31 @@
 /** What gates make of what a host said, by itself; test/hosts/lockout.test.ts has them say it on a real one. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Gate, GateChange, GateView, Json, Operator } from '../../lib/kit/resourceType.ts'
-import { ufwDefaults } from '../../lib/resources/ufw/ufwDefaults.ts'
-import { ufwRule, type UfwRule } from '../../lib/resources/ufw/ufwRule.ts'
-import { UFW_GATE } from '../../lib/resources/ufw/gate.ts'
-import { SSHD_GATE } from '../../lib/resources/waysIn/sshd.ts'
+import type { Gate, GateView, Operator } from '../../../lib/kit/resourceType.ts'
+import type { Touch } from '../../../lib/kit/touch.ts'
+import { ufwDefaults } from '../../../lib/resources/ufw/ufwDefaults.ts'
+import { ufwRule, type UfwRule } from '../../../lib/resources/ufw/ufwRule.ts'
+import { UFW_GATE } from '../../../lib/resources/ufw/gate.ts'
+import { SSHD_GATE } from '../../../lib/engine/plan/gates/sshd.ts'
 
 const test = suite('ways in')
 
 const operator: Operator = { account: 'ops', from: '10.1.2.3', to: '10.1.2.1', port: 22, keys: ['AAAAown'] }
 
-function viewOf(changes: GateChange[], more: Partial<GateView> = {}): GateView {
-  const declared = (type: string) =>
-    changes.filter((change) => change.type === type).map(({ name, after }) => ({ name, desired: after }))
-  return { operator, reveal: String, changes, declared, ...more }
-}
-
-function created(type: string, name: string, after: Json): GateChange {
-  return { type, kind: 'create', name, before: null, after, fields: [] }
+function viewOf(touches: Touch[], more: Partial<GateView> = {}): GateView {
+  return { operator, reveal: String, touches, declared: touches, ...more }
 }
 
 function judge(gate: Gate, stdout: string, view: GateView): string | undefined {
   return gate.judge({ stdout, stderr: '', exit: 0 }, view)
 }
 
-const rule = (props: UfwRule): GateChange => created('ufw-rule', ufwRule.name(props), { ...ufwRule.desired(props)! })
-const deny = created('ufw-defaults', 'defaults', { ...ufwDefaults.desired({ incoming: 'deny' })! })
+const rule = (props: UfwRule): Touch => {
+  const [name, after] = [ufwRule.name(props), ufwRule.desired(props)!]
+  return ufwRule.touches!({ kind: 'create', name, before: null, after, fields: [] })[0]!
+}
+const denied = ufwDefaults.desired({ incoming: 'deny' })!
+const deny = ufwDefaults.touches!({ kind: 'create', name: 'defaults', before: null, after: denied, fields: [] })[0]!
 
 /** Of Debian 13, ufw 0.36.2. */
 const STOCK = `-A ufw-before-input -i lo -j ACCEPT
@@ -38,7 +37,7 @@ const STOCK = `-A ufw-before-input -i lo -j ACCEPT
 function ufwSays({ rules4 = '', rules6 = '', conf = 'ENABLED=no', kernel = '', accepted = STOCK }): string {
   return ['IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"', conf, rules4, rules6, kernel, '', accepted].join('\0')
 }
-const ufw = (changes: GateChange[], said = {}, who = operator): string | undefined =>
+const ufw = (changes: Touch[], said = {}, who = operator): string | undefined =>
   judge(UFW_GATE, ufwSays(said), viewOf(changes, { operator: who }))
 
 const SSH = { action: 'allow', port: 22, protocol: 'tcp' } as const
@@ -100,7 +99,7 @@ function sshd(
   const parts = [text.join(''), '0', listeners, daemon, 'ops sudo', '2026-11-26\n', keys2]
   return judge(SSHD_GATE, parts.join('\0'), viewOf(changes, { operator: who }))
 }
-type Host = { changes: GateChange[]; daemon: string; listeners: string; keys2: string; who: Operator }
+type Host = { changes: Touch[]; daemon: string; listeners: string; keys2: string; who: Operator }
 
 test('sshd settings that name the operator, or fit nobody, keep out', () => {
   const shut: [keyword: string, value: string][] = [
@@ -142,11 +141,13 @@ test('an sshd that is not the one of the service, or has options, may do as it l
   assert.is(sshd(no, { listeners: '' }), undefined)
 })
 
+const keys = (lines: string[], all = true): Touch => ({ account: 'ops', keys: { lines, all } })
+
 test('a list of keys without one of the operator keeps it out, unless some other file may have it', () => {
-  const changes = [created('authorized-keys', 'ops', { keys: ['ssh-ed25519 AAAAother x'] })]
+  const changes = [keys(['ssh-ed25519 AAAAother x'])]
   assert.match(sshd({}, { changes }) ?? '', 'ops would have none of the keys that you log in with')
-  assert.is(sshd({}, { changes: [created('authorized-keys', 'ops', { keys: ['ssh-ed25519 AAAAown me'] })] }), undefined)
-  assert.is(sshd({}, { changes: [created('authorized-keys', 'ops', { keys: [], exclusive: false })] }), undefined)
+  assert.is(sshd({}, { changes: [keys(['ssh-ed25519 AAAAown me'])] }), undefined)
+  assert.is(sshd({}, { changes: [keys([], false)] }), undefined)
   assert.is(sshd({}, { changes, keys2: 'ssh-ed25519 AAAAown\n' }), undefined)
   assert.is(sshd({ authorizedkeysfile: '/etc/ssh/keys/%u' }, { changes }), undefined)
   assert.is(sshd({ authorizedkeyscommand: '/usr/bin/keys' }, { changes }), undefined)

@@ -4,6 +4,7 @@ import { gateSections, lockoutsIn, operatorOf } from '../../../lib/engine/plan/l
 import { planItems, summarize } from '../../../lib/engine/plan/plan.ts'
 import type { Answer } from '../../../lib/engine/host/read.ts'
 import type { Gate, Operator } from '../../../lib/kit/resourceType.ts'
+import type { Touch } from '../../../lib/kit/touch.ts'
 import { revealFrom } from '../../../lib/kit/value.ts'
 import { planningOf, resource, toyType } from '../fixture.ts'
 
@@ -12,12 +13,15 @@ const test = suite('gates')
 const operator: Operator = { account: 'ada', from: '192.0.2.7', to: '192.0.2.1', port: 22 }
 const door: Gate = {
   name: 'door',
-  command: ({ changes }) => (changes.length === 0 ? undefined : `look at ${changes.map(({ name }) => name).join()}`),
+  reads: (touch) => 'path' in touch,
+  command: ({ touches }) => `look at ${touches.map((touch) => ('path' in touch ? touch.path : '')).join()}`,
   judge: ({ stdout }, { operator: { account } }) => (stdout === 'shut' ? `${account} stands outside` : undefined),
 }
+const touches = ({ name }: { name: string }): Touch[] => [{ path: `/${name}` }]
 const types = [
-  toyType('lock', { gates: [door], consequence: ({ name }) => (name === 'front' ? 'lockout' : 'safe') }),
-  toyType('window', { gates: [door] }),
+  toyType('lock', { gates: [door], touches, consequence: ({ name }) => (name === 'front' ? 'lockout' : 'safe') }),
+  toyType('window', { touches }),
+  toyType('step', { gates: [door] }),
 ]
 const planned = (refs: string[], context = { reveal: revealFrom(new Map()), operator }) => {
   const planning = planningOf(
@@ -31,9 +35,9 @@ const planned = (refs: string[], context = { reveal: revealFrom(new Map()), oper
 const said = (stdout: string): ReadonlyMap<string, Answer> =>
   new Map([['gate-door', { stdout, stderr: '', exit: 0, bytes: Buffer.from(stdout) }]])
 
-test('a gate is asked once, about all changes of all its types', () => {
-  const { planning, items } = planned(['lock:front', 'window:left'])
-  assert.equal(gateSections(items, planning), [{ name: 'gate-door', text: 'look at front,left' }])
+test('a gate is asked once, about all changes that touch what it reads, of whatever type', () => {
+  const { planning, items } = planned(['lock:front', 'window:left', 'step:first'])
+  assert.equal(gateSections(items, planning), [{ name: 'gate-door', text: 'look at /front,/left' }])
 })
 
 test('a gate is not asked where nothing is guarded, or where nobody came in from outside', () => {
