@@ -1,7 +1,7 @@
 /**
  * Every machine: where it is, what it is, what it is for. Growing is one word here: CCX32 → CCX52.
  */
-import { inventory as machines } from './lib/index.ts'
+import { inventory as machines } from '#keelson'
 
 export type Data = {
   operator: {

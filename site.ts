@@ -4,7 +4,7 @@
  * API, behind one Nginx, with PostgreSQL and Redis beside them.
  */
 import { inventory } from './inventory.ts'
-import { site } from './lib/index.ts'
+import { site } from '#keelson'
 import {
   apiStandIn,
   baseline,

@@ -16,8 +16,8 @@ import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url))
-/** Doors of the package, and the module that has their names. One more is a line here and one in package.json. */
-const DOORS = new Map([['dist/lib/index', 'lib/door.ts']])
+/** Doors of the package, without the ending. One more is a name here and a few lines in package.json. */
+const DOORS = ['lib/index', 'lib/kit/index']
 /** Packages that are ES modules only: not every Node that is supported can require them. */
 const ENCLOSED = ['fast-string-width', 'fast-string-truncated-width']
 
@@ -31,13 +31,15 @@ function writeDeclarations(): void {
     if (kept.has(file)) return
     kept.add(file)
     // The compiler leaves the endings of imports in declarations as they are written.
-    const text = readFileSync(file, 'utf8').replaceAll(/(from |import\()(["'])(\.[^"']+)\.ts\2/g, '$1$2$3.js$2')
+    const text = readFileSync(file, 'utf8')
+      .replaceAll(/(from |import\()(["'])(\.[^"']+)\.ts\2/g, '$1$2$3.js$2')
+      .replaceAll(/(["'])#keelson\1/g, `'${relative(dirname(file), 'dist/lib/index.js')}'`)
     writeFileSync(file, text)
     for (const [, path = ''] of text.matchAll(/(?:from |import\()["'](\.[^"']+)\.js["']/g)) {
       keep(join(dirname(file), `${path}.d.ts`))
     }
   }
-  for (const file of [...DOORS.values(), 'recipes/index.ts']) keep(join('dist', file.replace(/\.ts$/, '.d.ts')))
+  for (const door of [...DOORS, 'recipes/index']) keep(`dist/${door}.d.ts`)
   for (const name of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
     const file = join('dist', name)
     if (file.endsWith('.d.ts') && !kept.has(file)) rmSync(file)
@@ -45,7 +47,7 @@ function writeDeclarations(): void {
 }
 
 async function bundleLibrary(): Promise<void> {
-  const doors = [...DOORS.entries()].map(([door, file]) => `export * as ${JSON.stringify(door)} from './${file}'`)
+  const doors = DOORS.map((door) => `export * as ${JSON.stringify(door)} from './${door}.ts'`)
   const { dependencies }: { dependencies: object } = require('../package.json')
   await build({
     stdin: { contents: [...doors, "export { start } from './lib/cli/bin.ts'"].join('\n'), resolveDir: ROOT },
@@ -80,7 +82,7 @@ async function bundleRecipes(): Promise<void> {
   const door: Plugin = {
     name: 'door',
     setup: (bundling) =>
-      bundling.onResolve({ filter: /\/lib\/index\.ts$/ }, () => ({ path: '../lib/index.js', external: true })),
+      bundling.onResolve({ filter: /^#keelson$/ }, () => ({ path: '../lib/index.js', external: true })),
   }
   await build({
     entryPoints: ['recipes/index.ts'],
@@ -96,17 +98,15 @@ async function bundleRecipes(): Promise<void> {
 }
 
 /** An ES module has to name what it gives out. */
-function writeDoor(door: string, file: string): void {
+function writeDoor(door: string): void {
   const names = Object.keys(require('../dist/keelson.cjs')[door])
-  const bundle = relative(dirname(door), 'dist/keelson.cjs')
+  const bundle = relative(dirname(door), 'keelson.cjs')
   writeFileSync(
-    `${door}.js`,
+    `dist/${door}.js`,
     `import { createRequire } from 'node:module'
 export const { ${names.join(', ')} } = createRequire(import.meta.url)('${bundle}')['${door}']
 `,
   )
-  const declared = relative(dirname(door), join('dist', file)).replace(/\.ts$/, '.js')
-  writeFileSync(`${door}.d.ts`, `export * from './${declared}'\n`)
 }
 
 function writeBin(): void {
@@ -123,5 +123,5 @@ rmSync('dist', { recursive: true, force: true })
 writeDeclarations()
 await bundleLibrary()
 await bundleRecipes()
-for (const [door, file] of DOORS) writeDoor(door, file)
+for (const door of DOORS) writeDoor(door)
 writeBin()

@@ -1,46 +1,148 @@
 /**
  * The front door: every name a recipe imports.
  */
-import { loadCompiled } from './cli/compiled.ts'
-import type * as Door from './door.ts'
+import { absent, forget, resource } from './dsl/declare.ts'
+import { aptPackage as aptPackageType } from './resources/apt/aptPackage.ts'
+import { authorizedKeys as authorizedKeysType } from './resources/accounts/authorizedKeys.ts'
+import { command as commandType } from './resources/commands/command.ts'
+import { cronJob as cronJobType } from './resources/cron/cronJob.ts'
+import { directory as directoryType } from './resources/files/directory.ts'
+import { dropIn as dropInType } from './resources/systemd/dropIn.ts'
+import { edit as editType } from './resources/files/edit.ts'
+import { file as fileType } from './resources/files/file.ts'
+import { group as groupType } from './resources/accounts/group.ts'
+import { nginxSnippet as nginxSnippetType } from './resources/nginx/nginxSnippet.ts'
+import { nginxVhost as nginxVhostType } from './resources/nginx/nginxVhost.ts'
+import { postgresDatabase as postgresDatabaseType } from './resources/postgres/database.ts'
+import { postgresExtension as postgresExtensionType } from './resources/postgres/extension.ts'
+import { postgresGrant as postgresGrantType } from './resources/postgres/grant.ts'
+import { postgresHba as postgresHbaType } from './resources/postgres/hba.ts'
+import { postgresRole as postgresRoleType } from './resources/postgres/role.ts'
+import { postgresSetting as postgresSettingType } from './resources/postgres/setting.ts'
+import { redisSetting as redisSettingType } from './resources/redis/redisSetting.ts'
+import { service as serviceType } from './resources/systemd/service.ts'
+import { sudoers as sudoersType } from './resources/accounts/sudoers.ts'
+import { symlink as symlinkType } from './resources/files/symlink.ts'
+import { sysctl as sysctlType } from './resources/kernel/sysctl.ts'
+import { timer as timerType } from './resources/systemd/timer.ts'
+import { ufwDefaults as ufwDefaultsType } from './resources/ufw/ufwDefaults.ts'
+import { ufwRule as ufwRuleType } from './resources/ufw/ufwRule.ts'
+import { unit as unitType } from './resources/systemd/unit.ts'
+import { user as userType } from './resources/accounts/user.ts'
 
-export type * from './door.ts'
+export { site } from './cli/site.ts'
+export { conf } from './dsl/conf.ts'
+export { inventory } from './dsl/inventory.ts'
+export { secret } from './kit/secret.ts'
+export { absent, forget, resource }
 
-const door: typeof Door = loadCompiled() ?? (await import('./door.ts'))
+export type { Common, Handle } from './dsl/declare.ts'
+export type { Host } from './dsl/inventory.ts'
+export type { ResourceType } from './kit/resourceType.ts'
+export type { TextValue } from './kit/value.ts'
 
-export const {
-  absent,
-  aptPackage,
-  authorizedKeys,
-  command,
-  conf,
-  cronJob,
-  directory,
-  dropIn,
-  edit,
-  file,
-  forget,
-  group,
-  inventory,
-  nginxSnippet,
-  nginxVhost,
-  postgresDatabase,
-  postgresExtension,
-  postgresGrant,
-  postgresHba,
-  postgresRole,
-  postgresSetting,
-  redisSetting,
-  resource,
-  secret,
-  service,
-  site,
-  sudoers,
-  symlink,
-  sysctl,
-  timer,
-  ufwDefaults,
-  ufwRule,
-  unit,
-  user,
-} = door
+/** A Debian package: installed or not, at which version, held or not: `aptPackage({ name: 'nginx' })`. */
+export const aptPackage = resource(aptPackageType)
+/** The keys that may log in as a user: `authorizedKeys({ user: 'deploy', keys: ['ssh-ed25519 AAAA…'] })`. */
+export const authorizedKeys = resource(authorizedKeysType)
+/**
+ * Shell text that brings something about, and shell text that says whether it is so, for what no other type does:
+ * `command({ name: 'locale', check: 'locale -a | grep -qx de_DE.utf8', apply: 'locale-gen de_DE.UTF-8' })`.
+ */
+export const command = resource(commandType)
+/**
+ * A job in a file of its own below /etc/cron.d (crontab(5)):
+ * `cronJob({ name: 'sessions', user: 'app', schedule: '30 3 * * *', command: '/srv/app/bin/sessions' })`.
+ */
+export const cronJob = resource(cronJobType)
+/** A directory: owner, group, mode, and optionally nothing in it but what is named: `directory({ path: '/srv/app' })`. */
+export const directory = resource(directoryType)
+/**
+ * Settings added to a systemd unit that a package ships: /etc/systemd/system/UNIT.d/NAME.conf (systemd.unit(5)):
+ * `dropIn({ unit: 'nginx.service', name: 'limits', service: { LimitNOFILE: 65536 } })`.
+ */
+export const dropIn = resource(dropInType)
+/**
+ * A line, or a marked block, in a file that others own:
+ * `edit({ path: '/etc/memcached.conf', line: '-m 128', replaces: '-m ' })`.
+ */
+export const edit = resource(editType)
+/** A file that is owned whole, its content, owner, group and mode: `file({ path: '/etc/motd', content: 'Hello\n' })`. */
+export const file = resource(fileType)
+/** A group in the host's group database: `group({ name: 'deploy' })`. */
+export const group = resource(groupType)
+/**
+ * A file of nginx's configuration that is no site: nginx.conf, something in conf.d, a snippet that sites include:
+ * `nginxSnippet({ path: '/etc/nginx/conf.d/tokens.conf', content: 'server_tokens off;\n' })`.
+ */
+export const nginxSnippet = resource(nginxSnippetType)
+/**
+ * An nginx site, its file in sites-available and the link to it in sites-enabled:
+ * `nginxVhost({ name: 'shop', serverNames: ['shop.example'], locations: [{ path: '/', root: '/srv/shop' }] })`.
+ */
+export const nginxVhost = resource(nginxVhostType)
+/** A PostgreSQL database: `postgresDatabase({ name: 'shop', owner: 'shop' })`. */
+export const postgresDatabase = resource(postgresDatabaseType)
+/** An extension in one PostgreSQL database: `postgresExtension({ name: 'citext', database: 'shop' })`. */
+export const postgresExtension = resource(postgresExtensionType)
+/**
+ * The privileges of one PostgreSQL role on one thing, exactly those that are named:
+ * `postgresGrant({ role: 'report', on: { database: 'shop' }, privileges: ['CONNECT'] })`.
+ */
+export const postgresGrant = resource(postgresGrantType)
+/**
+ * A line of pg_hba.conf: who may log in from where, and how. The first line that fits a login decides:
+ * `postgresHba({ type: 'host', database: 'shop', user: 'shop', address: '10.0.0.0/8', method: 'scram-sha-256' })`.
+ */
+export const postgresHba = resource(postgresHbaType)
+/**
+ * A PostgreSQL role, with its password and memberships:
+ * `postgresRole({ name: 'shop', login: true, password: secret('shop-database') })`.
+ */
+export const postgresRole = resource(postgresRoleType)
+/** A setting of the PostgreSQL cluster, as ALTER SYSTEM makes it: `postgresSetting({ name: 'work_mem', value: '16MB' })`. */
+export const postgresSetting = resource(postgresSettingType)
+/**
+ * A directive of Redis, its lines in /etc/redis/redis.conf and what the running server has:
+ * `redisSetting({ name: 'maxmemory', value: '256mb' })`.
+ */
+export const redisSetting = resource(redisSettingType)
+/**
+ * A systemd unit's state, enabled, running, and having loaded what is on disk:
+ * `service({ name: 'nginx', enabled: true, running: true })`.
+ */
+export const service = resource(serviceType)
+/**
+ * A file in /etc/sudoers.d, who may run what as whom (sudoers(5)):
+ * `sudoers({ name: 'deploy', user: 'deploy', commands: ['/usr/bin/systemctl restart app'], noPassword: true })`.
+ */
+export const sudoers = resource(sudoersType)
+/**
+ * A symbolic link. It is replaced by rename, so that it points somewhere at every instant:
+ * `symlink({ path: '/srv/app/current', target: 'releases/12' })`.
+ */
+export const symlink = resource(symlinkType)
+/**
+ * A kernel setting, its running value and a file of its own in /etc/sysctl.d that sets it at boot:
+ * `sysctl({ key: 'vm.swappiness', value: 10 })`.
+ */
+export const sysctl = resource(sysctlType)
+/**
+ * A systemd timer: its file in /etc/systemd/system, enabled and waiting. What it starts is a `unit`:
+ * `timer({ name: 'report', onCalendar: 'daily', persistent: true })`.
+ */
+export const timer = resource(timerType)
+/**
+ * ufw as a whole: default policies, logging, and whether it is on. One for each host:
+ * `ufwDefaults({ incoming: 'deny', outgoing: 'allow', enabled: true })`.
+ */
+export const ufwDefaults = resource(ufwDefaultsType)
+/** A rule of ufw. Of rules that overlap, the one declared first decides: `ufwRule({ action: 'allow', port: 443, protocol: 'tcp' })`. */
+export const ufwRule = resource(ufwRuleType)
+/**
+ * A systemd unit file in /etc/systemd/system. Whether the unit is enabled and running is for `service`:
+ * `unit({ name: 'app.service', service: { ExecStart: '/srv/app/bin/serve', User: 'app' } })`.
+ */
+export const unit = resource(unitType)
+/** A user in the host's password database: `user({ name: 'deploy' })`. Its home is made, never removed. */
+export const user = resource(userType)

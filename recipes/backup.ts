@@ -1,7 +1,7 @@
 /**
  * A dump of every PostgreSQL database each night, the old ones thrown away.
  */
-import { aptPackage, cronJob, directory, file, type Handle } from '../lib/index.ts'
+import { aptPackage, cronJob, directory, file, type Handle } from '#keelson'
 
 export type Backup = {
   databases: readonly string[]

@@ -14,7 +14,7 @@ import {
   sudoers,
   sysctl,
   user,
-} from '../lib/index.ts'
+} from '#keelson'
 
 export type Baseline = {
   operator: {

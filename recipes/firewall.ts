@@ -2,7 +2,7 @@
  * UFW: closed but for what is named, for IPv4 and IPv6. What must never be reachable is denied by name as well, so that
  * a later, wider allow does not open it by accident.
  */
-import { aptPackage, type Handle, ufwDefaults, ufwRule } from '../lib/index.ts'
+import { aptPackage, type Handle, ufwDefaults, ufwRule } from '#keelson'
 
 export type Firewall = {
   /** TCP ports that anyone may reach. The port of ssh belongs here. */

@@ -12,7 +12,7 @@ import {
   postgresSetting,
   secret,
   service,
-} from '../lib/index.ts'
+} from '#keelson'
 
 export type Postgresql = {
   /** Memory for PostgreSQL in MiB: half of a server that does everything, all of one that does nothing else. */

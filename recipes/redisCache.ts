@@ -1,7 +1,7 @@
 /**
  * Redis as a cache on this machine: bounded memory, nothing on disk, loopback only.
  */
-import { aptPackage, type Handle, redisSetting, service } from '../lib/index.ts'
+import { aptPackage, type Handle, redisSetting, service } from '#keelson'
 
 export type RedisCache = {
   /** MiB; the least recently used keys go when it is full. */

@@ -1,7 +1,7 @@
 /**
  * Nginx in front of everything: one vhost for each group of names, unknown names refused on 80 and 443.
  */
-import { aptPackage, directory, type Handle, type Host, nginxSnippet, nginxVhost, service } from '../lib/index.ts'
+import { aptPackage, directory, type Handle, type Host, nginxSnippet, nginxVhost, service } from '#keelson'
 import type { Certificate } from './tls.ts'
 
 export type ProxySite = {

@@ -2,7 +2,7 @@
  * Two small programs in the place of the real applications, until those are deployed: each answers with its name, the
  * Host it was asked for, and one round trip each to PostgreSQL and Redis.
  */
-import { aptPackage, conf, type Handle, secret } from '../lib/index.ts'
+import { aptPackage, conf, type Handle, secret } from '#keelson'
 import { webApp } from './webApp.ts'
 
 export type StandIn = {

@@ -2,7 +2,7 @@
  * Certificates. For now self-signed ones, so that everything else is as it will be; the recipe that asks a certificate
  * authority returns the same paths and takes this one's place.
  */
-import { aptPackage, command, directory, type Handle } from '../lib/index.ts'
+import { aptPackage, command, directory, type Handle } from '#keelson'
 
 export type Certificate = { certificate: string; key: string; made: Handle }
 

@@ -1,7 +1,7 @@
 /**
  * A program that answers HTTP on one port of this machine: account, code, environment, a confined unit, running.
  */
-import { conf, directory, file, type Handle, service, unit, user } from '../lib/index.ts'
+import { conf, directory, file, type Handle, service, unit, user } from '#keelson'
 
 /** Text, or text with a secret in it: conf`…` and secret(…) give both. */
 type Value = Parameters<typeof file>[0]['content']

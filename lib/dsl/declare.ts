@@ -61,6 +61,8 @@ export class Handle<Props = object> {
 type Collector = { root: string; declarations: Declaration[] }
 
 let collector: Collector | undefined
+/** Set while a role is evaluated by this copy of the library, or by another one in the process. */
+const EVALUATING = Symbol.for('keelson.evaluating')
 const registered = new Map<string, AnyType>()
 
 /** Every type a resource function was made for; removals need types that no recipe uses any more. */
@@ -133,12 +135,15 @@ function note(
 ): void {
   const source = callerSource(collector?.root ?? process.cwd())
   if (collector === undefined) {
+    const what = `${type.type.replaceAll('-', ' ')} is ${by === 'forget' ? 'forgotten' : 'declared'}`
     throw new RecipeError([
-      {
-        message: `${type.type.replaceAll('-', ' ')} is ${by === 'forget' ? 'forgotten' : 'declared'} outside a role`,
-        source,
-        next: 'call it inside one of the functions given to site(…)',
-      },
+      Reflect.has(globalThis, EVALUATING)
+        ? {
+            message: `${what} with another copy of Keelson than the site's`,
+            source,
+            next: 'import every name from one place: keelson, or #keelson in its repository',
+          }
+        : { message: `${what} outside a role`, source, next: 'call it inside one of the functions given to site(…)' },
     ])
   }
   const refs = [...refsIn(props), ...refsIn(after)]
@@ -159,11 +164,13 @@ export function collect(root: string, declare: () => void): Declaration[] {
   if (collector !== undefined) throw new Error('roles cannot be evaluated inside roles')
   const own: Collector = { root, declarations: [] }
   collector = own
+  Reflect.set(globalThis, EVALUATING, true)
   try {
     declare()
     return own.declarations
   } finally {
     collector = undefined
+    Reflect.deleteProperty(globalThis, EVALUATING)
   }
 }
 

@@ -76,4 +76,16 @@ test('a recipe that calls many functions deep still knows its line', async () =>
   assert.is(resources[0]?.source.line, line)
 })
 
+test('a resource of another copy of the library is told so', async () => {
+  // A copy of its own, for its address.
+  const address = '../../lib/dsl/declare.ts?another'
+  const other: { resource: typeof resource } = await import(address)
+  const strange = other.resource(thingType)
+  assert.throws(
+    () => collect('/', () => strange({ path: '/x' })),
+    "small thing is declared with another copy of Keelson than the site's",
+  )
+  assert.throws(() => strange({ path: '/x' }), 'small thing is declared outside a role')
+})
+
 test.run()

@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { absent, collect, forget, type Handle, types } from '../../lib/dsl/declare.ts'
 import { validateProps } from '../../lib/dsl/validate.ts'
-import * as door from '../../lib/door.ts'
+import * as door from '../../lib/index.ts'
 import { buildCatalog } from '../../lib/engine/catalog/evaluate.ts'
 import { evaluate, here, messagesOf, mistakesOf, siteOf, thing } from './thing.ts'
 

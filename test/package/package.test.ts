@@ -72,7 +72,7 @@ test('a site is loaded by the bin, from elsewhere too, and by itself', async () 
 
 test('the site of the repository works with the package: its recipes find their files, and tell the line of the site', async () => {
   const from = (text: string): string =>
-    text.replaceAll("'./lib/index.ts'", "'keelson'").replaceAll("'./recipes/index.ts'", "'keelson/recipes'")
+    text.replaceAll("'#keelson'", "'keelson'").replaceAll("'./recipes/index.ts'", "'keelson/recipes'")
   const folder = siteFolder(from(readFileSync('site.ts', 'utf8')))
   writeFileSync(join(folder, 'inventory.ts'), from(readFileSync('inventory.ts', 'utf8')))
   const { code, stdout, stderr } = await keelson(folder, 'graph')

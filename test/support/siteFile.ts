@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 
-const LIB = new URL('../../lib/index.ts', import.meta.url).href
+const LIB = new URL('../../build/library.ts', import.meta.url).href
 const NAMES =
   'absent, aptPackage, command, conf, directory, edit, file, forget, group, inventory, nginxSnippet, nginxVhost, postgresRole, redisSetting, secret, service, site, sudoers, ufwRule, unit, user'
 

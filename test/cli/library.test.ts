@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 
-const test = suite('compiled')
+const test = suite('library')
 
-const SITE = `import { file, inventory, site } from './lib/index.ts'
+const SITE = `import { file, inventory, site } from '#keelson'
 const hosts = inventory({ hosts: { one: { address: '127.0.0.1', port: 1, os: 'debian-13', server: 'CX22', roles: ['all'] } } })
 export default site(hosts, {
   all() {
@@ -19,14 +19,14 @@ export default site(hosts, {
 })
 `
 
-const project = mkdtempSync(join(tmpdir(), 'keelson-compiled-'))
+const project = mkdtempSync(join(tmpdir(), 'keelson-library-'))
 const cache = join(project, 'node_modules/.cache')
-cpSync('lib', join(project, 'lib'), { recursive: true })
+for (const name of ['lib', 'build']) cpSync(name, join(project, name), { recursive: true })
 mkdirSync(join(project, 'node_modules'))
 for (const name of readdirSync('node_modules')) {
   if (name !== '.cache') symlinkSync(join(process.cwd(), 'node_modules', name), join(project, 'node_modules', name))
 }
-writeFileSync(join(project, 'package.json'), '{"type":"module"}\n')
+cpSync('package.json', join(project, 'package.json'))
 writeFileSync(join(project, 'site.ts'), SITE)
 process.once('exit', () => rmSync(project, { recursive: true }))
 

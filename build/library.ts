@@ -1,6 +1,8 @@
 /**
- * lib/ as one file of JavaScript. Loading its modules one by one through tsx took 330 ms of a converge that had
- * nothing to do, loading them as one file takes 40 ms (Node 20, 2 cores).
+ * lib/ as one file of JavaScript, for the site of this repository: it and its recipes import `#keelson`, which
+ * package.json leads here, and for types to lib/index.ts. Loading the modules one by one through tsx takes 480 ms of CPU
+ * in a plan that has nothing to do, loading them as one file takes 40 ms (Node 20, 2 cores); and nothing that they import
+ * can save that, because all they import is loaded before the first of it runs. The package is one file when it is built.
  *
  * esbuild, which tsx brings along, writes that file to node_modules/.cache/keelson under a name made of the size and
  * the time of every file it is made of; beside it stands what V8 made of it. Without that folder, or without esbuild,
@@ -14,13 +16,13 @@ import { fileURLToPath } from 'node:url'
 import { debuglog } from 'node:util'
 import { Script } from 'node:vm'
 import type * as Esbuild from 'esbuild'
-import type * as Door from '../door.ts'
-import { readCached, writeCached } from '../dsl/cache.ts'
-import { CACHE } from '../dsl/home.ts'
+import { readCached, writeCached } from '../lib/dsl/cache.ts'
+import { CACHE } from '../lib/dsl/home.ts'
+import type * as Library from '../lib/index.ts'
 
-const LIB = fileURLToPath(new URL('../', import.meta.url))
+const LIB = fileURLToPath(new URL('../lib/', import.meta.url))
 /** npm writes it with every install: what is compiled holds the packages too. */
-const INSTALLED = fileURLToPath(new URL('../../node_modules/.package-lock.json', import.meta.url))
+const INSTALLED = fileURLToPath(new URL('../node_modules/.package-lock.json', import.meta.url))
 /**
  * Commands that people wait for. Any other program that imports lib/ is a test or a tool: it names modules by their
  * own files, and must not get a second copy of them.
@@ -30,8 +32,8 @@ const COMMANDS: readonly (string | undefined)[] = ['plan', 'converge']
 const load = createRequire(import.meta.url)
 const debug = debuglog('keelson')
 
-/** lib/door.ts; undefined where its modules have to be loaded one by one. */
-export function loadCompiled(): typeof Door | undefined {
+/** lib/index.ts; undefined where its modules have to be loaded one by one. */
+function loadCompiled(): typeof Library | undefined {
   if (!COMMANDS.includes(process.argv[2])) return undefined
   try {
     const name = `${keyOf([...sources(LIB), INSTALLED])}.cjs`
@@ -64,7 +66,7 @@ function compile(name: string): Buffer {
   debug('compiling lib/')
   const { buildSync }: typeof Esbuild = load('esbuild')
   const { outputFiles } = buildSync({
-    entryPoints: [join(LIB, 'door.ts')],
+    entryPoints: [join(LIB, 'index.ts')],
     bundle: true,
     platform: 'node',
     format: 'cjs',
@@ -72,8 +74,8 @@ function compile(name: string): Buffer {
     // Native addons that ssh2 does without.
     external: ['*.node', 'cpu-features'],
     supported: { 'dynamic-import': false },
-    // Every file of lib/ that asks where it is stands in a room, as this one does.
-    define: { 'import.meta.url': JSON.stringify(import.meta.url) },
+    // Every file of lib/ that asks where it is stands in a room.
+    define: { 'import.meta.url': JSON.stringify(new URL('../lib/room/file.ts', import.meta.url).href) },
     logLevel: 'silent',
     write: false,
   })
@@ -85,13 +87,13 @@ function compile(name: string): Buffer {
   return code
 }
 
-function evaluate(name: string, code: Buffer): typeof Door {
+function evaluate(name: string, code: Buffer): typeof Library {
   const known = readCached(`${name}.v8`)
   const filename = join(CACHE, name)
   // esbuild writes ASCII only, which latin1 reads at once.
   const text = `(function (exports, require, module, __filename, __dirname) {${code.toString('latin1')}\n})`
   const script = new Script(text, { filename, ...(known === undefined ? {} : { cachedData: known }) })
-  const module: { exports: typeof Door } = { exports: Object.create(null) }
+  const module: { exports: typeof Library } = { exports: Object.create(null) }
   script.runInThisContext()(module.exports, load, module, filename, CACHE)
   if (known === undefined || script.cachedDataRejected === true) {
     // At the end V8 has compiled what a command really uses.
@@ -99,3 +101,42 @@ function evaluate(name: string, code: Buffer): typeof Door {
   }
   return module.exports
 }
+
+const library: typeof Library = loadCompiled() ?? (await import('../lib/index.ts'))
+
+export const {
+  absent,
+  aptPackage,
+  authorizedKeys,
+  command,
+  conf,
+  cronJob,
+  directory,
+  dropIn,
+  edit,
+  file,
+  forget,
+  group,
+  inventory,
+  nginxSnippet,
+  nginxVhost,
+  postgresDatabase,
+  postgresExtension,
+  postgresGrant,
+  postgresHba,
+  postgresRole,
+  postgresSetting,
+  redisSetting,
+  resource,
+  secret,
+  service,
+  site,
+  sudoers,
+  symlink,
+  sysctl,
+  timer,
+  ufwDefaults,
+  ufwRule,
+  unit,
+  user,
+} = library
