@@ -104,6 +104,9 @@ export type Plan = {
 
 export type Outcome = 'changed' | 'unchanged' | 'failed' | 'skipped' | 'recorded'
 
+/** How resources came out so far, for who only asks. */
+export type OutcomesSoFar = { of(ref: Ref): { outcome: Outcome } | undefined }
+
 /** Why a change failed or was skipped. Host text is cleaned of secrets here, of control characters when shown. */
 export type Failure = {
   phase: 'read' | 'apply' | 'verify'
@@ -175,7 +178,9 @@ export const EXIT_CODES = {
 export type ExitName = keyof typeof EXIT_CODES
 
 /** What happens while hosts are planned and converged, for progress. */
-export type Progress = { host: string } & (
+export type Progress = { host: string } & HostProgress
+
+export type HostProgress =
   | { event: 'connecting' }
   | { event: 'reading' }
   | { event: 'planned'; plan: Plan }
@@ -188,4 +193,3 @@ export type Progress = { host: string } & (
   | { event: 'proving' }
   | { event: 'verifying' }
   | { event: 'done' }
-)

@@ -36,7 +36,7 @@ function converge(host: Host, site: string | undefined, refs: readonly Ref[]): {
   }
   const book = new Bookkeeping(survey, '1')
   book.begin(items.filter(({ change }) => change !== undefined))
-  host.ledger = JSON.parse(book.confirmed(new Map(items.map(({ plan: { ref } }) => [ref, { outcome: 'changed' }]))))
+  host.ledger = JSON.parse(book.confirmed({ of: () => ({ outcome: 'changed' }) }))
   for (const item of items) act(host, item)
   return { done: items.map(({ plan: { kind, ref } }) => `${kind} ${ref}`), warnings: plan.warnings }
 }

@@ -14,7 +14,6 @@ const STAGE_FILES = 'lib/engine/onHost/stageFiles.ts'
 const RUN_TEXT = 'lib/engine/onHost/runText.ts'
 const PREPARED = 'lib/engine/apply/readyTask.ts'
 const CONVERGE = 'lib/engine/apply/converge.ts'
-const SESSION = 'lib/engine/apply/session.ts'
 const REFUSALS = 'lib/engine/plan/refusals.ts'
 const GUARD_TEXT = 'lib/engine/onHost/guard.ts'
 const PRELUDE = 'lib/kit/prelude.ts'
@@ -122,9 +121,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'apply what needs something that failed in an earlier stage',
-    file: PREPARED,
-    find: '    if (stopped.length > 0) done.set(',
-    replace: '    if (stopped.length < 0) done.set(',
+    file: 'lib/engine/apply/outcomes.ts',
+    find: '      if (stopped.length > 0) this.skipped(',
+    replace: '      if (stopped.length < 0) this.skipped(',
     tests: ['hosts/engine'],
   },
   {
@@ -171,9 +170,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a proof over the connection there is',
-    file: SESSION,
+    file: 'lib/engine/apply/applying.ts',
     find: 'return prove(connect, {',
-    replace: 'void connect; return prove(() => this.#connected(), {',
+    replace: 'void connect; return prove(() => this.#line.connected(), {',
     tests: ['hosts/guard'],
   },
   {
@@ -697,7 +696,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a file that stays though what made use of it is taken back',
-    file: SESSION,
+    file: 'lib/engine/apply/applying.ts',
     find: 'const carried = carriedTo(prepared, this.#written)',
     replace: 'const carried = carriedTo(prepared, [])',
     tests: ['hosts/guard'],

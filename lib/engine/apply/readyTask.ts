@@ -1,11 +1,11 @@
 /**
- * The tasks of a stage as they are carried out: what of them can be done, how that goes back, and how it came out.
+ * The tasks of a stage as they are carried out: what of them can be done, and how that goes back.
  */
 import type { Bookkeeping } from './runLedger.ts'
-import { skipFailure, unknownFailure } from './failures.ts'
+import { unknownFailure } from './failures.ts'
+import type { Outcomes } from './outcomes.ts'
 import { isFollowUp, type Item, writtenPaths } from '../plan/plan.ts'
-import type { Failure, Outcome } from '../report.ts'
-import { type Change, type Json, labelOf, type Ref, type Step, Unknown } from '../../kit/resourceType.ts'
+import { type Change, type Json, type Ref, type Step, Unknown } from '../../kit/resourceType.ts'
 import type { Touch } from '../../kit/touch.ts'
 import { isGuarded, stepsOf, type Task } from '../plan/stage.ts'
 import type { Survey } from '../plan/survey.ts'
@@ -13,20 +13,17 @@ import { touchesOf } from '../plan/touches.ts'
 import type { WayStep } from '../host/undoRecord.ts'
 import { wayStepOf } from './undoSteps.ts'
 
-/** How a change came out. */
-export type Done = { outcome: Outcome; failure?: Failure }
-
 /** A task with the items of it that can be done, and their steps. */
 export type Prepared = { task: Task; items: Item[]; steps: Step[] }
 
 /** The tasks that have something to run; what cannot be known even now fails here. */
-export function prepare(tasks: readonly Task[], { planning }: Survey, done: Map<Ref, Done>): Prepared[] {
+export function prepare(tasks: readonly Task[], { planning }: Survey, outcomes: Outcomes): Prepared[] {
   return tasks.flatMap((task): Prepared[] => {
     for (const { change, plan } of task.items) {
-      if (done.has(plan.ref) || !(change?.before instanceof Unknown)) continue
-      done.set(plan.ref, { outcome: 'failed', failure: unknownFailure(change.before) })
+      if (outcomes.has(plan.ref) || !(change?.before instanceof Unknown)) continue
+      outcomes.failed([plan.ref], unknownFailure(change.before))
     }
-    const items = task.items.filter(({ plan, change }) => change !== undefined && !done.has(plan.ref))
+    const items = task.items.filter(({ plan, change }) => change !== undefined && !outcomes.has(plan.ref))
     return items.length === 0 ? [] : [{ task, items, steps: stepsOf(items, planning) }]
   })
 }
@@ -47,23 +44,6 @@ export function waySteps(
 
 function hasChange(item: Item): item is Item & { change: Change<Json> } {
   return item.change !== undefined
-}
-
-/** What needs something that failed or was skipped is skipped. */
-export function skipDependents(items: readonly Item[], done: Map<Ref, Done>): void {
-  for (const { plan, after } of items) {
-    if (done.has(plan.ref)) continue
-    const stopped = [...after].filter((ref) => ['failed', 'skipped'].includes(done.get(ref)?.outcome ?? ''))
-    if (stopped.length > 0) done.set(plan.ref, skippedFor(stopped, done))
-  }
-}
-
-/** @param needs What did not come out right, of all that it comes after, near and far: one that failed is why. */
-export function skippedFor(needs: readonly Ref[], done: ReadonlyMap<Ref, Done>): Done {
-  const failed = needs.find((ref) => done.get(ref)?.outcome === 'failed')
-  // A skipped one knows what it was skipped for.
-  const failure = failed === undefined ? done.get(needs[0]!)?.failure : skipFailure(labelOf(failed))
-  return { outcome: 'skipped', ...(failure === undefined ? {} : { failure }) }
 }
 
 export function refsOf({ items }: Prepared): Ref[] {

@@ -13,7 +13,7 @@ import {
   otherSites,
 } from '../host/ledger.ts'
 import type { Item } from '../plan/plan.ts'
-import type { Outcome } from '../report.ts'
+import type { OutcomesSoFar } from '../report.ts'
 import type { Ref } from '../../kit/resourceType.ts'
 import type { Survey } from '../plan/survey.ts'
 
@@ -79,11 +79,11 @@ export class Bookkeeping {
    * Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten, and what was to be done
    * and was not has its cause noted.
    */
-  confirmed(done: ReadonlyMap<Ref, { outcome: Outcome }>, items: readonly Item[] = this.#survey.items): string {
+  confirmed(outcomes: OutcomesSoFar, items: readonly Item[] = this.#survey.items): string {
     delete this.#ledger.begun
     for (const item of items) {
       const { ref } = item.plan
-      const outcome = done.get(ref)?.outcome
+      const outcome = outcomes.of(ref)?.outcome
       if (outcome === 'failed' || outcome === 'skipped') this.#leave(item)
       if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
       const restored = this.#undo.has(ref) ? this.#entry(item) : undefined

@@ -3,11 +3,11 @@
  * was applied and still differs has failed, what is open and was not tried is done in a further stage, and nothing is
  * settled while something it comes after is open. What the last reading shows is the verdict.
  */
-import { settledFailure, UNREACHED } from './failures.ts'
+import { settledFailure } from './failures.ts'
+import { Outcomes } from './outcomes.ts'
 import { hides, type Item, type Planning, remainingDifference } from '../plan/plan.ts'
-import { type Done, skipDependents } from './readyTask.ts'
 import { stateIn, type TypeReading } from '../host/read.ts'
-import type { PlanChange, ReportChange } from '../report.ts'
+import type { Failure, PlanChange, ReportChange } from '../report.ts'
 import type { Ref } from '../../kit/resourceType.ts'
 import type { Survey } from '../plan/survey.ts'
 
@@ -15,8 +15,7 @@ import type { Survey } from '../plan/survey.ts'
 const NEEDS_CONSENT: ReadonlySet<string> = new Set(['lockout', 'destructive'])
 
 export class Verdict {
-  /** How each ref came out so far. */
-  readonly done = new Map<Ref, Done>()
+  readonly outcomes = new Outcomes()
   readonly #first: Survey
   readonly #planned: ReadonlySet<Ref>
   /** By ref, as it was last planned. */
@@ -43,7 +42,7 @@ export class Verdict {
   }
 
   outcome(change: PlanChange): ReportChange {
-    return { ...change, ...(this.done.get(change.ref) ?? { outcome: 'unchanged' }) }
+    return { ...change, ...(this.outcomes.of(change.ref) ?? { outcome: 'unchanged' }) }
   }
 
   attempt(stage: number, items: readonly Item[]): void {
@@ -54,7 +53,7 @@ export class Verdict {
   look(readings: ReadonlyMap<string, TypeReading>, planning: Planning): void {
     const differences = [...this.#attempts.keys()].flatMap((ref): [Ref, string][] => {
       const { type, name, desired, change } = this.#items.get(ref)!
-      if (this.done.get(ref)?.outcome !== 'changed') return []
+      if (this.outcomes.of(ref)?.outcome !== 'changed') return []
       const observed = stateIn(readings, type.type, name)
       if (observed === null && planning.mayBeGone?.has(ref) === true) return []
       const was = planning.ledger?.entries[ref]
@@ -68,7 +67,7 @@ export class Verdict {
 
   /** Refs that came out one way or the other, by the last reading: they are not planned again. */
   get settled(): ReadonlySet<Ref> {
-    return new Set([...this.done.keys()].filter((ref) => !this.#differences.has(ref)))
+    return new Set(this.outcomes.refs.filter((ref) => !this.#differences.has(ref)))
   }
 
   /**
@@ -81,14 +80,14 @@ export class Verdict {
       const { ref } = item.plan
       const failure = this.#failureOf(item, open)
       if (failure === undefined) {
-        this.done.delete(ref)
+        this.outcomes.reopened(ref)
         open.set(ref, this.#own(item))
-      } else this.done.set(ref, failure)
+      } else this.outcomes.failed([ref], failure)
       this.#items.set(ref, this.#own(item))
     }
     this.#failDiffering((ref) => !open.has(ref))
-    skipDependents([...open.values()], this.done)
-    return [...open.values()].filter(({ plan }) => !this.done.has(plan.ref))
+    this.outcomes.skipDependents([...open.values()])
+    return [...open.values()].filter(({ plan }) => !this.outcomes.has(plan.ref))
   }
 
   #isOpen({ change, plan: { ref, kind } }: Item): boolean {
@@ -96,7 +95,7 @@ export class Verdict {
     return change !== undefined || kind === 'recheck'
   }
 
-  #failureOf(item: Item, open: ReadonlyMap<Ref, Item>): Done | undefined {
+  #failureOf(item: Item, open: ReadonlyMap<Ref, Item>): Failure | undefined {
     const { ref, consequence, kind } = item.plan
     const stage = this.#attempts.get(ref)
     const difference = this.#differences.get(ref)
@@ -107,7 +106,7 @@ export class Verdict {
       return isAgain ? undefined : stillDiffers(difference)
     }
     const isAgreed = this.#planned.has(ref) || !(kind === 'remove' || NEEDS_CONSENT.has(consequence))
-    return isAgreed ? undefined : { outcome: 'failed', failure: settledFailure(item.plan.label) }
+    return isAgreed ? undefined : settledFailure(item.plan.label)
   }
 
   /** Within a run its own plan says what calls for a change: that the host has moved since is the run's own doing. */
@@ -118,34 +117,30 @@ export class Verdict {
   }
 
   #failDiffering(isLeft: (ref: Ref) => boolean): void {
-    for (const [ref, difference] of this.#differences) if (isLeft(ref)) this.done.set(ref, stillDiffers(difference))
+    for (const [ref, difference] of this.#differences)
+      if (isLeft(ref)) this.outcomes.failed([ref], stillDiffers(difference))
   }
 
   /** The run ends before all was done. */
   giveUp(): void {
     this.#failDiffering(() => true)
-    for (const { ref } of this.changes)
-      if (!this.done.has(ref)) this.done.set(ref, { outcome: 'skipped', failure: UNREACHED })
+    for (const { ref } of this.changes) if (!this.outcomes.has(ref)) this.outcomes.unreached(ref)
   }
 
   /** All was read, and nothing is left to do. What comes after something that failed may be in order only because of that. */
   settle(): void {
     const isRecord = ({ plan: { kind } }: Item): boolean => kind === 'adopt' || kind === 'forget'
-    skipDependents(
-      this.items.filter((item) => !isRecord(item)),
-      this.done,
-    )
+    this.outcomes.skipDependents(this.items.filter((item) => !isRecord(item)))
     for (const item of this.items)
-      if (!this.done.has(item.plan.ref))
-        this.done.set(item.plan.ref, { outcome: isRecord(item) ? 'recorded' : 'unchanged' })
+      if (!this.outcomes.has(item.plan.ref))
+        this.outcomes.settled(item.plan.ref, isRecord(item) ? 'recorded' : 'unchanged')
   }
 }
 
-function stillDiffers(difference: string): Done {
-  const failure = {
+function stillDiffers(difference: string): Failure {
+  return {
     phase: 'verify',
     said: `applied without an error, but ${difference}`,
     next: 'see what else manages this on the host, then converge again',
-  } as const
-  return { outcome: 'failed', failure }
+  }
 }

@@ -7,7 +7,7 @@
 import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import * as form from '../../kit/form.ts'
 import { refText } from './ledger.ts'
-import type { Cause, ChangeKind, Outcome, Plan, PlanChange } from '../report.ts'
+import type { Cause, ChangeKind, Outcome, OutcomesSoFar, Plan, PlanChange } from '../report.ts'
 import type { Ref } from '../../kit/resourceType.ts'
 import { type Way, wayOf, type WayStep } from './undoRecord.ts'
 
@@ -99,7 +99,7 @@ export function logOf(run: string): string {
 }
 
 /** What a run is about, and how that came out so far. */
-type Judged = { changes: readonly PlanChange[]; done: ReadonlyMap<Ref, { outcome: Outcome }> }
+type Judged = { changes: readonly PlanChange[]; outcomes: OutcomesSoFar }
 
 /** A run's record as it grows. */
 export class RunRecord {
@@ -127,10 +127,10 @@ export class RunRecord {
   }
 
   /** @param tasks What each task of the stage applies. */
-  begin(stage: number, tasks: Ref[][], { changes, done }: Judged): RunFile {
+  begin(stage: number, tasks: Ref[][], { changes, outcomes }: Judged): RunFile {
     this.#stages[stage] = tasks
     this.#planned = changes
-    return this.#file({ outcome: 'unfinished', changes: this.#changes(done), stages: this.#stages })
+    return this.#file({ outcome: 'unfinished', changes: this.#changes(outcomes), stages: this.#stages })
   }
 
   /** What the steps of a stage, and of those before it, go back by; undefined for nothing. */
@@ -139,9 +139,9 @@ export class RunRecord {
     return this.#steps.length === 0 ? undefined : wayOf(this.#about.run, this.#steps, steps)
   }
 
-  end({ changes: planned, done }: Judged): RunFile {
+  end({ changes: planned, outcomes }: Judged): RunFile {
     this.#planned = planned
-    const changes = this.#changes(done)
+    const changes = this.#changes(outcomes)
     const outcome = changes.some((change) => change.outcome === 'unfinished')
       ? 'unfinished'
       : changes.some((change) => change.outcome === 'failed')
@@ -150,12 +150,12 @@ export class RunRecord {
     return this.#file({ endedAt: new Date().toISOString(), outcome, changes })
   }
 
-  #changes(done: ReadonlyMap<Ref, { outcome: Outcome }>): StoredRun['changes'] {
+  #changes(outcomes: OutcomesSoFar): StoredRun['changes'] {
     return this.#planned.map(({ ref, kind, cause }) => ({
       ref,
       kind,
       cause,
-      outcome: done.get(ref)?.outcome ?? 'unfinished',
+      outcome: outcomes.of(ref)?.outcome ?? 'unfinished',
     }))
   }
 

@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Outcome, OutcomesSoFar } from '../../../lib/engine/report.ts'
 import { Bookkeeping } from '../../../lib/engine/apply/runLedger.ts'
 import { emptyLedger, type Ledger, type LedgerEntry, ledgerDigest } from '../../../lib/engine/host/ledger.ts'
 import { planItems, summarize } from '../../../lib/engine/plan/plan.ts'
@@ -52,12 +53,14 @@ function entryIn(text: string): Partial<LedgerEntry> {
   }
 }
 
+const soFar = (outcome?: Outcome): OutcomesSoFar => ({ of: () => (outcome === undefined ? undefined : { outcome }) })
+
 test('until it is confirmed that a secret is gone, its entry says that one may stand there', () => {
   const survey = surveyOf(KEY, NONE)
   const ledger = new Bookkeeping(survey, '8')
   assert.equal(entryIn(ledger.begin(survey.items)), { desired: NONE, run: '8', pending: true, hides: true })
-  assert.equal(entryIn(ledger.confirmed(new Map())), { desired: NONE, run: '8', pending: true, hides: true })
-  assert.equal(entryIn(ledger.confirmed(new Map([[REF, { outcome: 'changed' }]]))), { desired: NONE, run: '8' })
+  assert.equal(entryIn(ledger.confirmed(soFar())), { desired: NONE, run: '8', pending: true, hides: true })
+  assert.equal(entryIn(ledger.confirmed(soFar('changed'))), { desired: NONE, run: '8' })
 })
 
 test('what a run began that was cut off is still said by the next', () => {
@@ -81,10 +84,10 @@ test('what a run was to do and is not seen to do has its cause noted, until it i
   }
   const left = { run: '8', cause: 'drift' }
   assert.equal(leftIn(ledger.begin([], survey.items)), left)
-  assert.equal(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'skipped' }]]))), left)
+  assert.equal(leftIn(ledger.confirmed(soFar('skipped'))), left)
   assert.equal(leftIn(ledger.begin(survey.items)), left)
-  assert.equal(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'failed' }]]))), left)
-  assert.is(leftIn(ledger.confirmed(new Map([[REF, { outcome: 'changed' }]]))), undefined)
+  assert.equal(leftIn(ledger.confirmed(soFar('failed'))), left)
+  assert.is(leftIn(ledger.confirmed(soFar('changed'))), undefined)
 })
 
 test.run()

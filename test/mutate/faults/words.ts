@@ -84,8 +84,8 @@ export const WORDS_FAULTS: readonly Fault[] = [
   },
   {
     what: 'give what was only skipped as the cause of a skip',
-    file: 'lib/engine/apply/readyTask.ts',
-    find: "needs.find((ref) => done.get(ref)?.outcome === 'failed')",
+    file: 'lib/engine/apply/outcomes.ts',
+    find: "needs.find((ref) => this.of(ref)?.outcome === 'failed')",
     replace: 'needs.at(-1)',
     tests: ['hosts/words'],
   },
