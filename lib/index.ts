@@ -73,7 +73,7 @@ export const file = resource(fileType)
 export const group = resource(groupType)
 /**
  * A file of nginx's configuration that is no site: nginx.conf, something in conf.d, a snippet that sites include:
- * `nginxSnippet({ path: '/etc/nginx/conf.d/tokens.conf', content: 'server_tokens off;\n' })`.
+ * `nginxSnippet({ path: 'conf.d/tokens.conf', content: 'server_tokens off;\n' })`.
  */
 export const nginxSnippet = resource(nginxSnippetType)
 /**

@@ -12,7 +12,11 @@ export type Backup = {
   after?: readonly Handle[]
 }
 
-/** Dumps go to /var/backups/postgresql, one folder a night; a night that fails leaves no folder and speaks in the journal. */
+/**
+ * Dumps go to /var/backups/postgresql, one folder a night; a night that fails leaves no folder and speaks in the journal.
+ *
+ * @example nightlyBackup({ databases: ['shop'], keepDays: 30 })
+ */
 export function nightlyBackup({ databases, keepDays = 14, at = '30 3', after = [] }: Backup): { job: Handle } {
   const cron = aptPackage({ name: 'cron' })
   const folder = directory({

@@ -28,6 +28,12 @@ export type Baseline = {
   trusted?: readonly string[]
 }
 
+/**
+ * What every server has: an operator who logs in by key, ssh that takes no passwords, updates, a bounded journal,
+ * fail2ban.
+ *
+ * @example baseline(host, { operator: { name: 'ops', keys: ['ssh-ed25519 AAAA…'] } })
+ */
 export function baseline(host: Host, { operator, journal, trusted = [] }: Baseline): { ssh: Handle; operator: Handle } {
   for (const name of ['ca-certificates', 'curl', 'logrotate', 'sudo']) aptPackage({ name })
   unattendedUpgrades()

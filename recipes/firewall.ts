@@ -11,6 +11,7 @@ export type Firewall = {
   deny?: readonly number[]
 }
 
+/** ufw, on, that lets in what is allowed and nothing else: `firewall({ allow: [22, 443] })`. */
 export function firewall({ allow, deny = [] }: Firewall): { defaults: Handle } {
   const ufw = aptPackage({ name: 'ufw' })
   // Denies stand first: the first rule that matches wins.

@@ -34,6 +34,11 @@ export function postgresqlVersion({ os }: Pick<Host, 'os'>): 15 | 17 {
   return os === 'debian-12' ? 15 : 17
 }
 
+/**
+ * PostgreSQL of the release, tuned to its memory, with databases and the roles that own them.
+ *
+ * @example postgresql(host, { memoryMiB: 2048, cpus: 2, databases: { shop: { owner: 'shop' } } })
+ */
 export function postgresql(
   host: Host,
   { memoryMiB, cpus, maxConnections = 100, databases }: Postgresql,

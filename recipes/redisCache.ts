@@ -8,6 +8,7 @@ export type RedisCache = {
   memoryMiB: number
 }
 
+/** Redis as a cache on this machine, and its URL: `redisCache({ memoryMiB: 512 })`. */
 export function redisCache({ memoryMiB }: RedisCache): { redis: Handle; url: string } {
   const server = aptPackage({ name: 'redis-server' })
   const values = {

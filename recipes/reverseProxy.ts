@@ -29,6 +29,11 @@ export type ReverseProxy = {
   after?: readonly Handle[]
 }
 
+/**
+ * nginx in front of what listens on ports of this machine, over TLS; HTTP is redirected.
+ *
+ * @example reverseProxy(host, { tls: selfSigned('shop', ['shop.example']), sites: [{ name: 'shop', serverNames: ['shop.example'], port: 3000 }] })
+ */
 export function reverseProxy(host: Host, { tls, sites, after = [] }: ReverseProxy): { nginx: Handle } {
   const nginx = aptPackage({ name: 'nginx' })
   const main = nginxSnippet({ path: 'nginx.conf', content: NGINX_CONF, after: nginx })

@@ -13,7 +13,11 @@ export type StandIn = {
   after: readonly Handle[]
 }
 
-/** In the place of Next.js. */
+/**
+ * In the place of Next.js.
+ *
+ * @example webStandIn({ port: 3000, database: { name: 'shop', owner: 'shop' }, redisUrl: 'redis://127.0.0.1', after: [] })
+ */
 export function webStandIn({ port, database, redisUrl, after }: StandIn): { service: Handle; port: number } {
   const packages = ['nodejs', 'node-pg', 'node-redis'].map((name) => aptPackage({ name }))
   return webApp('web', {
@@ -25,7 +29,11 @@ export function webStandIn({ port, database, redisUrl, after }: StandIn): { serv
   })
 }
 
-/** In the place of FastAPI's application. */
+/**
+ * In the place of FastAPI's application.
+ *
+ * @example apiStandIn({ port: 8000, database: { name: 'shop', owner: 'shop' }, redisUrl: 'redis://127.0.0.1', after: [] })
+ */
 export function apiStandIn({ port, database, redisUrl, after }: StandIn): { service: Handle; port: number } {
   const packages = ['python3-fastapi', 'uvicorn', 'python3-asyncpg', 'python3-redis'].map((name) =>
     aptPackage({ name }),

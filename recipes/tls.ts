@@ -9,6 +9,8 @@ export type Certificate = { certificate: string; key: string; made: Handle }
 /**
  * One self-signed certificate for several names, good for 90 days and made anew when a week is left or a name is
  * missing. It stands outside /etc/letsencrypt, which is certbot's.
+ *
+ * @example selfSigned('shop', ['shop.example', '*.shop.example'])
  */
 export function selfSigned(name: string, names: readonly string[]): Certificate {
   const openssl = aptPackage({ name: 'openssl' })

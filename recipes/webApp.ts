@@ -18,7 +18,11 @@ export type WebApp = {
   after?: readonly Handle[]
 }
 
-/** Declares NAME.service, running as user NAME from /srv/NAME, with its environment in /etc/NAME.env. */
+/**
+ * Declares NAME.service, running as user NAME from /srv/NAME, with its environment in /etc/NAME.env.
+ *
+ * @example webApp('shop', { port: 3000, run: ['/usr/bin/node', 'serve.js'], files: {}, environment: { LOG: 'info' } })
+ */
 export function webApp(
   name: string,
   { port, run, files, environment, health = '/healthz', after = [] }: WebApp,

@@ -22,6 +22,8 @@ export type Program = Site & {
 /**
  * Names the roles of an inventory's hosts. When the calling file is the one node was started with, the command line
  * is run once that file has been evaluated; imported by another file, nothing runs.
+ *
+ * @example export default site(inventory, { server: (host) => file({ path: '/etc/motd', content: host.name }) })
  */
 export function site<Data extends object>(
   inventory: Inventory<Data>,

@@ -16,6 +16,7 @@ const SHORT = { depth: 0, breakLength: Infinity, maxArrayLength: 3, maxStringLen
  * indentation of the line it stands in (a secret of several lines cannot). Backslashes stand as written. An array
  * becomes one line for each item; without items it takes the line away that it stands alone in.
  *
+ * @example file({ path: '/etc/app.env', mode: '0600', content: conf`PASSWORD=${secret('app')}\n` })
  * @throws {TypeError} For undefined, null, booleans and other objects, which are hardly ever what was meant.
  */
 export function conf(parts: TemplateStringsArray, ...values: ConfValue[]): Text {

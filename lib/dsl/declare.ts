@@ -68,7 +68,11 @@ const registered = new Map<string, AnyType>()
 /** Every type a resource function was made for; removals need types that no recipe uses any more. */
 export const types: ReadonlyMap<string, AnyType> = registered
 
-/** Makes a type's function for recipes. */
+/**
+ * Makes a type's function for recipes; two types of one name are an error.
+ *
+ * @example const hostsEntry = resource(hostsEntryType)
+ */
 export function resource<Props extends object, State, Key extends keyof Props, Going extends keyof Props>(
   type: ResourceType<Props, State, Key, Going>,
 ): Resource<Props, Key, Going> {

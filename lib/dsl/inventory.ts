@@ -112,6 +112,8 @@ export function originOf(merged: Inventory): Origin {
 /**
  * Merges defaults, then the host's roles in their order, then the host itself. Lists are replaced, objects merged.
  * Nothing is checked yet: that is done when a host is evaluated.
+ *
+ * @example inventory({ hosts: { 'web-1': { address: '192.0.2.1', os: 'debian-13', server: 'CX22', roles: ['server'] } } })
  */
 export function inventory<Data extends object = object>(given: InventoryProps<Data>): Inventory<Data> {
   const hosts = Object.entries(given.hosts).map(([name, own]) => mergeHost(name, own, given))

@@ -11,6 +11,8 @@ type Fields = { [field: string]: unknown }
  * One `FieldChange` for each field the recipe manages and the host has otherwise. A field of the observed state that
  * the desired one leaves undefined is not managed. Fields with secrets in them are reported without values; types that
  * can tell whether a secret differs need a diff of their own.
+ *
+ * @example byField({ mode: '0644' }, { mode: '0600', owner: 'root' }) // one change, of mode
  */
 export function byField(desired: unknown, observed: unknown): FieldChange[] {
   const want = asFields(desired)

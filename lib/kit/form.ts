@@ -36,7 +36,12 @@ const LONGEST_LIST = 100_000
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/
 
-/** Any text. */
+/**
+ * Any text.
+ *
+ * @param most Characters.
+ * @example form.text()
+ */
 export function text(most = LONGEST_TEXT): Form<string> {
   return {
     problem: (value) =>
@@ -44,7 +49,12 @@ export function text(most = LONGEST_TEXT): Form<string> {
   }
 }
 
-/** Text of one line without control characters. */
+/**
+ * Text of one line without control characters.
+ *
+ * @param most Characters.
+ * @example form.line()
+ */
 export function line(most = 4096): Form<string> {
   const { problem } = text(most)
   return {
@@ -55,6 +65,12 @@ export function line(most = 4096): Form<string> {
   }
 }
 
+/**
+ * Text of at most 8192 characters that a pattern accepts.
+ *
+ * @param what The rest of "is no …".
+ * @example form.matching(/^[0-9a-f]+$/, 'hexadecimal number')
+ */
 export function matching(pattern: RegExp, what: string): Form<string> {
   return {
     problem: (value) =>
@@ -62,6 +78,7 @@ export function matching(pattern: RegExp, what: string): Form<string> {
   }
 }
 
+/** A whole number from `least` to `most`: `form.whole(1, 65535)`. */
 export function whole(least: number, most: number): Form<number> {
   return {
     problem: (value) =>
@@ -71,11 +88,12 @@ export function whole(least: number, most: number): Form<number> {
   }
 }
 
+/** True or false. */
 export const flag: Form<boolean> = {
   problem: (value) => (typeof value === 'boolean' ? undefined : 'is neither true nor false'),
 }
 
-/** One of some values. */
+/** One of some values: `form.oneOf('on', 'off')`. */
 export function oneOf<const T extends string | number | boolean | null>(...values: readonly T[]): Form<T> {
   return {
     problem: (value) =>
@@ -83,7 +101,11 @@ export function oneOf<const T extends string | number | boolean | null>(...value
   }
 }
 
-/** One of the keys: with a union type given, each of its words has to stand there. */
+/**
+ * One of the keys: with a union type given, each of its words has to stand there.
+ *
+ * @example form.wordOf<'on' | 'off'>({ on: true, off: true })
+ */
 export function wordOf<T extends string>(words: { readonly [word in T]: true }): Form<T> {
   return {
     problem: (value) =>
@@ -93,6 +115,12 @@ export function wordOf<T extends string>(words: { readonly [word in T]: true }):
   }
 }
 
+/**
+ * A list.
+ *
+ * @param most Members.
+ * @example form.list(form.line())
+ */
 export function list<T>(of: Form<T>, most = LONGEST_LIST): Form<T[]> {
   return {
     problem(value, more) {
@@ -103,7 +131,7 @@ export function list<T>(of: Form<T>, most = LONGEST_LIST): Form<T[]> {
   }
 }
 
-/** An object whose keys are free. */
+/** An object whose keys are free: `form.table(form.line())`. */
 export function table<T>(of: Form<T>, key: Form<string> = line()): Form<{ [key: string]: T }> {
   return {
     problem(value, more) {
@@ -116,7 +144,14 @@ export function table<T>(of: Form<T>, key: Form<string> = line()): Form<{ [key: 
   }
 }
 
-/** An object with these fields. */
+/**
+ * An object with these fields, a form for each.
+ *
+ * @example form.fields<{ names: string[]; port?: number }>({
+ *   names: form.list(form.line()),
+ *   port: form.optional(form.whole(1, 65535)),
+ * })
+ */
 export function fields<T extends object>(forms: FieldForms<T>): Form<T> {
   const all: [string, Form<unknown>][] = Object.entries(forms)
   return {
@@ -134,6 +169,7 @@ export function fields<T extends object>(forms: FieldForms<T>): Form<T> {
   }
 }
 
+/** A field that may be left out: `form.optional(form.flag)`. */
 export function optional<T>(form: Form<T>): Form<T> & { optional: true } {
   return { ...form, optional: true }
 }
@@ -141,6 +177,7 @@ export function optional<T>(form: Form<T>): Form<T> & { optional: true } {
 /** For a path of a file on this machine. */
 export const localPath: Form<string> = { ...line(), isLocal: true }
 
+/** What fits one of up to four forms: `form.either(form.flag, form.line())`. */
 export function either<A, B>(first: Form<A>, second: Form<B>): Form<A | B>
 export function either<A, B, C>(first: Form<A>, second: Form<B>, third: Form<C>): Form<A | B | C>
 export function either<A, B, C, D>(

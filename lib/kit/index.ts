@@ -3,27 +3,11 @@
  * shape `ResourceType`; `resource(type)`, from the front door, makes it callable in recipes.
  */
 export { byField } from './byField.ts'
-export * as form from './form.ts'
-export {
-  ancestors,
-  fieldsOf,
-  findEach,
-  fullMode,
-  isPrivate,
-  nameMistakes,
-  parsePaths,
-  PATH_KINDS,
-  pathNeeds,
-  type PathState,
-  readPaths,
-  replaceText,
-  type Rights as PathRights,
-  rightsFunction,
-} from './files/paths.ts'
+export { changeText } from './files/changeText.ts'
+export { fieldsOf, isPrivate, nameMistakes, parsePaths, pathNeeds, type PathState, readPaths } from './files/paths.ts'
 export { parseSmallFiles, readSmallFiles, type SmallFile } from './files/smallFiles.ts'
 export { diffWholeFile, restoreWholeFile, WHOLE_FILE, wholeFileReader, type WholeFileState } from './files/wholeFile.ts'
-export { groupBy } from './groupBy.ts'
-export { listDrift } from './listDrift.ts'
+export * as form from './forms.ts'
 export { payload } from './prelude.ts'
 export {
   type Change,
@@ -31,9 +15,10 @@ export {
   type Context,
   type Fetched,
   type FieldChange,
+  type Gate,
+  type GateView,
   type Interpreter,
   type Json,
-  labelOf,
   NOTHING_LEFT,
   type Operator,
   type Output,
@@ -63,18 +48,15 @@ export {
   text,
   textValue,
 } from './schema.ts'
-export { bytesTo, forEach, lines, quote, raw, records, sh, ShellText } from './shell.ts'
+export { forEach, lines, quote, raw, records, sh, type ShellText, type Word } from './shell.ts'
 export type { Becomes, Keys, Login, PacketMatch, PacketPolicy, PacketRule, Touch } from './touch.ts'
-export { markOf } from './stateFolders.ts'
 export {
   holdsSecret,
-  isSecretToken,
-  isTextToken,
   type Reveal,
-  Secret,
+  type Secret,
   type SecretToken,
   type StateText,
-  Text,
+  type Text,
   type TextToken,
   type TextValue,
 } from './value.ts'

@@ -4,7 +4,12 @@
 import { HANDS } from './hands.ts'
 import { raw, type ShellText } from './shell.ts'
 
-/** The payload file NAME of the step, as a shell word for `sh`…``. */
+/**
+ * The payload file NAME of the step, as a shell word for `sh`.
+ *
+ * @example sh`replace_file /etc/app.key root root 0600 ${payload('key')}`
+ * @throws {TypeError} When it is no plain file name.
+ */
 export function payload(name: string): ShellText {
   if (!/^[A-Za-z0-9._-]+$/.test(name))
     throw new TypeError(`payload name ${JSON.stringify(name)} is not a plain file name`)

@@ -13,10 +13,14 @@ import type { Reveal } from './value.ts'
 /** `type:name`, such as `file:/etc/motd`. */
 export type Ref = string
 
-/** Why nothing is to be taken away. */
+/** What `holdsData` says where nothing is to be taken away. */
 export const NOTHING_LEFT = 'gone already'
 
-/** A state that cannot be read yet, and why: "postgresql is not installed". Shown to people after "unknown, because ". */
+/**
+ * A state that cannot be read yet, and why. Shown to people after "unknown, because ".
+ *
+ * @example new Unknown('postgresql is not installed')
+ */
 export class Unknown {
   readonly because: string
 
@@ -130,8 +134,14 @@ export type Context = {
 
 /**
  * One shell program of a change, run as root with `set -eu`, stdin /dev/null, in the run's private folder on tmpfs.
- * It must be safe to run again after it was cut off anywhere. Available to it, from prelude.ts:
- * `replace_file DEST OWNER GROUP MODE SOURCE`, `fail MESSAGE…`, and `$P`, the folder that holds its payload.
+ * It must be safe to run again after it was cut off anywhere. Available to it:
+ *
+ * - `fail MESSAGE…` ends it with the message as its last words
+ * - `$P`, the folder of its payload, for root alone; what it needs for a while may stand there too
+ * - `replace_file PATH OWNER GROUP MODE SOURCE [CHECK…]` puts SOURCE's bytes at PATH by one rename, when `CHECK… CANDIDATE`
+ *   accepts them
+ * - `read_file PATH COPY`, `make_folder PATH`, `make_link PATH TARGET ''`, `remove_file PATH`, `remove_link PATH`,
+ *   `remove_directory PATH`, which never follow where another account could lead them
  */
 export type Step = {
   /** Shown while it runs and in errors; holds no secret. */
@@ -299,6 +309,7 @@ export type WayBack<State> = { state: State | null; stays?: string } | { cannot:
 // Methods are bivariant, so every ResourceType<P, S> is assignable; only the DSL and the engine's own calls pair them up.
 export type AnyType = ResourceType<Record<string, unknown>, Json>
 
+/** The ref of a resource by its type and natural key: `refOf('file', '/etc/motd')`. */
 export function refOf(type: string, name: string): Ref {
   return `${type}:${name}`
 }

@@ -63,6 +63,7 @@ export const entryPath = { ...absolutePath, pattern: absolutePath.pattern.replac
 export const accountName = { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,30}[$]?$' } as const
 /** Octal permission text, `'0640'`; three or four digits. */
 export const fileMode = { type: 'string', pattern: '^[0-7]?[0-7]{3}$' } as const
+/** The prop by which something is declared absent. `absent(…)` takes resources of types that have it. */
 export const ensure = { enum: ['present', 'absent'] } as const
 /** TCP or UDP port. */
 export const port = { type: 'integer', minimum: 1, maximum: 65535 } as const

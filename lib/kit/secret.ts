@@ -10,7 +10,12 @@ export function isSecretName(name: string): boolean {
   return NAME.test(name)
 }
 
-/** A secret by name: from the environment or the repository's encrypted file, never written into a recipe. */
+/**
+ * A secret by name: from the environment or the repository's encrypted file, never written into a recipe. It cannot be
+ * turned into text; `conf` puts it into one.
+ *
+ * @example postgresRole({ name: 'shop', login: true, password: secret('shop-database') })
+ */
 export function secret(name: string): Secret {
   if (!isSecretName(name)) {
     throw new TypeError(`secret name ${JSON.stringify(name)}: lower-case letters, digits, dots, dashes and underscores`)

@@ -19,7 +19,11 @@ export class ShellText {
 
 const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/
 
-/** @throws {TypeError} On a NUL, which no shell word can hold. */
+/**
+ * One shell word that holds a value literally: `quote('it is')`. In `sh` values are quoted already.
+ *
+ * @throws {TypeError} On a NUL, which no shell word can hold.
+ */
 export function quote(value: string | number): string {
   const text = String(value)
   if (text.includes('\0')) throw new TypeError('a shell word cannot hold a NUL character')
@@ -29,8 +33,11 @@ export function quote(value: string | number): string {
 }
 
 /**
- * Shell text with every value quoted: sh`rm -- ${path}`. Nest with `raw(…)`.
+ * Shell text with every value quoted; a list becomes several words. Nest with `raw(…)`.
  * Backslashes stand as written, so `\n` and `\(` reach the shell, but for the one before `${` and before a backtick.
+ *
+ * @example sh`rm -f -- ${['/srv/a b', '/srv/c']}`
+ * @throws {TypeError} On a NUL, which no shell word can hold.
  */
 export function sh(parts: TemplateStringsArray, ...words: Word[]): string {
   return parts.raw.reduce(
@@ -43,7 +50,11 @@ function literal(part: string): string {
   return part.replaceAll('\\${', '${').replaceAll('\\`', '`')
 }
 
-/** Marks text as shell text, so that `sh` leaves it alone. */
+/**
+ * Marks text as shell text, so that `sh` leaves it alone.
+ *
+ * @example sh`${raw('cat | sort')} > ${payload('sorted')}`
+ */
 export function raw(text: string): ShellText {
   return new ShellText(text)
 }
@@ -59,6 +70,7 @@ function render(word: Word): string {
  * argument limit applies because printf is a builtin. An empty list runs nothing.
  *
  * @param command Shell text that takes the words as its last arguments.
+ * @example forEach(['adm', 'sudo'], 'getent group --')
  */
 export function forEach(values: readonly string[], command: string): string {
   if (values.length === 0) return ':'
@@ -75,12 +87,12 @@ export function bytesTo(text: string, to: string): string {
   return `printf %s ${Buffer.from(text).toString('base64')} | base64 -d > ${to}`
 }
 
-/** Lines of a command's output, without the empty one after the last newline. */
+/** Lines of a command's output, without the empty one after the last newline: `lines('a\nb\n')` is `['a', 'b']`. */
 export function lines(output: string): string[] {
   return output === '' ? [] : output.replace(/\n$/, '').split('\n')
 }
 
-/** NUL-terminated records of a command's output. */
+/** NUL-terminated records of a command's output: `records('a\0b\0')` is `['a', 'b']`. */
 export function records(output: string): string[] {
   return output === '' ? [] : output.replace(/\0$/, '').split('\0')
 }

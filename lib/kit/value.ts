@@ -84,7 +84,11 @@ export function isTextToken(value: unknown): value is TextToken {
   return typeof value === 'object' && value !== null && '$text' in value && Array.isArray(value.$text)
 }
 
-/** True when the text holds a secret, so that neither it nor what it replaces may be shown. */
+/**
+ * True when the text holds a secret, so that neither it nor what it replaces may be shown.
+ *
+ * @example holdsSecret({ $secret: 'app' })
+ */
 export function holdsSecret(text: StateText): boolean {
   return isSecretToken(text) || isTextToken(text)
 }

@@ -137,37 +137,6 @@ test('an error that a site throws while it is loaded is told with its line', asy
   assert.equal([code, stderr], [1, 'site.ts:9: no such region\n'])
 })
 
-test('every name of a door has a doc comment where its types are', async () => {
-  const folder = siteFolder()
-  const names = await node(
-    folder,
-    '--input-type=module',
-    '-e',
-    "console.log(Object.keys(await import('keelson')).join())",
-  )
-  const { default: ts } = await import('typescript')
-  const program = ts.createProgram([join(PACKAGE, 'dist/lib/index.d.ts')], { module: ts.ModuleKind.NodeNext })
-  const checker = program.getTypeChecker()
-  const door = checker.getSymbolAtLocation(program.getSourceFile(join(PACKAGE, 'dist/lib/index.d.ts'))!)!
-  const exported = checker.getExportsOfModule(door)
-  const own = exported.map((symbol) =>
-    symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol,
-  )
-  const values = names.stdout.trim().split(',')
-  assert.ok(values.length > 30)
-  assert.equal(
-    values.filter((name) => !own.some((symbol) => symbol.name === name)),
-    [],
-  )
-  const silent = own.filter(
-    (symbol) => values.includes(symbol.name) && symbol.getDocumentationComment(checker).length === 0,
-  )
-  assert.equal(
-    silent.map(({ name }) => name),
-    [],
-  )
-})
-
 test('init writes a site that type-checks and that a misspelt key makes fail to', async () => {
   const folder = newFolder()
   const { code, stdout } = await keelson(folder, 'init')

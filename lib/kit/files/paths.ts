@@ -21,7 +21,7 @@ export type PathState = {
 /** Bytes that Linux takes in a name, less those of the name under which it is written first. */
 const NAME_BYTES = 255 - '.keelson.'.length
 
-/** Mistakes in a path that is written to. */
+/** For `check`: mistakes in a path that is written to, `nameMistakes('/etc/app.conf')`. */
 export function nameMistakes(path: string): string[] {
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (Buffer.byteLength(name) <= NAME_BYTES) return []
@@ -39,14 +39,24 @@ export function findEach(paths: readonly string[]): string {
   return `printf '%s\\0' ${paths.map(quote).join(' ')} | find -files0-from - -maxdepth 0`
 }
 
-/** Shell text that prints what stands at each path, links themselves and not what they point to: one process. */
+/**
+ * For `read`: shell text that prints what stands at each path, links themselves and not what they point to, in one
+ * process. `parsePaths(fieldsOf(output))` understands it.
+ *
+ * @example readPaths(['/etc/app', '/etc/app/app.conf'])
+ */
 export function readPaths(paths: readonly string[]): string {
   if (paths.length === 0) return ':'
   // find exits 1 when some path is missing: an answer, not a failure.
   return `${findEach(paths)} -printf '%p\\0%y\\0%u\\0%g\\0%m\\0%s\\0%l\\0' 2>/dev/null || [ $? -eq 1 ]`
 }
 
-/** By path; what is missing from the map is not there. */
+/**
+ * What `readPaths` printed, by path; what is missing from the map is not there.
+ *
+ * @example parsePaths(fieldsOf(output)).get('/etc/app')?.mode // '0755'
+ * @throws {Error} On output of another form.
+ */
 export function parsePaths(fields: readonly string[]): Map<string, PathState> {
   if (fields.length % FIELDS !== 0) throw new Error(`paths: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
   const found = new Map<string, PathState>()
@@ -67,14 +77,14 @@ export function parsePaths(fields: readonly string[]): Map<string, PathState> {
   return found
 }
 
-/** NUL-terminated fields of an output. */
+/** NUL-terminated fields of an output: `fieldsOf({ stdout: 'a\0b\0', stderr: '', exit: 0 })` is `['a', 'b']`. */
 export function fieldsOf({ stdout }: Output): string[] {
   const fields = stdout.split('\0')
   fields.pop()
   return fields
 }
 
-/** Whether a file of that mode is not for everybody to read; nothing is known of none. */
+/** Whether a file of that mode is not for everybody to read: `isPrivate('0640')`. Nothing is known of an empty one. */
 export function isPrivate(mode: string): boolean {
   return mode !== '' && (Number.parseInt(mode, 8) & 4) === 0
 }
@@ -124,7 +134,11 @@ export function replaceText(
   return `judge() {\n${judging.join('')}}\n${replace} judge`
 }
 
-/** Everything declared that a path needs: the folders above it, and its owner and group. */
+/**
+ * For `needs`: refs of what a path needs, the folders above it and its owner and group.
+ *
+ * @example pathNeeds('/srv/app/env', { owner: 'app' }) // directory:/srv, …, user:app
+ */
 export function pathNeeds(
   path: string,
   { owner, group }: { owner?: string | undefined; group?: string | undefined } = {},

@@ -19,7 +19,10 @@ const LONGEST = { root: 8 * 2 ** 20, others: 2 ** 20 }
 
 /**
  * Shell text that prints each path's kind, mode, owner and link target, then the bytes of all regular files, in base64.
- * A handful of processes, however many paths; none that is too long, so that no answer is without end.
+ * A handful of processes, however many paths; none that is too long (8 MiB of root's, 1 MiB of others'), so that no
+ * answer is without end.
+ *
+ * @example readSmallFiles(['/etc/hosts'])
  */
 export function readSmallFiles(paths: readonly string[]): string {
   if (paths.length === 0) return ':'
@@ -33,7 +36,9 @@ ${findEach(paths)} -type f \\( -size -${LONGEST.others + 1}c -o -user root -size
 const FIELDS = 6
 
 /**
- * The files found, by path; a path missing from the map is not there.
+ * The files that `readSmallFiles` found, by path; a path missing from the map is not there.
+ *
+ * @example parseSmallFiles(output).get('/etc/hosts')
  * @param ofOthers Whether accounts other than root may be at these files: one that changes meanwhile is then no error.
  * @throws {Error} When the output is of another form, such as after a file changed between listing and reading.
  */

@@ -14,10 +14,14 @@ export type WholeFileState = {
   owner: string
 }
 
-/** For `state`. */
+/** For `state`: `form.fields(WHOLE_FILE)`. */
 export const WHOLE_FILE = { content: form.text(), mode: form.line(), owner: form.line() } as const
 
-/** The reader of a type whose resources are one file each. */
+/**
+ * For `read`: the reader of a type whose resources are one file each.
+ *
+ * @example wholeFileReader((name) => `/etc/app.d/${name}.conf`)
+ */
 export function wholeFileReader(pathOf: (name: string) => string): {
   command(wanted: readonly Wanted<WholeFileState>[]): string
   parse(output: Output, wanted: readonly Wanted<WholeFileState>[]): Map<string, WholeFileState | null>
@@ -41,11 +45,20 @@ function stateOf(file: SmallFile | undefined): WholeFileState | null {
   }
 }
 
+/**
+ * For `diff`: by field, the content as lines.
+ *
+ * @example diffWholeFile({ content: 'a\n', mode: '0644', owner: 'root:root' }, { content: '', mode: '0644', owner: 'root:root' })
+ */
 export function diffWholeFile(desired: WholeFileState, observed: WholeFileState): FieldChange[] {
   return byField(desired, observed).map((change) => (change.field === 'content' ? { ...change, form: 'text' } : change))
 }
 
-/** Something other than a file that stood there is only known by a sentence. */
+/**
+ * For `restore`: something other than a file that stood there is only known by a sentence, and cannot be brought back.
+ *
+ * @example const slots = { restore: restoreWholeFile }
+ */
 export function restoreWholeFile<State extends { mode: string }>({ before }: Was<State>): WayBack<State> | undefined {
   return before !== null && before.mode === '' ? { cannot: 'something other than a file stood there' } : undefined
 }
