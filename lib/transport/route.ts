@@ -163,11 +163,20 @@ function openForward({ host, port, through }: Route, jump: Client): Promise<Dupl
 function openProxy({ host, port, sources }: Route, command: string): Duplex {
   const tokens: Record<string, string> = { '%h': host, '%p': String(port), '%r': sources.user, '%n': host, '%%': '%' }
   const text = command.replaceAll(/%[hprn%]/g, (token) => tokens[token] ?? token)
-  const child = spawn('/bin/sh', ['-c', `exec ${text}`], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn('/bin/sh', ['-c', `exec ${text}`], { stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stderr.setEncoding('utf8').on('data', (said: string) => process.stderr.write(shown(said)))
   const stream = Duplex.from({ writable: child.stdin, readable: child.stdout })
   child.once('error', (error) => stream.destroy(error))
   stream.once('close', () => child.kill())
   return stream
+}
+
+/** What a command of ssh_config says is for the operator, but a host far away may have a say in it. */
+function shown(said: string): string {
+  return said.replace(
+    /[^\P{Cc}\n\t]|\p{Bidi_Control}|[\u2028\u2029]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** A name with several addresses fails with one error for each. */

@@ -42,6 +42,18 @@ test('a host without any says so', () => {
   assert.is(renderRuns('web', [], paper), 'web  nothing was ever converged here\n')
 })
 
+test('records that are damaged are told of, beside those that are sound', () => {
+  const damaged = ['the record of run 3 is damaged: \u001b[2J']
+  assert.is(
+    renderRuns('web', [good], paper, damaged),
+    `web
+  9  2026-11-23 21:55:02 UTC  bo@ci  ok  1 changed
+  warning  the record of run 3 is damaged: \\u001b[2J
+`,
+  )
+  assert.is(renderRuns('web', [], paper, ['x is damaged']), 'web\n  warning  x is damaged\n')
+})
+
 test('one run in full', () => {
   assert.is(
     renderRun('web', cut, paper),

@@ -13,6 +13,7 @@ import { sshOk } from '../support/host.ts'
 import { LOCAL_ATTACKER } from './attacker/index.ts'
 import { endEveryWay, prepareCanaries } from './canaries.ts'
 import { HOSTILE } from './hostile/index.ts'
+import { HOSTILE_HOST } from './hostileHost/index.ts'
 import { Killer } from './kill.ts'
 import { LOCK_OUTS } from './lockoutCases.ts'
 import { HOWS, lockOut, PREPARE } from './lockouts.ts'
@@ -28,6 +29,10 @@ export type Kind = {
   name: string
   /** How many cases the project wants to have seen. */
   goal: number
+} & (OnHost | { hostless: true; run: (seed: number) => Promise<number> })
+
+type OnHost = {
+  hostless?: never
   /** Makes a host ready, once. */
   prepare?: (host: SandboxHost) => Promise<unknown>
   /** Resolves to how many cases it was. */
@@ -198,9 +203,10 @@ export const KINDS: readonly Kind[] = [
   LOCAL_ATTACKER,
   { name: 'word', goal: 500, run: keepsItsWord },
   ...HOSTILE,
+  HOSTILE_HOST,
 ]
 
-function installed(...packages: string[]): NonNullable<Kind['prepare']> {
+function installed(...packages: string[]): NonNullable<OnHost['prepare']> {
   const install = `DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ${packages.join(' ')}`
   return (host) => sshOk(host, `apt-get -q update >/dev/null && ${install} >/dev/null`)
 }

@@ -12,7 +12,6 @@ import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ensureRequirements } from '../../lib/sandbox/requirements.ts'
-import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { freshHost, takeDown } from '../support/host.ts'
 import { codeIn, resumed } from '../support/results.ts'
 import { type Kind, KINDS } from './kinds.ts'
@@ -51,7 +50,7 @@ async function torture(): Promise<void> {
     Array.from({ length: Number(flags.hosts) }, async (_, position) => {
       // Each begins with another kind; who is done helps the others.
       const order = [...kinds.slice(position % kinds.length), ...kinds.slice(0, position % kinds.length)]
-      for (const kind of order) while (isOpen(kind)) await onOneHost(kind, results, () => isOpen(kind))
+      for (const kind of order) while (isOpen(kind)) await someCases(kind, results, () => isOpen(kind))
     }),
   )
   results.minutes = before + (performance.now() - started) / 60_000
@@ -60,14 +59,15 @@ async function torture(): Promise<void> {
   if (Object.values(results.tallies).some(({ failures }) => failures.length > 0)) process.exitCode = 1
 }
 
-async function onOneHost(kind: Kind, results: Results, isOpen: () => boolean): Promise<void> {
-  const host = await prepared(kind)
+/** As many as one host is good for. */
+async function someCases(kind: Kind, results: Results, isOpen: () => boolean): Promise<void> {
+  const { run, end } = await ready(kind)
   const tally = tallyOf(results, kind)
   for (let done = 0; done < PER_HOST && isOpen();) {
     const seed = (results.seed * 1_000_003 + tally.runs) >>> 0
     tally.runs += 1
     try {
-      const cases = await kind.run(host, seed)
+      const cases = await run(seed)
       tally.cases += cases
       done += cases
     } catch (error) {
@@ -76,11 +76,11 @@ async function onOneHost(kind: Kind, results: Results, isOpen: () => boolean): P
       tally.failures.push({ seed, because })
       console.error(`${kind.name}, seed ${seed}: ${because}`)
       // Another host, unless each case begins with a disk of its own.
-      if (kind.restores !== true) done = PER_HOST
+      if (kind.hostless !== true && kind.restores !== true) done = PER_HOST
     }
     await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
   }
-  await takeDown(host.name)
+  await end()
 }
 
 /** With what the host said. */
@@ -89,10 +89,14 @@ function wordsOf(error: unknown): string {
   return 'said' in error ? `${error.message}: ${String(error.said)}` : error.message
 }
 
-async function prepared(kind: Kind): Promise<SandboxHost> {
+type Ready = { run: (seed: number) => Promise<number>; end: () => Promise<void> }
+
+/** Boots a host, for a kind that needs one. */
+async function ready(kind: Kind): Promise<Ready> {
+  if (kind.hostless === true) return { run: kind.run, end: () => Promise.resolve() }
   const host = await freshHost('debian-13')
   await kind.prepare?.(host)
-  return host
+  return { run: (seed) => kind.run(host, seed), end: () => takeDown(host.name) }
 }
 
 /** One case by its kind and seed, with all that it says. */
@@ -102,7 +106,8 @@ async function again(which: string): Promise<void> {
   const kind = KINDS.find((one) => one.name === name)
   if (kind === undefined)
     throw new Error(`there is no kind ${name}; there are ${KINDS.map((one) => one.name).join(', ')}`)
-  console.log(`${await kind.run(await prepared(kind), Number(seed))} cases went well`)
+  const { run } = await ready(kind)
+  console.log(`${await run(Number(seed))} cases went well`)
 }
 
 /** What is known already of this seed with this code. */

@@ -148,6 +148,25 @@ test('a ProxyCommand is the way there', async () => {
   await relay.stop()
 })
 
+test('what a ProxyCommand says is shown, and steers no terminal', async () => {
+  const relay = await startRelay(sshd.port)
+  const [host = '', command = ''] = proxyConfig(sshd.dir, relay.port)
+  const loud = command.replace(
+    'ProxyCommand ',
+    `ProxyCommand sh -c 'printf "hello\\033]0;x\\007\\n" >&2; exec "$0" "$@"' `,
+  )
+  const shown: string[] = []
+  const write = process.stderr.write.bind(process.stderr)
+  process.stderr.write = (piece: string | Uint8Array) => shown.push(String(piece)) > 0
+  try {
+    await withConfig(sshd.dir, [host, loud], () => logsIn({ ...sshd.target, address: 'web-1' }))
+  } finally {
+    process.stderr.write = write
+    await relay.stop()
+  }
+  assert.is(shown.join(''), 'hello\\u001b]0;x\\u0007\n')
+})
+
 test('a host that hangs up before the handshake is tried again', async () => {
   const relay = await startRelay(sshd.port, 2)
   await logsIn({ ...sshd.target, port: relay.port })

@@ -4,7 +4,7 @@
 import type { InventoryHost } from '../../dsl/inventory.ts'
 import { HostError } from '../../engine/errors.ts'
 import { EXIT_CODES, type ExitName, type HostProblem } from '../../engine/report.ts'
-import { parseRuns, READ_RUNS, type Run } from '../../engine/host/storedRun.ts'
+import { parseRecords, READ_RUNS, type Run } from '../../engine/host/storedRun.ts'
 import { describeError, UsageError } from '../errors.ts'
 import { worstOf } from '../../engine/exit.ts'
 import { findMachine, type Where } from '../machine.ts'
@@ -27,8 +27,7 @@ export async function runs(setting: Setting, number: string | undefined, flags: 
   const wanted = number === undefined ? undefined : String(parseCount('runs', number))
   const known = await Promise.all(chosen.map((host) => runsOf(setting, host, where)))
   const failed = known.flatMap(({ error }) => (error === undefined ? [] : [error]))
-  if (wanted !== undefined && failed.length === 0 && !known.some((of) => of.runs?.some(({ run }) => run === wanted)))
-    throw new UsageError(`there was no run ${wanted}`, 'runs lists those that there were')
+  if (wanted !== undefined && failed.length === 0) requireRun(wanted, known)
   const shown = known.map((of) =>
     of.runs === undefined || wanted === undefined ? of : { ...of, runs: of.runs.filter(({ run }) => run === wanted) },
   )
@@ -41,28 +40,48 @@ export async function runs(setting: Setting, number: string | undefined, flags: 
 }
 
 /** A host with its runs, or with why it does not tell them. */
-type Known = { host: string; address: string } & ({ runs: Run[]; error?: never } | { error: HostProblem; runs?: never })
+type Known = { host: string; address: string } & (
+  | { runs: Run[]; damaged?: string[]; error?: never }
+  | { error: HostProblem; runs?: never; damaged?: never }
+)
+
+/** @throws {UsageError | HostError} When no host tells of it. */
+function requireRun(wanted: string, known: readonly Known[]): void {
+  if (known.some(({ runs: its }) => its?.some(({ run }) => run === wanted))) return
+  const damage = known.flatMap(({ damaged = [] }) => damaged).find((one) => one.includes(` run ${wanted} `))
+  if (damage !== undefined) throw new HostError(damage, { next: 'runs lists those that can be read' })
+  throw new UsageError(`there was no run ${wanted}`, 'runs lists those that there were')
+}
 
 function showProblem({ output: { err } }: Setting, host: string, error: HostProblem): void {
   const problem = errorProblem(error)
   err.write(renderProblem({ ...problem, what: `${host}: ${problem.what}` }, err.page))
 }
 
-function textOf({ host, runs: its = [], error }: Known, wanted: string | undefined, page: Page): string[] {
+function textOf(
+  { host, runs: its = [], damaged = [], error }: Known,
+  wanted: string | undefined,
+  page: Page,
+): string[] {
   if (error !== undefined) return []
-  return wanted === undefined ? [renderRuns(host, its, page)] : its.map((one) => renderRun(host, one, page))
+  return wanted === undefined ? [renderRuns(host, its, page, damaged)] : its.map((one) => renderRun(host, one, page))
 }
 
 async function runsOf(setting: Setting, chosen: InventoryHost, where: Where): Promise<Known> {
   const { name: host, address } = chosen
   try {
-    return { host, address, runs: await readRuns(setting, chosen, where) }
+    const { runs: its, damaged } = await readRuns(setting, chosen, where)
+    return { host, address, runs: its, ...(damaged.length === 0 ? {} : { damaged }) }
   } catch (error) {
     return { host, address, error: describeError(error, setting.verbose) }
   }
 }
 
-async function readRuns({ site, output }: Setting, chosen: InventoryHost, where: Where): Promise<Run[]> {
+async function readRuns(
+  { site, output }: Setting,
+  chosen: InventoryHost,
+  where: Where,
+): Promise<{ runs: Run[]; damaged: string[] }> {
   const view = openProgress(output.err)
   try {
     const connection = await (await findMachine(site, chosen, where, view.note)).connect()
@@ -73,7 +92,7 @@ async function readRuns({ site, output }: Setting, chosen: InventoryHost, where:
           said: stderr,
           next: 'look at /var/lib/keelson/runs on the host',
         })
-      return parseRuns(stdout.toString())
+      return parseRecords(stdout.toString())
     } finally {
       await connection.close()
     }

@@ -12,6 +12,8 @@ import { Session, type SessionOptions } from './session.ts'
 
 /** Seconds for which the lock is waited for with one program. */
 const LOCK_TURN_S = 60
+/** Runs without a client that are watched, at most: a host could tell of one more for ever. */
+const MOST_WATCHED = 10
 
 export type HostRun = SessionOptions & {
   /** Number of removals the operator agreed to; needed beyond the budget. */
@@ -45,10 +47,11 @@ export async function planHost(options: HostRun): Promise<{ plan: Plan; report: 
  * it was handed; what is left then is this run's.
  */
 export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
-  for (;;) {
+  for (let watched = 0; ; watched += 1) {
     try {
       const report = await convergeOnce(options)
       if (!('alone' in report)) return report
+      if (watched >= MOST_WATCHED) throw lockedBy(report.text)
       await watch(options, report)
     } catch (error) {
       // Both come before anything is written: another run is at work, or was while the plan was looked at.

@@ -20,11 +20,16 @@ export type TaskEvent =
   /** Task `task` of this stage put back what `undone` had changed. */
   | { event: 'undone'; task: number; undone: { stage: number; task: number } }
 
+/** Lines that a stage has, at most, besides some for each step. */
+const MOST_LINES = 10_000
+
 /** Splits a run's output into event lines and, after `over`, what follows. */
 export class Events {
   readonly #onEvent: (event: TaskEvent) => void
   readonly #steps: readonly number[]
   #lines = newLines()
+  /** Lines of the output that may still come. */
+  #left: number
   over = false
   #rest: Buffer[] = []
   #restBytes = 0
@@ -41,11 +46,17 @@ export class Events {
   constructor(onEvent: (event: TaskEvent) => void, steps: readonly number[]) {
     this.#onEvent = onEvent
     this.#steps = steps
+    this.#left = this.#most
+  }
+
+  get #most(): number {
+    return MOST_LINES + this.#steps.reduce((sum, steps) => sum + 20 * (1 + steps), 0)
   }
 
   /** Forgets an output that broke off. */
   restart(): void {
     this.#lines = newLines()
+    this.#left = this.#most
     this.over = false
     this.#rest = []
     this.#restBytes = 0
@@ -76,6 +87,8 @@ export class Events {
   }
 
   #line(line: string): void {
+    this.#left -= 1
+    if (this.#left < 0) throw notUnderstood(line)
     if (line === 'over' || line === 'gone') {
       this.over = line === 'over'
       return

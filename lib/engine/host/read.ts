@@ -94,8 +94,15 @@ export function parseFrames(
   }
   const missing = expected.filter((name) => !answers.has(name))
   if (missing.length === 0) return answers
-  throw new HostError(`the host's answer is not complete: nothing for ${missing.join(', ')}`, {
-    said: [...answers.values()].map((answer) => answer.stderr).join('') || excerpt(stderr, 'end', 2000),
+  throw incomplete(
+    missing,
+    [...answers.values()].map((answer) => answer.stderr).join('') || excerpt(stderr, 'end', 2000),
+  )
+}
+
+function incomplete(missing: readonly string[], said: string): HostError {
+  return new HostError(`the host's answer is not complete: nothing for ${missing.join(', ')}`, {
+    said,
     next: 'see what the host said; a full disk, a missing tool or a killed shell can cut an answer off',
   })
 }
@@ -111,6 +118,9 @@ function partsIn(bytes: Buffer): number {
 
 type Frame = { names: string[]; text: Buffer; exit: string }
 
+/** Exit status of a program. */
+const EXIT = /^\d{1,3}$/
+
 function frames(stdout: Buffer, mark: string): Frame[] {
   const result: Frame[] = []
   let start = 0
@@ -119,6 +129,8 @@ function frames(stdout: Buffer, mark: string): Frame[] {
     const end = at === -1 ? -1 : stdout.indexOf('\n', at)
     if (end === -1) return result
     const [, names = '', exit = ''] = stdout.toString('utf8', at, end).split(' ')
+    // What has no exit status of a shell was closed by nobody.
+    if (exit !== 'said' && !EXIT.test(exit)) return result
     result.push({ names: names.split(','), text: stdout.subarray(start, Math.max(start, at - 1)), exit })
     start = end + 1
   }
@@ -137,8 +149,10 @@ export function parseReadings(
 }
 
 function answerOf(answers: ReadonlyMap<string, Answer>, type: AnyType): Answer {
-  const own = answers.get(type.type)!
+  const own = answers.get(type.type)
   const via = type.read.via
+  // What is read through an interpreter is no section of its own, so that nobody has missed it yet.
+  if (own === undefined) throw incomplete([type.type], answers.get(via?.name ?? '')?.stderr ?? '')
   return via === undefined ? own : { ...own, stderr: answers.get(via.name)?.stderr ?? '' }
 }
 

@@ -7,10 +7,12 @@ import type { Run, RunOutcome } from '../../engine/host/storedRun.ts'
 import { cleanLine } from '../clean.ts'
 import { fit, pad, type Page, widest } from './page.ts'
 
-/** One line for each, the latest first. */
-export function renderRuns(host: string, runs: readonly Run[], page: Page): string {
+/** One line for each, the latest first. @param damaged Sentences about records that cannot be read. */
+export function renderRuns(host: string, runs: readonly Run[], page: Page, damaged: readonly string[] = []): string {
   const { colors } = page
-  if (runs.length === 0) return `${colors.bold(cleanLine(host))}  nothing was ever converged here\n`
+  const warnings = damaged.map((sentence) => `  ${colors.yellow('warning')}  ${cleanLine(sentence)}`)
+  if (runs.length === 0 && damaged.length === 0)
+    return `${colors.bold(cleanLine(host))}  nothing was ever converged here\n`
   const rows = runs.map((run) => [
     cleanLine(run.run),
     time(run.startedAt),
@@ -25,7 +27,7 @@ export function renderRuns(host: string, runs: readonly Run[], page: Page): stri
     )
     return `  ${number}  ${colors.dim(when)}  ${who}  ${coloured(run, outcome, page)}  ${what}`.trimEnd()
   })
-  return `${[colors.bold(cleanLine(host)), ...lines].join('\n')}\n`
+  return `${[colors.bold(cleanLine(host)), ...lines, ...warnings].join('\n')}\n`
 }
 
 /** One run, with what became of each change. */

@@ -42,6 +42,15 @@ test('a host tells only of the tasks and steps that it was given', () => {
     )
 })
 
+test('a stage that tells of its steps for ever is given up', () => {
+  for (const line of ['start 0', 'step 0 0', '~', 'gone'])
+    assert.throws(
+      () => told(`${line}\n`.repeat(20_000), 4096),
+      (error: unknown) => error instanceof HostError,
+      line,
+    )
+})
+
 test('a line without end is given up, and one in small pieces is no work of its square', () => {
   assert.throws(
     () => told('x'.repeat(2 ** 20 + 1), 4096),

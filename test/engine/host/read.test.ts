@@ -8,6 +8,7 @@ import {
   fingerprintText,
   framedProgram,
   parseFrames,
+  parseReadings,
   readSections,
 } from '../../../lib/engine/host/read.ts'
 import type { AnyType } from '../../../lib/kit/resourceType.ts'
@@ -52,6 +53,24 @@ test('each section comes back with its own bytes, words on stderr and exit statu
   assert.equal([...answers.get('b')!.bytes], [0, 255])
   assert.is(answers.get('c')?.stdout, '')
   assert.is(answers.get('c')?.stderr, '')
+})
+
+test('a section that ended with what is no exit status was never closed', () => {
+  for (const exit of ['NaN', '-1', '1e3', '', '9999', '0x1']) {
+    const stdout = Buffer.from(`text\n${MARK} a ${exit}\n\n${MARK} a said\n`)
+    assert.throws(() => parseFrames(stdout, '', MARK, ['a']), /nothing for a$/, exit)
+  }
+})
+
+test('a type that its interpreter has said nothing of is an answer that is not complete', () => {
+  const via = { name: 'python', join: () => ':' }
+  const said = { stdout: '', stderr: 'killed', exit: 0, bytes: Buffer.alloc(0) }
+  const wanted = [{ name: 'a', desired: null }]
+  assert.throws(
+    () => parseReadings(new Map([['python', said]]), [{ type: echoType('one', via), wanted }]),
+    (error: unknown) =>
+      error instanceof HostError && error.message.endsWith('nothing for one') && error.said === 'killed',
+  )
 })
 
 test('a section that was cut off is an error that says what the host said', () => {
