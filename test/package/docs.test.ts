@@ -139,20 +139,20 @@ test('the resource type that the README writes compiles, in under 80 lines, and 
   const folder = newFolder()
   assert.is((await keelson(folder, 'init')).code, 0)
   writeFileSync(join(folder, 'hostsEntry.ts'), type)
-  const site = (names: string): string => `import { absent, site } from 'keelson'
+  const siteWith = (prop: string): string => `import { absent, site } from 'keelson'
 import { hostsEntry } from './hostsEntry.ts'
 import { inventory } from './inventory.ts'
 export default site(inventory, {
   server() {
-    hostsEntry({ address: 'FE80::5', ${names}: ['db.internal', 'db'] })
+    hostsEntry({ address: 'FE80::5', ${prop}: ['db.internal', 'db'] })
     absent(hostsEntry, { address: '10.0.0.6' })
   },
 })
 `
-  writeFileSync(join(folder, 'site.ts'), site('names'))
+  writeFileSync(join(folder, 'site.ts'), siteWith('names'))
   assert.equal(await typecheck(folder), { code: 0, stdout: '', stderr: '' })
   assert.match((await keelson(folder, 'graph')).stdout, 'hosts entry fe80::5  site.ts:6')
-  writeFileSync(join(folder, 'site.ts'), site('name'))
+  writeFileSync(join(folder, 'site.ts'), siteWith('name'))
   assert.match((await typecheck(folder)).stdout, "'name' does not exist in type")
   assert.match((await keelson(folder, 'graph')).stderr, 'did you mean "names"?')
 })
