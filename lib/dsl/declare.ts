@@ -3,7 +3,7 @@
  */
 import type { Declaration } from '../engine/catalog/evaluate.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
-import { type AnyType, labelOf, pathsOf, type Ref, refOf, type ResourceType } from '../kit/resourceType.ts'
+import { type AnyType, desiredOf, labelOf, pathsOf, type Ref, refOf, type ResourceType } from '../kit/resourceType.ts'
 import { Text } from '../kit/value.ts'
 import { callerSource } from './source.ts'
 
@@ -201,7 +201,7 @@ function handleOf<Props>(type: AnyType, props: Record<string, unknown>, known: R
 
 function writtenBy(type: AnyType, name: string, props: Record<string, unknown>): string[] {
   try {
-    return pathsOf(type, name, type.paths === undefined ? null : type.desired(props))
+    return pathsOf(type, name, type.paths === undefined ? null : desiredOf(type, props))
   } catch {
     // As with a name: its own evaluation reports what is wrong with the props.
     return []

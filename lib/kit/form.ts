@@ -17,13 +17,19 @@ export type Form<T> = {
   isLocal?: true
   /** Fields of it that do. */
   local?: readonly string[]
+  /** Of fields: the form of each. */
+  members?: { readonly [field: string]: Form<unknown> }
+  /** How a difference of it is shown. @default by its value */
+  shown?: 'text' | 'list' | 'mode' | 'secret'
+  /** What it counts as where it was not observed. */
+  missing?: unknown
   readonly of?: T
 }
 
 type More = 'more' | 'no more'
 
 /** A form for each field; those that may be left out have an optional one. */
-type FieldForms<T> = {
+export type FieldForms<T> = {
   readonly [K in keyof T]-?: object extends Pick<T, K>
     ? Form<Exclude<T[K], undefined>> & { optional: true }
     : Form<T[K]>
@@ -166,7 +172,18 @@ export function fields<T extends object>(forms: FieldForms<T>): Form<T> {
       return firstOf(Object.keys(value), (name) => (Object.hasOwn(forms, name) ? undefined : `has ${shown(name)}`))
     },
     local: all.filter(([, form]) => form.isLocal === true).map(([name]) => name),
+    members: forms,
   }
+}
+
+/** A field whose difference is shown as a unified diff, a list, or not by its value: `form.shownAs('text', form.text())`. */
+export function shownAs<T>(as: NonNullable<Form<T>['shown']>, form: Form<T>): Form<T> {
+  return { ...form, shown: as }
+}
+
+/** A field that counts as this where it was not observed: `form.missingAs([], form.list(form.line()))`. */
+export function missingAs<T>(missing: NoInfer<T>, form: Form<T>): Form<T> {
+  return { ...form, missing }
 }
 
 /** A field that may be left out: `form.optional(form.flag)`. */

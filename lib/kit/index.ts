@@ -6,11 +6,12 @@ export { byField } from './byField.ts'
 export { changeText } from './files/changeText.ts'
 export { fieldsOf, isPrivate, nameMistakes, parsePaths, pathNeeds, type PathState, readPaths } from './files/paths.ts'
 export { parseSmallFiles, readSmallFiles, type SmallFile } from './files/smallFiles.ts'
-export { diffWholeFile, restoreWholeFile, WHOLE_FILE, wholeFileReader, type WholeFileState } from './files/wholeFile.ts'
+export { restoreWholeFile, WHOLE_FILE, wholeFileReader, type WholeFileState } from './files/wholeFile.ts'
 export * as form from './forms.ts'
 export { payload } from './prelude.ts'
 export {
   type Change,
+  type Compared,
   type Consequence,
   type Context,
   type Fetched,
@@ -51,6 +52,7 @@ export {
 export { forEach, lines, quote, raw, records, sh, type ShellText, type Word } from './shell.ts'
 export type { Becomes, Keys, Login, PacketMatch, PacketPolicy, PacketRule, Touch } from './touch.ts'
 export {
+  type Comparing,
   holdsSecret,
   type Reveal,
   type Secret,

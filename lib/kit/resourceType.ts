@@ -3,12 +3,13 @@
  *
  * All slots are pure: reading is command text and a parser, applying is command text. One `State` type crosses read,
  * diff and apply; what is read and what is desired are both brought to one canonical form. `null` means "not there",
- * a field left out (undefined) means "not managed". States are plain JSON.
+ * a field left out (undefined) means "not managed". States are plain JSON. What acting needs, and is no part of what is
+ * compared, stands in a state's `how`; what is only observed in its `seen`.
  */
-import type { Form } from './form.ts'
+import type { FieldForms, Form } from './form.ts'
 import type { PropsSchema, RequiredKeys } from './schema.ts'
 import type { Touch } from './touch.ts'
-import type { Reveal } from './value.ts'
+import type { Comparing, Reveal } from './value.ts'
 
 /** `type:name`, such as `file:/etc/motd`. */
 export type Ref = string
@@ -182,12 +183,23 @@ export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change'
 /** The text that stands somewhere. `isPrivate`: it lies below a folder that others cannot enter. */
 export type Fetched = { text: string; isPrivate: boolean }
 
+/** What is compared of a state. */
+export type Compared<State> = Omit<State, 'how' | 'seen'>
+
+/** A form for a part that a state has; an optional one where it may be left out. */
+type PartOf<State, Part extends 'how' | 'seen'> = Part extends keyof State
+  ? FieldForms<Pick<State, Part>>
+  : { [part in Part]?: Form<unknown> }
+
 export type ResourceType<
   Props,
   State,
   Key extends keyof Props = RequiredKeys<Props>,
   Going extends keyof Props = never,
-> = {
+> = Slots<Props, State, Key, Going> & PartOf<State, 'how'> & PartOf<State, 'seen'>
+
+/** All but the forms of the parts. */
+export type Slots<Props, State, Key extends keyof Props, Going extends keyof Props> = {
   /** Kebab case: `ufw-rule`. People see it with spaces. */
   type: string
   schema: PropsSchema<Props>
@@ -199,8 +211,10 @@ export type ResourceType<
   name(props: Pick<Props, Key>): string
   /** Mistakes a schema cannot say, one sentence each; secrets and conf`…` are still objects here. */
   check?(props: Props): string[]
-  /** Canonical desired state; null for `ensure: 'absent'`. */
+  /** Canonical desired state. What is declared absent is null, and never asked for here. */
   desired(props: Props): State | null
+  /** Of what is declared absent: its mistakes, and a state of its own where null cannot say how it goes. */
+  absent?: { check?(props: Props): string[]; desired?(props: Props): State | null }
   /** Refs by natural key this needs to exist first (a file's directory and owner). Bound only to what is declared. */
   needs?(name: string, state: State): Ref[]
   /** Things only one resource may have, such as `path:/etc/motd` or `server_name:example.com`. */
@@ -214,8 +228,11 @@ export type ResourceType<
    * is guarded.
    */
   touches?(change: Change<State>): Touch[]
-  /** What a state is, as a host may give it back: from the ledger, or from what it has kept for undo. */
-  state: Form<State>
+  /**
+   * What a state is, as a host may give it back: from the ledger, or from what it has kept for undo; and how its fields are
+   * compared. `how` and `seen` of a state have forms of their own, and no field's name stands in two of them.
+   */
+  state: Form<Compared<State>>
   /** Of a link: the path it leads to, from `/` on. */
   leads?(name: string, state: State): string
   read: Reader<State>
@@ -236,8 +253,8 @@ export type ResourceType<
     command(wanted: readonly Wanted<State>[]): string
     parse(output: Output, wanted: readonly Wanted<State>[]): ReadonlyMap<string, string>
   }
-  /** @default byField. Against an empty object it says what a new resource will have. */
-  diff?(desired: State, observed: State, context: Context): FieldChange[]
+  /** @default byField, by the form of the state. Against an empty object it says what a new resource will have. */
+  diff?(desired: State, observed: State, comparing: Comparing): FieldChange[]
   /** What a change opens to others, a few words each: `opens 443/tcp`. Lines of texts are known without it. */
   opens?(change: Change<State>): string[]
   /**
@@ -318,6 +335,26 @@ export function refOf(type: string, name: string): Ref {
 export function labelOf(ref: Ref): string {
   const colon = ref.indexOf(':')
   return `${ref.slice(0, colon).replaceAll('-', ' ')} ${ref.slice(colon + 1)}`
+}
+
+/** What is to be, as declared; null: nothing. */
+export function desiredOf<Props extends object, State>(
+  type: Pick<Slots<Props, State, never, never>, 'desired' | 'absent'>,
+  props: Props,
+): State | null {
+  return isAbsent(props) ? (type.absent?.desired?.(props) ?? null) : type.desired(props)
+}
+
+/** Mistakes a schema cannot say. */
+export function mistakesIn<Props extends object>(
+  type: Pick<Slots<Props, unknown, never, never>, 'check' | 'absent'>,
+  props: Props,
+): string[] {
+  return (isAbsent(props) ? type.absent?.check?.(props) : type.check?.(props)) ?? []
+}
+
+export function isAbsent(props: object): boolean {
+  return 'ensure' in props && props.ensure === 'absent'
 }
 
 /** Paths that a resource writes: what its type says, otherwise what it claims. */

@@ -5,6 +5,7 @@
  * `{ $secret }` and `{ $text }`. Only `Reveal`, which the engine hands to a type while it diffs or makes steps, turns
  * them into what they stand for.
  */
+import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 
 export type SecretToken = { $secret: string }
@@ -112,4 +113,21 @@ export function revealFrom(secrets: ReadonlyMap<string, string>): Reveal {
     if (isSecretToken(text)) return one(text)
     return text.$text.map((part) => (typeof part === 'string' ? part : one(part))).join('')
   }
+}
+
+/** What a diff may ask of texts that hold secrets. */
+export function comparingBy(reveal: Reveal): Comparing {
+  return {
+    sameText: (text, sha256) =>
+      createHash('sha256').update(reveal(text)).digest('hex') === sha256.replace(/^sha256:/, ''),
+    agrees: (text, test) => test(reveal(text)),
+  }
+}
+
+/** Answers about secrets: their values stay where they are. */
+export type Comparing = {
+  /** Whether a text's SHA-256 is this one, in hex; `sha256:` may stand before it. */
+  sameText: (text: StateText, sha256: string) => boolean
+  /** Whether a text in the clear passes a test, such as that of a password's verifier. */
+  agrees: (text: StateText, test: (clear: string) => boolean) => boolean
 }

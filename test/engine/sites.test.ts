@@ -4,8 +4,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../lib/dsl/declare.ts'
 import { Bookkeeping } from '../../lib/engine/apply/runLedger.ts'
-import { emptyLedger, type Ledger, parseLedger } from '../../lib/engine/host/ledger.ts'
+import { emptyLedger, joinedLedger, type Ledger, ledgerDigest, parseLedger } from '../../lib/engine/host/ledger.ts'
 import { type Item, planItems, summarize } from '../../lib/engine/plan/plan.ts'
+import { isObject } from '../../lib/kit/form.ts'
+import { secretNames } from '../../lib/kit/value.ts'
 import type { Json, Ref } from '../../lib/kit/resourceType.ts'
 import { nextStage } from '../../lib/engine/plan/stage.ts'
 import type { Survey } from '../../lib/engine/plan/survey.ts'
@@ -89,7 +91,14 @@ test('a ledger that an earlier version wrote is whole', () => {
   assert.ok(Object.keys(door).length > types.size)
   const { ledger, damaged } = parseLedger({ stdout, stderr: '', exit: 0, bytes: Buffer.from(stdout) }, types)
   assert.equal(damaged, [])
-  assert.equal(ledger, JSON.parse(stdout))
+  assert.equal(joinedLedger(ledger!), JSON.parse(stdout))
+  const entries = Object.entries(ledger!.entries)
+  // Of those with a secret the digest is of its value as well.
+  const open = entries.filter(([, entry]) => secretNames(entry.desired).length === 0)
+  for (const [ref, { desired, digest }] of open)
+    assert.is(ledgerDigest(ledger!.key, desired, new Map()), digest, `of a declaration that is the same: ${ref}`)
+  const service = ledger?.entries['service:shop.service']?.desired
+  assert.ok(isObject(service) && service['wishes'] === undefined && isObject(service['how']))
   assert.ok(Object.keys(ledger?.entries ?? emptyLedger().entries).length > 10)
 })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../lib/dsl/declare.ts'
+import { localField } from '../../lib/engine/host/undoRecord.ts'
 import * as form from '../../lib/kit/form.ts'
 import * as door from '../../lib/index.ts'
 
@@ -54,15 +55,19 @@ test('no type lets a secret have a name that is none', () => {
 })
 
 test('what names a file of this machine is known at its place, and nothing else is', () => {
-  const file = types.get('file')!.state
-  assert.is(form.localField(file, { kind: 'file', source: 'x' }), 'source')
-  assert.is(form.localField(file, { kind: 'file', content: 'source' }), undefined)
-  const all = [...types.values()].flatMap(({ type, state: { local = [] } }) => local.map((name) => `${type} ${name}`))
+  const file = types.get('file')!
+  assert.is(localField(file, { kind: 'file', source: 'x' }), 'source')
+  assert.is(localField(file, { kind: 'file', content: 'source' }), undefined)
+  const all = [...types.values()].flatMap(({ type, state, how, seen }) =>
+    [state, how, seen].flatMap((part) => (part?.local ?? []).map((name) => `${type} ${name}`)),
+  )
   assert.equal(all, ['file source'])
 })
 
 test('whatever JSON is asked of a form, it answers', () => {
-  const forms = [...types.values()].map(({ state }) => state)
+  const forms = [...types.values()].flatMap(({ state, how, seen }) =>
+    [state, how, seen].filter((each) => each !== undefined),
+  )
   fc.assert(
     fc.property(fc.jsonValue(), (value) =>
       forms.every(({ problem }) => ['string', 'undefined'].includes(typeof problem(value, 'no more'))),

@@ -6,6 +6,7 @@ import { GUARD_FAULTS } from './faults/guard.ts'
 import { HANDS_FAULTS } from './faults/hands.ts'
 import { HOSTILE_FAULTS } from './faults/hostile.ts'
 import { TRANSPORT_FAULTS } from './faults/transport.ts'
+import { TYPES_FAULTS } from './faults/types.ts'
 import { VERDICT_FAULTS } from './faults/verdict.ts'
 import { WORDS_FAULTS } from './faults/words.ts'
 
@@ -28,6 +29,7 @@ export const FAULTS: readonly Fault[] = [
   ...HOSTILE_FAULTS,
   ...GUARD_FAULTS,
   ...TRANSPORT_FAULTS,
+  ...TYPES_FAULTS,
   {
     what: 'skip the compare before a write',
     file: STAGE_FILES,
@@ -290,8 +292,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a secret in the ledger',
     file: BOOKKEEPING,
-    find: 'canonicalJson(this.#ledger)',
-    replace: 'canonicalJson({ ...this.#ledger, values: [...this.#survey.planning.secrets.values()] })',
+    find: 'canonicalJson(joinedLedger(this.#ledger))',
+    replace: 'canonicalJson({ ...joinedLedger(this.#ledger), values: [...this.#survey.planning.secrets.values()] })',
     tests: ['hosts/canaries'],
   },
   {

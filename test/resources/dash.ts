@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PRELUDE } from '../../lib/kit/prelude.ts'
 import type { Output, Step } from '../../lib/kit/resourceType.ts'
-import { revealFrom } from '../../lib/kit/value.ts'
+import { comparingBy, revealFrom } from '../../lib/kit/value.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'keelson-test-'))
 process.once('exit', () => rmSync(root, { recursive: true, force: true }))
@@ -42,3 +42,4 @@ export function runSteps(steps: readonly Step[]): Output {
 
 /** For slots that ask for a context; the secret `token` is known. */
 export const context = { reveal: revealFrom(new Map([['token', 'S3CRET']])) }
+export const comparing = comparingBy(context.reveal)

@@ -29,7 +29,7 @@ const CASES: readonly [type: string, name: (index: number) => string, desired: (
   ['file', path, () => null],
   ['directory', path, () => ({ kind: 'directory', only: [] })],
   ['symlink', path, () => null],
-  ['edit', path, (index) => ({ wish: wish(index), found: [] })],
+  ['edit', path, (index) => ({ found: [], how: { wish: wish(index) } })],
   ['cron-job', (index) => `job${index}`, () => null],
   ['user', (index) => `nobody${index}`, () => ({ password: 'x' })],
   ['group', (index) => `nobody${index}`, () => null],

@@ -6,6 +6,7 @@ import { canonicalJson } from '../catalog/catalog.ts'
 import {
   emptyLedger,
   entryFor,
+  joinedLedger,
   type Ledger,
   type LedgerEntry,
   ledgerDigest,
@@ -142,7 +143,7 @@ export class Bookkeeping {
   }
 
   #text(): string {
-    const text = `${canonicalJson(this.#ledger)}\n`
+    const text = `${canonicalJson(joinedLedger(this.#ledger))}\n`
     this.digest = createHash('sha256').update(text).digest('hex')
     return text
   }

@@ -6,9 +6,9 @@
  * back to the state that was read, or to bytes that the host keeps; where a secret is involved, neither is kept.
  */
 import { type LedgerEntry, mayHoldSecret } from '../host/ledger.ts'
-import { type Bytes, keptOf, type WayStep } from '../host/undoRecord.ts'
+import { type Bytes, keptOf, localField, type WayStep } from '../host/undoRecord.ts'
 import { changeBetween, fieldsBetween, type Item, type Planning } from '../plan/plan.ts'
-import * as form from '../../kit/form.ts'
+import { joined } from '../../kit/parts.ts'
 import {
   type AnyType,
   type Change,
@@ -40,7 +40,7 @@ export function wayStepOf(
   const own = ownWayBack(item.type, item.change, keep)
   if (before === null || (own !== undefined && 'cannot' in own)) return { ...base, back: own ?? { state: null } }
   const wanted = own?.state ?? before
-  const isOfThisMachine = entry !== null && form.localField(item.type.state, entry.desired) !== undefined
+  const isOfThisMachine = entry !== null && localField(item.type, joined(entry.desired)) !== undefined
   if (!isOfThisMachine && isAsApplied(entry, item, before, wanted, planning))
     return { ...base, back: { state: entry!.desired } }
   const hidden = mayHoldSecret(entry) || secretNames(item.desired).length > 0 || item.change.fields.some(isSecret)

@@ -12,7 +12,18 @@ import {
   type Source,
 } from './catalog.ts'
 import { conflicts } from './places.ts'
-import { type AnyType, type Json, labelOf, pathsOf, type Ref, refOf } from '../../kit/resourceType.ts'
+import { joined, parted } from '../../kit/parts.ts'
+import {
+  type AnyType,
+  desiredOf,
+  isAbsent,
+  type Json,
+  labelOf,
+  mistakesIn,
+  pathsOf,
+  type Ref,
+  refOf,
+} from '../../kit/resourceType.ts'
 import { type JsonSchema, narrowed } from '../../kit/schema.ts'
 
 /** One call of a resource function, of `absent` or of `forget`: props as the recipe wrote them. */
@@ -133,7 +144,7 @@ function evaluateOne(declaration: Declaration, validate: Validate): Evaluated {
   if (mistakes.length > 0) return { mistakes }
   try {
     if (by === 'forget') return { forgotten: forgottenFrom(declaration) }
-    const more = type.check?.(props) ?? []
+    const more = mistakesIn(type, props)
     return more.length > 0 ? { mistakes: more } : { resource: catalogResource(declaration), props: json }
   } catch (error) {
     // Such as a local file that is not there.
@@ -143,10 +154,6 @@ function evaluateOne(declaration: Declaration, validate: Validate): Evaluated {
 
 function protectedAbsence({ props, protect }: Declaration): string[] {
   return isAbsent(props) && protect ? ['protect: what is absent cannot be protected'] : []
-}
-
-function isAbsent(props: Record<string, unknown>): boolean {
-  return props['ensure'] === 'absent'
 }
 
 /** `file /etc/motd`; only `file` where the props are too wrong to have a name. */
@@ -215,14 +222,15 @@ function join(path: string, key: string): string {
 
 function catalogResource({ type, props, refs, tags, protect, source }: Declaration): CatalogResource {
   const name = type.name(props)
-  const state = type.desired(props)
+  const state = desiredOf(type, props)
   const natural = state === null ? [] : (type.needs?.(name, state) ?? [])
   const brings = state === null ? [] : (type.brings?.(name, state) ?? [])
   return {
     ref: refOf(type.type, name),
     type: type.type,
     name,
-    desired: state === null ? null : toJson(state),
+    // Fields left undefined go, and with the last of them their part.
+    desired: state === null ? null : parted(type, joined(toJson(state))),
     needs: [...new Set([...refs, ...natural])].sort(),
     claims: state === null ? [] : [...new Set(type.claims?.(name, state))],
     ...(type.paths === undefined ? {} : { paths: pathsOf(type, name, state) }),

@@ -12,6 +12,7 @@ import * as form from '../../kit/form.ts'
 import type { Answer } from './read.ts'
 import { excerpt } from '../../kit/redact.ts'
 import type { Cause } from '../report.ts'
+import { flatProblem, joined, parted } from '../../kit/parts.ts'
 import { type AnyType, type Json, type Ref, refOf } from '../../kit/resourceType.ts'
 import { secretNames } from '../../kit/value.ts'
 
@@ -114,7 +115,7 @@ export function parseLedger({ stdout, stderr, exit }: Answer, types: ReadonlyMap
   for (const [ref, entry] of Object.entries(entries)) {
     const problem = entryProblem(ref, entry, types)
     if (problem !== undefined) damaged.push(`${form.shown(ref)} ${problem}`)
-    else if (form.fits(ENTRY, entry)) sound.push([ref, entry])
+    else if (form.fits(ENTRY, entry)) sound.push([ref, partedEntry(entry, types)])
   }
   return { ledger: { ...about, entries: Object.fromEntries(sound) }, damaged }
 }
@@ -137,8 +138,26 @@ export function entryProblem(ref: Ref, entry: unknown, types: ReadonlyMap<string
   if (problem !== undefined || !form.fits(ENTRY, entry)) return problem ?? 'is no entry'
   const { type, name, desired } = entry
   if (ref !== refOf(type, name)) return `is of ${form.shown(refOf(type, name))}`
-  const wrong = desired === null ? undefined : types.get(type)?.state.problem(desired, 'more')
+  const known = types.get(type)
+  const wrong = desired === null || known === undefined ? undefined : flatProblem(known, desired, 'more')
   return wrong === undefined ? undefined : `has a desired state that ${wrong}`
+}
+
+/** An entry as Keelson works with it. */
+export function partedEntry(entry: LedgerEntry, types: ReadonlyMap<string, AnyType>): LedgerEntry {
+  const type = types.get(entry.type)
+  return type === undefined ? entry : { ...entry, desired: parted(type, entry.desired) }
+}
+
+/** An entry as a host keeps it. */
+export function joinedEntry(entry: LedgerEntry): LedgerEntry {
+  return { ...entry, desired: joined(entry.desired) }
+}
+
+/** A ledger as a host keeps it. */
+export function joinedLedger(ledger: Ledger): Ledger {
+  const entries = Object.entries(ledger.entries).map(([ref, entry]) => [ref, joinedEntry(entry)])
+  return { ...ledger, entries: Object.fromEntries(entries) }
 }
 
 /** Sentences about entries that cannot be used. */
@@ -161,7 +180,7 @@ const SHOWN_DAMAGE = 5
 export function ledgerDigest(key: string, desired: Json, secrets: ReadonlyMap<string, string>): string {
   const values = secretNames(desired).map((name) => [name, secrets.get(name) ?? null])
   return createHmac('sha256', Buffer.from(key, 'hex'))
-    .update(canonicalJson([desired, values]))
+    .update(canonicalJson([joined(desired), values]))
     .digest('hex')
 }
 

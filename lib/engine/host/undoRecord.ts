@@ -2,9 +2,10 @@
  * How the changes of a run go back, as a host keeps it for undo. What it gives back is checked before it is used.
  */
 import * as form from '../../kit/form.ts'
+import { flatProblem, joined, parted } from '../../kit/parts.ts'
 import type { AnyType, Json, Ref, WayBack } from '../../kit/resourceType.ts'
 import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
-import { ENTRY, entryProblem, type LedgerEntry, refText } from './ledger.ts'
+import { ENTRY, entryProblem, joinedEntry, type LedgerEntry, partedEntry, refText } from './ledger.ts'
 
 /** Bytes of a file that undo needs, by their SHA-256. */
 export type Bytes = { path: string; sha256: string }
@@ -52,21 +53,62 @@ export function stepProblem(step: unknown, types: ReadonlyMap<string, AnyType>):
   const problem = WAY_STEP.problem(step, 'no more')
   if (problem !== undefined || !form.fits(WAY_STEP, step)) return problem ?? 'is none'
   const { ref, after, back, entry, left } = step
-  const ofType = types.get(ref.slice(0, ref.indexOf(':')))?.state
+  const type = types.get(typeIn(ref))
   const states = [after, 'state' in back ? back.state : null].filter((state) => state !== null)
-  const unfit = states.map((state) => ofType?.problem(state, 'no more')).find((wrong) => wrong !== undefined)
+  const problems = type === undefined ? [] : states.map((state) => flatProblem(type, state, 'no more'))
+  const unfit = problems.find((wrong) => wrong !== undefined)
   if (unfit !== undefined) return `has a state that ${unfit}`
   const entries = [entry, left].filter((each) => each !== null)
   const unsound = entries.map((each) => entryProblem(ref, each, types)).find((wrong) => wrong !== undefined)
   return unsound === undefined ? undefined : `has an entry that ${unsound}`
 }
 
+/** A step as Keelson works with it. */
+export function partedStep(step: WayStep, types: ReadonlyMap<string, AnyType>): WayStep {
+  const type = types.get(typeIn(step.ref))
+  if (type === undefined) return step
+  return withStates(
+    step,
+    (state) => parted(type, state),
+    (entry) => partedEntry(entry, types),
+  )
+}
+
+/** A step as a host keeps it. */
+function joinedStep(step: WayStep): WayStep {
+  return withStates(step, joined, joinedEntry)
+}
+
+function withStates(
+  step: WayStep,
+  ofState: (state: Json) => Json,
+  ofEntry: (entry: LedgerEntry) => LedgerEntry,
+): WayStep {
+  const { after, back, entry, left } = step
+  return {
+    ...step,
+    after: after === null ? null : ofState(after),
+    back: 'state' in back && back.state !== null ? { ...back, state: ofState(back.state) } : back,
+    entry: entry === null ? null : ofEntry(entry),
+    left: left === null ? null : ofEntry(left),
+  }
+}
+
+function typeIn(ref: Ref): string {
+  return ref.slice(0, ref.indexOf(':'))
+}
+
 /** Whether a state that is to be brought about names what only this machine's own evaluation may name. */
 export function isForeign(run: string, type: AnyType, { back, bytes }: WayStep): boolean {
-  const state = 'state' in back ? back.state : null
-  if (form.localField(type.state, state) !== undefined) return true
+  const state = 'state' in back && back.state !== null ? joined(back.state) : null
+  if (localField(type, state) !== undefined) return true
   const kept = form.isObject(state) ? state['kept'] : undefined
   return kept !== undefined && (bytes === undefined || kept !== `${keptOf(run)}/bytes/${bytes.sha256}`)
+}
+
+/** A field in which a flat state names a file of this machine. */
+export function localField({ state, how }: AnyType, flat: Json): string | undefined {
+  return form.localField(state, flat) ?? (how === undefined ? undefined : form.localField(how, flat))
 }
 
 export function keptOf(run: string): string {
@@ -75,7 +117,7 @@ export function keptOf(run: string): string {
 
 /** @param steps Of all stages so far. @param fresh Those of the stage that comes. */
 export function wayOf(run: string, steps: readonly WayStep[], fresh: readonly WayStep[]): Way {
-  const kept: KeptRun = { run, steps: [...steps] }
+  const kept: KeptRun = { run, steps: steps.map(joinedStep) }
   return {
     folder: keptOf(run),
     states: `${JSON.stringify(kept)}\n`,

@@ -5,7 +5,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Catalog, type CatalogResource, digestOf, type Forgotten, spokenOf } from '../catalog/catalog.ts'
 import { causeOf, leftBy, runOf } from './causes.ts'
-import { byField } from '../../kit/byField.ts'
+import { differences } from '../../kit/byField.ts'
+import { comparingBy } from '../../kit/value.ts'
 import { driftOf } from './drift.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { isOfSite, type Ledger, ledgerDigest, type LedgerEntry, mayHoldSecret, otherSites } from '../host/ledger.ts'
@@ -257,9 +258,9 @@ export function changeBetween(
   return fields.length === 0 ? undefined : { kind: 'change', name, before: observed, after: desired, fields }
 }
 
-/** The type's own comparison; against an empty state it says what a new resource will have. */
+/** By field, or the type's own comparison; against an empty state it says what a new resource will have. */
 export function fieldsBetween(type: AnyType, desired: Json, observed: Json, context: Context): FieldChange[] {
-  return type.diff === undefined ? byField(desired, observed) : type.diff(desired, observed, context)
+  return differences(type, desired, observed, comparingBy(context.reveal))
 }
 
 /** Whether text that was read may be shown, see secrecy.ts. */

@@ -18,7 +18,7 @@ import { quote } from '../../kit/shell.ts'
 import { surveyHost } from '../plan/survey.ts'
 import { asLeft, planUndo, runToUndo, type Undoable } from './undo.ts'
 import { secretNames } from '../../kit/value.ts'
-import { KEPT_RUNS, keptOf, stepProblem, WAY_STEP, type WayStep } from '../host/undoRecord.ts'
+import { KEPT_RUNS, keptOf, partedStep, stepProblem, WAY_STEP, type WayStep } from '../host/undoRecord.ts'
 
 export type UndoRun = Omit<ConvergeRun, 'only' | 'allowRemove' | 'wait' | 'undo'> & {
   /** Number of the run to take back. @default the latest that changed something */
@@ -135,7 +135,7 @@ function parseKept(
   const damaged: Staying[] = []
   for (const step of stepsIn(text, run)) {
     const problem = stepProblem(step, types)
-    if (problem === undefined && fits(WAY_STEP, step)) steps.push(step)
+    if (problem === undefined && fits(WAY_STEP, step)) steps.push(partedStep(step, types))
     else damaged.push(stayingOf(step, problem))
   }
   return { steps, damaged }

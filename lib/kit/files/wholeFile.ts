@@ -1,9 +1,8 @@
 /**
- * A configuration file that one resource owns from the first to the last byte: its state, how it is read and compared.
+ * A configuration file that one resource owns from the first to the last byte: its state, and how it is read.
  */
-import { byField } from '../byField.ts'
 import * as form from '../form.ts'
-import type { FieldChange, Output, Wanted, Was, WayBack } from '../resourceType.ts'
+import type { Output, Wanted, Was, WayBack } from '../resourceType.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
 
 export type WholeFileState = {
@@ -15,7 +14,7 @@ export type WholeFileState = {
 }
 
 /** For `state`: `form.fields(WHOLE_FILE)`. */
-export const WHOLE_FILE = { content: form.text(), mode: form.line(), owner: form.line() } as const
+export const WHOLE_FILE = { content: form.shownAs('text', form.text()), mode: form.line(), owner: form.line() } as const
 
 /**
  * For `read`: the reader of a type whose resources are one file each.
@@ -43,15 +42,6 @@ function stateOf(file: SmallFile | undefined): WholeFileState | null {
     mode: '',
     owner: '',
   }
-}
-
-/**
- * For `diff`: by field, the content as lines.
- *
- * @example diffWholeFile({ content: 'a\n', mode: '0644', owner: 'root:root' }, { content: '', mode: '0644', owner: 'root:root' })
- */
-export function diffWholeFile(desired: WholeFileState, observed: WholeFileState): FieldChange[] {
-  return byField(desired, observed).map((change) => (change.field === 'content' ? { ...change, form: 'text' } : change))
 }
 
 /**

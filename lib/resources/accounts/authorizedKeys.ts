@@ -4,9 +4,8 @@
  * The user owns that place and may plant links there: they are refused.
  */
 import type { Keys } from '../../kit/touch.ts'
-import { byField } from '../../kit/byField.ts'
 import * as form from '../../kit/form.ts'
-import { type ResourceType, type Step, Unknown, type Wanted } from '../../kit/resourceType.ts'
+import { type Compared, type ResourceType, type Step, Unknown, type Wanted } from '../../kit/resourceType.ts'
 import { accountName, ensure } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
 import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
@@ -31,12 +30,13 @@ export type AuthorizedKey = {
 export type AuthorizedKeysState = {
   /** Whole lines, sorted; their order means nothing to sshd. */
   keys: string[]
-  /** Set when only the listed keys are looked at. */
-  exclusive?: false
   /** `mode owner`, or what stands there instead of a file. */
   file: string
   directory: string
+  how?: KeysHow
 }
+/** Only the listed keys are looked at. */
+type KeysHow = { exclusive: false }
 
 const IN_ORDER = { file: '0600 user', directory: '0700 user' } as const
 
@@ -86,27 +86,24 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   },
   key: ['user'],
   name: (props) => props.user,
-  check({ keys, ensure: presence, exclusive }) {
-    if (presence !== 'absent') return keyMistakes(keys.map(lineOf))
-    return exclusive === false ? ['to take single keys away, leave them out of an exclusive list'] : []
+  check: ({ keys }) => keyMistakes(keys.map(lineOf)),
+  desired: ({ keys, exclusive = true }) => ({
+    keys: keys.map(lineOf).toSorted(),
+    ...IN_ORDER,
+    ...(exclusive ? {} : { how: { exclusive } }),
+  }),
+  absent: {
+    check: ({ exclusive }) =>
+      exclusive === false ? ['to take single keys away, leave them out of an exclusive list'] : [],
   },
-  desired: ({ keys, exclusive = true, ensure: presence }) =>
-    presence === 'absent'
-      ? null
-      : {
-          keys: keys.map(lineOf).toSorted(),
-          ...(exclusive ? {} : { exclusive }),
-          ...IN_ORDER,
-        },
   needs: (name) => [`user:${name}`],
-  state: form.fields<AuthorizedKeysState>({
+  state: form.fields<Compared<AuthorizedKeysState>>({
     keys: form.list(form.line(65_536)),
-    exclusive: form.optional(form.oneOf(false)),
     file: form.line(),
     directory: form.line(),
   }),
+  how: form.optional(form.fields<KeysHow>({ exclusive: form.oneOf(false) })),
   read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
-  diff: byField,
   touches: ({ name, before, after }) => [{ account: name, keys: keysAfter(before, after) }],
   opens: ({ name, before, after }) => {
     const had = before === null || before instanceof Unknown ? [] : before.keys
@@ -122,9 +119,9 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   remove: ({ name, before }) => [removeStep(name, before)],
   restore({ before, after }) {
     if (before === null) return undefined
-    const { keys, exclusive } = before
-    if (after === null || exclusive !== false)
-      return { state: { keys, ...(exclusive === undefined ? {} : { exclusive }), ...IN_ORDER } }
+    const { keys, how } = before
+    if (after === null || how === undefined)
+      return { state: { keys, ...IN_ORDER, ...(how === undefined ? {} : { how }) } }
     // The list names what is looked at: to take a single key away, it would have to name that as well.
     return keys.length === 0 ? { state: null } : { cannot: 'of a list that is not exclusive, no key can be taken away' }
   },
@@ -132,8 +129,8 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
 
 /** Taken away, a list that is not exclusive leaves what others put there. */
 function keysAfter(before: AuthorizedKeysState | Unknown | null, after: AuthorizedKeysState | null): Keys {
-  if (after !== null) return { lines: after.keys, all: after.exclusive !== false }
-  return { lines: [], all: before !== null && !(before instanceof Unknown) && before.exclusive === undefined }
+  if (after !== null) return { lines: after.keys, all: after.how === undefined }
+  return { lines: [], all: before !== null && !(before instanceof Unknown) && before.how === undefined }
 }
 
 function lineOf(one: string | AuthorizedKey): string {
@@ -237,10 +234,10 @@ function unread(path: string, { size }: Found): string {
 function keysLookedAt(
   all: readonly string[],
   desired: AuthorizedKeysState | null,
-): Pick<AuthorizedKeysState, 'keys' | 'exclusive'> {
-  if (desired?.exclusive !== false) return { keys: all.toSorted() }
+): Pick<AuthorizedKeysState, 'keys' | 'how'> {
+  if (desired?.how === undefined) return { keys: all.toSorted() }
   const ours = new Set(desired.keys.map(blobOf))
-  return { keys: all.filter((line) => ours.has(blobOf(line))).toSorted(), exclusive: false }
+  return { keys: all.filter((line) => ours.has(blobOf(line))).toSorted(), how: desired.how }
 }
 
 function standing(found: Found | undefined, type: 'f' | 'd', name: string): string {
@@ -250,9 +247,9 @@ function standing(found: Found | undefined, type: 'f' | 'd', name: string): stri
   return `${found.mode} ${found.owner === name ? 'user' : found.owner}`
 }
 
-function writeStep(name: string, before: unknown, { keys, exclusive }: AuthorizedKeysState): Step {
+function writeStep(name: string, before: unknown, { keys, how }: AuthorizedKeysState): Step {
   const blobs = keys.map((line) => blobOf(line) ?? line)
-  const keep = exclusive === false ? `{ keep_others; cat -- "$P"/keys; }` : `cat -- "$P"/keys`
+  const keep = how !== undefined ? `{ keep_others; cat -- "$P"/keys; }` : `cat -- "$P"/keys`
   return {
     title: `write the authorized keys of ${name}`,
     run: `${ofUser(name)}
@@ -264,7 +261,7 @@ put`,
 }
 
 function removeStep(name: string, before: unknown): Step {
-  const partly = isState(before) && before.exclusive === false
+  const partly = isState(before) && before.how !== undefined
   const keys = isState(before) ? before.keys : []
   return {
     title: partly ? `take keys from the authorized keys of ${name}` : `remove the authorized keys of ${name}`,

@@ -2,9 +2,8 @@
  * A group in the host's group database.
  * Read with getent(1); changed with groupadd(8), groupmod(8), gpasswd(1) and groupdel(8).
  */
-import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
-import { type ResourceType, Unknown } from '../../kit/resourceType.ts'
+import { type Compared, type ResourceType, Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { accountName, ensure } from '../../kit/schema.ts'
 import { forEach, lines, sh } from '../../kit/shell.ts'
@@ -25,9 +24,10 @@ export type GroupState = {
   gid?: number
   /** Sorted. */
   members?: string[]
-  /** Of use only when it is made: a group does not remember it. */
-  system?: true
+  how?: GroupHow
 }
+/** Of use only when it is made: a group does not remember it. */
+type GroupHow = { system: true }
 
 export const group: ResourceType<Group, GroupState> = {
   type: 'group',
@@ -44,21 +44,18 @@ export const group: ResourceType<Group, GroupState> = {
     },
   },
   name: (props) => props.name,
-  desired: ({ gid, system, members, ensure: presence }) =>
-    presence === 'absent'
-      ? null
-      : {
-          ...(gid === undefined ? {} : { gid }),
-          ...(members === undefined ? {} : { members: members.toSorted() }),
-          ...(system === true ? { system } : {}),
-        },
+  desired: ({ gid, system, members }) => ({
+    ...(gid === undefined ? {} : { gid }),
+    ...(members === undefined ? {} : { members: members.toSorted() }),
+    ...(system === true ? { how: { system } } : {}),
+  }),
   needs: (_name, { members = [] }) => members.map((member) => `user:${member}`),
   claims: (_name, { gid }) => (gid === undefined ? [] : [`gid:${gid}`]),
-  state: form.fields<GroupState>({
+  state: form.fields<Compared<GroupState>>({
     gid: form.optional(form.whole(0, form.MAX_ID)),
     members: form.optional(form.list(form.line())),
-    system: form.optional(form.oneOf(true)),
   }),
+  how: form.optional(form.fields<GroupHow>({ system: form.oneOf(true) })),
   read: {
     // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
     command: (wanted) =>
@@ -68,7 +65,6 @@ export const group: ResourceType<Group, GroupState> = {
       )}; } || [ $? -eq 123 ]`,
     parse: ({ stdout }) => new Map(lines(stdout).map(parseEntry)),
   },
-  diff: ({ system: _, ...desired }, observed) => byField(desired, observed),
   drift: {
     field: (change) =>
       change.field === 'members'
@@ -102,11 +98,11 @@ ${sh`! getent group -- ${name} >/dev/null || fail ${`group ${name} is still ther
 /** What changes accounts gives up after some seconds where another does (lckpwdf(3)). */
 export const UNLOCKED = 'await_locks 300 /etc/.pwd.lock'
 
-function setUp(name: string, { gid, members, system }: GroupState): string {
+function setUp(name: string, { gid, members, how }: GroupState): string {
   const id = gid === undefined ? [] : ['--gid', gid]
   const program = [
     sh`if ! getent group -- ${name} >/dev/null; then`,
-    sh`  groupadd ${system === true ? ['--system'] : []} ${id} -- ${name}`,
+    sh`  groupadd ${how?.system === true ? ['--system'] : []} ${id} -- ${name}`,
     ...(gid === undefined
       ? []
       : [

@@ -7,13 +7,7 @@ import type { ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { accountName, ensure, text } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
-import {
-  diffWholeFile,
-  restoreWholeFile,
-  wholeFileReader,
-  WHOLE_FILE,
-  type WholeFileState,
-} from '../../kit/files/wholeFile.ts'
+import { restoreWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
 
 export type Sudoers = {
   /** File name in /etc/sudoers.d; no dot and no `~`, since sudo silently ignores such files. */
@@ -64,13 +58,11 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
   },
   name: (props) => props.name,
   check: checkProps,
-  desired: (props) =>
-    props.ensure === 'absent' ? null : { content: props.content ?? render(props), mode: '0440', owner: 'root:root' },
+  desired: (props) => ({ content: props.content ?? render(props), mode: '0440', owner: 'root:root' }),
   needs: (_name, { content }) => ['package:sudo', ...accountsIn(content)],
   claims: (name) => [`path:${pathOf(name)}`],
   state: form.fields<WholeFileState>(WHOLE_FILE),
   read: wholeFileReader(pathOf),
-  diff: diffWholeFile,
   touches: ({ name, after }) => [
     { path: pathOf(name), becomes: after === null ? { gone: true } : { text: after.content } },
   ],
@@ -101,8 +93,7 @@ function pathOf(name: string): string {
   return `/etc/sudoers.d/${name}`
 }
 
-function checkProps({ ensure: presence, content, user, group, commands, runAs, noPassword }: Sudoers): string[] {
-  if (presence === 'absent') return []
+function checkProps({ content, user, group, commands, runAs, noPassword }: Sudoers): string[] {
   const fields = [user, group, commands, runAs, noPassword].some((field) => field !== undefined)
   if (content !== undefined) {
     if (fields) return ['give content, or user, group and commands, not both']

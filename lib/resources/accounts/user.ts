@@ -8,11 +8,11 @@ import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
 import { rightsBeyond, withoutRights } from './rights.ts'
 import { payload } from '../../kit/prelude.ts'
-import type { FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../../kit/resourceType.ts'
+import type { Compared, FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { absolutePath, accountName, ensure, secretToken } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
-import type { Reveal, Secret, SecretToken } from '../../kit/value.ts'
+import type { Comparing, Reveal, Secret, SecretToken } from '../../kit/value.ts'
 import { UNLOCKED } from './group.ts'
 
 export type User = {
@@ -50,13 +50,11 @@ export type UserState = {
   group?: string
   /** Sorted. */
   groups?: string[]
-  exclusiveGroups?: true
   home?: string
   /** Whether the home is a directory. */
   homeThere?: boolean
   shell?: string
   comment?: string
-  system?: true
   /** Desired: the secret's name. Observed: SHA-256 of the hash, so that no state holds the hash itself. */
   password?: SecretToken | string
   locked?: boolean
@@ -64,7 +62,10 @@ export type UserState = {
   expires?: string
   /** Groups it is not to be in; never declared, but found. */
   leaves?: string[]
+  how?: UserHow
 }
+/** `system` is of use only when it is made. */
+type UserHow = { exclusiveGroups?: true; system?: true }
 
 export const user: ResourceType<User, UserState> = {
   type: 'user',
@@ -92,7 +93,7 @@ export const user: ResourceType<User, UserState> = {
   },
   name: (props) => props.name,
   check: checkProps,
-  desired: (props) => (props.ensure === 'absent' ? null : desiredUser(props)),
+  desired: desiredUser,
   needs: (_name, { group, groups = [], home, shell }) => [
     ...(group === undefined ? [] : [`group:${group}`]),
     ...groups.map((one) => `group:${one}`),
@@ -101,23 +102,27 @@ export const user: ResourceType<User, UserState> = {
   ],
   brings: (name, { homeThere, home = `/home/${name}` }) => (homeThere === true ? [`directory:${home}`] : []),
   claims: (_name, { uid }) => (uid === undefined ? [] : [`uid:${uid}`]),
-  state: form.fields<UserState>({
+  state: form.fields<Compared<UserState>>({
     uid: form.optional(form.whole(0, form.MAX_ID)),
     group: form.optional(form.line()),
     groups: form.optional(form.list(form.line())),
-    exclusiveGroups: form.optional(form.oneOf(true)),
     home: form.optional(form.line()),
     homeThere: form.optional(form.flag),
     shell: form.optional(form.line()),
     comment: form.optional(form.line()),
-    system: form.optional(form.oneOf(true)),
     expires: form.optional(form.line()),
     password: form.optional(form.either(form.secretForm, form.line())),
     locked: form.optional(form.flag),
     leaves: form.optional(form.list(form.line())),
   }),
+  how: form.optional(
+    form.fields<UserHow>({
+      exclusiveGroups: form.optional(form.oneOf(true)),
+      system: form.optional(form.oneOf(true)),
+    }),
+  ),
   read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
-  diff: (desired, observed, { reveal }) => diffUser(desired, observed, reveal),
+  diff: diffUser,
   touches: ({ name, after }) => [{ account: name, login: loginAfter(after) }],
   drift: { field: driftOf },
   rights: { beyond: rightsBeyond, without: withoutRights },
@@ -133,8 +138,7 @@ export const user: ResourceType<User, UserState> = {
   holdsData: 'its home and files would be left without an owner; declare it absent to remove it',
 }
 
-function checkProps({ ensure: presence, locked, passwordHash, expires, system, createHome, home }: User): string[] {
-  if (presence === 'absent') return []
+function checkProps({ locked, passwordHash, expires, system, createHome, home }: User): string[] {
   return [
     ...(locked === false && passwordHash === undefined
       ? ['an unlocked password needs a passwordHash; leave locked out to keep it as it is']
@@ -164,15 +168,15 @@ function desiredUser(props: User): UserState {
     ...(uid === undefined ? {} : { uid }),
     ...(group === undefined ? {} : { group }),
     ...(groups === undefined ? {} : { groups: groups.toSorted() }),
-    ...(exclusiveGroups === true ? { exclusiveGroups, groups: (groups ?? []).toSorted() } : {}),
+    ...(exclusiveGroups === true ? { groups: (groups ?? []).toSorted() } : {}),
     ...(home === undefined ? {} : { home }),
     ...(createHome ? { homeThere: true } : {}),
     shell,
     ...(comment === undefined ? {} : { comment }),
-    ...(system === true ? { system } : {}),
     ...(passwordHash === undefined ? {} : { password: passwordHash.toJSON() }),
     ...(locked === undefined ? (passwordHash === undefined ? {} : { locked: false }) : { locked }),
     ...(expires === undefined ? {} : { expires }),
+    how: { ...(exclusiveGroups === true ? { exclusiveGroups } : {}), ...(system === true ? { system } : {}) },
   }
 }
 
@@ -253,14 +257,16 @@ function digest(hash: string): string {
   return createHash('sha256').update(hash).digest('hex')
 }
 
-function diffUser(desired: UserState, observed: UserState, reveal: Reveal): FieldChange[] {
-  const { system: _s, exclusiveGroups, groups, leaves = [], password, ...plain } = desired
+function diffUser(desired: UserState, observed: UserState, { sameText }: Comparing): FieldChange[] {
+  const { groups, leaves = [], password, how, ...plain } = desired
   const have = (observed.groups ?? []).filter((group) => !leaves.includes(group))
   const joined = groups === undefined && leaves.length === 0 ? undefined : [...new Set([...have, ...(groups ?? [])])]
-  const wanted = exclusiveGroups ? groups : joined?.toSorted()
+  const wanted = how?.exclusiveGroups ? groups : joined?.toSorted()
   const fields = byField({ ...plain, ...(wanted === undefined ? {} : { groups: wanted }) }, observed)
   const samePassword =
-    password === undefined || typeof password === 'string' || digest(reveal(password)) === observed.password
+    password === undefined ||
+    typeof password === 'string' ||
+    (typeof observed.password === 'string' && sameText(password, observed.password))
   return samePassword ? fields : [...fields, { field: 'password', form: 'secret' }]
 }
 
@@ -285,11 +291,11 @@ function driftOf(change: FieldChange): string | undefined {
 function restoreUser({ before, after, fields }: Was<UserState>): WayBack<UserState> {
   if (before === null) return { state: null, stays: 'its home, and files of its own elsewhere' }
   const { password: _, homeThere: _there, ...known } = before
-  if (after === null) return { state: { ...known, exclusiveGroups: true } }
+  if (after === null) return { state: { ...known, how: { exclusiveGroups: true } } }
   const changed = new Set<string>(fields.map(({ field }) => field))
   const state: UserState = Object.fromEntries(Object.entries(known).filter(([field]) => changed.has(field)))
   return {
-    state: changed.has('groups') ? { ...state, exclusiveGroups: true } : state,
+    state: changed.has('groups') ? { ...state, how: { exclusiveGroups: true } } : state,
     ...(changed.has('homeThere') ? { stays: 'its home, which was made for it' } : {}),
   }
 }
@@ -328,7 +334,8 @@ function setUp(name: string, state: UserState, reveal: Reveal): Step {
 }
 
 /** What only matters while it is made; the rest is set by usermod, whether new or not. */
-function createFlags(name: string, { uid, group, system, home }: UserState): string[] {
+function createFlags(name: string, { uid, group, home, how }: UserState): string[] {
+  const { system } = how ?? {}
   return [
     ...(system === true ? ['--system'] : []),
     ...(uid === undefined ? [] : ['--uid', String(uid)]),
@@ -339,10 +346,10 @@ function createFlags(name: string, { uid, group, system, home }: UserState): str
 }
 
 function modify(name: string, state: UserState): string[] {
-  const { uid, group, groups, exclusiveGroups, home, shell, comment, expires } = state
+  const { uid, group, groups, home, shell, comment, expires, how } = state
   const flags = [
     ...(group === undefined ? [] : ['--gid', group]),
-    ...(groups === undefined ? [] : [...(exclusiveGroups ? [] : ['--append']), '--groups', groups.join(',')]),
+    ...(groups === undefined ? [] : [...(how?.exclusiveGroups ? [] : ['--append']), '--groups', groups.join(',')]),
     ...(home === undefined ? [] : ['--home', home]),
     ...(shell === undefined ? [] : ['--shell', shell]),
     ...(comment === undefined ? [] : ['--comment', comment]),

@@ -5,6 +5,7 @@
 import { byField } from '../../kit/byField.ts'
 import {
   type Change,
+  type Compared,
   type Output,
   NOTHING_LEFT,
   type ResourceType,
@@ -38,11 +39,11 @@ export type AptPackageState = {
   status: string
   version?: string | undefined
   hold?: boolean | undefined
-  /** On the desired side. */
-  recommends?: boolean | undefined
   /** On the first that is to be there: what else dpkg is in the middle of, which keeps apt from installing anything. */
   interrupted?: string
+  how?: PackageHow
 }
+type PackageHow = { recommends?: boolean | undefined }
 
 export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purge'> = {
   type: 'package',
@@ -61,24 +62,22 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
   },
   going: ['purge'],
   name: ({ name }) => name,
-  check: ({ ensure: presence, version, hold, recommends, purge }) => [
-    ...(presence === 'absent' && (version ?? hold ?? recommends) !== undefined
-      ? ['an absent package has no version, no hold and no recommends']
-      : []),
-    ...(presence !== 'absent' && purge === true ? ["purge goes with ensure: 'absent'"] : []),
-  ],
-  desired({ ensure: presence, version, hold, recommends, purge }) {
-    if (presence !== 'absent') return { status: 'installed', version, hold, recommends }
-    // A state of its own, because `null` could not say how thoroughly it is to be gone.
-    return purge === true ? { status: 'purged' } : null
+  check: ({ purge }) => (purge === true ? ["purge goes with ensure: 'absent'"] : []),
+  desired: ({ version, hold, recommends }) => ({ status: 'installed', version, hold, how: { recommends } }),
+  absent: {
+    check: ({ version, hold, recommends }) =>
+      (version ?? hold ?? recommends) === undefined
+        ? []
+        : ['an absent package has no version, no hold and no recommends'],
+    desired: ({ purge }) => (purge === true ? { status: 'purged' } : null),
   },
-  state: form.fields<AptPackageState>({
+  state: form.fields<Compared<AptPackageState>>({
     status: form.line(),
     version: form.optional(form.line()),
     hold: form.optional(form.flag),
-    recommends: form.optional(form.flag),
     interrupted: form.optional(form.text()),
   }),
+  how: form.optional(form.fields<PackageHow>({ recommends: form.optional(form.flag) })),
   read: {
     // One list tells of all: what is asked for, and what dpkg is in the middle of.
     command: (
@@ -87,7 +86,7 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
 ${JOURNAL}`,
     parse: parseList,
   },
-  diff: ({ recommends: _, ...desired }, observed) =>
+  diff: (desired, observed) =>
     byField({ ...desired, ...(observed.interrupted === undefined ? {} : { interrupted: 'nothing' }) }, observed),
   drift: {
     field: ({ field, before, after }) => {
@@ -200,8 +199,8 @@ function wishesOf(changes: readonly Change<AptPackageState>[]): Wishes {
   const holding = (hold: boolean): string[] =>
     changes.flatMap(({ name, after }) => (after?.hold === hold ? [name] : []))
   return {
-    install: toInstall.filter(({ after }) => after?.recommends !== true).map(aptWord),
-    generous: toInstall.filter(({ after }) => after?.recommends === true).map(aptWord),
+    install: toInstall.filter(({ after }) => after?.how?.recommends !== true).map(aptWord),
+    generous: toInstall.filter(({ after }) => after?.how?.recommends === true).map(aptWord),
     gone: changes.filter((change) => !isPresent(change)).map(({ name }) => name),
     purge: changes.flatMap(({ name, after }) => (after?.status === 'purged' ? [name] : [])),
     hold: holding(true),

@@ -4,6 +4,7 @@
 import * as form from '../../kit/form.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import {
+  type Compared,
   type FieldChange,
   type Output,
   type ResourceType,
@@ -47,6 +48,9 @@ export type Command = {
 export type CommandState = {
   /** False for what is opaque; a command whose check says no is not there. */
   done: boolean
+  how: CommandHow
+}
+type CommandHow = {
   check?: string | undefined
   apply?: string | undefined
   undo?: string | undefined
@@ -59,7 +63,7 @@ export type CommandState = {
 }
 
 /** How the texts of a command are run. */
-type Setting = Pick<CommandState, 'user' | 'directory' | 'env'>
+type Setting = Pick<CommandHow, 'user' | 'directory' | 'env'>
 
 /** Seconds that a check may take, and those of one account together before each is given a second only. */
 const CHECK_S = 60
@@ -102,15 +106,17 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
   ],
   desired: ({ name: _, opaque, input, ...props }) => ({
     done: opaque !== true,
-    ...props,
-    ...(input === undefined ? {} : { input: typeof input === 'string' ? input : input.toJSON() }),
+    how: {
+      ...props,
+      ...(input === undefined ? {} : { input: typeof input === 'string' ? input : input.toJSON() }),
+    },
   }),
-  needs: (_name, { user, directory }) => [
+  needs: (_name, { how: { user, directory } }) => [
     ...(user === undefined ? [] : [`user:${user}`]),
     ...(directory === undefined ? [] : [`directory:${directory}`]),
   ],
-  state: form.fields<CommandState>({
-    done: form.flag,
+  state: form.fields<Compared<CommandState>>({ done: form.flag }),
+  how: form.fields<CommandHow>({
     check: form.optional(form.text()),
     apply: form.optional(form.text()),
     undo: form.optional(form.text()),
@@ -128,11 +134,11 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
       return new Map(
         wanted.flatMap(({ name, desired }): [string, CommandState | Unknown | null][] => {
           if (desired === null) return []
-          const { done, check, undo, user, directory, env, timeoutMs } = desired
+          const { check, undo, user, directory, env, timeoutMs } = desired.how
           if (check !== undefined && exits.get(name) === LATE) return [[name, new Unknown(LATE_TEXT)]]
           return check !== undefined && exits.get(name) !== 0
             ? [[name, null]]
-            : [[name, { done, check, undo, user, directory, env, timeoutMs }]]
+            : [[name, { done: desired.done, how: { check, undo, user, directory, env, timeoutMs } }]]
         }),
       )
     },
@@ -141,35 +147,38 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
     command: (wanted) =>
       wanted
         .flatMap(({ name, desired }) =>
-          desired?.check === undefined ? [] : [explainText(name, desired.check, desired)],
+          desired?.how.check === undefined ? [] : [explainText(name, desired.how.check, desired.how)],
         )
         .join('\n'),
     parse: (output, wanted) =>
       parseTraces(
         output,
-        new Map(wanted.flatMap(({ name, desired }) => (desired?.check === undefined ? [] : [[name, desired.check]]))),
+        new Map(
+          wanted.flatMap(({ name, desired }) => (desired?.how.check === undefined ? [] : [[name, desired.how.check]])),
+        ),
       ),
   },
-  diff: ({ done, apply }, observed) => (done && observed.done ? [] : [runs(apply, done)]),
+  diff: ({ done, how }, observed) => (done && observed.done ? [] : [runs(how.apply, done)]),
   drift: { gone: 'undone' },
   // Only its author knows what it does.
   touches: () => [{ program: true }],
-  consequence: ({ after }) => after?.consequence ?? 'unknown',
-  steps: ({ name, after }, { reveal }) => [
+  consequence: ({ after }) => after?.how.consequence ?? 'unknown',
+  steps: ({ name, after: { how } }, { reveal }) => [
     {
-      ...stepOf(name, `${running(after.apply ?? ':', after)} < "$P"/input`, after),
-      payload: { input: after.input === undefined ? '' : reveal(after.input) },
+      ...stepOf(name, `${running(how.apply ?? ':', how)} < "$P"/input`, how),
+      payload: { input: how.input === undefined ? '' : reveal(how.input) },
     },
   ],
   remove: ({ name, before }) =>
-    before instanceof Unknown || before.undo === undefined
+    before instanceof Unknown || before.how.undo === undefined
       ? []
-      : [stepOf(`undo ${name}`, running(before.undo, before), before)],
-  holdsData: (observed) => (observed instanceof Unknown || observed.undo === undefined ? 'it has no undo' : undefined),
+      : [stepOf(`undo ${name}`, running(before.how.undo, before.how), before.how)],
+  holdsData: (observed) =>
+    observed instanceof Unknown || observed.how.undo === undefined ? 'it has no undo' : undefined,
   restore({ before, after }) {
     // Taken away by its undo, it can be brought about again by its declaration.
     if (after === null) return undefined
-    if (before === null && after.undo !== undefined) return { state: null }
+    if (before === null && after.how.undo !== undefined) return { state: null }
     return { cannot: 'nobody knows what it did, and it has no undo' }
   },
   // It may bring about what any other type reads: a package, a file, a database.
@@ -192,7 +201,7 @@ const LATE_TEXT = `its check did not end within ${CHECK_S} s, or checks of the s
  */
 function checkTexts(wanted: readonly Wanted<CommandState>[]): string {
   const checks = wanted.flatMap(({ name, desired }) =>
-    desired?.check === undefined ? [] : [{ name, check: desired.check, setting: desired }],
+    desired?.how.check === undefined ? [] : [{ name, check: desired.how.check, setting: desired.how }],
   )
   const accounts = [...groupBy(checks, ({ setting }) => setting.user ?? 'root').values()]
   const texts = accounts.map((ofOne) => ofOne.map((one) => checkText(one)).join('\n'))
@@ -254,6 +263,6 @@ function exitsIn({ stdout }: Output): Map<string, number> {
   return exits
 }
 
-function stepOf(title: string, run: string, { timeoutMs }: CommandState): Step {
+function stepOf(title: string, run: string, { timeoutMs }: CommandHow): Step {
   return { title, run, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
 }

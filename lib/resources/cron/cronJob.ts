@@ -9,13 +9,7 @@ import { accountName, ensure, oneLine } from '../../kit/schema.ts'
 import { isPrivate } from '../../kit/files/paths.ts'
 import { sh } from '../../kit/shell.ts'
 import { scheduleMistake } from './schedule.ts'
-import {
-  diffWholeFile,
-  restoreWholeFile,
-  wholeFileReader,
-  WHOLE_FILE,
-  type WholeFileState,
-} from '../../kit/files/wholeFile.ts'
+import { restoreWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
 
 export type CronJob = {
   /** Small letters, digits, `-` and `_`. */
@@ -59,14 +53,13 @@ export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
   },
   key: ['name'],
   name: (props) => props.name,
-  check: (props) => (props.ensure === 'absent' ? [] : checkJob(props)),
-  desired: (props) => (props.ensure === 'absent' ? null : { content: render(props), mode: '0644', owner: 'root:root' }),
+  check: checkJob,
+  desired: (props) => ({ content: render(props), mode: '0644', owner: 'root:root' }),
   needs: (_name, { content }) => ['package:cron', `user:${userIn(content)}`],
   claims: (name) => [`path:${pathOf(name)}`],
   state: form.fields<WholeFileState>(WHOLE_FILE),
   read: wholeFileReader(pathOf),
   isPrivate: ({ mode }) => isPrivate(mode),
-  diff: diffWholeFile,
   steps: ({ name, after }) => [
     {
       title: `write ${pathOf(name)}`,

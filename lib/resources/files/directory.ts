@@ -3,10 +3,10 @@
  * Read with find(1).
  */
 import type { Touch } from '../../kit/touch.ts'
-import { byField } from '../../kit/byField.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import {
   type Change,
+  type Compared,
   type FieldChange,
   type Output,
   type ResourceType,
@@ -50,11 +50,12 @@ export type DirectoryState = {
   owner?: string | undefined
   group?: string | undefined
   mode?: string | undefined
-  /** On the desired side: what may be in it. */
-  only?: string[] | undefined
   /** What is in it and may not be; only where `only` is given. */
   others?: string[] | undefined
+  how?: DirectoryHow
 }
+/** What may be in it. */
+type DirectoryHow = { only: string[] }
 
 export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursive'> = {
   type: 'directory',
@@ -74,38 +75,37 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   },
   going: ['recursive'],
   name: ({ path }) => path,
-  check: ({ path, ensure: presence, recursive, only }) => [
-    ...(presence !== 'absent' && recursive === true ? ["recursive goes with ensure: 'absent'"] : []),
-    ...(presence === 'absent' && only !== undefined ? ['a directory that is absent has nothing in it'] : []),
-    ...(presence === 'absent' && recursive === true && isSystemFolder(path)
-      ? [`${path} belongs to the system; it cannot be removed with all that is in it`]
-      : []),
-  ],
-  desired({ owner = 'root', group = owner, mode = '0755', only, ensure: presence, recursive }) {
-    // A state of its own, because `null` could not say whether what is in it may go.
-    if (presence === 'absent') return recursive === true ? { kind: 'nothing' } : null
-    const exclusive = only === undefined ? {} : { only: [...only].sort(), others: [] }
+  check: ({ recursive }) => (recursive === true ? ["recursive goes with ensure: 'absent'"] : []),
+  desired({ owner = 'root', group = owner, mode = '0755', only }) {
+    const exclusive = only === undefined ? {} : { others: [], how: { only: [...only].sort() } }
     return { kind: 'directory', owner, group, mode: fullMode(mode), ...exclusive }
+  },
+  absent: {
+    check: ({ path, recursive, only }) => [
+      ...(only === undefined ? [] : ['a directory that is absent has nothing in it']),
+      ...(recursive === true && isSystemFolder(path)
+        ? [`${path} belongs to the system; it cannot be removed with all that is in it`]
+        : []),
+    ],
+    desired: ({ recursive }) => (recursive === true ? { kind: 'nothing' } : null),
   },
   needs: (path, state) => pathNeeds(path, state),
   claims: (path) => [`path:${path}`],
-  state: form.fields<DirectoryState>({
+  state: form.fields<Compared<DirectoryState>>({
     kind: form.oneOf(...PATH_KINDS, 'nothing'),
     owner: form.optional(form.line()),
     group: form.optional(form.line()),
     mode: form.optional(form.line()),
-    only: form.optional(form.list(form.line())),
-    others: form.optional(form.list(form.line())),
+    others: form.optional(form.missingAs([], form.list(form.line()))),
   }),
+  how: form.optional(form.fields<DirectoryHow>({ only: form.list(form.line()) })),
   read: {
     command(wanted) {
-      const exclusive = wanted.flatMap(({ name, desired }) => (desired?.only === undefined ? [] : [name]))
+      const exclusive = wanted.flatMap(({ name, desired }) => (desired?.how === undefined ? [] : [name]))
       return `${readPaths(wanted.map(({ name }) => name))}\nprintf '\\0'\n${listEntries(exclusive)}`
     },
     parse: parseDirectories,
   },
-  diff: ({ only: _, others, ...desired }, observed) =>
-    byField({ ...desired, ...(observed.others === undefined ? {} : { others }) }, observed),
   consequence({ kind, after, fields }) {
     const empties = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
     return kind !== 'create' && empties ? 'destructive' : 'safe'
@@ -177,7 +177,7 @@ function parseDirectories(
       const found = there.get(name)
       if (found === undefined) return desired?.kind === 'nothing' ? [[name, { kind: 'nothing' }]] : []
       const { kind, owner, group, mode } = found
-      const only = desired?.only
+      const only = desired?.how?.only
       if (only === undefined) return [[name, { kind, owner, group, mode }]]
       const entries = inside(name)
       if (entries instanceof Unknown) return [[name, entries]]

@@ -4,10 +4,13 @@
  * by rename with the owner and mode it had.
  */
 import type { Touch } from '../../kit/touch.ts'
+import { isDeepStrictEqual } from 'node:util'
+import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import {
   type Change,
+  type Compared,
   type Context,
   type FieldChange,
   NOTHING_LEFT,
@@ -19,12 +22,13 @@ import {
 } from '../../kit/resourceType.ts'
 import { entryPath, ensure, textValue } from '../../kit/schema.ts'
 import { bytesTo, sh } from '../../kit/shell.ts'
-import { holdsSecret, type Reveal, type StateText, type TextValue } from '../../kit/value.ts'
+import { type Comparing, holdsSecret, type Reveal, type StateText, type TextValue } from '../../kit/value.ts'
 import {
   anchorOf,
   blockText,
   EDIT_AWK,
-  EDIT_FORM,
+  EDIT_HOW,
+  type EditSeen,
   type EditState,
   type EditWish,
   found,
@@ -114,7 +118,38 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   going: ['validate'],
   name: ({ path, line, replaces, block }) =>
     `${path} ${block === undefined ? (replaces?.trimEnd() ?? line ?? '') : `block ${block.name}`}`,
-  check: ({ line, block, replaces, ensure: presence }) => [
+  check: (props) => [...editMistakes(props), ...contentMistakes(props)],
+  desired: (props) => desiredEdit(props, true),
+  // What is to be gone is looked for as it would be made.
+  absent: { check: editMistakes, desired: (props) => desiredEdit(props, false) },
+  needs: (_name, { how: { wish } }) => [`file:${wish.path}`, ...pathNeeds(wish.path)],
+  state: form.fields<Compared<EditState>>({ found: form.list(form.stateText) }),
+  how: EDIT_HOW,
+  seen: form.optional(form.fields<EditSeen>({ private: form.optional(form.oneOf(true)) })),
+  read: {
+    command: (wanted) => readSmallFiles([...new Set(wanted.flatMap(({ desired }) => desired?.how.wish.path ?? []))]),
+    parse(output, wanted) {
+      const files = parseSmallFiles(output, true)
+      return new Map(
+        wanted.flatMap(({ name, desired }): [string, EditState | null | Unknown][] =>
+          desired === null ? [] : [[name, stateIn(files.get(desired.how.wish.path), desired.how.wish)]],
+        ),
+      )
+    },
+  },
+  isPrivate: ({ seen }) => seen?.private === true,
+  diff: diffEdit,
+  paths: (_name, { how }) => [how.wish.path],
+  touches: touchesOf,
+  steps: (change, context) => editSteps([change], context),
+  remove: (change, context) => editSteps([change], context),
+  batch: editSteps,
+  restore: restoreEdit,
+  holdsData: (observed) => (!(observed instanceof Unknown) && observed.found.length === 0 ? NOTHING_LEFT : undefined),
+}
+
+function editMistakes({ line, block, replaces }: Edit): string[] {
+  return [
     ...((line === undefined) === (block === undefined) ? ['give line or block'] : []),
     ...(block !== undefined && replaces !== undefined ? ['replaces goes with line'] : []),
     ...(replaces !== undefined && line !== undefined && !line.startsWith(replaces)
@@ -123,39 +158,21 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
     ...(typeof block?.content === 'string' && / keelson /.test(block.content)
       ? ["block: content looks like it holds Keelson's own markers"]
       : []),
-    ...(presence !== 'absent' && block !== undefined && (block.content ?? '') === ''
-      ? [`block: content ${block.content === '' ? 'must not be empty' : 'is missing'}`]
-      : []),
-  ],
-  desired({ path, line = '', replaces, block, position: place, create = false, validate, ensure: presence }) {
-    const present = presence !== 'absent'
-    const match: Wish['match'] = block === undefined ? { line, replaces } : markersOf(block)
-    const text = block === undefined ? line : plainText(block.content ?? '')
-    const position = place ?? (present ? usualPlace(path, text) : 'bottom')
-    return { wish: { path, match, text, position, create, validate, present }, found: present ? [text] : [] }
-  },
-  needs: (_name, { wish }) => [`file:${wish.path}`, ...pathNeeds(wish.path)],
-  state: EDIT_FORM,
-  read: {
-    command: (wanted) => readSmallFiles([...new Set(wanted.flatMap(({ desired }) => desired?.wish.path ?? []))]),
-    parse(output, wanted) {
-      const files = parseSmallFiles(output, true)
-      return new Map(
-        wanted.flatMap(({ name, desired }): [string, EditState | null | Unknown][] =>
-          desired === null ? [] : [[name, stateIn(files.get(desired.wish.path), desired.wish)]],
-        ),
-      )
-    },
-  },
-  isPrivate: (observed) => observed.private === true,
-  diff: diffEdit,
-  paths: (_name, { wish }) => [wish.path],
-  touches: touchesOf,
-  steps: (change, context) => editSteps([change], context),
-  remove: (change, context) => editSteps([change], context),
-  batch: editSteps,
-  restore: restoreEdit,
-  holdsData: (observed) => (!(observed instanceof Unknown) && observed.found.length === 0 ? NOTHING_LEFT : undefined),
+  ]
+}
+
+function contentMistakes({ block }: Edit): string[] {
+  if (block === undefined || (block.content ?? '') !== '') return []
+  return [`block: content ${block.content === '' ? 'must not be empty' : 'is missing'}`]
+}
+
+function desiredEdit(props: Edit, present: boolean): EditState {
+  const { path, line = '', replaces, block, position: place, create = false, validate } = props
+  const match: Wish['match'] = block === undefined ? { line, replaces } : markersOf(block)
+  const text = block === undefined ? line : plainText(block.content ?? '')
+  const position = place ?? (present ? usualPlace(path, text) : 'bottom')
+  const wish = { path, match, text, position, create, validate, present }
+  return { found: present ? [text] : [], how: { wish } }
 }
 
 function markersOf({ name, comment = '#' }: NonNullable<Edit['block']>): Wish['match'] {
@@ -180,17 +197,27 @@ function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null 
   if (file?.bytes.includes(0) === true) return new Unknown(`${wish.path} is not text`)
   const there = file === undefined ? [] : found(file.bytes.toString('utf8'), wish)
   if (wish.present && there.length === 0) return null
-  return { wish, found: there, ...(file !== undefined && isPrivate(file.mode) ? { private: true } : {}) }
+  const seen: EditSeen = file !== undefined && isPrivate(file.mode) ? { private: true } : {}
+  return { found: there, how: { wish }, seen }
 }
 
-function diffEdit(desired: EditState, observed: Partial<EditState>, { reveal }: Context): FieldChange[] {
-  const want = desired.found.map((text) => blockText(reveal(text)))
-  const have = (observed.found ?? []).map(reveal)
-  if (want.length === have.length && want.every((text, index) => text === have[index])) return []
-  const field = 'line' in desired.wish.match ? 'line' : 'block'
-  if (holdsSecret(desired.wish.text)) return [{ field, form: 'secret' }]
-  const side = (texts: string[]): string | undefined => (texts.length === 0 ? undefined : texts.join('\n'))
-  return [{ field, form: 'value', before: side(have), after: side(want) }]
+function diffEdit(desired: EditState, observed: Partial<EditState>, { agrees }: Comparing): FieldChange[] {
+  const { wish } = desired.how
+  const [want, have] = [desired.found, observed.found ?? []]
+  const isThere = (text: StateText, index: number): boolean => {
+    const there = have[index]
+    if (typeof there !== 'string') return isDeepStrictEqual(text, there)
+    return agrees(text, (clear) => blockText(clear) === there)
+  }
+  if (want.length === have.length && want.every(isThere)) return []
+  const field = 'line' in wish.match ? 'line' : 'block'
+  if (holdsSecret(wish.text)) return [{ field, form: 'secret' }]
+  const side = (texts: readonly StateText[]): string | undefined => {
+    const clear = texts.filter((text) => typeof text === 'string')
+    return clear.length === 0 ? undefined : clear.join('\n')
+  }
+  const after = want.map((text) => (typeof text === 'string' ? blockText(text) : text))
+  return [{ field, form: 'value', before: side(have), after: side(after) }]
 }
 
 function touchesOf(change: Change<EditState>): Touch[] {
@@ -221,9 +248,9 @@ function restoreEdit({ before, after }: Was<EditState>): WayBack<EditState> | un
   // Nothing of it was there, or somebody wanted it gone and it was.
   if (text === undefined) return { state: null }
   if (more.length > 0) return { cannot: `it stood there ${before.found.length} times` }
-  const wish = after?.wish ?? before.wish
+  const { wish } = (after ?? before).how
   const match = 'line' in wish.match ? { ...wish.match, line: typeof text === 'string' ? text : '' } : wish.match
-  return { state: { wish: { ...wish, match, text, present: true }, found: [text] } }
+  return { state: { found: [text], how: { wish: { ...wish, match, text, present: true } } } }
 }
 
 /** Several edits of one file are made together, and it is written once. */
@@ -240,9 +267,9 @@ function editSteps(changes: readonly Change<EditState>[], { reveal }: Context): 
 }
 
 function wishOf({ before, after }: Change<EditState>): EditWish {
-  if (after !== null) return after.wish
+  if (after !== null) return after.how.wish
   if (before === null || before instanceof Unknown) throw new Error('an edit to take away that was not read')
-  return { ...before.wish, present: false }
+  return { ...before.how.wish, present: false }
 }
 
 function editText(path: string, wishes: readonly EditWish[]): string {

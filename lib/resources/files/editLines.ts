@@ -40,12 +40,14 @@ function firstOf(text: StateText): string {
 }
 
 export type EditState = {
-  wish: EditWish
   /** The lines like it, or what stands between its markers, each time they do. */
   found: StateText[]
-  /** Observed only: the file is not for everybody to read. */
-  private?: true
+  how: EditHow
+  seen?: EditSeen
 }
+export type EditHow = { wish: EditWish }
+/** The file is not for everybody to read. */
+export type EditSeen = { private?: true }
 
 export type EditWish = Wish & {
   path: string
@@ -58,8 +60,7 @@ export type EditWish = Wish & {
 
 const ELSE = form.optional(form.oneOf('top', 'bottom'))
 
-/** Of a state. */
-export const EDIT_FORM = form.fields<EditState>({
+export const EDIT_HOW = form.fields<EditHow>({
   wish: form.fields<EditWish>({
     match: form.either(
       form.fields<{ line: string; replaces?: string | undefined }>({
@@ -80,8 +81,6 @@ export const EDIT_FORM = form.fields<EditState>({
     validate: form.optional(form.text()),
     present: form.flag,
   }),
-  found: form.list(form.stateText),
-  private: form.optional(form.oneOf(true)),
 })
 
 /** As it can be read back: without the end of its last line, and with plain line ends. */

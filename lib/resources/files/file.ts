@@ -12,6 +12,7 @@ import { payload } from '../../kit/prelude.ts'
 import * as form from '../../kit/form.ts'
 import {
   type Change,
+  type Compared,
   type Context,
   type Fetched,
   type FieldChange,
@@ -24,7 +25,7 @@ import {
 } from '../../kit/resourceType.ts'
 import { accountName, entryPath, ensure, fileMode, textValue } from '../../kit/schema.ts'
 import { quote, raw, sh } from '../../kit/shell.ts'
-import { holdsSecret, type StateText, type TextValue } from '../../kit/value.ts'
+import { type Comparing, holdsSecret, type StateText, type TextValue } from '../../kit/value.ts'
 import {
   ancestors,
   fieldsOf,
@@ -67,19 +68,22 @@ export type FileState = {
   owner: string
   group: string
   mode: string
-  /** It has an ACL beyond owner, group and others: observed, and of no matter but when the file is changed. */
-  acl?: true | undefined
   /** SHA-256 of the content, hex: observed, and desired of a source that is not small text. */
   sha256?: string | undefined
   /** On the desired side. */
   content?: StateText | undefined
-  /** Local path of a source that is not small text, on the desired side. */
+  how?: FileHow
+  seen?: FileSeen
+}
+type FileHow = {
+  /** Local path of a source that is not small text. */
   source?: string | undefined
-  /** Path on the host of bytes that an earlier run has kept, on the desired side. */
+  /** Path on the host of bytes that an earlier run has kept. */
   kept?: string | undefined
-  /** On the desired side. */
   validate?: string | undefined
 }
+/** It has an ACL beyond owner, group and others: of no matter but when the file is changed. */
+type FileSeen = { acl?: true }
 
 /** Sources up to this size, in bytes, that are UTF-8 text stand in the catalog as text. */
 const INLINE = 262_144
@@ -104,26 +108,31 @@ export const file: ResourceType<File, FileState> = {
     },
   },
   name: ({ path }) => path,
-  check({ path, content, source, ensure: presence }) {
-    if (content !== undefined && source !== undefined) return ['give content or source, not both']
-    if (presence === 'absent') return []
-    return [...nameMistakes(path), ...(source === undefined ? [] : unreadable(source))]
+  check: (props) => {
+    const { path, source } = props
+    const both = twoContents(props)
+    return both.length > 0 ? both : [...nameMistakes(path), ...(source === undefined ? [] : unreadable(source))]
   },
-  desired: ({ ensure: presence, ...props }) => (presence === 'absent' ? null : desiredFile(props)),
+  desired: desiredFile,
+  absent: { check: twoContents },
   needs: (path, state) => pathNeeds(path, state),
   claims: (path) => [`path:${path}`],
-  state: form.fields<FileState>({
+  state: form.fields<Compared<FileState>>({
     kind: form.oneOf(...PATH_KINDS),
     owner: form.line(),
     group: form.line(),
     mode: form.line(),
-    acl: form.optional(form.oneOf(true)),
     sha256: form.optional(form.sha256Hex),
     content: form.optional(form.stateText),
-    source: form.optional(form.localPath),
-    kept: form.optional(form.keptPath),
-    validate: form.optional(form.text()),
   }),
+  how: form.optional(
+    form.fields<FileHow>({
+      source: form.optional(form.localPath),
+      kept: form.optional(form.keptPath),
+      validate: form.optional(form.text()),
+    }),
+  ),
+  seen: form.optional(form.fields<FileSeen>({ acl: form.optional(form.oneOf(true)) })),
   read: {
     command: (wanted) => readFiles(wanted.map(({ name }) => name)),
     compare(wanted) {
@@ -145,14 +154,18 @@ export const file: ResourceType<File, FileState> = {
       return [setRights(name, change.before, after)]
     }
     if (change.kind === 'change' && !hasContent(after)) return [refuse(name, change.before)]
-    const acl = change.kind === 'change' && change.before.kind === 'file' ? change.before.acl : undefined
-    return [replace(name, { ...after, acl }, reveal)]
+    const acl = change.kind === 'change' && change.before.kind === 'file' ? change.before.seen?.acl : undefined
+    return [replace(name, after, acl, reveal)]
   },
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_file ${name}` }],
   restore: restoreFile,
   holdsData: (observed, applied) =>
     observed instanceof Unknown || applied === null ? undefined : replacement(observed, applied),
   steady: true,
+}
+
+function twoContents({ content, source }: File): string[] {
+  return content !== undefined && source !== undefined ? ['give content or source, not both'] : []
 }
 
 function localPath(source: string | URL): string {
@@ -168,34 +181,27 @@ function unreadable(source: string | URL): string[] {
   }
 }
 
-function desiredFile({
-  path: _,
-  content,
-  source,
-  owner = 'root',
-  group = owner,
-  mode,
-  validate,
-}: Omit<File, 'ensure'>): FileState {
+function desiredFile({ content, source, owner = 'root', group = owner, mode, validate }: File): FileState {
   const text = typeof content === 'string' || content === undefined ? content : content.toJSON()
-  const found = source === undefined ? { content: text } : sourceState(localPath(source))
+  const { how, ...found } = source === undefined ? { content: text } : sourceState(localPath(source))
   const secret = found.content !== undefined && holdsSecret(found.content)
-  return { kind: 'file', owner, group, mode: fullMode(mode ?? (secret ? '0600' : '0644')), ...found, validate }
+  const rights = { owner, group, mode: fullMode(mode ?? (secret ? '0600' : '0644')) }
+  return { kind: 'file', ...rights, ...found, how: { ...how, validate } }
 }
 
 /** Undefined where the bytes are not at hand: a long source is only known by its digest. */
 function becomesOf(after: FileState | null): Becomes | undefined {
   if (after === null) return { gone: true }
   if (after.content !== undefined) return { text: after.content }
-  if (after.kept !== undefined) return { copy: after.kept }
-  return after.source === undefined ? { same: true } : undefined
+  if (after.how?.kept !== undefined) return { copy: after.how.kept }
+  return after.how?.source === undefined ? { same: true } : undefined
 }
 
 /** Relative to the working directory, so that the catalog is the same wherever the site is checked out. */
-function sourceState(path: string): Pick<FileState, 'content' | 'sha256' | 'source'> {
+function sourceState(path: string): Pick<FileState, 'content' | 'sha256' | 'how'> {
   const bytes = readFileSync(path)
   if (bytes.length <= INLINE && isText(bytes)) return { content: bytes.toString('utf8') }
-  return { sha256: sha256(bytes), source: relative(process.cwd(), path) }
+  return { sha256: sha256(bytes), how: { source: relative(process.cwd(), path) } }
 }
 
 function sha256(bytes: Uint8Array | string): string {
@@ -232,9 +238,9 @@ function parseFiles(output: Output): Map<string, FileState | Unknown> {
     [...parsePaths(fields.slice(0, end))].map(([path, found]): [string, FileState | Unknown] => {
       const { kind, owner, group, mode, size } = found
       if (kind !== 'file') return [path, { kind, owner, group, mode }]
-      const acl = acls.has(path) ? { acl: true as const } : {}
+      const seen = acls.has(path) ? { seen: { acl: true as const } } : {}
       const digest = digests.get(path)
-      if (digest !== undefined) return [path, { kind, owner, group, mode, ...acl, sha256: digest }]
+      if (digest !== undefined) return [path, { kind, owner, group, mode, sha256: digest, ...seen }]
       const isLong = owner !== 'root' && size > HASHED
       return [
         path,
@@ -287,21 +293,22 @@ function isText(bytes: Buffer): boolean {
 }
 
 /** What stays of what is there is said where something changes. */
-function diffFile(desired: FileState, observed: FileState, context: Context): FieldChange[] {
-  const changes = changesOf(desired, observed, context)
-  if (observed.acl !== true || changes.length === 0) return changes
+function diffFile(desired: FileState, observed: FileState, comparing: Comparing): FieldChange[] {
+  const changes = changesOf(desired, observed, comparing)
+  if (observed.seen?.acl !== true || changes.length === 0) return changes
   return [...changes, { field: 'acl', form: 'value', before: 'set', after: 'kept, with the mode as its mask' }]
 }
 
-function changesOf(desired: FileState, observed: FileState, { reveal }: Context): FieldChange[] {
-  const { content, source, kept, sha256: digest, validate: _, ...rest } = desired
+function changesOf(desired: FileState, observed: FileState, { sameText }: Comparing): FieldChange[] {
+  const { content, sha256: digest, how, ...rest } = desired
   const changes = byField(rest, observed)
-  const wanted = content === undefined ? digest : sha256(reveal(content))
-  if (wanted === undefined || wanted === observed.sha256) return changes
+  const there = observed.sha256
   if (content === undefined) {
-    if (kept !== undefined) return [...changes, keptContent(desired, observed, kept)]
-    return [...changes, { field: 'content', form: 'value', before: observed.sha256, after: `${digest} (${source})` }]
+    if (digest === undefined || digest === there) return changes
+    if (how?.kept !== undefined) return [...changes, keptContent(desired, observed, how.kept)]
+    return [...changes, { field: 'content', form: 'value', before: there, after: `${digest} (${how?.source})` }]
   }
+  if (there !== undefined && sameText(content, there)) return changes
   const secret = holdsSecret(content)
   return [
     ...changes,
@@ -317,8 +324,8 @@ function keptContent(desired: FileState, observed: FileState, kept: string): Fie
     : { field: 'content', form: 'value', before: 'as it is', after: 'as it was, which the host has kept' }
 }
 
-function hasContent({ content, source, kept }: FileState): boolean {
-  return content !== undefined || source !== undefined || kept !== undefined
+function hasContent({ content, how }: FileState): boolean {
+  return content !== undefined || how?.source !== undefined || how?.kept !== undefined
 }
 
 type Rewrite = Extract<Change<FileState>, { kind: 'change' }>
@@ -351,17 +358,19 @@ function refuse(path: string, { kind }: FileState): Step {
   }
 }
 
-function replace(path: string, after: FileState, reveal: Context['reveal']): Step {
-  const { content, source, kept, sha256: digest, validate } = after
+function replace(path: string, after: FileState, acl: true | undefined, reveal: Context['reveal']): Step {
+  const { content, sha256: digest } = after
+  const { source, kept, validate } = after.how ?? {}
+  const rights = { ...after, acl }
   const judges = validate === undefined ? [] : [validate]
   if (kept !== undefined)
-    return { title: `bring back ${path}`, run: replaceText(path, after, raw(quote(kept)), judges) }
+    return { title: `bring back ${path}`, run: replaceText(path, rights, raw(quote(kept)), judges) }
   const bytes = source === undefined ? reveal(content ?? '') : readFileSync(source)
   if (digest !== undefined && sha256(bytes) !== digest)
     throw new Error(`${source} has changed since the plan was made; plan again`)
   return {
     title: `write ${path}`,
-    run: replaceText(path, after, payload('content'), judges),
+    run: replaceText(path, rights, payload('content'), judges),
     payload: { content: bytes },
   }
 }
@@ -380,5 +389,7 @@ function restoreFile({ name, before, after, fields, keep }: Was<FileState>): Way
   const { kind, owner, group, mode, sha256: digest } = before
   if (kind !== 'file' || digest === undefined) return { cannot: `a ${kind} stood there` }
   const isWhole = after === null || fields.some(({ field }) => field === 'content')
-  return { state: { kind, owner, group, mode, ...(isWhole ? { sha256: digest, kept: keep(name, digest) } : {}) } }
+  return {
+    state: { kind, owner, group, mode, ...(isWhole ? { sha256: digest, how: { kept: keep(name, digest) } } : {}) },
+  }
 }

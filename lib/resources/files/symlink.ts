@@ -2,8 +2,7 @@
  * A symbolic link. Read with find(1); replaced by rename, so that it points somewhere at every instant.
  */
 import { dirname, resolve } from 'node:path'
-import { byField } from '../../kit/byField.ts'
-import type { ResourceType, Step } from '../../kit/resourceType.ts'
+import type { Compared, ResourceType, Step } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { entryPath, ensure, oneLine } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
@@ -30,9 +29,9 @@ export type Symlink = {
 export type SymlinkState = {
   kind: PathState['kind']
   target: string
-  /** On the desired side. */
-  force?: boolean | undefined
+  how?: SymlinkHow
 }
+type SymlinkHow = { force?: boolean | undefined }
 
 export const symlink: ResourceType<Symlink, SymlinkState> = {
   type: 'symlink',
@@ -43,27 +42,19 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
     properties: { path: entryPath, target: { ...oneLine, maxLength: 4095 }, force: { type: 'boolean' }, ensure },
   },
   name: ({ path }) => path,
-  check: ({ path, target, ensure: presence }) => [
-    ...nameMistakes(path),
-    ...(target === undefined && presence !== 'absent' ? ['target is missing'] : []),
-    ...(target !== undefined && resolve(dirname(path), target) === path ? ['target is the link itself'] : []),
-  ],
-  desired: ({ target = '', force, ensure: presence }) =>
-    presence === 'absent' ? null : { kind: 'link', target, force },
+  check: (props) => [...(props.target === undefined ? ['target is missing'] : []), ...linkMistakes(props)],
+  desired: ({ target = '', force }) => ({ kind: 'link', target, how: { force } }),
+  absent: { check: linkMistakes },
   needs: (path) => pathNeeds(path),
   claims: (path) => [`path:${path}`],
-  state: form.fields<SymlinkState>({
-    kind: form.oneOf(...PATH_KINDS),
-    target: form.line(),
-    force: form.optional(form.flag),
-  }),
+  state: form.fields<Compared<SymlinkState>>({ kind: form.oneOf(...PATH_KINDS), target: form.line() }),
+  how: form.optional(form.fields<SymlinkHow>({ force: form.optional(form.flag) })),
   leads: (path, { target }) => resolve(dirname(path), target),
   read: {
     command: (wanted) => readPaths(wanted.map(({ name }) => name)),
     parse: (output) =>
       new Map([...parsePaths(fieldsOf(output))].map(([path, { kind, target }]) => [path, { kind, target }])),
   },
-  diff: ({ kind, target }, observed) => byField({ kind, target }, observed),
   touches: ({ name, after }) => [{ path: name, becomes: after === null ? { gone: true } : { link: after.target } }],
   steps: ({ name, after }) => [point(name, after)],
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_link ${name}` }],
@@ -72,6 +63,11 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
   steady: true,
 }
 
-function point(path: string, { target, force }: SymlinkState): Step {
-  return { title: `link ${path}`, run: sh`make_link ${path} ${target} ${force === true ? 'force' : ''}` }
+function linkMistakes({ path, target }: Symlink): string[] {
+  const isItself = target !== undefined && resolve(dirname(path), target) === path
+  return [...nameMistakes(path), ...(isItself ? ['target is the link itself'] : [])]
+}
+
+function point(path: string, { target, how }: SymlinkState): Step {
+  return { title: `link ${path}`, run: sh`make_link ${path} ${target} ${how?.force === true ? 'force' : ''}` }
 }

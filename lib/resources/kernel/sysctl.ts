@@ -2,7 +2,6 @@
  * A kernel setting: its running value, and a file of its own in /etc/sysctl.d that sets it at boot.
  * Read from /proc/sys and sysctl.d(5); written there.
  */
-import { byField } from '../../kit/byField.ts'
 import { payload } from '../../kit/prelude.ts'
 import type { ResourceType, Wanted } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
@@ -46,14 +45,13 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
   },
   key: ['key'],
   name: ({ key }) => (key.includes('/') ? slashesToDots(key) : key),
-  desired: ({ value, now = true, ensure: presence }) =>
-    presence === 'absent'
-      ? null
-      : { ...(now ? { running: canonical(String(value)) } : {}), atBoot: canonical(String(value)) },
+  desired: ({ value, now = true }) => ({
+    ...(now ? { running: canonical(String(value)) } : {}),
+    atBoot: canonical(String(value)),
+  }),
   claims: (name) => [`path:${fileOf(name)}`],
   state: form.fields<SysctlState>({ running: form.optional(form.text()), atBoot: form.text() }),
   read: { command: readText, parse: ({ stdout }, wanted) => parseReading(stdout, wanted) },
-  diff: byField,
   touches: ({ name }) => [{ setting: name }],
   steps: ({ name, after }) => [
     {

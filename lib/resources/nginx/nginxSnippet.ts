@@ -9,7 +9,6 @@ import { isPrivate } from '../../kit/files/paths.ts'
 import type { TextValue } from '../../kit/value.ts'
 import {
   desiredNginxFile,
-  diffNginxFile,
   NGINX,
   observedNginxFile,
   replaceNginxFiles,
@@ -47,12 +46,8 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
     },
   },
   name: (props) => props.path,
-  check: ({ content, ensure: presence }) =>
-    presence !== 'absent' && content === undefined ? ['give its content, or ensure: absent'] : [],
-  desired({ content = '', ensure: presence }) {
-    if (presence === 'absent') return null
-    return desiredNginxFile(typeof content === 'string' ? content : content.toJSON())
-  },
+  check: ({ content }) => (content === undefined ? ['give its content, or ensure: absent'] : []),
+  desired: ({ content = '' }) => desiredNginxFile(typeof content === 'string' ? content : content.toJSON()),
   needs: () => ['package:nginx', 'file:/etc/nginx/nginx.conf'],
   claims: (name) => [`path:${fullPath(name)}`],
   state: form.fields<NginxFileState>(NGINX_FILE),
@@ -69,7 +64,6 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
-  diff: diffNginxFile,
   steps: (change, context) => [replaceNginxFiles([workOf(change)], context)],
   remove: (change, context) => [replaceNginxFiles([workOf(change)], context)],
   batch: (changes, context) => [replaceNginxFiles(changes.map(workOf), context)],

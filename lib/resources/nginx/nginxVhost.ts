@@ -3,13 +3,12 @@
  * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced. That
  * nginx loads it is for the `service` that watches /etc/nginx.
  */
-import type { Change, Context, ResourceType, Wanted } from '../../kit/resourceType.ts'
+import type { Change, Compared, Context, ResourceType, Wanted } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
 import { isPrivate } from '../../kit/files/paths.ts'
 import {
   desiredNginxFile,
-  diffNginxFile,
   NGINX,
   observedNginxFile,
   replaceNginxFiles,
@@ -35,9 +34,12 @@ export type NginxVhost = VhostContent & {
 export type NginxVhostState = NginxFileState & {
   /** Target of the link in sites-enabled; null for none. */
   link: string | null
-  /** `name@address` for each name it answers to; on the desired side only. */
+  how?: VhostHow
+}
+type VhostHow = {
+  /** `name@address` for each name it answers to. */
   serves?: string[] | undefined
-  /** Certificate and key files; on the desired side only. */
+  /** Certificate and key files. */
   reads?: string[] | undefined
 }
 
@@ -55,34 +57,34 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     },
   },
   name: (props) => props.name,
-  check: (props) => (props.ensure === 'absent' ? [] : checkVhost(props)),
-  desired(props) {
-    if (props.ensure === 'absent') return null
-    return {
-      ...desiredNginxFile(renderVhost(props.name, props)),
-      link: props.enabled === false ? null : linkTarget(props.name),
+  check: checkVhost,
+  desired: (props) => ({
+    ...desiredNginxFile(renderVhost(props.name, props)),
+    link: props.enabled === false ? null : linkTarget(props.name),
+    how: {
       serves: props.enabled === false ? [] : servesOf(props),
       reads: props.tls ? [props.tls.certificate, props.tls.key] : [],
-    }
-  },
-  needs: (_name, { reads = [] }) => [
+    },
+  }),
+  needs: (_name, { how }) => [
     'package:nginx',
     // A tree is judged as a whole.
     'file:/etc/nginx/nginx.conf',
     'nginx-snippet:*',
-    ...reads.flatMap((path) => [`file:${path}`, `under:${path.slice(0, path.lastIndexOf('/'))}`]),
+    ...(how?.reads ?? []).flatMap((path) => [`file:${path}`, `under:${path.slice(0, path.lastIndexOf('/'))}`]),
   ],
-  claims: (name, { serves = [] }) => [
+  claims: (name, { how }) => [
     `path:${available(name)}`,
     `path:${linkPath(name)}`,
-    ...serves.map((one) => `server_name:${one}`),
+    ...(how?.serves ?? []).map((one) => `server_name:${one}`),
   ],
-  state: form.fields<NginxVhostState>({
-    ...NGINX_FILE,
-    link: form.either(form.line(), form.oneOf(null)),
-    serves: form.optional(form.list(form.line())),
-    reads: form.optional(form.list(form.line())),
-  }),
+  state: form.fields<Compared<NginxVhostState>>({ ...NGINX_FILE, link: form.either(form.line(), form.oneOf(null)) }),
+  how: form.optional(
+    form.fields<VhostHow>({
+      serves: form.optional(form.list(form.line())),
+      reads: form.optional(form.list(form.line())),
+    }),
+  ),
   read: {
     command: (wanted) => readSmallFiles(wanted.flatMap(({ name }) => [available(name), linkPath(name)])),
     parse(output, wanted) {
@@ -91,9 +93,6 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
-  diff({ serves: _serves, reads: _reads, ...desired }, observed, context) {
-    return diffNginxFile<NginxVhostState>(desired, observed, context)
-  },
   steps: (change, context) => [step([change], context)],
   remove: (change, context) => [step([change], context)],
   batch: (changes, context) => [step(changes, context)],

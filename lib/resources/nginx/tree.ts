@@ -2,10 +2,9 @@
  * Files below /etc/nginx: their state, and replacing several at once after nginx has tested the tree they will form.
  */
 import { createHash } from 'node:crypto'
-import { byField } from '../../kit/byField.ts'
 import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
-import type { Context, FieldChange, Step, Was, WayBack } from '../../kit/resourceType.ts'
+import type { Context, Step, Was, WayBack } from '../../kit/resourceType.ts'
 import { quote, raw, sh, type ShellText } from '../../kit/shell.ts'
 import { holdsSecret, type StateText } from '../../kit/value.ts'
 import type { SmallFile } from '../../kit/files/smallFiles.ts'
@@ -21,7 +20,11 @@ export type NginxFileState = {
 }
 
 /** For `state`. */
-export const NGINX_FILE = { content: form.stateText, mode: form.line(), owner: form.line() } as const
+export const NGINX_FILE = {
+  content: form.shownAs('text', form.stateText),
+  mode: form.line(),
+  owner: form.line(),
+} as const
 
 /** Text with secrets is for root alone; nginx reads its configuration as root. */
 export function desiredNginxFile(content: StateText): NginxFileState {
@@ -38,19 +41,6 @@ export function observedNginxFile(file: SmallFile, desired: NginxFileState | nul
 
 function digest(bytes: Uint8Array | string): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
-}
-
-export function diffNginxFile<State extends NginxFileState>(
-  desired: State,
-  observed: State,
-  { reveal }: Context,
-): FieldChange[] {
-  const { content, ...rest } = desired
-  const fields = byField(rest, observed)
-  if (holdsSecret(content))
-    return digest(reveal(content)) === observed.content ? fields : [{ field: 'content', form: 'secret' }, ...fields]
-  if (content === observed.content) return fields
-  return [{ field: 'content', form: 'text', before: observed.content, after: content }, ...fields]
 }
 
 /** Something other than a file that stood there is only known by a sentence. */

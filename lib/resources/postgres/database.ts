@@ -2,8 +2,7 @@
  * A PostgreSQL database.
  * Read from pg_database; changed with CREATE DATABASE, which is all or nothing, ALTER DATABASE and DROP DATABASE.
  */
-import { byField } from '../../kit/byField.ts'
-import type { Change, Consequence, FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
+import type { Change, Compared, Consequence, ResourceType, Step } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
@@ -45,14 +44,15 @@ type DatabaseState = {
   owner?: string | undefined
   encoding?: string | undefined
   locale?: string | undefined
-  /** Desired only. */
-  template?: string | undefined
   connectionLimit?: number | undefined
   allowConnections?: boolean | undefined
   publicConnect?: boolean | undefined
   settings?: Settings | undefined
   comment?: string | undefined
+  how?: DatabaseHow
 }
+/** Of use only when it is created. */
+type DatabaseHow = { template?: string | undefined }
 
 /** What CREATE DATABASE fixes. */
 const FIXED = ['encoding', 'locale'] as const
@@ -82,29 +82,32 @@ export const postgresDatabase: ResourceType<PostgresDatabase, DatabaseState> = {
     },
   },
   name: (props) => props.name,
-  check: ({ name, owner, template, ensure: presence }) => [
-    ...nameMistakes({ name, owner, template }),
-    ...(presence === 'absent' && ['postgres', 'template0', 'template1'].includes(name)
-      ? [`${name} belongs to PostgreSQL itself: it stays`]
-      : []),
-  ],
+  check: checkNames,
   desired: desiredDatabase,
-  needs: (_name, { owner, template }) => [
+  absent: {
+    check: (props) => [
+      ...checkNames(props),
+      ...(['postgres', 'template0', 'template1'].includes(props.name)
+        ? [`${props.name} belongs to PostgreSQL itself: it stays`]
+        : []),
+    ],
+  },
+  needs: (_name, { owner, how }) => [
     ...SERVER_PACKAGES,
     ...(owner === undefined ? [] : [`postgres-role:${owner}`]),
-    ...(template === undefined ? [] : [`postgres-database:${template}`]),
+    ...(how?.template === undefined ? [] : [`postgres-database:${how.template}`]),
   ],
-  state: form.fields<DatabaseState>({
+  state: form.fields<Compared<DatabaseState>>({
     owner: form.optional(form.line()),
     encoding: form.optional(form.line()),
     locale: form.optional(form.line()),
-    template: form.optional(form.line()),
     connectionLimit: form.optional(form.whole(-2, form.MAX_ID)),
     allowConnections: form.optional(form.flag),
     publicConnect: form.optional(form.flag),
     settings: form.optional(form.table(form.text())),
     comment: form.optional(form.text()),
   }),
+  how: form.optional(form.fields<DatabaseHow>({ template: form.optional(form.line()) })),
   read: {
     via: psql,
     command: (wanted) => readQuery(wanted.map(({ name }) => name)),
@@ -113,7 +116,6 @@ export const postgresDatabase: ResourceType<PostgresDatabase, DatabaseState> = {
       return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedDatabase(row)]))
     },
   },
-  diff: diffDatabase,
   consequence,
   steps: databaseSteps,
   remove: ({ name }) => [
@@ -126,19 +128,22 @@ export const postgresDatabase: ResourceType<PostgresDatabase, DatabaseState> = {
   holdsData: 'a database holds data',
 }
 
-function desiredDatabase(props: PostgresDatabase): DatabaseState | null {
-  if (props.ensure === 'absent') return null
+function checkNames({ name, owner, template }: PostgresDatabase): string[] {
+  return nameMistakes({ name, owner, template })
+}
+
+function desiredDatabase(props: PostgresDatabase): DatabaseState {
   const { owner, encoding, locale, template, connectionLimit, allowConnections, publicConnect, comment } = props
   return {
     owner,
     encoding: encoding === undefined ? undefined : canonicalEncoding(encoding),
     locale: locale === undefined ? undefined : canonicalLocale(locale),
-    template,
     connectionLimit,
     allowConnections,
     publicConnect,
     settings: props.settings === undefined ? undefined : canonicalSettings(props.settings),
     comment,
+    how: { template },
   }
 }
 
@@ -186,10 +191,6 @@ function observedDatabase(row: DatabaseRow): DatabaseState | Unknown {
   return { ...state, locale: locales.join(' and '), settings: parseSettings(settings) }
 }
 
-function diffDatabase({ template: _template, ...desired }: DatabaseState, observed: DatabaseState): FieldChange[] {
-  return byField(desired, observed)
-}
-
 function consequence(change: Change<DatabaseState>): Consequence {
   if (change.kind === 'remove') return 'destructive'
   const shutsOut = change.kind === 'change' && change.after.allowConnections === false
@@ -215,8 +216,8 @@ function quoteFixed(fields: readonly string[]): string {
   return `'${fields.join(' and ')} cannot be changed in an existing database: dump it, restore it into a new one, or declare what is there; nothing was changed'`
 }
 
-function createStatements(name: string, { owner, encoding, locale, template }: DatabaseState): string[] {
-  const from = template ?? (encoding === undefined && locale === undefined ? undefined : 'template0')
+function createStatements(name: string, { owner, encoding, locale, how }: DatabaseState): string[] {
+  const from = how?.template ?? (encoding === undefined && locale === undefined ? undefined : 'template0')
   const options = [
     ...(owner === undefined ? [] : [`owner ${identifier(owner)}`]),
     ...(from === undefined ? [] : [`template ${identifier(from)}`]),

@@ -4,7 +4,7 @@
  */
 import { byField } from '../../kit/byField.ts'
 import { groupBy } from '../../kit/groupBy.ts'
-import type { FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
+import type { Compared, FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
@@ -26,9 +26,10 @@ export type PostgresExtension = {
 type ExtensionState = {
   schema?: string | undefined
   version?: string | undefined
-  /** Observed only: the version of the installed package; null when it is gone. */
-  packaged?: string | null
+  seen?: ExtensionSeen
 }
+/** The version of the installed package; null when it is gone. */
+type ExtensionSeen = { packaged: string | null }
 
 export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> = {
   type: 'postgres-extension',
@@ -45,19 +46,20 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
     },
   },
   name: (props) => `${props.database}/${props.name}`,
-  check: ({ database, schema }) => nameMistakes({ database, schema }),
-  desired: ({ schema, version, ensure: presence }) => (presence === 'absent' ? null : { schema, version }),
+  check: placeMistakes,
+  desired: ({ schema, version }) => ({ schema, version }),
+  absent: { check: placeMistakes },
   needs: (name) => [
     ...SERVER_PACKAGES,
     `postgres-database:${placeOf(name).database}`,
     // Some will only be created when the library was loaded at the start.
     'postgres-setting:shared_preload_libraries',
   ],
-  state: form.fields<ExtensionState>({
+  state: form.fields<Compared<ExtensionState>>({
     schema: form.optional(form.line()),
     version: form.optional(form.line()),
-    packaged: form.optional(form.either(form.line(), form.oneOf(null))),
   }),
+  seen: form.optional(form.fields<ExtensionSeen>({ packaged: form.either(form.line(), form.oneOf(null)) })),
   read: {
     via: psql,
     command(wanted) {
@@ -97,6 +99,10 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
   holdsData: 'an extension may keep data in tables and columns of its own',
 }
 
+function placeMistakes({ database, schema }: PostgresExtension): string[] {
+  return nameMistakes({ database, schema })
+}
+
 /** No extension has a slash in its name, a database may. */
 function placeOf(name: string): { database: string; extension: string } {
   const slash = name.lastIndexOf('/')
@@ -112,13 +118,13 @@ function readQuery(names: readonly string[]): string {
 from pg_extension where extname in ${literals(names)} order by extname;`
 }
 
-function observedExtension({ database, name, ...state }: ExtensionRow): [string, ExtensionState] {
-  return [`${database}/${name}`, state]
+function observedExtension({ database, name, packaged, ...state }: ExtensionRow): [string, ExtensionState] {
+  return [`${database}/${name}`, { ...state, seen: { packaged } }]
 }
 
 function diffExtension({ schema, version }: ExtensionState, observed: ExtensionState): FieldChange[] {
   // A package that is gone cannot update what it left.
-  const wanted = version === 'default' ? (observed.packaged ?? undefined) : version
+  const wanted = version === 'default' ? (observed.seen?.packaged ?? undefined) : version
   return byField({ schema, version: wanted }, observed)
 }
 

@@ -2,7 +2,6 @@
  * The privileges of one PostgreSQL role on one thing: exactly those that are named.
  * Read with aclexplode() from the catalogs; changed with GRANT, REVOKE and ALTER DEFAULT PRIVILEGES.
  */
-import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import type { Change, ResourceType, Step, Wanted } from '../../kit/resourceType.ts'
@@ -43,8 +42,6 @@ type GrantState = {
   partly: string[]
 }
 
-const NOTHING: Partial<GrantState> = { grantable: [], partly: [] }
-
 const objectKind = { enum: ['tables', 'sequences', 'functions'] } as const
 const signature = {
   type: 'string',
@@ -82,12 +79,12 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
     },
   },
   name: ({ role, on }) => grantKey(role, targetOf(on)),
-  check: checkGrant,
-  desired: ({ privileges = [], grantOption = false, ensure: presence }) => {
-    if (presence === 'absent') return null
+  check: (props) => [...(props.privileges === undefined ? ['privileges is missing'] : []), ...grantMistakes(props)],
+  desired: ({ privileges = [], grantOption = false }) => {
     const canonical = [...new Set(privileges.map(canonicalPrivilege))].sort()
     return { privileges: canonical, grantable: grantOption ? canonical : [], partly: [] }
   },
+  absent: { check: grantMistakes },
   needs(name) {
     const { role, target } = parseGrantKey(name)
     const owner = target.owner === undefined ? [] : [`postgres-role:${target.owner}`]
@@ -95,8 +92,9 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
   },
   state: form.fields<GrantState>({
     privileges: form.list(form.line()),
-    grantable: form.list(form.line()),
-    partly: form.list(form.line()),
+    // A new one has nothing that could be passed on, or be there only in part.
+    grantable: form.missingAs([], form.list(form.line())),
+    partly: form.missingAs([], form.list(form.line())),
   }),
   read: {
     via: psql,
@@ -111,8 +109,6 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
       return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedGrant(row, wanted)]))
     },
   },
-  // A new one has nothing that could be passed on, or be there only in part.
-  diff: (desired, observed) => byField(desired, { ...NOTHING, ...observed }),
   drift: {
     gone: 'revoked',
     field: (change) =>
@@ -128,13 +124,12 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
     before !== null && before.partly.length > 0 ? { cannot: 'it held for some of the objects only' } : undefined,
 }
 
-function checkGrant({ role, on, privileges, ensure: presence }: PostgresGrant): string[] {
+function grantMistakes({ role, on, privileges }: PostgresGrant): string[] {
   const { kind } = targetOf(on)
   const known = PRIVILEGES[kind]
   const wrong = (privileges ?? []).map(canonicalPrivilege).filter((privilege) => !known.includes(privilege))
   return [
     ...nameMistakes({ role, ...on }),
-    ...(privileges === undefined && presence !== 'absent' ? ['privileges is missing'] : []),
     ...wrong.map((privilege) => `${privilege} is no privilege of a ${kind}; there are ${known.join(', ')}`),
   ]
 }

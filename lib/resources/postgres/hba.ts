@@ -6,7 +6,7 @@
  * Debian's own jobs and Keelson need. Whether the server has loaded the file is derived from the file's ctime.
  */
 import { byField } from '../../kit/byField.ts'
-import type { FieldChange, ResourceType, Wanted } from '../../kit/resourceType.ts'
+import type { Compared, FieldChange, ResourceType, Wanted } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
@@ -50,9 +50,10 @@ type HbaState = {
   method: string
   /** `in order`, or what is wrong with where the line stands. */
   place?: string
-  /** Observed only, of one line: the server has not loaded the file since it was changed. */
-  unloaded?: boolean
+  seen?: HbaSeen
 }
+/** Of one line: the server has not loaded the file since it was changed. */
+type HbaSeen = { unloaded: boolean }
 
 // Nothing that needs quoting, so that a line is its words: no spaces, quotes, `#`, `@` files or `/` patterns.
 const names = {
@@ -87,19 +88,17 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
   key: ['type', 'database', 'user', 'address'],
   name: ({ type, database, user, address }) =>
     [type, database, user, ...(address === undefined ? [] : [address])].join(' '),
-  check: ({ type, address }) => {
-    if (type === 'local') return address === undefined ? [] : ['a local line has no address']
-    return address === undefined ? ['address is missing'] : []
-  },
-  desired: ({ method, options = {}, ensure: presence }) =>
-    presence === 'absent' ? null : { method: methodText(method, options), place: 'in order' },
+  check: addressMistakes,
+  desired: ({ method, options = {} }) => ({ method: methodText(method, options), place: 'in order' }),
+  absent: { check: addressMistakes },
   // Not the roles and databases: a line may name what is not there, and lines must keep their order.
   needs: () => [...SERVER_PACKAGES],
-  state: form.fields<HbaState>({
+  // Of a new line there is no place to tell.
+  state: form.fields<Compared<HbaState>>({
     method: form.line(),
-    place: form.optional(form.line()),
-    unloaded: form.optional(form.flag),
+    place: form.optional(form.missingAs('in order', form.line())),
   }),
+  seen: form.optional(form.fields<HbaSeen>({ unloaded: form.flag })),
   read: {
     via: psql,
     command: () => `select json_build_object('text', pg_read_file(current_setting('hba_file')),
@@ -126,6 +125,11 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
   restore: ({ before }) => (before === null ? undefined : { state: { method: before.method, place: 'in order' } }),
 }
 
+function addressMistakes({ type, address }: PostgresHba): string[] {
+  if (type === 'local') return address === undefined ? [] : ['a local line has no address']
+  return address === undefined ? ['address is missing'] : []
+}
+
 function methodText(method: string, options: { readonly [name: string]: string }): string {
   const pairs = Object.entries(options).map(([name, value]) => `${name}=${value}`)
   return [method, ...pairs.sort()].join(' ')
@@ -145,7 +149,7 @@ function observedLines({ text, unloaded }: HbaFile, wanted: readonly Wanted<HbaS
   return new Map(
     found.map((rule, index) => [
       rule.key,
-      { method: rule.method, place: misplaced(rule), unloaded: unloaded && index === 0 },
+      { method: rule.method, place: misplaced(rule), seen: { unloaded: unloaded && index === 0 } },
     ]),
   )
 }
@@ -187,10 +191,8 @@ function isEntry({ key, method }: Rule): boolean {
 }
 
 function diffLine(desired: HbaState, observed: HbaState): FieldChange[] {
-  const { place, ...rest } = desired
-  // Of a new line there is no place to tell.
-  const fields = observed.place === undefined ? byField(rest, observed) : byField({ ...rest, place }, observed)
-  if (fields.length > 0 || observed.unloaded !== true) return fields
+  const fields = byField(desired, observed, postgresHba.state)
+  if (fields.length > 0 || observed.seen?.unloaded !== true) return fields
   const because = 'pg_hba.conf was changed after the server read it'
   return [
     {

@@ -7,11 +7,11 @@
  */
 import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
-import type { Change, Context, FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
+import type { Change, Compared, Context, FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure, secretToken } from '../../kit/schema.ts'
-import type { Secret, SecretToken } from '../../kit/value.ts'
+import type { Comparing, Secret, SecretToken } from '../../kit/value.ts'
 import {
   canonicalSettings,
   commentStatements,
@@ -63,15 +63,18 @@ type RoleState = { [name in Attribute]?: boolean | undefined } & {
   settings?: Settings | undefined
   comment?: string | undefined
   password?: SecretToken | undefined
-  /** Observed only: what is stored, or why that is no SCRAM verifier. */
-  stored?: StoredPassword | 'none' | 'other'
-  /** Observed only: whether any object belongs to it. */
-  owns?: boolean
   /** Observed only: roles that it may let others into. */
   adminOf?: string[]
   /** Roles it is not to be in, and not to let others into; never declared, but found. */
   leaves?: string[]
   hands?: string[]
+  seen?: RoleSeen
+}
+type RoleSeen = {
+  /** What is stored, or why that is no SCRAM verifier. */
+  stored: StoredPassword | 'none' | 'other'
+  /** Whether any object belongs to it. */
+  owns: boolean
 }
 
 const WORDS: { [name in Attribute]: string } = {
@@ -114,18 +117,16 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
     },
   },
   name: (props) => props.name,
-  check: ({ name, memberOf = [], validUntil, ensure: presence }) => [
-    ...nameMistakes({ name, ...Object.fromEntries(memberOf.map((role) => [`memberOf ${role}`, role])) }),
-    ...(isReserved(name) ? [`name ${JSON.stringify(name)} is reserved by PostgreSQL`] : []),
-    ...(memberOf.includes(name) ? [`${JSON.stringify(name)} cannot be a member of itself`] : []),
-    ...(validUntil !== undefined && canonicalTime(validUntil) === undefined
-      ? [`validUntil ${JSON.stringify(validUntil)} is no date of the calendar`]
-      : []),
-    ...(name === 'postgres' && presence === 'absent' ? ['Debian and Keelson need the role postgres: it stays'] : []),
-  ],
+  check: roleMistakes,
   desired: desiredRole,
+  absent: {
+    check: (props) => [
+      ...roleMistakes(props),
+      ...(props.name === 'postgres' ? ['Debian and Keelson need the role postgres: it stays'] : []),
+    ],
+  },
   needs: (_name, { memberOf = [] }) => [...SERVER_PACKAGES, ...memberOf.map((role) => `postgres-role:${role}`)],
-  state: form.fields<RoleState>({
+  state: form.fields<Compared<RoleState>>({
     login: form.optional(form.flag),
     superuser: form.optional(form.flag),
     createdb: form.optional(form.flag),
@@ -139,12 +140,13 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
     settings: form.optional(form.table(form.text())),
     comment: form.optional(form.text()),
     password: form.optional(form.secretForm),
-    stored: form.optional(form.either(STORED_FORM, form.oneOf('none', 'other'))),
-    owns: form.optional(form.flag),
     adminOf: form.optional(form.list(form.line())),
     leaves: form.optional(form.list(form.line())),
     hands: form.optional(form.list(form.line())),
   }),
+  seen: form.optional(
+    form.fields<RoleSeen>({ stored: form.either(STORED_FORM, form.oneOf('none', 'other')), owns: form.flag }),
+  ),
   read: {
     via: psql,
     command: (wanted) => readQuery(wanted.map(({ name }) => name)),
@@ -173,18 +175,29 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
   ],
   restore({ before }) {
     if (before === null) return undefined
-    const { stored: _stored, owns: _owns, adminOf: _adminOf, ...state } = before
+    const { adminOf: _, ...state } = before
     return { state }
   },
-  holdsData: (observed) => (observed instanceof Unknown || observed.owns === true ? 'it owns objects' : undefined),
+  holdsData: (observed) =>
+    observed instanceof Unknown || observed.seen?.owns === true ? 'it owns objects' : undefined,
+}
+
+function roleMistakes({ name, memberOf = [], validUntil }: PostgresRole): string[] {
+  return [
+    ...nameMistakes({ name, ...Object.fromEntries(memberOf.map((role) => [`memberOf ${role}`, role])) }),
+    ...(isReserved(name) ? [`name ${JSON.stringify(name)} is reserved by PostgreSQL`] : []),
+    ...(memberOf.includes(name) ? [`${JSON.stringify(name)} cannot be a member of itself`] : []),
+    ...(validUntil !== undefined && canonicalTime(validUntil) === undefined
+      ? [`validUntil ${JSON.stringify(validUntil)} is no date of the calendar`]
+      : []),
+  ]
 }
 
 function isReserved(name: string): boolean {
   return name.startsWith('pg_') || name === 'public' || name === 'none'
 }
 
-function desiredRole(props: PostgresRole): RoleState | null {
-  if (props.ensure === 'absent') return null
+function desiredRole(props: PostgresRole): RoleState {
   const { password, validUntil, memberOf, settings, connectionLimit, comment } = props
   return {
     ...Object.fromEntries(ATTRIBUTES.map((name) => [name, props[name]])),
@@ -261,28 +274,32 @@ function observedRole({
   salt,
   digest,
   memberOf,
+  owns,
   ...row
 }: RoleRow): RoleState {
   return {
     ...row,
     memberOf: [...memberOf].sort(),
     settings: parseSettings(settings),
-    stored: scheme === 'scram' ? { iterations: Number(iterations), salt: salt ?? '', digest: digest ?? '' } : scheme,
+    seen: {
+      stored: scheme === 'scram' ? { iterations: Number(iterations), salt: salt ?? '', digest: digest ?? '' } : scheme,
+      owns,
+    },
   }
 }
 
 function diffRole(
   { password, leaves = [], hands = [], ...desired }: RoleState,
   observed: RoleState,
-  { reveal }: Context,
+  { agrees }: Comparing,
 ): FieldChange[] {
   const { memberOf = [], adminOf = [] } = observed
   const stays = leaves.length === 0 ? {} : { memberOf: memberOf.filter((role) => !leaves.includes(role)) }
   const admin = hands.length === 0 ? {} : { adminOf: adminOf.filter((role) => !hands.includes(role)) }
   const fields = byField({ ...desired, ...stays, ...admin }, observed)
   if (password === undefined) return fields
-  const { stored } = observed
-  const same = typeof stored === 'object' && isPasswordOf(stored, reveal(password))
+  const stored = observed.seen?.stored
+  const same = typeof stored === 'object' && agrees(password, (clear) => isPasswordOf(stored, clear))
   return same ? fields : [...fields, { field: 'password', form: 'secret' }]
 }
 

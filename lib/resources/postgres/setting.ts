@@ -6,7 +6,7 @@
  * is declared is what counts. Read from pg_file_settings (what the file says now) and pg_settings (what the server
  * runs with), compared in base units. What the server has yet to load is derived from those two and never remembered.
  */
-import type { Change, Consequence, FieldChange, ResourceType } from '../../kit/resourceType.ts'
+import type { Change, Compared, Consequence, FieldChange, ResourceType } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
@@ -27,14 +27,17 @@ export type PostgresSetting = {
 export type SettingState = {
   /** Text in postgresql.auto.conf. */
   value: string
-  /** Observed only, as all that follows: what the server runs with; null where this session cannot tell. */
-  running?: string | null
-  kind?: SettingKind['kind'] | null
-  unit?: string | null
+  seen?: SettingSeen
+}
+type SettingSeen = {
+  /** What the server runs with; null where this session cannot tell. */
+  running: string | null
+  kind: SettingKind['kind'] | null
+  unit: string | null
   /** `postmaster`: only a restart loads it. */
-  context?: string | null
+  context: string | null
   /** It left the file, and the server runs with it: until that has loaded the rest, taking it away is not done. */
-  gone?: boolean
+  gone: boolean
 }
 
 /** Loaded at start only: context `postmaster` in PostgreSQL 15 and 17. For a plan made before there is a server. */
@@ -60,17 +63,18 @@ export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
   },
   name: (props) => props.name.toLowerCase(),
   check: checkSetting,
-  desired: ({ name, value = '', ensure: presence }) =>
-    presence === 'absent' ? null : { value: settingText(name, value) },
+  desired: ({ name, value = '' }) => ({ value: settingText(name, value) }),
   needs: () => [...SERVER_PACKAGES],
-  state: form.fields<SettingState>({
-    value: form.text(),
-    running: form.optional(form.either(form.text(), form.oneOf(null))),
-    kind: form.optional(form.oneOf('bool', 'enum', 'integer', 'real', 'string', null)),
-    unit: form.optional(form.either(form.line(), form.oneOf(null))),
-    context: form.optional(form.either(form.line(), form.oneOf(null))),
-    gone: form.optional(form.flag),
-  }),
+  state: form.fields<Compared<SettingState>>({ value: form.text() }),
+  seen: form.optional(
+    form.fields<SettingSeen>({
+      running: form.either(form.text(), form.oneOf(null)),
+      kind: form.oneOf('bool', 'enum', 'integer', 'real', 'string', null),
+      unit: form.either(form.line(), form.oneOf(null)),
+      context: form.either(form.line(), form.oneOf(null)),
+      gone: form.flag,
+    }),
+  ),
   read: {
     via: psql,
     command: (wanted) => readQuery(wanted.map(({ name }) => name)),
@@ -85,18 +89,17 @@ export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
   remove: (change) => [settingsStep([change])],
   batch: (changes) => [settingsStep(changes)],
   restore: ({ before }) =>
-    before === null ? undefined : { state: before.gone === true ? null : { value: before.value } },
+    before === null ? undefined : { state: before.seen?.gone === true ? null : { value: before.value } },
 }
 
-function checkSetting({ name, value, ensure: presence }: PostgresSetting): string[] {
-  if (presence === 'absent') return []
+function checkSetting({ name, value }: PostgresSetting): string[] {
   if (value === undefined) return ['value is missing']
   // ALTER SYSTEM stores an empty list of libraries as one library without a name, and the next start fails.
   const emptyList = name.toLowerCase().endsWith('_libraries') && settingText(name, value) === ''
   return emptyList ? [`an empty ${name} is written ensure: 'absent'`] : []
 }
 
-type SettingRow = SettingState & { name: string }
+type SettingRow = SettingSeen & { name: string; value: string }
 
 /**
  * A name's last line in the file counts. Sessions have some settings of their own, which say nothing of the server. It
@@ -113,24 +116,25 @@ from f full join pg_settings s on lower(s.name) = f.name
 where lower(coalesce(f.name, s.name)) in ${literals(names)} and (f.name is not null or s.sourcefile = (select path from auto));`
 }
 
-function observedSetting({ name, ...row }: SettingRow): [string, SettingState] {
-  const running = row.running === undefined || row.running === null ? null : settingText(name, row.running)
-  return [name, { ...row, value: settingText(name, row.value), running }]
+function observedSetting({ name, value, ...row }: SettingRow): [string, SettingState] {
+  const running = row.running === null ? null : settingText(name, row.running)
+  return [name, { value: settingText(name, value), seen: { ...row, running } }]
 }
 
-function kindOf({ kind, unit = null }: SettingState): SettingKind | undefined {
-  return kind === undefined || kind === null ? undefined : { kind, unit }
+function kindOf({ kind, unit }: SettingSeen): SettingKind | undefined {
+  return kind === null ? undefined : { kind, unit }
 }
 
 function diffSetting(desired: SettingState, observed: SettingState): FieldChange[] {
-  if (observed.gone === true) return [{ field: 'value', form: 'value', after: desired.value }]
-  const about = kindOf(observed)
+  const { seen } = observed
+  if (seen?.gone === true) return [{ field: 'value', form: 'value', after: desired.value }]
+  const about = seen === undefined ? undefined : kindOf(seen)
   const same = (a: string, b: string): boolean => canonicalSetting(a, about) === canonicalSetting(b, about)
   if (!same(desired.value, observed.value))
     return [{ field: 'value', form: 'value', before: observed.value, after: desired.value }]
-  const { running } = observed
-  if (running === undefined || running === null || same(running, observed.value)) return []
-  const action = observed.context === 'postmaster' ? 'restart' : 'reload'
+  if (seen === undefined || seen.running === null || same(seen.running, observed.value)) return []
+  const { running, context } = seen
+  const action = context === 'postmaster' ? 'restart' : 'reload'
   const because = `it still runs with ${running === '' ? 'nothing' : running}`
   return [
     {
@@ -144,7 +148,7 @@ function diffSetting(desired: SettingState, observed: SettingState): FieldChange
 }
 
 function consequence({ name, before }: Change<SettingState>): Consequence {
-  const context = before === null || before instanceof Unknown ? undefined : before.context
+  const context = before === null || before instanceof Unknown ? undefined : before.seen?.context
   if (context === undefined || context === null) return AT_START.has(name) ? 'restart' : 'reload'
   return context === 'postmaster' ? 'restart' : 'reload'
 }

@@ -62,7 +62,7 @@ printf '\\0%s\\n\\0' "$answers"
 [ ! -e ${DUE} ] || sed -n "s/^$(systemctl show -P InvocationID redis-server) //p" ${DUE}`
 }
 
-type RedisChange = Change<{ lines: StateText[] }>
+type RedisChange = Change<{ lines: StateText[]; seen?: { unheard: string | null } }>
 
 /**
  * One step for several directives: the candidate file is parsed by redis-server itself, what can be set live is set in
@@ -87,7 +87,7 @@ export function redisStep(changes: readonly RedisChange[], { reveal }: Context):
 }
 
 function isUnheard({ before }: RedisChange): boolean {
-  return before !== null && 'unheard' in before && before.unheard !== null
+  return before !== null && 'seen' in before && typeof before.seen?.unheard === 'string'
 }
 
 /** CONFIG SET takes all lines as one argument. */

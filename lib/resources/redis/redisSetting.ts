@@ -5,11 +5,12 @@
  * otherwise. The file is kept in step by hand and not by CONFIG REWRITE, which adds lines of its own to it.
  */
 import { createHash } from 'node:crypto'
-import type { Change, Consequence, Context, FieldChange, Output, ResourceType } from '../../kit/resourceType.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Change, Compared, Consequence, FieldChange, Output, ResourceType } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure, textValue } from '../../kit/schema.ts'
-import { holdsSecret, type Reveal, type StateText, type TextValue } from '../../kit/value.ts'
+import { type Comparing, holdsSecret, type StateText, type TextValue } from '../../kit/value.ts'
 import {
   AT_START,
   canonicalLines,
@@ -38,10 +39,13 @@ type RedisRunning = { value: string; restart: boolean }
 export type RedisState = {
   /** One for each line; none as observed where they are gone and a restart is due; as observed of a secret directive, SHA-256 of its value as it stands in the file. */
   lines: StateText[]
-  /** Observed only: what the running server has when that is not what the file says. */
-  running?: RedisRunning | null
-  /** Observed only, of one resource: why the running server could not be asked. */
-  unheard?: string | null
+  seen?: RedisSeen
+}
+type RedisSeen = {
+  /** What the running server has when that is not what the file says. */
+  running: RedisRunning | null
+  /** Of one resource: why the running server could not be asked. */
+  unheard: string | null
 }
 
 const line = {
@@ -74,15 +78,16 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
   },
   name: (props) => props.name,
   check: checkSetting,
-  desired: ({ value = '', ensure: presence }) => (presence === 'absent' ? null : { lines: linesOf(value) }),
+  desired: ({ value = '' }) => ({ lines: linesOf(value) }),
+  absent: { check: nameMistake },
   needs: () => ['package:redis-server', 'package:redis'],
-  state: form.fields<RedisState>({
-    lines: form.list(form.stateText),
-    running: form.optional(
-      form.either(form.fields<RedisRunning>({ value: form.text(), restart: form.flag }), form.oneOf(null)),
-    ),
-    unheard: form.optional(form.either(form.text(), form.oneOf(null))),
-  }),
+  state: form.fields<Compared<RedisState>>({ lines: form.list(form.stateText) }),
+  seen: form.optional(
+    form.fields<RedisSeen>({
+      running: form.either(form.fields<RedisRunning>({ value: form.text(), restart: form.flag }), form.oneOf(null)),
+      unheard: form.either(form.text(), form.oneOf(null)),
+    }),
+  ),
   read: {
     command: (wanted) => readRedis(wanted.map(({ name }) => name)),
     parse: (output, wanted) =>
@@ -101,9 +106,13 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
     before === null ? undefined : { state: before.lines.length === 0 ? null : { lines: before.lines } },
 }
 
-function checkSetting({ name, value, ensure: presence }: RedisSetting): string[] {
-  if (NOT_SETTINGS.has(name)) return [`${name} is not a setting with a value; write its line with file or aclfile`]
-  if (presence === 'absent') return []
+function nameMistake({ name }: RedisSetting): string[] {
+  return NOT_SETTINGS.has(name) ? [`${name} is not a setting with a value; write its line with file or aclfile`] : []
+}
+
+function checkSetting({ name, value }: RedisSetting): string[] {
+  const unfit = nameMistake({ name })
+  if (unfit.length > 0) return unfit
   if (value === undefined) return ['value is missing']
   const secret = linesOf(value).some(holdsSecret)
   return secret && !SECRET_DIRECTIVES.has(name) ? [`${name} takes no secret: every client of Redis can read it`] : []
@@ -129,7 +138,8 @@ function parseRedis(output: Output, names: readonly string[]): Map<string, Redis
     observed(name, conf, running, secrets) ?? (waiting.has(name) ? { lines: [] } : null),
   ])
   const first = states.find(([, state]) => state !== null)?.[1]
-  if (typeof running === 'string' && first !== undefined && first !== null) first.unheard = running
+  if (typeof running === 'string' && first !== undefined && first !== null)
+    first.seen = { running: null, ...first.seen, unheard: running }
   return new Map(states)
 }
 
@@ -164,7 +174,7 @@ function observed(
   if (lines.length === 0) return null
   const answer = typeof answers === 'string' ? undefined : answers[name]
   const same = answer === undefined || isRunning(name, lines, answer)
-  return { lines, running: same ? null : { value: answer, restart: AT_START.has(name) }, unheard: null }
+  return { lines, seen: { running: same ? null : { value: answer, restart: AT_START.has(name) }, unheard: null } }
 }
 
 /** A directive's lines as a recipe would write them. Redis takes directives in any case. */
@@ -175,16 +185,15 @@ function linesIn(conf: string, name: string): string[] {
   })
 }
 
-function diffSetting(desired: RedisState, host: RedisState, { reveal }: Context): FieldChange[] {
-  const changed = diffLines(desired.lines, host.lines, reveal)
+function diffSetting({ lines: after }: RedisState, { lines, seen }: RedisState, comparing: Comparing): FieldChange[] {
+  const changed = diffLines(after, lines, comparing)
   if (changed !== undefined) return [changed]
-  const after = desired.lines
-  if (typeof host.unheard === 'string') {
-    const because = `the running Redis cannot be asked: ${host.unheard}`
+  if (typeof seen?.unheard === 'string') {
+    const because = `the running Redis cannot be asked: ${seen.unheard}`
     return [{ field: 'running', form: 'secret', followUp: { action: 'restart', because, unit: 'redis-server' } }]
   }
-  if (host.running === undefined || host.running === null) return []
-  const { value, restart } = host.running
+  if (seen === undefined || seen.running === null) return []
+  const { value, restart } = seen.running
   const [only] = after.length === 1 ? after : []
   const before = typeof only === 'string' ? inUnits(value, only) : value
   if (!restart) return [{ field: 'running', form: 'list', before: [before], after }]
@@ -200,24 +209,26 @@ function diffSetting(desired: RedisState, host: RedisState, { reveal }: Context)
   ]
 }
 
+/** Of a secret the host gives a digest of how it stands in the file. */
 function diffLines(
   want: readonly StateText[],
   have: readonly StateText[] | undefined,
-  reveal: Reveal,
+  { agrees }: Comparing,
 ): FieldChange | undefined {
-  // A new one differs whatever its secret is, which need not be known for a plan.
-  if (have === undefined && want.some(holdsSecret)) return { field: 'value', form: 'secret' }
-  const clear = want.map(reveal)
-  const stored = (have ?? []).map(reveal)
-  const [digest] = stored
-  if (digest !== undefined && isDigest(digest)) {
-    const same = clear.some((text) => sha256(quoteArgument(text)) === digest)
+  const isSecret = want.some(holdsSecret)
+  const [digest] = have ?? []
+  if (typeof digest === 'string' && isDigest(digest)) {
+    const same = want.some((text) => agrees(text, (clear) => sha256(quoteArgument(clear)) === digest))
     return same ? undefined : { field: 'value', form: 'secret' }
   }
-  if (have !== undefined && canonicalLines(clear) === canonicalLines(stored)) return undefined
-  return want.some(holdsSecret)
-    ? { field: 'value', form: 'secret' }
-    : { field: 'value', form: 'list', ...(have === undefined ? {} : { before: stored }), after: clear }
+  if (isSecret) return isDeepStrictEqual(want, have) ? undefined : { field: 'value', form: 'secret' }
+  const [after, before] = [want, have ?? []].map(textsIn)
+  if (have !== undefined && canonicalLines(after!) === canonicalLines(before!)) return undefined
+  return { field: 'value', form: 'list', ...(have === undefined ? {} : { before }), after }
+}
+
+function textsIn(lines: readonly StateText[]): string[] {
+  return lines.filter((text) => typeof text === 'string')
 }
 
 function isDigest(text: string): boolean {

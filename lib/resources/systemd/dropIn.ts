@@ -8,7 +8,6 @@ import { ensure } from '../../kit/schema.ts'
 import { isPrivate } from '../../kit/files/paths.ts'
 import {
   desiredFile,
-  diffUnitFile,
   dropInPath,
   fileState,
   parseUnitFiles,
@@ -57,8 +56,8 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
     properties: { ...sections, unitSection, unit: unitName, name: dropInName, ensure },
   },
   name: (props) => `${props.unit}/${props.name}`,
-  check: (props) => (props.ensure === 'absent' ? [] : checkContent(contentOf(props))),
-  desired: (props) => (props.ensure === 'absent' ? null : desiredFile(renderContent(contentOf(props)))),
+  check: (props) => checkContent(contentOf(props)),
+  desired: (props) => desiredFile(renderContent(contentOf(props))),
   needs: (name, { content }) => [`unit:${fileOf(name).unit}`, ...refsIn(content)],
   claims: (name) => [`path:${fileOf(name).path}`],
   state: form.fields<UnitFileState>(UNIT_FILE),
@@ -71,7 +70,6 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
-  diff: diffUnitFile,
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],

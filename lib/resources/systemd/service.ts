@@ -3,6 +3,7 @@
  * Read with systemctl(1) and find(1); changed with systemctl(1). Its package or unit file is another resource, so a
  * service that is no longer declared is left as it is.
  */
+import * as form from '../../kit/form.ts'
 import { byField } from '../../kit/byField.ts'
 import type { Change, Consequence, FieldChange, ResourceType, Was, WayBack } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
@@ -14,6 +15,8 @@ import {
   reloadRoots,
   restartRoots,
   SERVICE_FORM,
+  SERVICE_HOW,
+  SERVICE_SEEN,
   type ServiceState,
   type Wishes,
 } from './serviceReading.ts'
@@ -100,26 +103,28 @@ export const service: ResourceType<Service, ServiceState> = {
       : [],
   desired(props) {
     const { enabled, running, masked = enabled === true || running === true ? false : undefined } = props
-    return { enabled, running, masked, load: 'current', wishes: wishesOf(props) }
+    return { enabled, running, masked, load: 'current', how: { wishes: wishesOf(props) } }
   },
-  needs: (name, { wishes }) => [
+  needs: (name, { how }) => [
     `unit:${name}`,
     `timer:${name.replace(/\.timer$/, '')}`,
     ...unitFilesOf(name).map((path) => `under:${path}`),
-    ...[wishes?.restart, wishes?.reload].flatMap((watch) => [
+    ...[how?.wishes.restart, how?.wishes.reload].flatMap((watch) => [
       ...(watch?.refs ?? []),
       ...(watch?.paths ?? []).map((path) => `under:${path}`),
     ]),
   ],
   state: SERVICE_FORM,
+  how: form.optional(SERVICE_HOW),
+  seen: form.optional(SERVICE_SEEN),
   read: { command: readServices, parse: parseServices },
   diff: diffService,
   simulate(observed, desired, earlier) {
-    const wishes = desired?.wishes
+    const wishes = desired?.how?.wishes
     if (!wishes || !observed?.running || desired.running === false || desired.masked === true) return observed
     const { load, because } = loadAfter(wishes.unit, wishes, earlier)
     if (load === 'current' || observed.load === 'restart') return observed
-    return { ...observed, load, because: because.join(', ') }
+    return { ...observed, load, seen: { ...observed.seen, because: because.join(', ') } }
   },
   touches: ({ name, after }) => [{ unit: name, ...(after?.running === false ? { stops: true } : {}) }],
   drift: { field: driftOf },
@@ -156,20 +161,20 @@ function probeOf(probe: Service['probe']): string | undefined {
 }
 
 function diffService(desired: ServiceState, observed: ServiceState): FieldChange[] {
-  const { wishes: _wishes, because: _because, invocation: _invocation, load, ...fields } = desired
+  const { load, ...fields } = desired
   const changes = byField(fields, observed)
   const stays = desired.running !== false && desired.masked !== true
   if (load === undefined || !stays || observed.load === undefined || observed.load === 'current') return changes
-  const followUp = { action: observed.load, because: observed.because ?? 'its files changed since it was loaded' }
+  const followUp = { action: observed.load, because: observed.seen?.because ?? 'its files changed since it was loaded' }
   return [...changes, { field: 'load', form: 'value', before: observed.load, after: 'current', followUp }]
 }
 
 /** One that was not there is stopped before what brought it goes. What it had yet to load is for now, and not for then. */
 function restoreService({ before, after }: Was<ServiceState>): WayBack<ServiceState> {
-  const wishes = after?.wishes
-  if (before === null) return { state: { enabled: false, running: false, load: 'current', wishes } }
+  const how = after?.how === undefined ? {} : { how: after.how }
+  if (before === null) return { state: { enabled: false, running: false, load: 'current', ...how } }
   const { enabled, running, masked } = before
-  return { state: { enabled, running, masked, load: 'current', wishes } }
+  return { state: { enabled, running, masked, load: 'current', ...how } }
 }
 
 function consequence(change: Change<ServiceState>): Consequence {
@@ -213,7 +218,7 @@ const DRIFTED: { readonly [field: string]: readonly [wasYes: string, wasNo: stri
 
 function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
   const { enabled, running, masked } = after
-  const wishes = after.wishes ?? wishesOf({ name })
+  const wishes = after.how?.wishes ?? wishesOf({ name })
   const { settleMs, timeoutMs, listens, probe, replacesWorkers, logs } = wishes
   return {
     unit: name,
@@ -223,7 +228,7 @@ function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
     // One that was not there or not running when the plan was made loads everything when it starts; where it has come
     // up by itself meanwhile, a restart is no more than that.
     load: kind === 'create' || before.running !== true ? 'any' : (before.load ?? 'current'),
-    invocation: kind === 'create' ? undefined : before.invocation,
+    invocation: kind === 'create' ? undefined : before.seen?.invocation,
     goesBack: kind === 'change' && before.running === true,
     restartPaths: restartRoots(name, after),
     reloadPaths: reloadRoots(after),
@@ -238,6 +243,6 @@ function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
 
 /** Room for the unit's own start and stop limits (90 s each by default) besides what is waited for. */
 function limitOf({ after }: ServiceChange): number {
-  const { settleMs = 0, timeoutMs = 0, listens = [] } = after.wishes ?? {}
+  const { settleMs = 0, timeoutMs = 0, listens = [] } = after.how?.wishes ?? {}
   return 300_000 + settleMs + timeoutMs * (listens.length + 2)
 }

@@ -2,7 +2,7 @@
  * What a host says of its services, and whether each has loaded what is on disk.
  */
 import * as form from '../../kit/form.ts'
-import { type Output, Unknown, type Wanted } from '../../kit/resourceType.ts'
+import { type Compared, type Output, Unknown, type Wanted } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
 import { findEach } from '../../kit/files/paths.ts'
 import { parseShown, type Shown } from './unitFiles.ts'
@@ -23,7 +23,6 @@ import {
   type Watch,
 } from './watch.ts'
 
-/** Wishes: how to act, no part of what the host is compared with. */
 export type Wishes = {
   unit: string
   restart: Watch
@@ -41,37 +40,43 @@ export type ServiceState = {
   running?: boolean | undefined
   masked?: boolean | undefined
   load?: Load | undefined
-  /** What the need to load comes from; on the observed side only. */
+  how?: ServiceHow
+  seen?: ServiceSeen
+}
+type ServiceHow = { wishes: Wishes }
+type ServiceSeen = {
+  /** What the need to load comes from. */
   because?: string | undefined
-  /** Of a running one; on the observed side only. */
+  /** Of a running one. */
   invocation?: string | undefined
-  /** On the desired side only. */
-  wishes?: Wishes | undefined
 }
 
 const WATCH_FORM = form.fields<Watch>({ paths: form.list(form.line()), refs: form.list(form.text()) })
 
-/** Of a state. */
-export const SERVICE_FORM = form.fields<ServiceState>({
+export const SERVICE_FORM = form.fields<Compared<ServiceState>>({
   enabled: form.optional(form.flag),
   running: form.optional(form.flag),
   masked: form.optional(form.flag),
   load: form.optional(form.oneOf('current', 'reload', 'restart')),
+})
+
+export const SERVICE_HOW = form.fields<ServiceHow>({
+  wishes: form.fields<Wishes>({
+    unit: form.line(),
+    restart: WATCH_FORM,
+    reload: WATCH_FORM,
+    settleMs: form.whole(0, form.MAX_ID),
+    timeoutMs: form.whole(0, form.MAX_ID),
+    listens: form.list(form.line()),
+    probe: form.optional(form.text()),
+    replacesWorkers: form.flag,
+    logs: form.list(form.line()),
+  }),
+})
+
+export const SERVICE_SEEN = form.fields<ServiceSeen>({
   because: form.optional(form.text()),
   invocation: form.optional(form.line()),
-  wishes: form.optional(
-    form.fields<Wishes>({
-      unit: form.line(),
-      restart: WATCH_FORM,
-      reload: WATCH_FORM,
-      settleMs: form.whole(0, form.MAX_ID),
-      timeoutMs: form.whole(0, form.MAX_ID),
-      listens: form.list(form.line()),
-      probe: form.optional(form.text()),
-      replacesWorkers: form.flag,
-      logs: form.list(form.line()),
-    }),
-  ),
 })
 
 type WantedService = Wanted<ServiceState>
@@ -103,11 +108,11 @@ ${findEach(recordFiles)} -type f -print0 2>/dev/null | xargs -0 -r cat --
 }
 
 export function restartRoots(name: string, state: ServiceState | null): string[] {
-  return [...unitFilesOf(name), ...(state?.wishes?.restart.paths ?? [])]
+  return [...unitFilesOf(name), ...(state?.how?.wishes.restart.paths ?? [])]
 }
 
 export function reloadRoots(state: ServiceState | null): string[] {
-  return state?.wishes?.reload.paths ?? []
+  return state?.how?.wishes.reload.paths ?? []
 }
 
 /** @throws {Error} When systemctl did not answer for each unit. */
@@ -178,17 +183,18 @@ function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null): 
     masked: shown['LoadState'] === 'masked',
   }
   if (!running) return { ...state, load: 'current' }
-  const own = { ...state, invocation: shown['InvocationID'] }
+  const seen = { invocation: shown['InvocationID'] }
   const need = changed.pending === 'restart' || changed.restart.length > 0 ? 'restart' : 'reload'
   const files = changed[need].length > 0 ? changed[need] : changed.reload
-  if (files.length === 0 && changed.pending === undefined) return { ...own, load: 'current' }
-  return { ...own, load: shown['CanReload'] === 'yes' ? need : 'restart', because: describe(files, desired) }
+  if (files.length === 0 && changed.pending === undefined) return { ...state, load: 'current', seen }
+  const load = shown['CanReload'] === 'yes' ? need : 'restart'
+  return { ...state, load, seen: { ...seen, because: describe(files, desired) } }
 }
 
 function describe(files: readonly string[], desired: ServiceState | null): string {
   const [first, ...more] = files
   if (first === undefined) return 'the last attempt was not seen to succeed'
-  const { restart, reload } = desired?.wishes ?? {}
+  const { restart, reload } = desired?.how?.wishes ?? {}
   const what = changedSince(first, { refs: [...(restart?.refs ?? []), ...(reload?.refs ?? [])] })
   return `${what}${more.length > 0 ? ` and ${more.length} more` : ''} since it was loaded`
 }

@@ -9,7 +9,6 @@ import { ensure, oneLine } from '../../kit/schema.ts'
 import { isPrivate } from '../../kit/files/paths.ts'
 import {
   desiredFile,
-  diffUnitFile,
   fileState,
   isOf,
   parseUnitFiles,
@@ -82,18 +81,15 @@ export const timer: ResourceType<Timer, TimerState> = {
     },
   },
   name: (props) => props.name.replace(/\.timer$/, ''),
-  check: ({ ensure: presence, onCalendar, onBootSec, onUnitActiveSec, onUnitInactiveSec }) =>
-    presence === 'absent' || [onCalendar, onBootSec, onUnitActiveSec, onUnitInactiveSec].some((on) => on !== undefined)
+  check: ({ onCalendar, onBootSec, onUnitActiveSec, onUnitInactiveSec }) =>
+    [onCalendar, onBootSec, onUnitActiveSec, onUnitInactiveSec].some((on) => on !== undefined)
       ? []
       : ['say when it starts: onCalendar, onBootSec, onUnitActiveSec or onUnitInactiveSec'],
-  desired: (props) =>
-    props.ensure === 'absent'
-      ? null
-      : {
-          ...desiredFile(renderUnit({ unit: unitSection(props), timer: timerSection(props), install: INSTALL })),
-          enabled: true,
-          active: true,
-        },
+  desired: (props) => ({
+    ...desiredFile(renderUnit({ unit: unitSection(props), timer: timerSection(props), install: INSTALL })),
+    enabled: true,
+    active: true,
+  }),
   needs: (name, { content }) => [`unit:${/^Unit=(.+)$/m.exec(content)?.[1] ?? `${name}.service`}`],
   claims: (name) => [`path:${fileOf(name).path}`],
   state: form.fields<TimerState>({ ...UNIT_FILE, enabled: form.flag, active: form.flag }),
@@ -117,7 +113,6 @@ export const timer: ResourceType<Timer, TimerState> = {
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
-  diff: diffUnitFile,
   drift: { field: ({ field }) => ({ active: 'stopped', enabled: 'disabled' })[field] },
   steps: (change) => [replaceUnitFiles([workOf(change)], startAll([change]))],
   remove: (change) => [replaceUnitFiles([workOf(change)])],

@@ -8,7 +8,6 @@ import { ensure } from '../../kit/schema.ts'
 import { isPrivate } from '../../kit/files/paths.ts'
 import {
   desiredFile,
-  diffUnitFile,
   fileState,
   isOf,
   parseUnitFiles,
@@ -38,8 +37,7 @@ export type Unit = UnitContent & {
   ensure?: 'present' | 'absent'
 }
 
-/** `running` is observed only. */
-type UnitState = UnitFileState & { running?: boolean }
+type UnitState = UnitFileState & { seen?: { running: boolean } }
 
 export const unit: ResourceType<Unit, UnitState> = {
   type: 'unit',
@@ -51,11 +49,12 @@ export const unit: ResourceType<Unit, UnitState> = {
     properties: { ...contentProperties, name: unitName, ensure },
   },
   name: (props) => props.name,
-  check: (props) => (props.ensure === 'absent' ? [] : checkContent(props)),
-  desired: (props) => (props.ensure === 'absent' ? null : desiredFile(renderContent(props))),
+  check: checkContent,
+  desired: (props) => desiredFile(renderContent(props)),
   needs: (_name, { content }) => refsIn(content),
   claims: (name) => [`path:${unitPath(name)}`],
   state: form.fields<UnitFileState>(UNIT_FILE),
+  seen: form.optional(form.fields<{ running: boolean }>({ running: form.flag })),
   read: {
     command: (wanted) =>
       readUnitFiles(
@@ -69,28 +68,23 @@ export const unit: ResourceType<Unit, UnitState> = {
         wanted.map(({ name }) => {
           const file = fileState(fileOf(name), read)
           const running = read.shown.some((shown) => isOf(name, shown) && shown['ActiveState'] === 'active')
-          return [name, file && { ...file, running }]
+          return [name, file && { ...file, seen: { running } }]
         }),
       )
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
-  diff: diffUnitFile,
   consequence,
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],
-  restore({ before, ...was }) {
-    if (before === null) return undefined
-    const { running: _, ...file } = before
-    return restoreUnitFile({ ...was, before: file })
-  },
+  restore: restoreUnitFile,
 }
 
 /** Without its file it is ended. */
 function consequence({ kind, before }: Change<UnitState>): Consequence {
   if (kind !== 'remove') return 'safe'
-  return before instanceof Unknown || before.running === true ? 'disruptive' : 'safe'
+  return before instanceof Unknown || before.seen?.running === true ? 'disruptive' : 'safe'
 }
 
 function fileOf(name: string): { unit: string; path: string } {

@@ -2,10 +2,9 @@
  * Files below /etc/systemd/system: reading them with what systemd has loaded of them, and replacing several at once.
  * Shared by `unit`, `drop-in` and `timer`.
  */
-import { byField } from '../../kit/byField.ts'
 import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
-import type { FieldChange, Output, Ref, Step, Was, WayBack } from '../../kit/resourceType.ts'
+import type { Output, Ref, Step, Was, WayBack } from '../../kit/resourceType.ts'
 import { lines, quote, raw, sh, type ShellText } from '../../kit/shell.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from '../../kit/files/smallFiles.ts'
 
@@ -21,7 +20,12 @@ export type UnitFileState = {
 }
 
 /** For `state`. */
-export const UNIT_FILE = { content: form.text(), mode: form.line(), owner: form.line(), loaded: form.flag } as const
+export const UNIT_FILE = {
+  content: form.shownAs('text', form.text()),
+  mode: form.line(),
+  owner: form.line(),
+  loaded: form.flag,
+} as const
 
 /** Where a resource's file lies and which unit it belongs to. */
 export type UnitFile = { unit: string; path: string }
@@ -98,10 +102,6 @@ export function isOf(unit: string, shown: Shown): boolean {
   if (!unit.includes('@.')) return names.includes(unit)
   const [prefix = '', suffix = ''] = unit.split('@.')
   return names.some((name) => name.startsWith(`${prefix}@`) && name.endsWith(`.${suffix}`))
-}
-
-export function diffUnitFile(desired: UnitFileState, observed: UnitFileState): FieldChange[] {
-  return byField(desired, observed).map((change) => (change.field === 'content' ? { ...change, form: 'text' } : change))
 }
 
 /** What systemd has yet to load is for now, and not for then. */

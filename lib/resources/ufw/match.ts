@@ -4,12 +4,36 @@
  */
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import * as form from '../../kit/form.ts'
 import type { PacketMatch } from '../../kit/touch.ts'
 
 export type Family = 'ipv4' | 'ipv6'
 
 /** Everything but what is done with it. */
 export type Match = PacketMatch
+
+export const MATCH = form.fields<Match>({
+  direction: form.oneOf('in', 'out'),
+  route: form.flag,
+  protocol: form.line(),
+  from: form.line(),
+  fromPort: form.line(),
+  to: form.line(),
+  port: form.line(),
+  interface: form.line(),
+  outInterface: form.line(),
+})
+
+export type Rule = Match & { action: string }
+
+/** The rule that a state of a ufw-rule is of. The engine hands the types of ufw their own states back. */
+export function ruleIn(state: unknown): Rule | undefined {
+  return isRuleState(state) ? { ...state.how, action: state.action } : undefined
+}
+
+function isRuleState(state: unknown): state is { action: string; how: Match } {
+  return form.isObject(state) && 'action' in state && 'how' in state
+}
 
 /** `22/tcp from 10.0.0.0/8 on eth0`: the rule's name. */
 export function nameOf(match: Match): string {
@@ -104,10 +128,7 @@ export function overlap(a: Match, b: Match): boolean {
 }
 
 /** Declared rules that must come after this one: declared later, matching some of the same, and saying otherwise. */
-export function laterConflicts<Rule extends Match & { action: string }>(
-  name: string,
-  declared: readonly Rule[],
-): Rule[] {
+export function laterConflicts(name: string, declared: readonly Rule[]): Rule[] {
   const at = declared.findIndex((one) => nameOf(one) === name)
   const self = declared[at]
   if (self === undefined) return []

@@ -6,12 +6,11 @@
  * profiles are not made.
  * Read from ufw's files and iptables-save(8); changed with ufw(8), each address family by itself.
  */
-import { byField } from '../../kit/byField.ts'
 import * as form from '../../kit/form.ts'
 import {
   type Change,
+  type Compared,
   type Context,
-  type FieldChange,
   type ResourceType,
   type Step,
   Unknown,
@@ -29,9 +28,12 @@ import {
   laterConflicts,
   portsHave,
   type Family,
+  MATCH,
   type Match,
   nameOf,
   portMistakes,
+  type Rule,
+  ruleIn,
   tupleOf,
 } from './match.ts'
 
@@ -60,7 +62,7 @@ export type UfwRule = {
   ensure?: 'present' | 'absent'
 }
 
-export type UfwRuleState = Match & {
+export type UfwRuleState = {
   action: string
   log: string
   comment: string
@@ -70,6 +72,7 @@ export type UfwRuleState = Match & {
   order: string
   /** Whether the kernel has it, while ufw is on. */
   loaded: boolean
+  how: Match
 }
 
 const ports = {
@@ -131,29 +134,18 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
   key: KEY,
   name: (props) => nameOf(matchFrom(props)),
   check: checkProps,
-  desired: ({ action, log = 'no', comment = '', ensure: presence, ...props }) =>
-    presence === 'absent'
-      ? null
-      : {
-          ...matchFrom(props),
-          action,
-          log,
-          comment,
-          families: familiesText(familiesOf(matchFrom(props))),
-          order: IN_ORDER,
-          loaded: true,
-        },
+  desired: ({ action, log = 'no', comment = '', ...props }) => ({
+    action,
+    log,
+    comment,
+    families: familiesText(familiesOf(matchFrom(props))),
+    order: IN_ORDER,
+    loaded: true,
+    how: matchFrom(props),
+  }),
+  absent: { check: checkProps },
   needs: () => ['package:ufw'],
-  state: form.fields<UfwRuleState>({
-    direction: form.oneOf('in', 'out'),
-    route: form.flag,
-    protocol: form.line(),
-    from: form.line(),
-    fromPort: form.line(),
-    to: form.line(),
-    port: form.line(),
-    interface: form.line(),
-    outInterface: form.line(),
+  state: form.fields<Compared<UfwRuleState>>({
     action: form.line(),
     log: form.line(),
     comment: form.text(),
@@ -161,16 +153,16 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
     order: form.line(),
     loaded: form.flag,
   }),
+  how: MATCH,
   read: {
     command: () => READ_UFW,
     parse: (output, wanted) => parseWanted(parseUfw(output), wanted),
   },
-  diff: diffRule,
   opens: ({ name, before, after }) =>
     isOpen(after) && !isOpen(before) && !name.startsWith('out ') ? [`opens ${name}`] : [],
   consequence: consequenceOf,
   touches: ({ name, after, fields }) => [
-    { packetRule: { name, after, moves: fields.some(({ field }) => field === 'order') } },
+    { packetRule: { name, after: ruleIn(after) ?? null, moves: fields.some(({ field }) => field === 'order') } },
   ],
   gates: [UFW_GATE],
   steps: (change, context) => stepsFor([change], context),
@@ -222,7 +214,7 @@ function familiesText(families: readonly Family[]): string {
 }
 
 function parseWanted(host: UfwHost, wanted: readonly Wanted<UfwRuleState>[]): Map<string, UfwRuleState | null> {
-  const declared = wanted.flatMap(({ desired }) => (desired === null ? [] : [desired]))
+  const declared = wanted.flatMap(({ desired }) => ruleIn(desired) ?? [])
   return new Map(
     wanted.map(({ name }) => {
       const tuples = (['ipv4', 'ipv6'] as const).flatMap((family) =>
@@ -235,13 +227,13 @@ function parseWanted(host: UfwHost, wanted: readonly Wanted<UfwRuleState>[]): Ma
       return [
         name,
         {
-          ...first.match,
           action,
           log,
           comment,
           families: familiesText(families),
           order: orderOf(host, first.match, declared),
           loaded: tuples.every(({ family, tuple }) => isLoaded(host, family, tuple)),
+          how: first.match,
         },
       ]
     }),
@@ -255,7 +247,7 @@ function oneOf(tuples: readonly Tuple[]): Pick<Tuple, 'action' | 'log' | 'commen
   return { action: joined('action'), log: joined('log'), comment: joined('comment') }
 }
 
-function orderOf(host: UfwHost, match: Match, declared: readonly UfwRuleState[]): string {
+function orderOf(host: UfwHost, match: Match, declared: readonly Rule[]): string {
   const name = nameOf(match)
   const later = laterConflicts(name, declared).map(nameOf)
   for (const family of ['ipv4', 'ipv6'] as const) {
@@ -265,12 +257,6 @@ function orderOf(host: UfwHost, match: Match, declared: readonly UfwRuleState[])
     if (before !== undefined) return `after ${before}`
   }
   return IN_ORDER
-}
-
-/** The match is the name: it cannot differ. */
-function diffRule(desired: UfwRuleState, observed: UfwRuleState): FieldChange[] {
-  const { action, log, comment, families, order, loaded } = desired
-  return byField({ action, log, comment, families, order, loaded }, observed)
 }
 
 function isOpen(state: UfwRuleState | Unknown | null): boolean {
@@ -284,8 +270,8 @@ function consequenceOf(
 ): ReturnType<NonNullable<(typeof ufwRule)['consequence']>> {
   // Loading all rules again, into a kernel that lost some, is more than this rule: the way in may be lost as well.
   if (fields.some(({ field }) => field === 'loaded') && kind === 'change') return 'lockout'
-  const match = after ?? before
-  if (match !== null && isState(match) && !carries(match, operator?.port)) return 'safe'
+  const rule = ruleIn(after ?? before)
+  if (rule !== undefined && !carries(rule, operator?.port)) return 'safe'
   const opens = after?.action === 'allow'
   if (kind === 'create') return opens ? 'safe' : 'lockout'
   const opened = before !== null && 'action' in before && before.action.includes('allow')
@@ -311,36 +297,31 @@ function stepsFor(changes: readonly Change<UfwRuleState>[], context: Context): S
 }
 
 /** Whether it can be about new connections to sshd; where its port is not known, any rule may be. */
-function carries(match: UfwRuleState, sshPort: number | undefined): boolean {
+function carries(match: Match, sshPort: number | undefined): boolean {
   return isIncoming(match) && (sshPort === undefined || portsHave(match.port, sshPort))
 }
 
-function declaredIn({ declared = [] }: Context): UfwRuleState[] {
-  return declared.flatMap(({ desired }) => (isState(desired) ? [desired] : []))
+function declaredIn({ declared = [] }: Context): Rule[] {
+  return declared.flatMap(({ desired }) => ruleIn(desired) ?? [])
 }
 
-/** The engine hands a type its own states back. */
-function isState(state: unknown): state is UfwRuleState {
-  return typeof state === 'object' && state !== null && 'action' in state
-}
-
-function changeText(change: Change<UfwRuleState>, declared: readonly UfwRuleState[]): string {
+function changeText(change: Change<UfwRuleState>, declared: readonly Rule[]): string {
   if (change.kind === 'remove') {
-    const before = change.before
-    return 'action' in before
-      ? familiesOf(before)
-          .map((family) => deleteText(before, family))
-          .join('\n')
-      : ':'
+    const rule = ruleIn(change.before)
+    if (rule === undefined) return ':'
+    return familiesOf(rule)
+      .map((family) => deleteText(rule, family))
+      .join('\n')
   }
   const { name, after, fields } = change
   const later = laterConflicts(name, declared)
   const moves = change.kind === 'change' && fields.some(({ field }) => field === 'order')
-  return familiesOf(after)
+  const match = after.how
+  return familiesOf(match)
     .map((family) => {
       const tuples = later.filter((one) => familiesOf(one).includes(family)).map((one) => tupleOf(one, family))
-      const put = sh`put ${family} ${tupleOf(after, family)} ${tuples.join('\n')} ${wordsOf(after, family)}`
-      return moves ? `${deleteText(after, family)}\n${put}` : put
+      const put = sh`put ${family} ${tupleOf(match, family)} ${tuples.join('\n')} ${wordsOf(after, family)}`
+      return moves ? `${deleteText(match, family)}\n${put}` : put
     })
     .join('\n')
 }
@@ -352,10 +333,11 @@ function deleteText(match: Match, family: Family): string {
 /** ufw(8)'s full syntax after the action's place: the addresses say which family is meant. */
 function wordsOf(state: UfwRuleState, family: Family): string[] {
   const anywhere = family === 'ipv4' ? '0.0.0.0/0' : '::/0'
-  const { direction, route, protocol, from, fromPort, to, port, outInterface, log, comment } = state
+  const { direction, route, protocol, from, fromPort, to, port, interface: through, outInterface } = state.how
+  const { log, comment } = state
   const way = route
-    ? [...(state.interface ? ['in', 'on', state.interface] : []), ...(outInterface ? ['out', 'on', outInterface] : [])]
-    : [direction, ...(state.interface ? ['on', state.interface] : [])]
+    ? [...(through ? ['in', 'on', through] : []), ...(outInterface ? ['out', 'on', outInterface] : [])]
+    : [direction, ...(through ? ['on', through] : [])]
   return [
     state.action,
     ...way,

@@ -55,6 +55,12 @@ function entryIn(text: string): Partial<LedgerEntry> {
 
 const soFar = (outcome?: Outcome): OutcomesSoFar => ({ of: () => (outcome === undefined ? undefined : { outcome }) })
 
+test('a ledger is written as it always was: what acting needs stands beside what is compared', () => {
+  const survey = surveyOf(NONE, { x: 'wanted', how: { force: true } })
+  const ledger = new Bookkeeping(survey, '8')
+  assert.equal(entryIn(ledger.begin(survey.items)).desired, { x: 'wanted', force: true })
+})
+
 test('until it is confirmed that a secret is gone, its entry says that one may stand there', () => {
   const survey = surveyOf(KEY, NONE)
   const ledger = new Bookkeeping(survey, '8')

@@ -110,8 +110,8 @@ test('drift, intent and both are told apart by the ledger', () => {
 
 test('a secret that is no longer known does not keep a plan from being made', () => {
   const revealing = toyType('file', {
-    diff: (desired, _observed, { reveal }) => {
-      reveal(isSecretToken(desired) ? desired : '')
+    diff: (desired, _observed, { sameText }) => {
+      sameText(isSecretToken(desired) ? desired : '', '')
       return [{ field: 'content', form: 'secret' }]
     },
   })

@@ -24,21 +24,25 @@ function entry(ref: Ref, desired: Json, more: Partial<LedgerEntry> = {}): Ledger
 }
 
 const edited = (path: string): { [field: string]: Json } => ({
-  wish: {
-    path,
-    match: { line: 'a = 1', replaces: 'password' },
-    text: 'a = 1',
-    position: 'bottom',
-    create: false,
-    present: true,
-  },
   found: ['a = 1'],
+  how: {
+    wish: {
+      path,
+      match: { line: 'a = 1', replaces: 'password' },
+      text: 'a = 1',
+      position: 'bottom',
+      create: false,
+      present: true,
+    },
+  },
 })
 
 /** What a plan of an edit of a path says of it, where the file has a line with a secret. */
 function shown(path: string, entries: LedgerEntry[], more: { readonly private?: true } = {}): string {
   const ref = `edit:${path} password`
-  const readings = { edit: new Map<string, Json>([[`${path} password`, { ...edited(path), found: [TEXT], ...more }]]) }
+  const readings = {
+    edit: new Map<string, Json>([[`${path} password`, { ...edited(path), found: [TEXT], seen: more }]]),
+  }
   const ledger = {
     format: 1 as const,
     serial: 1,
@@ -80,15 +84,17 @@ const HOLDERS: { readonly [what: string]: [path: string, ...entries: LedgerEntry
   'another edit has put one there': [
     '/etc/app.conf',
     entry('edit:/etc/app.conf block x', {
-      wish: {
-        path: '/etc/app.conf',
-        match: { open: 'a', close: 'b' },
-        text: { $secret: 's' },
-        position: 'top',
-        create: false,
-        present: true,
-      },
       found: [{ $secret: 's' }],
+      how: {
+        wish: {
+          path: '/etc/app.conf',
+          match: { open: 'a', close: 'b' },
+          text: { $secret: 's' },
+          position: 'top',
+          create: false,
+          present: true,
+        },
+      },
     }),
   ],
 }

@@ -21,13 +21,20 @@ import * as assert from 'uvu/assert'
 import { conf } from '../../../lib/dsl/conf.ts'
 import { secret } from '../../../lib/kit/secret.ts'
 import { schemaProblems } from '../../../lib/dsl/validate.ts'
-import { byField } from '../../../lib/kit/byField.ts'
-import type { Change, FieldChange, Output, ResourceType, Step } from '../../../lib/kit/resourceType.ts'
+import { differences } from '../../../lib/kit/byField.ts'
+import {
+  type Change,
+  desiredOf,
+  mistakesIn,
+  type Output,
+  type ResourceType,
+  type Step,
+} from '../../../lib/kit/resourceType.ts'
 import { directory } from '../../../lib/resources/files/directory.ts'
 import { file } from '../../../lib/resources/files/file.ts'
 import { pathNeeds } from '../../../lib/kit/files/paths.ts'
 import { symlink } from '../../../lib/resources/files/symlink.ts'
-import { context, dash, runSteps, scratchFolder } from '../../resources/dash.ts'
+import { comparing, context, dash, runSteps, scratchFolder } from '../../resources/dash.ts'
 
 const test = suite('files, directories and links')
 const folder = scratchFolder()
@@ -39,31 +46,30 @@ function newPath(): string {
   return join(folder, `-n it's "$(${count})" \`ü\` *`)
 }
 
-function read<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+function read<Props extends object, State extends object, Key extends keyof Props, Going extends keyof Props>(
   type: ResourceType<Props, State, Key, Going>,
   props: Props,
 ): State | null {
-  const wanted = [{ name: type.name(props), desired: type.desired(props) }]
+  const wanted = [{ name: type.name(props), desired: desiredOf(type, props) }]
   const reading = type.read.parse(dash(type.read.command(wanted)), wanted)
   if (!(reading instanceof Map)) throw new Error('unknown')
   return reading.get(type.name(props)) ?? null
 }
 
-function changeOf<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+function changeOf<Props extends object, State extends object, Key extends keyof Props, Going extends keyof Props>(
   type: ResourceType<Props, State, Key, Going>,
   props: Props,
 ): Change<State> | undefined {
   const name = type.name(props)
   const before = read(type, props)
-  const after = type.desired(props)
+  const after = desiredOf(type, props)
   if (after === null) return before === null ? undefined : { kind: 'remove', name, before, after, fields: [] }
-  const diff = (observed: State): FieldChange[] => type.diff?.(after, observed, context) ?? byField(after, observed)
   if (before === null) return { kind: 'create', name, before, after, fields: [] }
-  const fields = diff(before)
+  const fields = differences(type, after, before, comparing)
   return fields.length === 0 ? undefined : { kind: 'change', name, before, after, fields }
 }
 
-function stepsOf<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+function stepsOf<Props extends object, State extends object, Key extends keyof Props, Going extends keyof Props>(
   type: ResourceType<Props, State, Key, Going>,
   props: Props,
 ): Step[] {
@@ -72,7 +78,7 @@ function stepsOf<Props, State extends object, Key extends keyof Props, Going ext
   return change.kind === 'remove' ? type.remove(change, context) : type.steps(change, context)
 }
 
-function apply<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+function apply<Props extends object, State extends object, Key extends keyof Props, Going extends keyof Props>(
   type: ResourceType<Props, State, Key, Going>,
   props: Props,
 ): Output {
@@ -80,7 +86,7 @@ function apply<Props, State extends object, Key extends keyof Props, Going exten
 }
 
 /** Applied, it is in order, and applying the same once more changes nothing. */
-function converge<Props, State extends object, Key extends keyof Props, Going extends keyof Props>(
+function converge<Props extends object, State extends object, Key extends keyof Props, Going extends keyof Props>(
   type: ResourceType<Props, State, Key, Going>,
   props: Props,
 ): void {
@@ -342,8 +348,8 @@ test('an empty directory is removed, one with something in it only when that is 
 
 test('folders of the system are not removed with all that is in them', () => {
   for (const path of ['/', '/etc', '/home', '/var/lib', '/usr/bin'])
-    assert.is(directory.check!({ path, ensure: 'absent', recursive: true }).length, 1, path)
-  assert.equal(directory.check!({ path: '/var/lib/thing', ensure: 'absent', recursive: true }), [])
+    assert.is(mistakesIn(directory, { path, ensure: 'absent', recursive: true }).length, 1, path)
+  assert.equal(mistakesIn(directory, { path: '/var/lib/thing', ensure: 'absent', recursive: true }), [])
 })
 
 test('a link is made, pointed elsewhere, and taken away', () => {

@@ -8,7 +8,7 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
   {
     what: 'let a host name a file of this machine',
     file: 'lib/engine/host/undoRecord.ts',
-    find: '  if (form.localField(type.state, state) !== undefined) return true\n',
+    find: '  if (localField(type, state) !== undefined) return true\n',
     replace: '',
     tests: ['hosts/believed'],
   },
@@ -127,8 +127,8 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
   {
     what: 'take a step of a run back that has no form',
     file: 'lib/engine/undo/undoHost.ts',
-    find: 'if (problem === undefined && fits(WAY_STEP, step)) steps.push(step)',
-    replace: 'if (problem === undefined || fits(WAY_STEP, step)) steps.push(step)',
+    find: 'if (problem === undefined && fits(WAY_STEP, step)) steps.push(partedStep(step, types))',
+    replace: 'if (problem === undefined || fits(WAY_STEP, step)) steps.push(partedStep(step, types))',
     tests: ['torture/hostileHost/slice'],
   },
   {

@@ -50,8 +50,8 @@ export const VERDICT_FAULTS: readonly Fault[] = [
   {
     what: 'watch no file of an edit',
     file: 'lib/resources/files/edit.ts',
-    find: 'paths: (_name, { wish }) => [wish.path],',
-    replace: 'paths: (_name, { wish }) => [wish.path].slice(1),',
+    find: 'paths: (_name, { how }) => [how.wish.path],',
+    replace: 'paths: (_name, { how }) => [how.wish.path].slice(1),',
     tests: HOSTS,
   },
   {

@@ -1,9 +1,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { differences } from '../../../lib/kit/byField.ts'
 import { schemaProblems } from '../../../lib/dsl/validate.ts'
-import type { Change } from '../../../lib/kit/resourceType.ts'
+import { type Change, desiredOf, mistakesIn } from '../../../lib/kit/resourceType.ts'
 import { aptPackage, type AptPackage, type AptPackageState } from '../../../lib/resources/apt/aptPackage.ts'
-import { context, dash } from '../dash.ts'
+import { comparing, context, dash } from '../dash.ts'
 
 const test = suite('package')
 
@@ -17,7 +18,7 @@ const LISTING = [
 ].join('\n')
 
 function reading(stdout: string, ...all: AptPackage[]): (AptPackageState | null)[] {
-  const wanted = all.map((props) => ({ name: props.name, desired: aptPackage.desired(props) }))
+  const wanted = all.map((props) => ({ name: props.name, desired: desiredOf(aptPackage, props) }))
   const states = aptPackage.read.parse({ stdout, stderr: '', exit: 0 }, wanted)
   if (!(states instanceof Map)) throw new Error('unknown')
   return all.map(({ name }) => states.get(name))
@@ -25,9 +26,9 @@ function reading(stdout: string, ...all: AptPackage[]): (AptPackageState | null)
 
 function changeOf(props: AptPackage, before: AptPackageState | null): Change<AptPackageState> {
   const { name } = props
-  const after = aptPackage.desired(props)
+  const after = desiredOf(aptPackage, props)
   if (after === null) return { kind: 'remove', name, before: before!, after, fields: [] }
-  const fields = aptPackage.diff!(after, before ?? { status: 'none' }, context)
+  const fields = differences(aptPackage, after, before ?? { status: 'none' }, comparing)
   return before === null
     ? { kind: 'create', name, before, after, fields }
     : { kind: 'change', name, before, after, fields }
@@ -142,8 +143,8 @@ test('names and versions that are none are refused', () => {
 })
 
 test('props that do not go together are named', () => {
-  assert.is(aptPackage.check!({ name: 'x1', ensure: 'absent', hold: true }).length, 1)
-  assert.is(aptPackage.check!({ name: 'x1', purge: true }).length, 1)
+  assert.is(mistakesIn(aptPackage, { name: 'x1', ensure: 'absent', hold: true }).length, 1)
+  assert.is(mistakesIn(aptPackage, { name: 'x1', purge: true }).length, 1)
 })
 
 test.run()

@@ -7,7 +7,7 @@ import { secret } from '../../../lib/kit/secret.ts'
 import { schemaProblems } from '../../../lib/dsl/validate.ts'
 import { Unknown } from '../../../lib/kit/resourceType.ts'
 import { command, type Command, type CommandState } from '../../../lib/resources/commands/command.ts'
-import { context, dash, runSteps, scratchFolder } from '../dash.ts'
+import { comparing, context, dash, runSteps, scratchFolder } from '../dash.ts'
 
 const test = suite('command')
 const folder = scratchFolder()
@@ -88,7 +88,9 @@ test('a command that fails fails its step', () => {
 test('an opaque command runs each time and is marked so', () => {
   const desired = command.desired({ name: 'x', opaque: true, apply: 'sync' })!
   const state = known(read({ name: 'x', opaque: true, apply: 'sync' }).get('x'))
-  assert.equal(command.diff!(desired, state, context), [{ field: 'runs', form: 'value', after: 'sync', opaque: true }])
+  assert.equal(command.diff!(desired, state, comparing), [
+    { field: 'runs', form: 'value', after: 'sync', opaque: true },
+  ])
 })
 
 test('undo takes away what is no longer declared; without it the command is forgotten', () => {
@@ -101,7 +103,7 @@ test('undo takes away what is no longer declared; without it the command is forg
   runSteps(command.remove({ kind: 'remove', name: 'x', before, after: null, fields: [] }, context))
   assert.not(existsSync(made))
   assert.is(read(props).get('x'), null)
-  assert.is(typeof holdsData === 'function' ? holdsData({ done: true }, null) : '', 'it has no undo')
+  assert.is(typeof holdsData === 'function' ? holdsData({ done: true, how: {} }, null) : '', 'it has no undo')
 })
 
 test('a check or opaque is asked for, and not both', () => {

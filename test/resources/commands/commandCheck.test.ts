@@ -9,7 +9,7 @@ const test = suite('checks that say no')
 const { explain } = command
 
 function sentence(check: string): string | undefined {
-  const wanted = [{ name: 'a', desired: { done: true, check } }]
+  const wanted = [{ name: 'a', desired: { done: true, how: { check } } }]
   const stdout = execFileSync('dash', ['-c', explain!.command(wanted)], { encoding: 'utf8' })
   return explain!.parse({ stdout, stderr: '', exit: 0 }, wanted).get('a')
 }

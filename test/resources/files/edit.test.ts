@@ -5,10 +5,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { secret } from '../../../lib/kit/secret.ts'
 import { schemaProblems } from '../../../lib/dsl/validate.ts'
-import { type Change, Unknown } from '../../../lib/kit/resourceType.ts'
+import { type Change, desiredOf, Unknown } from '../../../lib/kit/resourceType.ts'
 import { edit, type Edit } from '../../../lib/resources/files/edit.ts'
 import type { EditState } from '../../../lib/resources/files/editLines.ts'
-import { context, dash, runSteps, scratchFolder } from '../dash.ts'
+import { comparing, context, dash, runSteps, scratchFolder } from '../dash.ts'
 
 const test = suite('edit')
 const folder = scratchFolder()
@@ -16,7 +16,7 @@ const path = join(folder, "it's a $(file) — ü")
 
 /** What the host has of an edit, read by its own command. */
 function read(props: Edit): EditState | null | Unknown {
-  const wanted = [{ name: edit.name(props), desired: edit.desired(props) }]
+  const wanted = [{ name: edit.name(props), desired: desiredOf(edit, props) }]
   const reading = edit.read.parse(dash(edit.read.command(wanted)), wanted)
   return reading instanceof Unknown ? reading : (reading.get(edit.name(props)) ?? null)
 }
@@ -24,11 +24,11 @@ function read(props: Edit): EditState | null | Unknown {
 function changesOf(props: Edit): Change<EditState>[] {
   const name = edit.name(props)
   const before = read(props)
-  const after = edit.desired(props)!
+  const after = desiredOf(edit, props)!
   if (before === null || before instanceof Unknown) {
     return [{ kind: 'create', name, before, after, fields: [] }]
   }
-  const fields = edit.diff!(after, before, context)
+  const fields = edit.diff!(after, before, comparing)
   return fields.length === 0 ? [] : [{ kind: 'change', name, before, after, fields }]
 }
 

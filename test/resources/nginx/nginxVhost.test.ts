@@ -2,7 +2,8 @@ import { Ajv } from 'ajv'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { revealFrom, Secret, Text } from '../../../lib/kit/value.ts'
+import { differences } from '../../../lib/kit/byField.ts'
+import { comparingBy, revealFrom, Secret, Text } from '../../../lib/kit/value.ts'
 import { word } from '../../../lib/resources/nginx/syntax.ts'
 import { nginxSnippet } from '../../../lib/resources/nginx/nginxSnippet.ts'
 import { nginxVhost, type NginxVhost, type NginxVhostState } from '../../../lib/resources/nginx/nginxVhost.ts'
@@ -181,7 +182,7 @@ test('a vhost with a secret is for root alone, and the secret is in the payload 
 
 test('a vhost with a secret is compared by digest, and shown as secret', () => {
   const state = desired(withSecret)
-  const fields = nginxVhost.diff?.(state, { ...state, content: 'sha256:00' }, secret) ?? []
+  const fields = differences(nginxVhost, state, { ...state, content: 'sha256:00' }, comparingBy(secret.reveal))
   assert.equal(fields, [{ field: 'content', form: 'secret' }])
 })
 

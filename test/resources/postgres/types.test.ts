@@ -49,7 +49,7 @@ test('where the server does not answer, hba lines are read from the file, and al
   assert.equal(read instanceof Map && read.get('local all ada'), {
     method: 'trust',
     place: 'in order',
-    unloaded: false,
+    seen: { unloaded: false },
   })
   const none = postgresHba.read.parse({ ...unanswered, stdout: '' }, wanted)
   assert.match(none instanceof Unknown ? none.because : '', 'PostgreSQL does not answer')

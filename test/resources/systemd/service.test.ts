@@ -1,6 +1,8 @@
 import { Ajv } from 'ajv'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { differences } from '../../../lib/kit/byField.ts'
+import { comparingBy } from '../../../lib/kit/value.ts'
 import type { FieldChange, PlannedChange } from '../../../lib/kit/resourceType.ts'
 import { service, type Service } from '../../../lib/resources/systemd/service.ts'
 import type { ServiceState } from '../../../lib/resources/systemd/serviceReading.ts'
@@ -36,7 +38,7 @@ function read(listing: string, records = '', shown = SHOWN): ServiceState | null
 function diff(observed: ServiceState, props = nginx): FieldChange[] {
   const desired = service.desired(props)
   assert.ok(desired)
-  return service.diff?.(desired, observed, { reveal: String }) ?? []
+  return differences(service, desired, observed, comparingBy(String))
 }
 
 test('without a record, a file changed after the start calls for a reload', () => {
@@ -57,7 +59,7 @@ test('a loaded file that is gone calls for a reload, and is named', () => {
   const loaded = [`reload d - - 755 0:0 /etc/nginx`, `reload f 1.5 1446 644 0:0 /etc/nginx/nginx.conf`]
   const state = read(directory('1.1'), record(...loaded))
   assert.is(state?.load, 'reload')
-  assert.is(state?.because, '/etc/nginx/nginx.conf changed since it was loaded')
+  assert.is(state?.seen?.because, '/etc/nginx/nginx.conf changed since it was loaded')
 })
 
 test('what was begun and not seen to succeed is still needed', () => {
@@ -95,7 +97,7 @@ test('what is left out is not managed', () => {
 })
 
 test('a need to load is a follow-up with its reason', () => {
-  const [change] = diff({ enabled: true, running: true, masked: false, load: 'reload', because: 'x changed' })
+  const [change] = diff({ enabled: true, running: true, masked: false, load: 'reload', seen: { because: 'x changed' } })
   assert.equal(change?.followUp, { action: 'reload', because: 'x changed' })
 })
 
@@ -108,7 +110,11 @@ const after = (...refs: string[]): ServiceState | null =>
   service.simulate?.(running, service.desired(nginx), refs.map(planned)) ?? null
 
 test('a planned change under a watched path calls for a reload, with its label as the reason', () => {
-  assert.equal(after('nginx-vhost:shop'), { ...running, load: 'reload', because: 'label of nginx-vhost:shop' })
+  assert.equal(after('nginx-vhost:shop'), {
+    ...running,
+    load: 'reload',
+    seen: { because: 'label of nginx-vhost:shop' },
+  })
   assert.is(after('file:/etc/nginx/mime.types')?.load, 'reload')
 })
 
@@ -134,19 +140,22 @@ test('an instance has the template of its name up to the first @, whatever dots 
 
 test('what lies at no path is watched by its mark, and named', () => {
   const props: Service = { name: 'a', restartOn: [{ ref: 'command:make', paths: [] }] }
-  const [mark, ...more] = service.desired(props)?.wishes?.restart.paths ?? []
+  const [mark, ...more] = service.desired(props)?.how?.wishes.restart.paths ?? []
   assert.match(mark ?? '', /^\/run\/keelson\/loaded\/made\/[0-9a-f]{32}$/)
   assert.is(more.length, 0)
   const stdout = `${SHOWN}\0watched\0${file(`${STARTED + 1}.5`, mark)}records\0`
   const states = service.read.parse({ stdout, stderr: '', exit: 0 }, [{ name: 'a', desired: service.desired(props) }])
   const state = states instanceof Map ? states.get('a') : undefined
-  assert.is(state?.because, 'command make ran since it was loaded')
-  assert.equal(service.desired({ name: 'a', restartOn: [{ ref: 'package:a', paths: [] }] })?.wishes?.restart.paths, [])
+  assert.is(state?.seen?.because, 'command make ran since it was loaded')
+  assert.equal(
+    service.desired({ name: 'a', restartOn: [{ ref: 'package:a', paths: [] }] })?.how?.wishes.restart.paths,
+    [],
+  )
 })
 
 test('handles give their path and their order', () => {
   const desired = service.desired({ name: 'a', restartOn: [{ ref: 'file:/etc/a.conf', paths: ['/etc/a.conf'] }] })
-  assert.equal(desired?.wishes?.restart, { paths: ['/etc/a.conf'], refs: ['file:/etc/a.conf'] })
+  assert.equal(desired?.how?.wishes.restart, { paths: ['/etc/a.conf'], refs: ['file:/etc/a.conf'] })
   assert.ok(desired && service.needs?.('a.service', desired).includes('file:/etc/a.conf'))
 })
 
