@@ -65,6 +65,9 @@ export class HostError extends EngineError {
 /** An answer of the host does not fit together, as when something changes while it is read. */
 export class NotUnderstood extends HostError {}
 
+/** The worker of a run is gone, with the host or alone, before its stage was through. */
+export class RunGone extends HostError {}
+
 /** There is no such run on the host. */
 export class NoSuchRun extends EngineError {
   readonly exit = 'usage'

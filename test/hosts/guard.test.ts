@@ -56,6 +56,25 @@ test('a firewall that was never on, and lets nobody in, leaves nothing in the ke
   assert.not.match(await sshOk(host, 'iptables-save; ip6tables-save'), 'ufw')
 })
 
+test('a host that starts anew before a guarded stage is through has gone back, and the report says so', async () => {
+  const declare = (): void => {
+    const settings = file({ path: '/etc/ssh/sshd_config.d/00-rest.conf', content: 'MaxSessions 7\n' })
+    command({ name: 'load', check: 'false', apply: 'sleep 1000', after: settings })
+  }
+  const running = convergeOn(host, declare, ALLOWED)
+  await sshOk(host, 'timeout 60 sh -c \'until pgrep -x -f "sleep 1000" > /dev/null; do sleep 0.1; done\'')
+  await powerCut(host.name)
+  await boot(host.name)
+  const report = await running
+  assert.is(report.error?.exit, 'refused')
+  assert.match(report.error?.message ?? '', 'the host went back to what it was')
+  const { outcome, failure } = report.changes.find(({ ref }) => ref.startsWith('file:'))!
+  assert.is(outcome, 'failed')
+  assert.match(failure?.said ?? '', 'taken back')
+  assert.not.match(await sshOk(host, 'ls /etc/ssh/sshd_config.d'), 'rest')
+  await assertNoClock(host)
+})
+
 test('a firewall that lets the operator in is kept, and no clock is left', async () => {
   const report = await convergeOn(
     host,

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Connection } from '../../transport/connection.ts'
-import { Refused } from '../errors.ts'
+import { Refused, RunGone } from '../errors.ts'
 import { emptyLedger } from '../host/ledger.ts'
 import { watchedMarks } from '../host/marks.ts'
 import { parseReadings, type TypeReading } from '../host/read.ts'
@@ -20,7 +20,7 @@ import type { Ref } from '../../kit/resourceType.ts'
 import { markOf } from '../../kit/stateFolders.ts'
 import { explainFailures } from './explain.ts'
 import { applyFailure, reportedError, STALE, TAKEN_BACK, undoneFailure } from './failures.ts'
-import { CLOCK_S, keepOf, prove } from './loginGuard.ts'
+import { CLOCK_S, hasReverted, keepOf, prove } from './loginGuard.ts'
 import { Proof } from './loginProof.ts'
 import type { Outcomes } from './outcomes.ts'
 import {
@@ -175,6 +175,7 @@ export class Applying {
     const counts = prepared.map(({ steps }) => steps.length)
     const answers = await this.#run.stage(files, follow, counts, again.sections).catch(async (error: unknown) => {
       await this.#goOnOver(await proof?.begun(), prepared, carried)
+      if (guard !== undefined && error instanceof RunGone) await this.#sayIfGoneBack(error, prepared, carried)
       throw error
     })
     const readings = parseReadings(answers, again.requests)
@@ -237,10 +238,24 @@ export class Applying {
   ): Promise<void> {
     if (proved === undefined) return
     if (proved.status === 'fulfilled') return this.#line.adopt(proved.value)
-    // With a guarded change goes what was applied in one batch with it.
+    this.#takenBack(prepared, carried)
+    throw proved.reason
+  }
+
+  /** Of a run whose worker is gone: the host may have started anew meanwhile, which counts as the end of the clock. */
+  async #sayIfGoneBack(error: RunGone, prepared: readonly Prepared[], carried: readonly Written[]): Promise<void> {
+    const hasGoneBack = await hasReverted(this.#options.connect).catch(() => false)
+    if (!hasGoneBack) return
+    this.#takenBack(prepared, carried)
+    throw new Refused(`${error.message}, and the host went back to what it was`, {
+      next: 'see why the host started anew, then converge again',
+    })
+  }
+
+  /** With a guarded change goes what was applied in one batch with it. */
+  #takenBack(prepared: readonly Prepared[], carried: readonly Written[]): void {
     const guarded = prepared.filter(({ items }) => items.some(isGuarded)).flatMap(refsOf)
     this.#outcomes.failed([...carried.map(({ ref }) => ref), ...guarded], TAKEN_BACK)
-    throw proved.reason
   }
 
   #program({ task, items, steps }: Prepared, survey: Survey, prepared: readonly Prepared[]): TaskProgram {

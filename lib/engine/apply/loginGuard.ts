@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../../transport/connection.ts'
 import { Refused } from '../errors.ts'
 import type { Carried, Keep } from '../onHost/guardKeep.ts'
-import { disarmText, HAS_REVERTED } from '../onHost/guard.ts'
+import { AWAIT_REVERT, disarmText, HAS_REVERTED } from '../onHost/guard.ts'
 import type { Item } from '../plan/plan.ts'
 import { touchesOf, type WaysContext } from '../plan/touches.ts'
 import { NO_WAYS, ownWays } from '../host/ways.ts'
@@ -87,6 +87,13 @@ async function comeIn(connect: () => Promise<Connection>, program: string): Prom
   }
   await connection.close()
   return undefined
+}
+
+/** Whether the guard has put back what it kept; one that is at it is waited for. */
+export async function hasReverted(connect: () => Promise<Connection>): Promise<boolean> {
+  const connection = await comeIn(connect, `${AWAIT_REVERT}\n${HAS_REVERTED}`)
+  await connection?.close()
+  return connection !== undefined
 }
 
 /** Waits until the host lets the client in again, which it does once it has gone back: on a busy one that takes its time. */

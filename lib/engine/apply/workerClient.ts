@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Connection, ConnectionLost, TimedOut, Unreachable } from '../../transport/connection.ts'
 import { explained, READ_MS } from '../host/ask.ts'
-import { HostError, lockedBy, Refused, Stale } from '../errors.ts'
+import { HostError, lockedBy, Refused, RunGone, Stale } from '../errors.ts'
 import { Events, type TaskEvent } from './workerEvents.ts'
 import { remedyFor } from './remedies.ts'
 import { holderText } from '../host/lockHolder.ts'
@@ -226,7 +226,7 @@ export class Run {
       })
     }
     if (!events.ended) {
-      throw new HostError(`the run ended before its stage did (${this.unit})`, {
+      throw new RunGone(`the run ended before its stage did (${this.unit})`, {
         next: `journalctl -u ${this.unit} on the host may say why; converge again: it starts from what is there now`,
       })
     }

@@ -94,13 +94,16 @@ ${STOP}
 /** For the end of a run: nobody needs any more what its proved stages had kept. */
 export const FORGET_PROVED = `rm -rf ${GUARD_BEFORE}; [ ! -e ${GUARD_FOLDER}/proved ] || rm -rf ${GUARD_FOLDER}`
 
+/** Waits for what is being put back. */
+export const AWAIT_REVERT = `[ ! -e ${GUARD_FOLDER}/reverting ] || systemctl start ${UNIT}.service`
+
 /**
  * For a worker before it does anything: a client that died left a clock, and this one has come in since. What is being
  * put back is waited for.
  */
 export const SETTLE = `[ ! -e ${GUARD_FOLDER}/armed ] || (
 ${disarmText()})
-[ ! -e ${GUARD_FOLDER}/reverting ] || systemctl start ${UNIT}.service
+${AWAIT_REVERT}
 ${FORGET_PROVED}`
 
 /** Whether the host has gone back, and the guard is done: exit 0 when it is so. */

@@ -85,4 +85,11 @@ export const GUARD_FAULTS: readonly Fault[] = [
     replace: 'false',
     tests: ['hosts/guardWays13'],
   },
+  {
+    what: 'guard: report what a start of the host took back as changed',
+    file: 'lib/engine/apply/applying.ts',
+    find: 'if (!hasGoneBack) return',
+    replace: 'if (hasGoneBack || !hasGoneBack) return',
+    tests: ['hosts/guard'],
+  },
 ]
