@@ -72,3 +72,6 @@ export class RunGone extends HostError {}
 export class NoSuchRun extends EngineError {
   readonly exit = 'usage'
 }
+
+/** Why nothing is known of what another look at the host finds changed again. */
+export const KEEPS_CHANGING = 'it keeps changing while it is read'

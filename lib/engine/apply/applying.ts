@@ -178,7 +178,7 @@ export class Applying {
       if (guard !== undefined && error instanceof RunGone) await this.#sayIfGoneBack(error, prepared, carried)
       throw error
     })
-    const readings = parseReadings(answers, again.requests)
+    const readings = parseReadings(answers, again.requests, 'unknown')
     this.verdict.look(readings, survey.planning)
     await this.#goOnOver(await proof?.outcome(), prepared, carried)
     if (guard !== undefined) this.#written = unusedAfter(prepared, [...this.#written, ...writtenBy(stage, prepared)])

@@ -1,7 +1,7 @@
 /**
  * Why changes fail or are skipped, and what to do then.
  */
-import { Refused, wordsOf } from '../errors.ts'
+import { KEEPS_CHANGING, Refused, wordsOf } from '../errors.ts'
 import { SAID_BYTES } from '../onHost/worker.ts'
 import { maskRest } from '../../kit/redact.ts'
 import { remedyFor } from './remedies.ts'
@@ -85,6 +85,9 @@ export function unknownFailure({ because }: Unknown): Failure {
   return {
     phase: 'read',
     said: `it cannot be read: ${because}`,
-    next: 'nothing in this site brings that about; declare what it needs',
+    next:
+      because === KEEPS_CHANGING
+        ? 'see who changes it, then converge again'
+        : 'nothing in this site brings that about; declare what it needs',
   }
 }

@@ -136,15 +136,30 @@ function frames(stdout: Buffer, mark: string): Frame[] {
   }
 }
 
-/** Turns answers into readings, each type with its own parser. @throws {NotUnderstood} With the text. */
+/**
+ * Turns answers into readings, each type with its own parser.
+ *
+ * @param odd What becomes of an answer that is not understood: its text, or all resources of its type are unknown. Another
+ *   account may see to that for a type whose files are its own, and then all else goes on.
+ * @throws {NotUnderstood} With the text.
+ */
 export function parseReadings(
   answers: ReadonlyMap<string, Answer>,
   requests: readonly Request[],
+  odd: 'fails' | 'unknown',
 ): Map<string, TypeReading> {
   return new Map(
     requests
       .filter(({ wanted }) => wanted.length > 0)
-      .map(({ type, wanted }) => [type.type, parseReading(type, answerOf(answers, type), wanted)]),
+      .map(({ type, wanted }) => {
+        try {
+          return [type.type, parseReading(type, answerOf(answers, type), wanted)]
+        } catch (error) {
+          if (odd === 'fails' || !(error instanceof NotUnderstood)) throw error
+          const unknown = new Unknown(error.message)
+          return [type.type, new Map(wanted.map(({ name }) => [name, unknown]))]
+        }
+      }),
   )
 }
 

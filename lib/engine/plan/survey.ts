@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Connection } from '../../transport/connection.ts'
 import { ask } from '../host/ask.ts'
 import { type Detail, detailOf } from './secondRead.ts'
-import { NotUnderstood, Stale } from '../errors.ts'
+import { KEEPS_CHANGING, NotUnderstood, Stale } from '../errors.ts'
 import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, parseFacts } from '../host/facts.ts'
 import { gateSections, lockoutsIn, operatorOf } from './lockouts.ts'
 import { type Holder, HOLDER_SECTION, parseHolder } from '../host/lockHolder.ts'
@@ -53,6 +53,8 @@ type Look = { answers: Answers; planning: Planning; items: Item[] }
 
 /** How often a host that moves while it is read is read again before giving up. */
 const ATTEMPTS = 3
+/** And then, when what moved is left out. */
+const MORE_ATTEMPTS = 10
 
 /** @throws {HostError | Stale} */
 export function surveyHost(connection: Connection, options: SurveyOptions): Promise<Survey> {
@@ -99,12 +101,17 @@ class Surveyor {
   }
 
   /** What keeps changing is unknown; any account may see to that for what it owns, and then all else goes on. */
-  async #besides(seen: Look, moving: readonly Item[]): Promise<Survey> {
-    const settled = this.#without(seen, moving)
-    const detail = detailOf(settled.planning, settled.items, this.#options.mark)
-    const more = [...detail.sections, ...gateSections(settled.items, settled.planning)]
-    const later = this.#without(await this.#look(await this.#read(more), more), moving)
-    if (sameChanges(settled.items, later.items)) return surveyOf(settled, detail, later.answers)
+  async #besides(seen: Look, moving: Item[]): Promise<Survey> {
+    let settled = this.#without(seen, moving)
+    for (let attempt = 0; attempt < MORE_ATTEMPTS; attempt += 1) {
+      const detail = detailOf(settled.planning, settled.items, this.#options.mark)
+      const more = [...detail.sections, ...gateSections(settled.items, settled.planning)]
+      const later = this.#without(await this.#look(await this.#read(more), more), moving)
+      if (sameChanges(settled.items, later.items)) return surveyOf(settled, detail, later.answers)
+      // Something else at each look: one account may own much.
+      moving.push(...movingIn(settled.items, later.items))
+      settled = this.#without(later, moving)
+    }
     throw new Stale('the host keeps changing while it is read', {
       next: 'see what else is at work there, then plan again',
     })
@@ -116,7 +123,7 @@ class Surveyor {
       const known = readings.get(type.type)
       const name = plan.ref.slice(type.type.length + 1)
       if (known instanceof Unknown || known === undefined) continue
-      readings.set(type.type, new Map([...known, [name, new Unknown('it keeps changing while it is read')]]))
+      readings.set(type.type, new Map([...known, [name, new Unknown(KEEPS_CHANGING)]]))
     }
     const without: Planning = { ...planning, readings }
     return { answers, planning: without, items: ownItems(planItems(without), this.#options.undo) }
@@ -140,7 +147,7 @@ class Surveyor {
     let answers = first
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#understand(answers)
+        return await this.#understand(answers, attempt === ATTEMPTS ? 'unknown' : 'fails')
       } catch (error) {
         if (!(error instanceof NotUnderstood) || attempt === ATTEMPTS) throw error
         answers = await this.#read(more)
@@ -148,11 +155,11 @@ class Surveyor {
     }
   }
 
-  async #understand(answers: Answers): Promise<Look> {
+  async #understand(answers: Answers, odd: 'fails' | 'unknown'): Promise<Look> {
     const { facts, ledger, damaged } = parseFacts(answers, this.#options.types)
     checkPlaces(this.#options.catalog.resources, answers)
-    const undeclared = await readUndeclared(this.#connection, this.#options, ledger)
-    const readings = joinReadings(parseReadings(answers, this.#requests), undeclared)
+    const undeclared = await readUndeclared(this.#connection, this.#options, ledger, odd)
+    const readings = joinReadings(parseReadings(answers, this.#requests, odd), undeclared)
     // Known since the host has answered.
     const operator = operatorOf(this.#connection.peer)
     const context: WaysContext = {
@@ -257,6 +264,7 @@ async function readUndeclared(
   connection: Connection,
   options: SurveyOptions,
   ledger: Ledger | undefined,
+  odd: 'fails' | 'unknown',
 ): Promise<Map<string, TypeReading>> {
   const requests = undeclaredRequests(options, ledger)
   if (requests.length === 0) return new Map()
@@ -264,6 +272,7 @@ async function readUndeclared(
   return parseReadings(
     await ask(connection, readSections(requests, options.mark), options.mark, expected, options.readMs),
     requests,
+    odd,
   )
 }
 

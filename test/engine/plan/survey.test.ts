@@ -1,0 +1,63 @@
+/**
+ * What is read of a host while it does not hold still: this machine stands in for one, and is only read.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { AnyType } from '../../../lib/kit/resourceType.ts'
+import { surveyHost } from '../../../lib/engine/plan/survey.ts'
+import { connectLocal } from '../../../lib/transport/local.ts'
+import { planningOf, resource, toyType } from '../fixture.ts'
+
+const test = suite('survey')
+const STEADY = toyType('steady')
+const HERE = mkdtempSync(join(tmpdir(), 'survey-'))
+test.after(() => rmSync(HERE, { recursive: true }))
+
+/** How certain what is to be done is, by ref. */
+async function surveyed(types: AnyType[], names: readonly string[]): Promise<{ [ref: string]: string }> {
+  const resources = [...names, 'steady:s'].map((ref) => resource(ref as `${string}:${string}`, { value: 'wanted' }))
+  const { catalog } = planningOf(resources, types, {})
+  const connection = await connectLocal({})
+  try {
+    const known = new Map([...types, STEADY].map((type) => [type.type, type]))
+    const { plan } = await surveyHost(connection, { catalog, types: known, secrets: new Map(), mark: 'keelson-5d1f' })
+    return Object.fromEntries(plan.changes.map((change) => [change.ref, change.certainty]))
+  } finally {
+    await connection.close()
+  }
+}
+
+test('an answer that is not understood costs the resources of its type only', async () => {
+  const odd = toyType('odd', {
+    read: {
+      command: () => ':',
+      parse: () => {
+        throw new Error('it is odd')
+      },
+    },
+  })
+  assert.equal(await surveyed([odd], ['odd:a']), { 'odd:a': 'unknown', 'steady:s': 'exact' })
+})
+
+test('something else that changes at each look costs what changes only', async () => {
+  const names = Array.from({ length: 14 }, (_, index) => `n${index}`)
+  const looks = join(HERE, 'looks')
+  // At each look another of them is other than before.
+  const restless = toyType('restless', {
+    read: {
+      command: () => `echo >> ${looks}; wc -l < ${looks}`,
+      parse: ({ stdout }) => new Map([[`n${Number(stdout) % names.length}`, { value: 'other' }]]),
+    },
+  })
+  const seen = await surveyed(
+    [restless],
+    names.map((name) => `restless:${name}`),
+  )
+  assert.is(seen['steady:s'], 'exact')
+  assert.ok(Object.values(seen).filter((certainty) => certainty === 'unknown').length > 2, JSON.stringify(seen))
+})
+
+test.run()
