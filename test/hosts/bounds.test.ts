@@ -5,7 +5,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Ref } from '../../lib/kit/resourceType.ts'
-import { authorizedKeys, command, directory, edit, file, service, unit, user } from '../../lib/index.ts'
+import { authorizedKeys, command, directory, edit, file, service, sysctl, unit, user } from '../../lib/index.ts'
 import { changeOf, convergeOn, planOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
 
@@ -173,6 +173,30 @@ for (const host of hosts) {
       assert.is(changes.find(({ ref }) => ref === 'file:/srv/steady')?.kind, 'adopt')
     }
     await sshOk(host, 'systemctl stop swap; rm -rf /srv/eve/*')
+  })
+
+  test('pipes and files without an end among what sudo and sysctl read, when the folders were given away', async () => {
+    await sshOk(host, 'mkdir -p /etc/sudoers.d /etc/sysctl.d && chown eve /etc/sudoers.d /etc/sysctl.d')
+    await asEve('cd /etc; for at in sudoers.d sysctl.d; do mkfifo $at/pipe.conf; ln -s /dev/zero $at/zero.conf; done')
+    try {
+      const started = performance.now()
+      const plan = await planOn(
+        host,
+        () => {
+          file({ path: '/etc/ordinary', content: 'x' })
+          sysctl({ key: 'net.ipv4.tcp_keepalive_time', value: 7000 })
+        },
+        SCOPED,
+      )
+      assert.equal([...new Set(plan.changes.map(({ certainty }) => certainty))], ['exact'])
+      // What never ends is given up after three minutes.
+      assert.ok(performance.now() - started < 60_000)
+    } finally {
+      await sshOk(
+        host,
+        'cd /etc; rm -f sudoers.d/*.conf sysctl.d/pipe.conf sysctl.d/zero.conf; chown root sudoers.d sysctl.d',
+      )
+    }
   })
 
   test('a user with 300 processes is refused with the first ten', async () => {

@@ -51,6 +51,20 @@ async function redis(host: SandboxHost, command: string, password = secrets.redi
 }
 
 function onEach(host: SandboxHost): void {
+  test(`${host.os}: a file that never ends keeps nothing else from being read`, async () => {
+    await sshOk(host, `mv ${CONF} ${CONF}.away; ln -s /dev/zero ${CONF}`)
+    const started = performance.now()
+    const plan = await planOn(host, all()).finally(() => sshOk(host, `mv -f ${CONF}.away ${CONF}`))
+    assert.ok(plan.changes.length > 0)
+    assert.ok(performance.now() - started < 60_000)
+  })
+
+  test(`${host.os}: names the file that is not there, and not the package`, async () => {
+    await sshOk(host, `mv ${CONF} ${CONF}.away`)
+    const plan = await planOn(host, all()).finally(() => sshOk(host, `mv ${CONF}.away ${CONF}`))
+    assert.equal([...new Set(plan.changes.map(({ because }) => because))], [`${CONF} is not there`])
+  })
+
   test(`${host.os}: sets what a running server takes, and restarts it once for the rest`, async () => {
     const before = await sshOk(host, 'systemctl show -P InvocationID redis-server')
     const { plan } = await convergeAsPlanned(host, all(), { secrets })

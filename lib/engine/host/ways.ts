@@ -15,13 +15,15 @@ const SSHD =
  * - interfaces(5): source
  * - pam.d(5) and sudo.conf(5): arguments of modules that are paths
  * - passwd(5): homes
+ *
+ * Where a folder of these has been given to another account, that may have put what never ends there.
  */
 export const WAYS_SECTION = {
   name: 'keelson-ways',
-  text: `grep -sHiE -m 500 -e '^[[:blank:]]*(${SSHD})[[:blank:]"=]' -e '^[@#]include' -e '^[[:blank:]]*source' \\
+  text: `timeout --foreground 20 grep -sHiE -D skip -m 500 -e '^[[:blank:]]*(${SSHD})[[:blank:]"=]' -e '^[@#]include' -e '^[[:blank:]]*source' \\
   -e '^[^#]*[.]so.*[=[:blank:]]/' -e '^[^:#]+:[^:]*:[0-9]+:[0-9]+:[^:]*:/' \\
-  /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf /etc/sudo.conf /etc/sudoers /etc/sudoers.d/* /etc/nftables.conf \\
-  /etc/network/interfaces /etc/pam.d/sshd /etc/pam.d/sudo /etc/pam.d/common-* /etc/passwd || :`,
+  /etc/passwd /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf /etc/sudo.conf /etc/sudoers /etc/nftables.conf \\
+  /etc/network/interfaces /etc/pam.d/sshd /etc/pam.d/sudo /etc/pam.d/common-* /etc/sudoers.d/* || :`,
 }
 
 export type HostWays = {

@@ -100,14 +100,17 @@ function canonical(value: string): string {
 // /etc/sysctl.conf counts where Debian 12 links it as 99-sysctl.conf.
 const SETTINGS = '/etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf'
 
-/** Running values, then every setting line of sysctl.d with its file. grep exits 1 without a match and 2 without a file. */
+/**
+ * Running values, then every setting line of sysctl.d with its file. grep exits 1 without a match and 2 without a file.
+ * Who may write in one of the folders can put there what never ends.
+ */
 function readText(wanted: readonly Wanted<SysctlState>[]): string {
   return `{ ${forEach(
     wanted.map(({ name }) => pathOf(name)),
     `grep -Hs -e '' --`,
   )}; } || :
 printf '\\0'
-grep -Hs -e '=' -- ${SETTINGS} || :`
+timeout --foreground 15 grep -Hs -D skip -e '=' -- ${SETTINGS} || :`
 }
 
 function parseReading(stdout: string, wanted: readonly Wanted<SysctlState>[]): Map<string, SysctlState | null> {

@@ -42,7 +42,7 @@ END {
 export const FIND_HBA = `k_hba=
 for k_conf in /etc/postgresql/*/*/postgresql.conf; do
   k_dir=\${k_conf%/postgresql.conf}
-  if grep -Eqs '^[[:space:]]*port[[:space:]]*=[[:space:]]*5432([[:space:]]|#|$)' "$k_conf" && [ -e "$k_dir/pg_hba.conf" ]; then
+  if timeout --foreground 15 grep -Eqs -D skip '^[[:space:]]*port[[:space:]]*=[[:space:]]*5432([[:space:]]|#|$)' "$k_conf" && [ -e "$k_dir/pg_hba.conf" ]; then
     k_hba=$k_dir/pg_hba.conf k_unit=postgresql@$(printf '%s' "\${k_dir#/etc/postgresql/}" | tr / -)
   fi
 done`

@@ -11,6 +11,8 @@ import { LOADED } from '../../kit/stateFolders.ts'
 import { AT_START, confLine, quoteArgument, SECRET_DIRECTIVES, valueArguments } from './conf.ts'
 
 export const NOT_INSTALLED = 3
+/** It is installed, and redis.conf is not there. */
+export const NO_CONF = 4
 
 const SECRETS = [...SECRET_DIRECTIVES]
 
@@ -25,10 +27,12 @@ const DUE = `${LOADED}/redis-server.due`
  * stdin's commands.
  */
 const ASK = `conf=/etc/redis/redis.conf
+# The folder is that of redis, who may put there what never ends.
+grep_conf() { timeout --foreground 15 grep -D skip "$@" "$conf"; }
 read_conf() {
   port= bind= unixsocket= ${SECRETS.map((name) => `${name}=`).join(' ')}
   while read -r k_name k_value; do [ -z "$k_name" ] || eval "$k_name=\\$k_value"; done << END
-$(grep -E '^[[:space:]]*(port|bind|unixsocket|${SECRETS.join('|')})[[:space:]]' "$conf")
+$(grep_conf -E '^[[:space:]]*(port|bind|unixsocket|${SECRETS.join('|')})[[:space:]]')
 END
 }
 ask_redis() {
@@ -47,8 +51,8 @@ ask_redis() {
 export function readRedis(names: readonly string[]): string {
   const asked = names.filter((name) => !SECRET_DIRECTIVES.has(name))
   return `${ASK}
-[ -e "$conf" ] || exit ${NOT_INSTALLED}
-grep -viE ${quote(`^[[:space:]]*(#|$|(${SECRETS.join('|')})[[:space:]])`)} "$conf"
+[ -e "$conf" ] || { command -v redis-server > /dev/null && exit ${NO_CONF}; exit ${NOT_INSTALLED}; }
+grep_conf -viE ${quote(`^[[:space:]]*(#|$|(${SECRETS.join('|')})[[:space:]])`)}
 printf '\\0'
 read_conf
 for k_name in ${SECRETS.join(' ')}; do
@@ -112,7 +116,7 @@ const LAST = 'maxmemory keelson-end-of-candidate'
 
 function applyText(restart: boolean, live: boolean): string {
   return `${ASK}
-[ -e "$conf" ] || fail 'Redis is not installed'
+[ -e "$conf" ] || fail "$(command -v redis-server > /dev/null && echo "$conf is not there" || echo 'Redis is not installed')"
 read_file "$conf" "$P/before" || fail "$conf cannot be read"
 ${sh`awk ${REWRITE}`} "$P/names" "$P/lines" "$P/before" > "$P/candidate"
 verdict=$({ cat "$P/candidate"; printf '\\n%s\\n' ${quote(LAST)}; } | setpriv --reuid=redis --regid=redis --init-groups redis-server - 2>&1) || :

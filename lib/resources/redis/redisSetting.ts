@@ -20,7 +20,7 @@ import {
   SECRET_DIRECTIVES,
   splitArguments,
 } from './conf.ts'
-import { NOT_INSTALLED, readRedis, redisStep } from './program.ts'
+import { NO_CONF, NOT_INSTALLED, readRedis, redisStep } from './program.ts'
 
 export type RedisSetting = {
   /** The directive: `maxmemory`, `save`. */
@@ -127,6 +127,7 @@ function linesOf(value: NonNullable<RedisSetting['value']>): StateText[] {
 /** Records, see `readRedis`: lines of the file, digests of secrets, whether the service is active, its answers, what is due. */
 function parseRedis(output: Output, names: readonly string[]): Map<string, RedisState | null> | Unknown {
   if (output.exit === NOT_INSTALLED) return new Unknown('Redis is not installed')
+  if (output.exit === NO_CONF) return new Unknown('/etc/redis/redis.conf is not there')
   const [conf, digests, active, answers, due] = output.stdout.split('\0')
   if (conf === undefined || digests === undefined || active === undefined || answers === undefined || due === undefined)
     throw new Error(`expected redis.conf and the answers of redis-cli, exit ${output.exit}`)
