@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { redisCache } from '../../recipes/redisCache.ts'
 import {
   authorizedKeys,
+  command,
   directory,
   edit,
   file,
@@ -75,6 +76,28 @@ mkdir -m 0700 /root/safe; echo root > /root/safe/file; mkdir -m 0755 ${APP}; cho
       symlink({ path: app('link'), target: `${round}` })
     })
     assert.is(await sshOk(host, `stat -c '%a %U:%G' ${app('file0')}; cat ${app('file9')}`), '640 app:app\n4\n')
+  })
+
+  on('a command in a folder of its account that leads into one of root', async () => {
+    await clear()
+    await sshOk(host, `mkdir -m 0755 /root/open; echo secret > /root/open/file; ln -s /root/open ${app('work')}`)
+    const report = await convergeOn(
+      host,
+      () => {
+        command({
+          name: 'look',
+          user: 'app',
+          directory: app('work'),
+          check: `test -e ${app('seen')}`,
+          apply: `cat file > ${app('seen')}`,
+        })
+      },
+      SCOPED,
+    ).finally(() => sshOk(host, 'rm -r /root/open'))
+    const { outcome, failure } = changeOf(report, 'command:look')
+    assert.is(outcome, 'failed')
+    assert.match(failure?.said ?? '', app('work'))
+    assert.is(await sshOk(host, `ls ${APP}`), 'work\n')
   })
 
   on('files whose names the account exchanges for links', async () => {

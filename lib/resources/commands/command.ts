@@ -253,7 +253,9 @@ function running(
   const variables = { USER: user, LOGNAME: user, LC_ALL: 'C', ...env }
   const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
   // The account's name is one by the schema's pattern, and `~` is only expanded unquoted.
-  return `( cd -- ${quote(directory)} && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i PATH="$PATH" HOME="$home" ${[...words, ...shell]} ${text}`} )`
+  // The account itself enters the folder: root could be led by it into a folder that it may not reach.
+  const setting = [...words, ...shell]
+  return `( cd / && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i --chdir=${directory} PATH="$PATH" HOME="$home" ${setting} ${text}`} )`
 }
 
 function exitsIn({ stdout }: Output): Map<string, number> {
