@@ -221,6 +221,30 @@ END
   }
 })
 
+test('what an account changes while it is kept keeps nobody from a change; what is of root is kept as it is', async () => {
+  // While tar reads the file, it becomes longer.
+  await sshOk(
+    host,
+    `cat > /usr/local/sbin/tar <<'END'
+#!/bin/sh
+case "$*" in *-cpf*saved.tar*) set -- "$@" --checkpoint=1 --checkpoint-action='exec=echo x >> /etc/sysctl.d/growing' ;; esac
+exec /usr/bin/tar "$@"
+END
+chmod 755 /usr/local/sbin/tar; useradd --system grower; chown grower /etc/sysctl.d
+yes '#' | head -c 1000000 > /etc/sysctl.d/growing`,
+  )
+  const guarded = (): void => void file({ path: '/etc/ssh/sshd_config.d/00-grown.conf', content: '# grown\n' })
+  try {
+    const report = await convergeOn(host, guarded, SCOPED)
+    assert.is(report.changes[0]?.outcome, 'changed')
+    await sshOk(host, 'chown root /etc/sysctl.d; rm /etc/ssh/sshd_config.d/00-grown.conf')
+    const error = await rejects(convergeOn(host, guarded, SCOPED), Refused)
+    assert.match(error.said, 'etc/sysctl.d/growing: file changed as we read it')
+  } finally {
+    await sshOk(host, 'rm -f /usr/local/sbin/tar /etc/sysctl.d/growing; chown root /etc/sysctl.d')
+  }
+})
+
 test('without room for a guard the change is not made', async () => {
   await sshOk(host, 'mount -t tmpfs -o size=200k none /var/lib/keelson')
   const before = await waysIn(host)
