@@ -257,7 +257,7 @@ remove_tree() { at "$1" 0 drop_tree; }
 drop_tree() {
   [ ! -L "./$name" ] || fail "$path is a link; remove what it points to"
   [ ! -e "./$name" ] || [ -d "./$name" ] || fail "$path is not a directory; only a directory would be removed"
-  rm -rf --one-file-system -- "./$name"
+  rm -rf --one-file-system -- "./$name" || fail "$path could not be removed with all that is in it; see who changes it"
 }
 remove_entries() { at "$1" 0 drop_entries "$@"; }
 drop_entries() {
@@ -266,7 +266,7 @@ drop_entries() {
   [ ! -L "./$name" ] || fail "$path is a link; declare what it points to, or another path"
   [ -d "./$name" ] || return 0
   if [ "$alone" = yes ]; then cd -P "./$name"; else enter_last "$d_owner"; fi || fail "$path cannot be entered"
-  rm -rf --one-file-system -- "$@"
+  rm -rf --one-file-system -- "$@" || fail "what is in $path could not be removed; see who changes it"
 }
 put_back() {
   [ -f "$kept/log" ] || return 0
