@@ -7,6 +7,7 @@ import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { Locked, Stale } from '../../lib/engine/errors.ts'
 import type { Ref } from '../../lib/kit/resourceType.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/host/storedRun.ts'
+import type { SandboxOs } from '../../lib/sandbox/image.ts'
 import { changedFiles, type SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
 import { sshOk } from '../support/host.ts'
@@ -39,6 +40,8 @@ type OnHost = {
   run: Case
   /** Each case puts back the disk it begins with: what one leaves behind is nothing to the next. */
   restores?: true
+  /** Debian 13 only, when omitted. */
+  releases?: readonly SandboxOs[]
 }
 
 let spaces = 0

@@ -6,18 +6,19 @@
  *     npm run torture -- --seed 7 --only lock-outs --hosts 4
  *
  * A seed stands for all cases of a call; each has a seed of its own made from it, which the table names when it failed
- * and `--case KIND:SEED` runs again. What was done is kept in test/torture/last.json, by seed and by the state of lib/.
+ * and `--case KIND:SEED` runs again (with `--os` on another Debian than 13). What was done is kept in test/torture/last.json, by seed and by the state of lib/.
  */
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import type { SandboxOs } from '../../lib/sandbox/image.ts'
 import { ensureRequirements } from '../../lib/sandbox/requirements.ts'
 import { freshHost, takeDown } from '../support/host.ts'
 import { codeIn, resumed } from '../support/results.ts'
 import { type Kind, KINDS } from './kinds.ts'
 
 const RESULTS = new URL('last.json', import.meta.url)
-/** Cases after which a host has gathered so much that a fresh one is better. */
+/** Cases after which a host has gathered so much that a fresh one is better, unless each case puts back its disk. */
 const PER_HOST = 150
 
 type Tally = { cases: number; runs: number; failures: { seed: number; because: string }[] }
@@ -31,6 +32,7 @@ const { values: flags } = parseArgs({
     // As many as a small machine has cores.
     hosts: { type: 'string', default: '2' },
     case: { type: 'string' },
+    os: { type: 'string' },
   },
 })
 
@@ -50,7 +52,8 @@ async function torture(): Promise<void> {
     Array.from({ length: Number(flags.hosts) }, async (_, position) => {
       // Each begins with another kind; who is done helps the others.
       const order = [...kinds.slice(position % kinds.length), ...kinds.slice(0, position % kinds.length)]
-      for (const kind of order) while (isOpen(kind)) await someCases(kind, results, () => isOpen(kind))
+      for (const kind of order)
+        while (isOpen(kind)) await someCases(kind, osAt(kind, position), results, () => isOpen(kind))
     }),
   )
   results.minutes = before + (performance.now() - started) / 60_000
@@ -60,10 +63,10 @@ async function torture(): Promise<void> {
 }
 
 /** As many as one host is good for. */
-async function someCases(kind: Kind, results: Results, isOpen: () => boolean): Promise<void> {
-  const { run, end } = await ready(kind)
+async function someCases(kind: Kind, os: SandboxOs, results: Results, isOpen: () => boolean): Promise<void> {
+  const { run, end } = await ready(kind, os)
   const tally = tallyOf(results, kind)
-  for (let done = 0; done < PER_HOST && isOpen();) {
+  for (let done = 0; (kind.restores === true || done < PER_HOST) && isOpen();) {
     const seed = (results.seed * 1_000_003 + tally.runs) >>> 0
     tally.runs += 1
     try {
@@ -74,7 +77,7 @@ async function someCases(kind: Kind, results: Results, isOpen: () => boolean): P
       const because = wordsOf(error)
       tally.cases += 1
       tally.failures.push({ seed, because })
-      console.error(`${kind.name}, seed ${seed}: ${because}`)
+      console.error(`${kind.name}, seed ${seed}, ${os}: ${because}`)
       // Another host, unless each case begins with a disk of its own.
       if (kind.hostless !== true && kind.restores !== true) done = PER_HOST
     }
@@ -91,10 +94,16 @@ function wordsOf(error: unknown): string {
 
 type Ready = { run: (seed: number) => Promise<number>; end: () => Promise<void> }
 
+/** Hosts of a call take turns with the releases. */
+function osAt(kind: Kind, position: number): SandboxOs {
+  const releases = (kind.hostless === true ? undefined : kind.releases) ?? (['debian-13'] as const)
+  return releases[position % releases.length]!
+}
+
 /** Boots a host, for a kind that needs one. */
-async function ready(kind: Kind): Promise<Ready> {
+async function ready(kind: Kind, os: SandboxOs): Promise<Ready> {
   if (kind.hostless === true) return { run: kind.run, end: () => Promise.resolve() }
-  const host = await freshHost('debian-13')
+  const host = await freshHost(os)
   await kind.prepare?.(host)
   return { run: (seed) => kind.run(host, seed), end: () => takeDown(host.name) }
 }
@@ -106,7 +115,7 @@ async function again(which: string): Promise<void> {
   const kind = KINDS.find((one) => one.name === name)
   if (kind === undefined)
     throw new Error(`there is no kind ${name}; there are ${KINDS.map((one) => one.name).join(', ')}`)
-  const { run } = await ready(kind)
+  const { run } = await ready(kind, flags.os === 'debian-12' ? flags.os : 'debian-13')
   console.log(`${await run(Number(seed))} cases went well`)
 }
 

@@ -11,16 +11,17 @@
 #   plant 1       leaves things under all names beforehand
 #   proc 1        looks at processes too; pulse 1: does something at one of its names whenever there is a new one
 #   seed NUMBER
-# It ends by SIGTERM, and then prints `attempts N` and `MOVE N` of each. A thing done is an attempt when it was done in
-# answer to something that another process did.
+#   go PATH       it waits until that is there, so that what others do before is no reason to do anything
+# It ends by SIGTERM, and then prints `attempts N` and `MOVE N` of each. A thing done is an attempt when it succeeded, and was
+# done in answer to something that another process did. However often a `flip` goes to and fro, it is one; a way back is none.
 use strict;
 use warnings;
 use Fcntl;
 use POSIX ();
 
 my %NUMBERS = (
-    x86_64  => { inotify => 294, add => 254, rename => 316, link => 265, xattr => 188, node => 259, clock => 228 },
-    aarch64 => { inotify => 26,  add => 27,  rename => 276, link => 37,  xattr => 5,   node => 33, clock => 113 },
+    x86_64  => { inotify => 294, add => 254, rename => 316, link => 265, xattr => 188, unxattr => 197, node => 259, clock => 228 },
+    aarch64 => { inotify => 26,  add => 27,  rename => 276, link => 37,  xattr => 5,   unxattr => 14,  node => 33,  clock => 113 },
 );
 my $NR = $NUMBERS{ (POSIX::uname())[4] } or die "an architecture without numbers\n";
 my ($AT_FDCWD, $EXCHANGE) = (-100, 2);
@@ -77,7 +78,7 @@ sub deep {
 sub crowd {
     my $at = fresh();
     mkdir $at, 0777 or return;
-    for my $name ((map { "n$_" } 1 .. 300), "new\nline", '-rf', '$(id)', "quo'te", '*', ' ') { sysopen(my $file, "$at/$name", O_WRONLY | O_CREAT, 0666) }
+    for my $name ((map { "n$_" } 1 .. 100), "new\nline", '-rf', '$(id)', "quo'te", '*', ' ') { sysopen(my $file, "$at/$name", O_WRONLY | O_CREAT, 0666) }
     return $at;
 }
 sub folder {
@@ -108,6 +109,8 @@ sub watch {
     return if $wd < 0;
     $watched{$wd} = $dir;
     expect($dir, 'open');
+    # PostgreSQL is at work below its data all the time.
+    return if -e "$dir/PG_VERSION";
     opendir(my $list, $dir) or return;
     for my $name (readdir $list) { watch("$dir/$name") if $name !~ /^\.\.?$/ && !-l "$dir/$name" && -d _ }
 }
@@ -156,12 +159,18 @@ sub swap {
     }
     my $was = openany($made);
     keep($was) if $was;
+    back(sub { expect($path, 'from', 'to'); exchange($made, $path) });
+    return 1;
+}
+
+# Most of it is taken back, soon or at an instant to come; else one success would be the last.
+my @later;
+sub back {
+    my ($way) = @_;
     if (rand() < $back) {
         nap rand(2 * $delay) / 1e6 if $delay;
-        expect($path, 'from', 'to');
-        exchange($made, $path);
-    }
-    return 1;
+        $way->();
+    } else { push @later, $way }
 }
 
 # As much of it as this account may have; a link in /proc is to be followed.
@@ -198,34 +207,35 @@ sub alike { my ($path) = @_; my $at = pick(@dirs); my ($base) = $path =~ m{([^/]
 sub parent { my ($path) = @_; $path =~ s{/[^/]+$}{}; return $path }
 
 # An entry for each account and the mask, as a new file would inherit them (acl(5)).
+my $ACL = 'system.posix_acl_default';
 sub acl {
     my ($dir) = @_;
     my $nobody = 0xffffffff;
     my $text = pack 'V(vvV)*', 2, 1, 7, $nobody, 2, 7, $>, 4, 7, $nobody, 16, 7, $nobody, 32, 7, $nobody;
-    my $name = 'system.posix_acl_default';
-    return syscall($NR->{xattr}, $dir, $name, $text, length $text, 0) == 0;
+    return syscall($NR->{xattr}, $dir, $ACL, $text, length $text, 0) == 0;
 }
+sub unacl { return syscall($NR->{unxattr}, $_[0], $ACL) == 0 }
 
 my %MOVES = (
     (map { my $what = $_; ($what => sub { swap($_[0], $MAKES{$what}->()) }) } keys %MAKES),
     flip   => sub { flip($_[0], pick(map { $MAKES{$_}->() } 'file', 'own')) },
     remove => sub { expect($_[0], 'delete'); unlink($_[0]) || rmdir $_[0] },
-    steal  => sub { expect($_[0], 'from', 'to'); my $at = fresh(); rename($_[0], $at) or return 0; rename $at, $_[0] if rand() < $back; 1 },
+    steal  => sub { expect($_[0], 'from', 'to'); my $path = $_[0]; my $at = fresh(); rename($path, $at) or return 0; back(sub { expect($path, 'to'); rename $at, $path unless -e $path || -l $path }); 1 },
     second => sub { opened($_[0]); expect($_[0], 'attrib'); syscall($NR->{link}, $AT_FDCWD, $_[0], $AT_FDCWD, fresh(), 0) == 0 },
     hold   => sub { defined opened($_[0]) },
     write  => sub { my $file = opened($_[0]) or return 0; expect($_[0], 'modify'); sysseek $file, 0, 2; no warnings 'io'; defined syswrite $file, $evil },
-    shut   => sub { my $dir = parent($_[0]); expect($dir, 'attrib'); chmod pick(0, 0777, 01777, 02777, 0500), $dir },
-    acl    => sub { my $dir = parent($_[0]); expect($dir, 'attrib'); acl($dir) },
+    shut   => sub { my $dir = parent($_[0]); my $mode = (lstat $dir)[2]; expect($dir, 'attrib'); chmod(pick(0, 0777, 01777, 02777, 0500), $dir) or return 0; back(sub { expect($dir, 'attrib'); chmod $mode & 07777, $dir }); 1 },
+    acl    => sub { my $dir = parent($_[0]); expect($dir, 'attrib'); acl($dir) or return 0; back(sub { expect($dir, 'attrib'); unacl($dir) }); 1 },
     # Of the folder itself: a link in its place, another folder, or none, while somebody is in it.
     parent => sub { my $dir = parent($_[0]); swap($dir, rand() < 0.6 ? alike($dir) : $MAKES{ pick('folder', 'own') }->()) },
     pflip  => sub { my $dir = parent($_[0]); flip($dir, rand() < 0.8 ? alike($dir) : $MAKES{folder}->()) },
-    away   => sub { my $dir = parent($_[0]); my $at = fresh(); expect($dir, 'from'); rename($dir, $at) or return 0; my $link = alike($dir) or return 1; rename $link, $dir; 1 },
-    inside => sub { my $dir = parent($_[0]); my $at = fresh(); mkdir $at, 0777; expect($dir, 'from', 'to'); rename($dir, "$at/in") or return 0; symlink pick(@dirs), "$at/up"; rename "$at/in", $dir if rand() < $back; 1 },
+    away   => sub { my $dir = parent($_[0]); my $at = fresh(); expect($dir, 'from'); rename($dir, $at) or return 0; my $link = alike($dir) or return 1; rename $link, $dir; back(sub { expect($dir, 'from', 'to'); exchange($at, $dir) }); 1 },
+    inside => sub { my $dir = parent($_[0]); my $at = fresh(); mkdir $at, 0777; expect($dir, 'from', 'to'); rename($dir, "$at/in") or return 0; symlink pick(@dirs), "$at/up"; back(sub { expect($dir, 'to'); rename "$at/in", $dir }); 1 },
 );
 # Of processes that run as this account, though it has not started them: what they have open, and that they go on.
 my %OF_PROCESSES = (
     rob  => sub { my ($pid) = @_; for my $path (glob "/proc/$pid/fd/*") { my $file = openany($path, 0) or next; keep($file) } 1 },
-    stop => sub { kill 'STOP', $_[0] },
+    stop => sub { kill('STOP', $_[0]) or return 0; nap rand 0.3; kill 'CONT', $_[0]; 1 },
     kill => sub { kill 'KILL', $_[0] },
 );
 
@@ -234,6 +244,7 @@ sub act {
     my @moves = grep { $MOVES{$_} } all('move') or return;
     my $move = pick(@moves);
     nap rand($delay) / 1e6 if $delay && rand() < 0.5;
+    (splice @later, rand @later, 1)->() if @later && rand() < 0.5;
     return unless $MOVES{$move}->($path);
     $attempts++;
     $done{$move}++;
@@ -288,7 +299,7 @@ sub read_events {
             my $dir = $watched{$wd};
             next if !defined $dir || $name eq '' || is_mine("$dir/$name", $mask);
             watch("$dir/$name") if $mask & 0x40000000 && $mask & ($IN{create} | $IN{to});
-            next if rand() >= $chance;
+            next if rand() >= $chance || ($name !~ /^\.keelson|^postgresql\./ && -e "$dir/PG_VERSION");
             slip($dir) if $slips && $name =~ /^\.keelson/ && $mask & $IN{create};
             act($dir . '/' . (@names && rand() < 0.25 ? pick(@names) : $name));
         }
@@ -302,13 +313,12 @@ sub read_processes {
     my ($newest) = <$file> =~ / (\d+)$/ or return;
     $last = $newest if !$last || $newest < $last;
     for my $pid ($last + 1 .. $newest) {
-        next if $pid == $$;
-        if (-o "/proc/$pid") {
-            for my $what (grep { $OF_PROCESSES{$_} } all('move')) { if (rand() < $chance && $OF_PROCESSES{$what}->($pid)) { $attempts++; $done{$what}++ } }
-        }
         open(my $line, '<', "/proc/$pid/cmdline") or next;
         my $text = do { local $/; <$line> };
         next unless defined $text && rand() < $chance;
+        if (-o "/proc/$pid") {
+            for my $what (grep { $OF_PROCESSES{$_} } all('move')) { if ($OF_PROCESSES{$what}->($pid)) { $attempts++; $done{$what}++ } }
+        }
         for my $dir (all('watch')) { act($1) if $text =~ m{(\Q$dir\E/[^\0"'; ]+)} }
     }
     act(pick(values %watched) . '/' . pick(@names)) if $newest > $last && one('pulse', 0) && rand() < $chance;
@@ -318,8 +328,9 @@ sub read_processes {
 mkdir $work;
 watch($_) for all('watch');
 plant() if one('plant', 0);
-drain();
 sysopen(my $ready, "$work/ready", O_WRONLY | O_CREAT, 0644);
+nap 0.002 until $over || -e one('go', '/');
+drain();
 my $sees_processes = one('proc', 0);
 until ($over) {
     my $bits = '';

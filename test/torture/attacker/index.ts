@@ -1,68 +1,73 @@
 /**
- * A local account against root's hands: while a host is converged, a process of that account watches its own folders and
- * puts links, pipes, other folders and files of its own in the place of whatever is seen there (attacker.pl). A case is one
- * scene in one phase, with moves, timing and the kernel's protection of links taken from its seed. It counts as many cases
- * as the attacker made attempts.
+ * Local accounts against root's hands: while a host is converged, a process of an account watches its own folders and
+ * puts links, pipes, other folders and files of its own in the place of whatever is seen there (attacker.pl). A case is a
+ * few scenes on one host at the same time, each with an attacker of its own; phases, moves and timing are taken from its
+ * seed, and the kernel's protection of links from the seed's place among others. It counts as many cases as the attackers
+ * made attempts.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
+import { convergeHost } from '../../../lib/engine/apply/converge.ts'
+import { Refused } from '../../../lib/engine/errors.ts'
 import type { HostReport } from '../../../lib/engine/report.ts'
-import { quote } from '../../../lib/kit/shell.ts'
 import { undoHost } from '../../../lib/engine/undo/undoHost.ts'
 import { file } from '../../../lib/index.ts'
-import { restore, type SandboxHost, snapshot } from '../../../lib/sandbox/sandbox.ts'
-import { convergeOn, runOn } from '../../support/converge.ts'
+import { restore, type SandboxHost } from '../../../lib/sandbox/sandbox.ts'
+import { runOn } from '../../support/converge.ts'
 import { sshOk } from '../../support/host.ts'
 import { assertWell, comesTo } from '../outcome.ts'
 import { Random } from '../random.ts'
-import { CANARY, compareText, NOTES, rememberText, REST, WORK } from './oracle.ts'
-import { NAMES, type Phase, type Scene, SECRET, type Version } from './scene.ts'
+import { beginText, countedIn, prepareScenes, startText, STOP, WHOLE } from './host.ts'
+import { compareText, rememberText, REST } from './oracle.ts'
+import { withLinks } from './protection.ts'
+import type { Phase, Scene, Version } from './scene.ts'
+import { SECRET } from './scene.ts'
 import { SCENES } from './scenes.ts'
-import { specOf, type Way, wayOf } from './ways.ts'
+import { type Way, wayOf } from './ways.ts'
 
-/** Label of a host's disk as it was prepared. */
-const WHOLE = 'whole'
-const PROGRAM = fileURLToPath(new URL('attacker.pl', import.meta.url))
-/** However the attacker behaves, a converge ends within this time. */
-const LIMIT_MS = 60_000
+/** However the attackers behave, a converge ends within this time. */
+const LIMIT_MS = 120_000
 const OPTIONS = { secrets: { canary: SECRET }, allowLockout: true }
+/** Scenes of a case: more of them share what a case costs, fewer of them get further before something is in the way. */
+const SCENES_AT_ONCE = 5
+/** Attempts of one attacker in a case that count: more of the same kind tell no more. */
+const MOST = 100
+/** Cases in a row in which the kernel protects links, and then in which it does not. */
+const PROTECTED = 8
 
-/** A host with accounts, and with what they are after. @param scenes Those it is to be able to show. */
-export async function prepareScenes(host: SandboxHost, scenes: readonly Scene[] = SCENES): Promise<void> {
-  const packages = [...new Set(scenes.flatMap((scene) => scene.packages))]
-  await sshOk(
-    host,
-    `(${packages.length === 0 ? ':' : `apt-get -q update; DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ${packages.join(' ')}`}) >/dev/null 2>&1
-systemctl stop '*.timer' cron 2>/dev/null
-useradd --create-home app; useradd --create-home other; mkdir -p /srv/other /srv/www && chown other /srv/other
-for folder in /etc/bait.d /root/bait.d /home/other/bait.d; do
-  for below in . conf sub homes main .ssh; do
-    mkdir -p -m 0700 $folder/$below; for name in ${NAMES.join(' ')} authorized_keys redis.conf .profile; do echo '${CANARY} root' > $folder/$below/$name; done
-  done
-  chmod 0755 $folder; chmod 0600 $folder/*/* $folder/* 2>/dev/null; chmod 0700 $folder/*/
-done
-chown -R other: /home/other; mkdir -p /root/.ssh /etc/sudoers.d /etc/cron.d /etc/sysctl.d; echo '# ${CANARY}' >> /root/.ssh/authorized_keys
-printf '# ${CANARY}\\n' > /etc/sudoers.d/bait; chmod 0440 /etc/sudoers.d/bait; usermod -p '$6$${CANARY}$x' other
-mkdir -p /var/lib/attack && cd /etc && for name in redis postgresql nginx cron.d sudoers.d sysctl.d; do [ ! -e $name ] || cp -a $name /var/lib/attack/; done
-cat > /var/lib/attack/attacker.pl <<'END'
-${readFileSync(PROGRAM, 'utf8')}END
-`,
-  )
-  await snapshot(host.name, WHOLE)
+/** A scene in a case, and how it is attacked. */
+export type Part = { scene: Scene; phase: Phase; way: Way }
+
+/** What is declared of a scene before the attack, and while it goes on, one after the other; undefined for nothing. */
+const ROUNDS: { readonly [phase in Phase]: { first?: Version; later: readonly (Version | undefined)[] } } = {
+  create: { later: [1, 2, 1] },
+  change: { first: 1, later: [2, 1, 2] },
+  gone: { first: 1, later: [undefined, 2, undefined] },
+  absent: { first: 1, later: [0, 1, 0] },
+  // All of a case or nothing: version 2 is taken back, made again and taken back.
+  undo: { first: 1, later: [1, 2, 1] },
+  breaks: { first: 1, later: [3, 1, 3] },
 }
 
-/** One case: a scene, one of its phases, and how the attacker goes about it. @returns How many attempts it made. */
-export async function attack(
-  host: SandboxHost,
-  seed: number,
-  scenes: readonly Scene[] = SCENES,
-  given: Partial<Way> = {},
-): Promise<number> {
+/** One case. @returns How many attempts were made. */
+export function attack(host: SandboxHost, seed: number, scenes: readonly Scene[] = SCENES): Promise<number> {
   const random = new Random(seed)
-  const scene = random.pick(scenes)
+  const undoes = random.next() < 0.2
+  const able = scenes.filter(({ phases }) => !undoes || phases.includes('undo'))
+  const chosen = random.some(able, SCENES_AT_ONCE)
+  const parts = chosen.map((scene): Part => {
+    const phase = undoes ? 'undo' : random.pick(scene.phases.filter((one) => one !== 'undo'))
+    // Processes that one attacker sees may be of another's scene.
+    const beside = chosen.filter(({ account }) => account === scene.account)
+    const spares = beside.flatMap((one) => one.spares ?? [])
+    return { scene, phase, way: wayOf(random, spares) }
+  })
+  return attackParts(host, parts, Math.floor(seed / PROTECTED) % 2 === 0)
+}
+
+/** @param protects Whether the kernel protects links in folders that all may write, and hard links to files of others. */
+export async function attackParts(host: SandboxHost, parts: readonly Part[], protects: boolean): Promise<number> {
   try {
-    return await attackScene(host, scene, { ...wayOf(random, scene), ...given })
+    return await withLinks(protects, () => new Bout(host, parts, protects).fight())
   } catch (error) {
     // Whatever the host has lost, the next case is to find it whole.
     await restore(host.name, WHOLE)
@@ -70,97 +75,146 @@ export async function attack(
   }
 }
 
-async function attackScene(host: SandboxHost, scene: Scene, way: Way): Promise<number> {
-  const { phase, moves } = way
-  const about = `${scene.name}, ${phase} (${moves.join(' ')})`
-  protectLinks(way.protects)
-  await sshOk(host, beginText(scene))
-  if (phase !== 'create') assertWell(await convergeOn(host, declared(scene, 1, phase), OPTIONS))
-  if (phase === 'undo') assertWell(await convergeOn(host, declared(scene, 2, phase), OPTIONS))
-  await sshOk(host, `${rememberText(scene)}\n${startText(scene, specOf(scene, way))}`)
-  const ended: (HostReport | Error)[] = []
-  for (const version of LATER[phase]) {
-    const run = phase === 'undo' ? undoRun(host, scene) : convergeOn(host, declared(scene, version, phase), OPTIONS)
-    ended.push(await within(LIMIT_MS, about, comesTo(run)))
+class Bout {
+  readonly #host: SandboxHost
+  readonly #parts: readonly Part[]
+  readonly #about: string
+  readonly #undoes: boolean
+
+  constructor(host: SandboxHost, parts: readonly Part[], protects: boolean) {
+    this.#host = host
+    this.#parts = parts
+    this.#undoes = parts.some(({ phase }) => phase === 'undo')
+    const each = parts.map(({ scene, phase, way }) => `${scene.name}, ${phase} (${way.moves.join(' ')})`)
+    this.#about = `${host.os}, links ${protects ? '' : 'not '}protected: ${each.join('; ')}`
   }
-  const said = await sshOk(host, `${STOP}\n${compareText(scene, phase === 'undo' ? 1 : (LATER[phase].at(-1) ?? 9))}`)
-  const [attempts, gained] = countedIn(said)
-  const words = ended.map(wordsOf).join('\n')
-  if (process.env['KEELSON_TELL'] !== undefined) console.error(`${about}: ${attempts} attempts; ${words.slice(0, 300)}`)
-  assert.is(gained, '', `${about}, after ${attempts} attempts:\n${gained.slice(0, 2000)}\n${words.slice(0, 1500)}`)
-  for (const one of ended) assertClear(one, scene, about)
-  return attempts
-}
 
-/** What is declared while the attack goes on, one after the other; undefined for nothing of the scene. */
-const LATER: { readonly [phase in Phase]: readonly (Version | undefined)[] } = {
-  create: [1, 2, 1],
-  change: [2, 1, 2],
-  gone: [undefined],
-  absent: [0],
-  undo: [2],
-  breaks: [3],
-}
-
-function declared(scene: Scene, version: Version | undefined, phase: Phase): () => void {
-  const few = phase === 'gone' || phase === 'absent'
-  return () => {
-    file({ path: REST[0], content: `rest ${version ?? 9}\n` })
-    if (version !== undefined) scene.declare(version, few)
-    file({ path: REST[1], content: `rest ${version ?? 9}\n`, owner: 'other' })
-  }
-}
-
-function undoRun(host: SandboxHost, scene: Scene): Promise<HostReport> {
-  return undoHost({ ...runOn(host, declared(scene, 2, 'undo'), OPTIONS), confirm: () => Promise.resolve(true) })
-}
-
-/** The scene as it is at first, on a host that Keelson has never been on. */
-function beginText({ account, folders, setUp, keeps }: Scene): string {
-  const own = keeps === true ? '' : folders.map((folder) => quote(folder)).join(' ')
-  return `rm -rf /var/lib/keelson /run/keelson ${REST.join(' ')} ${WORK} ${own}
-install -d -o ${account} -m 0755 ${WORK}
-{ ${setUp}
-} 2>&1`
-}
-
-function startText({ account }: Scene, spec: string): string {
-  return `printf %s ${quote(spec)} > ${NOTES}/spec; : > ${NOTES}/said
-systemd-run --quiet --collect --unit=attacker --uid=${account} --gid=${account} -p StandardInput=file:${NOTES}/spec -p StandardOutput=file:${NOTES}/said \\
-  -p StandardError=file:${NOTES}/said -p TimeoutStopSec=5 perl /var/lib/attack/attacker.pl
-tries=0; until [ -e ${WORK}/ready ]; do tries=$((tries + 1)); [ $tries -lt 1000 ] || { cat ${NOTES}/said >&2; exit 1; }; sleep 0.02; done`
-}
-
-/** Its own processes that it has stopped go on, so that none of them is in the way of the next case. */
-const STOP = `systemctl stop attacker.service; cat ${NOTES}/said; echo .`
-
-function countedIn(said: string): [attempts: number, gained: string] {
-  const end = said.indexOf('\n.\n')
-  const attempts = /^attempts (\d+)$/m.exec(said.slice(0, end + 1))?.[1]
-  assert.ok(attempts, `the attacker did not count: ${said.slice(0, 500)}`)
-  return [Number(attempts), said.slice(end + 3)]
-}
-
-/** A refusal is an answer when it says what it is about; what is not of the scene was none of the attacker's business. */
-function assertClear(ended: HostReport | Error, { folders, account, made = [] }: Scene, about: string): void {
-  assert.not.instance(ended, Error, `${about}: nothing was converged: ${wordsOf(ended)}`)
-  if (ended instanceof Error) return
-  assert.is(ended.error, undefined, `${about}: nothing was converged: ${wordsOf(ended)}`)
-  for (const { ref, outcome, failure } of ended.changes) {
-    if (outcome !== 'failed') continue
-    assert.not.ok(
-      REST.some((path) => ref.endsWith(path)),
-      `${about}: ${ref} failed: ${failure?.said}`,
+  async fight(): Promise<number> {
+    const scenes = this.#parts.map(({ scene }) => scene)
+    const times = [performance.now()]
+    await sshOk(this.#host, beginText(scenes))
+    const firsts = this.#parts.map(({ phase }) => ROUNDS[phase].first)
+    if (firsts.some((version) => version !== undefined)) assertWell(await this.#converge(firsts, 0))
+    if (this.#undoes)
+      assertWell(
+        await this.#converge(
+          this.#parts.map(() => 2),
+          1,
+        ),
+      )
+    times.push(performance.now())
+    await sshOk(this.#host, `${rememberText(scenes)}\n${startText(this.#parts)}`)
+    times.push(performance.now())
+    const ended = [await this.#round(0), await this.#round(1), await this.#round(2)]
+    times.push(performance.now())
+    const said = await sshOk(this.#host, `${STOP}\n${compareText(scenes, restOf(this.#undoes ? 0 : 3))}`)
+    const { counts, gained } = countedIn(said)
+    const attempts = counts.reduce((sum, count) => sum + Math.min(count, MOST), 0)
+    times.push(performance.now())
+    this.#tell(counts, ended, times)
+    const words = ended.map(wordsOf).join('\n')
+    assert.is(
+      gained,
+      '',
+      `${this.#about}, after ${attempts} attempts:\n${gained.slice(0, 2000)}\n${words.slice(0, 1500)}`,
     )
-    const said = failure?.said ?? ''
-    const names = [...folders, ...made, account, ref.slice(ref.indexOf(':') + 1), 'no longer as the plan saw it']
-    assert.ok(
-      names.some((name) => said.includes(name)),
-      `${about}: ${ref} failed without a reason: ${JSON.stringify(failure)}`,
+    for (const one of ended) this.#assertClear(one)
+    return attempts
+  }
+
+  /** One converge, or undo, under attack. */
+  async #round(round: number): Promise<HostReport | Error> {
+    if (this.#undoes && round % 2 === 0) return this.#within(comesTo(this.#undo()))
+    const versions = this.#parts.map(({ phase }) => ROUNDS[phase].later[round])
+    return this.#within(comesTo(this.#converge(versions, this.#undoes ? 1 : round + 1)))
+  }
+
+  /** More than a few are to go at once at times: that was meant. */
+  async #converge(versions: readonly (Version | undefined)[], rest: number): Promise<HostReport> {
+    const run = { ...runOn(this.#host, this.#declared(versions, rest), OPTIONS), confirm: () => Promise.resolve(true) }
+    let allowRemove = 0
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await convergeHost({ ...run, allowRemove })
+      } catch (error) {
+        const count =
+          error instanceof Refused ? /^(\d+) resources would be removed/.exec(error.message)?.[1] : undefined
+        if (count === undefined || tries === 3) throw error
+        allowRemove = Number(count)
+      }
+    }
+  }
+
+  #undo(): Promise<HostReport> {
+    const declare = this.#declared(
+      this.#parts.map(() => 2),
+      1,
     )
-    assert.not.match(said, /program: \d+:|syntax error|TypeError/, `${about}: ${ref}`)
+    return undoHost({ ...runOn(this.#host, declare, OPTIONS), confirm: () => Promise.resolve(true) })
+  }
+
+  #declared(versions: readonly (Version | undefined)[], rest: number): () => void {
+    return () => {
+      file({ path: REST[0], content: `${restOf(rest)}\n` })
+      for (const [index, { scene }] of this.#parts.entries()) {
+        const version = versions[index]
+        if (version !== undefined) scene.declare(version)
+      }
+      file({ path: REST[1], content: `${restOf(rest)}\n`, owner: 'other' })
+    }
+  }
+
+  async #within<Result>(work: Promise<Result>): Promise<Result> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), LIMIT_MS)
+    })
+    const ended = await Promise.race([work.then((result) => ({ result })), late]).finally(() => clearTimeout(timer))
+    if (ended !== undefined) return ended.result
+    const running = await sshOk(this.#host, 'ps -e -o pid,user,etimes,stat,wchan:20,args --forest | tail -n 60')
+    throw new Error(`${this.#about}: no end within ${LIMIT_MS / 1000} s:\n${running}`)
+  }
+
+  /** A refusal is an answer when it says what it is about; what is not of the scenes was none of the attackers' business. */
+  #assertClear(ended: HostReport | Error): void {
+    assert.not.instance(ended, Error, `${this.#about}: nothing was converged: ${wordsOf(ended)}`)
+    if (ended instanceof Error) return
+    assert.is(ended.error, undefined, `${this.#about}: nothing was converged: ${wordsOf(ended)}`)
+    const known = this.#parts.flatMap(({ scene }) => [...scene.folders, ...(scene.made ?? []), scene.account])
+    for (const { ref, outcome, failure } of ended.changes) {
+      if (outcome !== 'failed') continue
+      const said = failure?.said ?? ''
+      assert.not.ok(
+        REST.some((path) => ref.endsWith(path)),
+        `${this.#about}: ${ref} failed: ${said}`,
+      )
+      const name = ref.slice(ref.indexOf(':') + 1)
+      const names = [
+        ...known,
+        name,
+        ...name.split('/').filter(Boolean),
+        'no longer as the plan saw it',
+        'it keeps changing',
+        'Killed',
+      ]
+      assert.ok(
+        names.some((name) => said.includes(name)),
+        `${this.#about}: ${ref} failed without a reason: ${JSON.stringify(failure)}`,
+      )
+      assert.not.match(said, /program: \d+:|syntax error|TypeError/, `${this.#about}: ${ref}`)
+    }
+  }
+
+  #tell(counts: readonly number[], ended: readonly (HostReport | Error)[], times: readonly number[]): void {
+    if (process.env['KEELSON_TELL'] === undefined) return
+    const took = times.slice(1).map((time, index) => ((time - times[index]!) / 1000).toFixed(1))
+    console.error(
+      `${this.#about}: ${counts.join(' ')} attempts; ${took.join(' ')} s\n${ended.map(wordsOf).join('\n--\n').slice(0, 1500)}`,
+    )
   }
 }
+
+const restOf = (round: number): string => `rest ${round}`
 
 function wordsOf(ended: HostReport | Error): string {
   if (ended instanceof Error) return `${ended.name}: ${ended.message} ${'said' in ended ? String(ended.said) : ''}`
@@ -169,30 +223,11 @@ function wordsOf(ended: HostReport | Error): string {
   return [...error, ...bad.map(({ ref, outcome, failure }) => `${ref} ${outcome}: ${failure?.said ?? ''}`)].join('\n')
 }
 
-async function within<Result>(ms: number, about: string, work: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${about}: no end within ${ms / 1000} s`)), ms)
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
-}
-
-const PROTECTIONS = ['/proc/sys/fs/protected_symlinks', '/proc/sys/fs/protected_hardlinks'] as const
-let found: string[] | undefined
-
-/** One kernel serves all hosts of this machine, and hosts cannot set it: what it was comes back at the end. */
-function protectLinks(on: boolean): void {
-  if (found === undefined) {
-    found = PROTECTIONS.map((path) => readFileSync(path, 'utf8'))
-    process.once('exit', () => PROTECTIONS.forEach((path, index) => writeFileSync(path, found?.[index] ?? '1')))
-  }
-  for (const path of PROTECTIONS) writeFileSync(path, on ? '1' : '0')
-}
-
 export const LOCAL_ATTACKER = {
   name: 'local attacker',
   goal: 5000,
-  prepare: (host: SandboxHost) => prepareScenes(host),
+  releases: ['debian-12', 'debian-13'] as const,
+  prepare: (host: SandboxHost) => prepareScenes(host, SCENES),
   run: (host: SandboxHost, seed: number) => attack(host, seed),
   restores: true as const,
 }

@@ -12,15 +12,14 @@ export type Scene = {
   types: readonly string[]
   /** The attacker. */
   account: string
-  /** What it may write in. */
+  /** What it may write in; no other scene has the same. */
   folders: readonly string[]
   /** Base names that it knows. */
   names: readonly string[]
   packages: readonly string[]
   /** Shell text that makes all of it anew, whatever an earlier case has left; the folders are gone before, if they are its own. */
   setUp: string
-  /** @param few At most five: removing more than that would have to be said with their number. */
-  declare: (version: Version, few: boolean) => void
+  declare: (version: Version) => void
   phases: readonly Phase[]
   /** Outside the folders: files whose content the declarations change, but not their rights. */
   rewritten?: readonly string[]
@@ -30,6 +29,10 @@ export type Scene = {
   evil?: string
   /** The folders are the system's, and stay when a scene is made anew. */
   keeps?: true
+  /** The account is to know the secret. */
+  told?: true
+  /** Moves that are not made: what they come to is known, and takes long. */
+  spares?: readonly string[]
 }
 
 export const ALL: readonly Phase[] = ['create', 'change', 'gone', 'absent', 'undo']
@@ -39,12 +42,14 @@ export const NAMES = ['environment', 'passwd', 'shadow', 'sudoers', 'hosts', 'a'
 export const MORE = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6']
 /** Stands in files of the catalog that only root may read. */
 export const SECRET = 'SECRET-CANARY-4711'
-export const APP = '/srv/app'
 
 export const presence = (version: Version): { ensure?: 'absent' } => (version === 0 ? { ensure: 'absent' } : {})
 export const text = (version: Version, about = ''): string => `${about} version ${version}\n`.repeat(3)
 
-/** An application's own folder, one in it, and its home. */
-export const OWN_FOLDERS = `install -d -o app -g app ${APP} ${APP}/conf ${APP}/conf/sub
-install -d -o app -g app -m 0700 /home/app`
-export const APP_SCENE = { account: 'app', folders: [APP], names: NAMES, packages: [], setUp: OWN_FOLDERS } as const
+/** Shell text: an application's own folder, and one in it. */
+export const ownFolders = (app: string): string => `install -d -o app -g app ${app} ${app}/conf ${app}/conf/sub`
+
+/** What a scene in an application's own folder begins with. */
+export function appScene(app: string): Pick<Scene, 'account' | 'folders' | 'names' | 'packages' | 'setUp'> {
+  return { account: 'app', folders: [app], names: NAMES, packages: [], setUp: ownFolders(app) }
+}

@@ -1,24 +1,27 @@
 /**
- * That every type of the front door is attacked in some scene, or is said to have nothing to attack.
+ * That every type of the front door is attacked in some scene.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../../lib/dsl/declare.ts'
 import { catalogOf } from '../../support/converge.ts'
 import type { Version } from './scene.ts'
-import { ELSEWHERE, SCENES } from './scenes.ts'
+import { SCENES } from './scenes.ts'
 
 const test = suite('scenes of the local attacker')
 const HOST = { name: 'h', address: '192.0.2.1', os: 'debian-12' } as const
 
-test('each type is attacked, or its steps are elsewhere', () => {
+test('each type is attacked', () => {
   const attacked = new Set(SCENES.flatMap((scene) => scene.types))
-  const left = [...types.keys()].filter((type) => !attacked.has(type) && ELSEWHERE[type] === undefined)
-  assert.equal(left, [])
   assert.equal(
-    Object.keys(ELSEWHERE).filter((type) => attacked.has(type) || !types.has(type)),
+    [...types.keys()].filter((type) => !attacked.has(type)),
     [],
   )
+})
+
+test('no two scenes are in one folder', () => {
+  const folders = SCENES.flatMap((scene) => scene.folders)
+  assert.is(new Set(folders).size, folders.length)
 })
 
 for (const scene of SCENES) {
@@ -27,7 +30,7 @@ for (const scene of SCENES) {
     if (scene.phases.includes('absent')) versions.push(0)
     if (scene.phases.includes('breaks')) versions.push(3)
     for (const version of versions) {
-      const { resources } = catalogOf(HOST, () => scene.declare(version, false))
+      const { resources } = catalogOf(HOST, () => scene.declare(version))
       const declared = new Set(resources.map(({ type }) => type))
       assert.equal(
         scene.types.filter((type) => !declared.has(type)),

@@ -2,12 +2,18 @@
  * Scenes in folders that belong to the account of a service, or were given away by mistake.
  */
 import {
+  aptPackage,
   cronJob,
   dropIn,
   file,
+  group,
   nginxSnippet,
   nginxVhost,
+  postgresDatabase,
+  postgresExtension,
+  postgresGrant,
   postgresHba,
+  postgresRole,
   postgresSetting,
   redisSetting,
   secret,
@@ -16,9 +22,11 @@ import {
   symlink,
   sysctl,
   timer,
+  ufwDefaults,
+  ufwRule,
   unit,
 } from '../../../lib/index.ts'
-import { ALL, APP, NAMES, OWN_FOLDERS, presence, type Scene, text } from './scene.ts'
+import { ALL, NAMES, ownFolders, presence, type Scene, text } from './scene.ts'
 
 /** The folder of Debian's package belongs to the service's account. */
 const redis: Scene = {
@@ -32,6 +40,7 @@ const redis: Scene = {
   setUp: `rm -rf /etc/redis; cp -a /var/lib/attack/redis /etc/redis; systemctl reset-failed redis-server; systemctl restart redis-server`,
   phases: ALL,
   evil: 'maxmemory-clients 0',
+  told: true,
   declare(version) {
     redisSetting({ name: 'maxmemory', value: `${version + 60}mb`, ...presence(version) })
     redisSetting({ name: 'requirepass', value: secret('canary'), ...presence(version) })
@@ -41,21 +50,36 @@ const redis: Scene = {
 
 const postgres: Scene = {
   name: 'postgres',
-  types: ['postgres-hba', 'postgres-setting'],
+  types: [
+    'postgres-hba',
+    'postgres-setting',
+    'postgres-role',
+    'postgres-database',
+    'postgres-extension',
+    'postgres-grant',
+  ],
   account: 'postgres',
-  folders: ['/etc/postgresql'],
-  names: ['pg_hba.conf', 'environment', 'main', 'postgresql.auto.conf'],
+  folders: ['/etc/postgresql', '/var/lib/postgresql'],
+  names: ['pg_hba.conf', 'environment', 'main', 'postgresql.auto.conf', '.psqlrc', '.pgpass'],
   packages: ['postgresql'],
   keeps: true,
   setUp: `rm -rf /etc/postgresql; cp -a /var/lib/attack/postgresql /etc/postgresql
-rm -f /var/lib/postgresql/*/main/postgresql.auto.conf.* /var/lib/postgresql/*/main/.keelson*
-for auto in /var/lib/postgresql/*/main; do rm -rf $auto/postgresql.auto.conf; install -o postgres -g postgres -m 0600 /dev/null $auto/postgresql.auto.conf; done
-systemctl reset-failed 'postgresql@*'; systemctl restart 'postgresql@*' || systemctl restart postgresql`,
+systemctl stop 'postgresql@*'; rm -rf /var/lib/postgresql; cp -a /var/lib/attack/cluster /var/lib/postgresql
+systemctl reset-failed 'postgresql@*'; systemctl start postgresql`,
   phases: ALL,
   declare(version) {
     const line = { type: 'host', database: 'all', user: 'app', address: '10.0.0.0/8' } as const
     postgresHba({ ...line, method: version === 1 ? 'md5' : 'reject', ...presence(version) })
     postgresSetting({ name: 'work_mem', value: `${version + 4}MB`, ...presence(version) })
+    const role = postgresRole({ name: 'app', login: true, comment: `version ${version}` })
+    const database = postgresDatabase({ name: 'crm', comment: `version ${version}`, after: role })
+    postgresExtension({ database: 'crm', name: 'plpgsql', after: database, ...presence(version) })
+    postgresGrant({
+      role: 'app',
+      on: { database: 'crm' },
+      ...(version === 0 ? presence(version) : { privileges: version === 1 ? ['CONNECT'] : ['CREATE'] }),
+      after: database,
+    })
   },
 }
 
@@ -65,6 +89,8 @@ const given = (folders: readonly string[]): string =>
 
 const jobs: Scene = {
   name: 'folders given away',
+  // What the guard cannot keep, however large, it refuses to change.
+  spares: ['huge'],
   types: ['cron-job', 'sysctl', 'file'],
   account: 'app',
   folders: ['/etc/cron.d', '/etc/sysctl.d'],
@@ -91,6 +117,7 @@ ${given(['/etc/cron.d', '/etc/sysctl.d'])}`,
 /** What shuts others out is guarded besides, and what the guard keeps it must read first. */
 const rights: Scene = {
   name: 'sudoers given away',
+  spares: ['huge'],
   types: ['sudoers'],
   account: 'app',
   folders: ['/etc/sudoers.d'],
@@ -108,6 +135,7 @@ const rights: Scene = {
 }
 
 const UNITS = '/etc/systemd/system'
+const APP = '/srv/units'
 const units: Scene = {
   name: 'units',
   types: ['unit', 'drop-in', 'timer', 'service'],
@@ -118,7 +146,7 @@ const units: Scene = {
   keeps: true,
   setUp: `systemctl stop attacked.service attacked.timer 2>/dev/null
 rm -rf ${UNITS}/attacked.* ${UNITS}/*.wants/attacked.* ${APP}; systemctl daemon-reload; systemctl reset-failed
-${OWN_FOLDERS}
+${ownFolders(APP)}
 ${given([`${UNITS}/attacked.service.d`])}`,
   made: [`${UNITS}/attacked.service`, `${UNITS}/attacked.timer`, `${UNITS}/timers.target.wants/attacked.timer`],
   phases: ['create', 'change', 'gone', 'undo', 'breaks'],
@@ -176,4 +204,35 @@ chown www-data: ${NGINX}/sites-available ${NGINX}/sites-enabled ${NGINX}/snippet
   },
 }
 
-export const SYSTEM_SCENES: readonly Scene[] = [redis, postgres, jobs, rights, units, nginx]
+/** What programs of the system do, where all may write. */
+const open: Scene = {
+  name: 'open to all',
+  types: ['package', 'group', 'ufw-rule', 'ufw-defaults'],
+  account: 'app',
+  folders: ['/tmp', '/var/tmp', '/dev/shm'],
+  names: ['environment', 'ufw'],
+  packages: ['ufw'],
+  keeps: true,
+  setUp: `find /tmp /var/tmp /dev/shm -xdev -mindepth 1 -user app -delete
+rm -rf /etc/ufw; cp -a /var/lib/attack/ufw /etc/ufw
+{ groupdel attacked4; dpkg --purge hello; } > /dev/null 2>&1 || :`,
+  phases: ['create', 'change', 'gone', 'absent'],
+  rewritten: ['/etc/group', '/etc/group-', '/etc/gshadow', '/etc/gshadow-', '/etc/default/ufw'],
+  made: [
+    '/etc/ufw',
+    '/usr/bin/hello',
+    '/usr/share/doc/hello',
+    '/usr/share/info/hello*',
+    '/usr/share/man/man1/hello*',
+    '/usr/share/locale/*/hello.mo',
+    '/usr/share/locale/*',
+  ],
+  declare(version) {
+    aptPackage({ name: 'hello', ...presence(version) })
+    group({ name: 'attacked4', gid: 4000 + version, ...presence(version) })
+    ufwDefaults({ enabled: false, logging: version === 1 ? 'off' : 'medium' })
+    ufwRule({ action: 'allow', port: 8000 + version, protocol: 'tcp' })
+  },
+}
+
+export const SYSTEM_SCENES: readonly Scene[] = [redis, postgres, jobs, rights, units, nginx, open]

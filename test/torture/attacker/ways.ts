@@ -2,14 +2,11 @@
  * How the attacker goes about it: what it does, when, how long, and what it is after; see attacker.pl.
  */
 import type { Random } from '../random.ts'
-import { WORK } from './oracle.ts'
-import type { Phase, Scene } from './scene.ts'
+import { GO } from './oracle.ts'
+import type { Scene } from './scene.ts'
 
 export type Way = {
-  phase: Phase
   moves: readonly string[]
-  /** Whether the kernel protects links in folders that all may write, and hard links to files of others. */
-  protects: boolean
   /** Of all that is seen, how much is answered; and of what is put somewhere, how much is taken back: 0 to 1. */
   chance: number
   back: number
@@ -30,15 +27,13 @@ const MOVES = `${THINGS} ${DEEDS}`.split(' ')
 /** Those that are done to processes of its own account. */
 const OF_PROCESSES = ['rob', 'stop', 'kill']
 
-export function wayOf(random: Random, scene: Scene): Way {
-  const phase = random.pick(scene.phases)
+/** @param spares Moves that are not made. */
+export function wayOf(random: Random, spares: readonly string[]): Way {
   const moves = random.some(MOVES, random.next() < 0.4 ? 1 : 1 + random.below(6))
   const more = random.next() < 0.25 ? random.some(OF_PROCESSES, 1) : []
   const pulses = random.next() < 0.5
   return {
-    phase,
-    moves: [...moves, ...more],
-    protects: random.next() < 0.5,
+    moves: [...moves, ...more].filter((move) => !spares.includes(move)),
     chance: random.pick([1, 1, 0.5, 0.2]),
     back: random.pick([0, 0.5, 0.9, 1]),
     delay: random.pick([0, 0, 100, 1000, 5000]),
@@ -58,13 +53,19 @@ const FILES = [
 ]
 const FOLDERS = ['/etc/bait.d', '/root/bait.d', '/home/other/bait.d']
 
-/** What attacker.pl reads. */
-export function specOf({ account, folders, names, evil, rewritten = [] }: Scene, way: Way): string {
+/** What attacker.pl reads. @param work Its own folder. */
+export function specOf(
+  { account, folders, names, evil }: Scene,
+  way: Way,
+  work: string,
+  rewritten: readonly string[],
+): string {
   const { moves, chance, back, delay, plants, sees, pulses, seed } = way
   // What is to be replaced anyway leaves its old self behind in the attacker's further names for it.
   const baits = FILES.filter((path) => !rewritten.includes(path))
   const lines: { readonly [key: string]: readonly (string | number)[] } = {
-    work: [WORK],
+    work: [work],
+    go: [GO],
     watch: folders,
     name: names,
     bait: [...baits, ...FOLDERS.map((folder) => `${folder}/${names[0]}`)],
