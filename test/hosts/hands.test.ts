@@ -93,7 +93,8 @@ mkdir -m 0700 /root/safe; echo root > /root/safe/file; mkdir -m 0755 ${APP}; cho
         })
       },
       SCOPED,
-    ).finally(() => sshOk(host, 'rm -r /root/open'))
+    )
+    await sshOk(host, 'rm -r /root/open')
     const { outcome, failure } = changeOf(report, 'command:look')
     assert.is(outcome, 'failed')
     assert.match(failure?.said ?? '', app('work'))

@@ -2,6 +2,7 @@
  * Faults to plant in the engine, one at a time, each with the tests that ought to notice.
  */
 import type { Fault } from './fault.ts'
+import { ATTACKER_FAULTS } from './faults/attacker.ts'
 import { GUARD_FAULTS } from './faults/guard.ts'
 import { HANDS_FAULTS } from './faults/hands.ts'
 import { HOSTILE_FAULTS } from './faults/hostile.ts'
@@ -24,6 +25,7 @@ const BOOKKEEPING = 'lib/engine/apply/runLedger.ts'
 
 export const FAULTS: readonly Fault[] = [
   ...HANDS_FAULTS,
+  ...ATTACKER_FAULTS,
   ...VERDICT_FAULTS,
   ...WORDS_FAULTS,
   ...HOSTILE_FAULTS,

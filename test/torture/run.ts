@@ -66,7 +66,9 @@ async function torture(): Promise<void> {
 async function someCases(kind: Kind, os: SandboxOs, results: Results, isOpen: () => boolean): Promise<void> {
   const { run, end } = await ready(kind, os)
   const tally = tallyOf(results, kind)
-  for (let done = 0; (kind.restores === true || done < PER_HOST) && isOpen();) {
+  const restores = kind.hostless !== true && kind.restores === true
+  const most = restores ? Infinity : PER_HOST
+  for (let done = 0; done < most && isOpen();) {
     const seed = (results.seed * 1_000_003 + tally.runs) >>> 0
     tally.runs += 1
     try {
@@ -79,7 +81,7 @@ async function someCases(kind: Kind, os: SandboxOs, results: Results, isOpen: ()
       tally.failures.push({ seed, because })
       console.error(`${kind.name}, seed ${seed}, ${os}: ${because}`)
       // Another host, unless each case begins with a disk of its own.
-      if (kind.hostless !== true && kind.restores !== true) done = PER_HOST
+      if (kind.hostless !== true && !restores) done = PER_HOST
     }
     await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
   }

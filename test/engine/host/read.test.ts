@@ -67,7 +67,7 @@ test('a type that its interpreter has said nothing of is an answer that is not c
   const said = { stdout: '', stderr: 'killed', exit: 0, bytes: Buffer.alloc(0) }
   const wanted = [{ name: 'a', desired: null }]
   assert.throws(
-    () => parseReadings(new Map([['python', said]]), [{ type: echoType('one', via), wanted }]),
+    () => parseReadings(new Map([['python', said]]), [{ type: echoType('one', via), wanted }], 'unknown'),
     (error: unknown) =>
       error instanceof HostError && error.message.endsWith('nothing for one') && error.said === 'killed',
   )

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { AnyType } from '../../../lib/kit/resourceType.ts'
+import type { AnyType, Ref } from '../../../lib/kit/resourceType.ts'
 import { surveyHost } from '../../../lib/engine/plan/survey.ts'
 import { connectLocal } from '../../../lib/transport/local.ts'
 import { planningOf, resource, toyType } from '../fixture.ts'
@@ -17,8 +17,8 @@ const HERE = mkdtempSync(join(tmpdir(), 'survey-'))
 test.after(() => rmSync(HERE, { recursive: true }))
 
 /** How certain what is to be done is, by ref. */
-async function surveyed(types: AnyType[], names: readonly string[]): Promise<{ [ref: string]: string }> {
-  const resources = [...names, 'steady:s'].map((ref) => resource(ref as `${string}:${string}`, { value: 'wanted' }))
+async function surveyed(types: AnyType[], names: readonly Ref[]): Promise<{ [ref: string]: string }> {
+  const resources = [...names, 'steady:s' as const].map((ref) => resource(ref, { value: 'wanted' }))
   const { catalog } = planningOf(resources, types, {})
   const connection = await connectLocal({})
   try {

@@ -188,11 +188,11 @@ class Bout {
         REST.some((path) => ref.endsWith(path)),
         `${this.#about}: ${ref} failed: ${said}`,
       )
-      const name = ref.slice(ref.indexOf(':') + 1)
+      const key = ref.slice(ref.indexOf(':') + 1)
       const names = [
         ...known,
-        name,
-        ...name.split('/').filter(Boolean),
+        key,
+        ...key.split('/').filter(Boolean),
         'no longer as the plan saw it',
         'it keeps changing',
         'Killed',

@@ -11,7 +11,10 @@ const under = new Set<Promise<unknown>>()
 
 /** Does some work while links are protected, or not. */
 export async function withLinks<Result>(protects: boolean, work: () => Promise<Result>): Promise<Result> {
-  while (present !== protects && under.size > 0) await Promise.allSettled(under)
+  for (;;) {
+    if (present === protects || under.size === 0) break
+    await Promise.allSettled(under)
+  }
   protect(protects)
   const working = work()
   under.add(working)
