@@ -41,6 +41,7 @@ import {
   rightsFunction,
 } from '../../kit/files/paths.ts'
 import { eachAccount, eachAlone, movingText } from '../../kit/files/byAccount.ts'
+import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
 
 export type File = {
   path: string
@@ -137,7 +138,7 @@ export const file: ResourceType<File, FileState> = {
     command: (wanted) => readFiles(wanted.map(({ name }) => name)),
     compare(wanted) {
       const paths = wanted.map(({ name }) => name)
-      return `${readPaths(paths)}\n${eachAlone(paths, 'sha256sum --zero --')}`
+      return `${readPaths(paths)}\n${eachAlone(paths)}`
     },
     parse: (output) => parseFiles(output),
   },
@@ -255,7 +256,7 @@ function separatorIn(fields: readonly string[]): number {
   throw new Error(`files: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
 }
 
-/** Folders that others cannot enter, an empty field, sizes of the files, then the bytes of those that are not too long, in base64. */
+/** Folders that others cannot enter, an empty field, sizes of the files, then those that are not too long, as a tar stream. */
 function fetchTexts(paths: readonly string[]): string {
   const files = `find ${paths.map(quote).join(' ')} -maxdepth 0 -type f`
   const folders = [...new Set(paths.flatMap(ancestors))]
@@ -264,22 +265,21 @@ function fetchTexts(paths: readonly string[]): string {
   return `${closed}printf '\\0'
 ${files} -printf '%p\\0%s\\0' 2>/dev/null
 printf '\\0'
-${files} -size -${SHOWN + 1}c -print0 2>/dev/null | xargs -0 -r cat -- | base64 -w0`
+${files} -size -${SHOWN + 1}c -print0 2>/dev/null | ${TAR_FILES}`
 }
 
 function parseTexts({ stdout }: Output): Map<string, Fetched> {
   const fields = stdout.split('\0')
   const closed = fields.splice(0, fields.indexOf('') + 1)
-  const bytes = Buffer.from(fields.pop() ?? '', 'base64')
+  const files = filesInTar(Buffer.from(fields.pop() ?? '', 'base64'))
   const texts = new Map<string, Fetched>()
-  let start = 0
   for (let at = 0; at + 2 < fields.length; at += 2) {
     const path = fields[at]!
     const size = Number(fields[at + 1])
-    const end = start + (size > SHOWN ? 0 : size)
-    const text = size > SHOWN ? `(${size} bytes, too long to show)` : textOf(bytes.subarray(start, end))
+    const bytes = files.get(path)
+    const text = size > SHOWN ? `(${size} bytes, too long to show)` : bytes === undefined ? undefined : textOf(bytes)
+    if (text === undefined) continue
     texts.set(path, { text, isPrivate: closed.some((folder) => folder !== '' && path.startsWith(`${folder}/`)) })
-    start = end
   }
   return texts
 }

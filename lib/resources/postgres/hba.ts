@@ -9,6 +9,7 @@ import { byField } from '../../kit/byField.ts'
 import type { Compared, FieldChange, ResourceType, Wanted } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
+import { readNow } from '../../kit/files/readNow.ts'
 import { ensure } from '../../kit/schema.ts'
 import { quote } from '../../kit/shell.ts'
 import { BLOCK_BEGIN, BLOCK_END, FIND_HBA, hbaStep } from './hbaStep.ts'
@@ -104,7 +105,7 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
     command: () => `select json_build_object('text', pg_read_file(current_setting('hba_file')),
   'unloaded', (pg_stat_file(current_setting('hba_file'))).change > pg_conf_load_time());`,
     // Lines that keep the server from starting are seen, and put right, without it.
-    otherwise: `${FIND_HBA}\n[ -z "$k_hba" ] || { printf '\\n%s\\n' ${quote(ON_DISK)}; cat -- "$k_hba"; }`,
+    otherwise: `${FIND_HBA}\n[ -z "$k_hba" ] || { printf '\\n%s\\n' ${quote(ON_DISK)}; ${readNow('"$k_hba"')}; }`,
     parse(output, wanted) {
       const [, onDisk] = output.exit === NO_ANSWER ? output.stdout.split(`\n${ON_DISK}\n`) : []
       if (onDisk !== undefined) return observedLines({ text: onDisk, unloaded: false }, wanted)

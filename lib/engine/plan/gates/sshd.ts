@@ -4,6 +4,7 @@
  */
 import { BlockList, isIP } from 'node:net'
 import type { Gate, GateView, Operator } from '../../../kit/resourceType.ts'
+import { readNow } from '../../../kit/files/readNow.ts'
 import { lines, quote, sh } from '../../../kit/shell.ts'
 import type { Touch } from '../../../kit/touch.ts'
 import { isBelow, trialText } from './trial.ts'
@@ -32,7 +33,7 @@ printf '\\0'
 date +%F
 printf '\\0'
 k_home=$(getent passwd -- ${quote(account)} | cut -d: -f6)
-[ ! -e "$k_home/.ssh/authorized_keys2" ] || cat -- "$k_home/.ssh/authorized_keys2"`
+[ ! -e "$k_home/.ssh/authorized_keys2" ] || ${readNow('"$k_home/.ssh/authorized_keys2"')}`
   },
   judge({ stdout }, view) {
     const [text = '', exit = '', listeners = '', daemon = '', groups = '', today = '', more = ''] = stdout.split('\0')
