@@ -142,7 +142,7 @@ for (const os of ['debian-12', 'debian-13'] as const) {
   })
 
   test('a large source goes back by the bytes that the host has kept, not by the file that is here by then', async () => {
-    const local = join(folder, 'large')
+    const local = join(folder, `large-${host.os}`)
     const large = (): void => void file({ path: '/srv/play/large', source: local })
     writeFileSync(local, Buffer.alloc(300_000, 1))
     await convergeOn(host, large)
