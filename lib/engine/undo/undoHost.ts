@@ -126,7 +126,7 @@ async function readKept(
 }
 
 /** What is wrong with a step costs that step. */
-function parseKept(
+export function parseKept(
   text: string,
   run: string,
   types: ReadonlyMap<string, AnyType>,

@@ -73,6 +73,20 @@ test('a type that its interpreter has said nothing of is an answer that is not c
   )
 })
 
+test('a parser that stumbles over an answer says that its form is another, not what the language says', () => {
+  const parse = (): never => {
+    throw new TypeError("Cannot read properties of undefined (reading 'mode')")
+  }
+  const odd = { ...echoType('odd'), read: { command: () => ':', parse } }
+  const said = { stdout: 'odd', stderr: '', exit: 0, bytes: Buffer.from('odd') }
+  const wanted = [{ name: 'a', desired: null }]
+  assert.throws(
+    () => parseReadings(new Map([['odd', said]]), [{ type: odd, wanted }], 'fails'),
+    (error: unknown) =>
+      error instanceof HostError && /form expected/.test(error.message) && !/Cannot/.test(error.message),
+  )
+})
+
 test('a section that was cut off is an error that says what the host said', () => {
   const sections = [
     { name: 'a', text: 'echo here' },

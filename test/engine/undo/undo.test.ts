@@ -8,6 +8,8 @@ import type { Item } from '../../../lib/engine/plan/plan.ts'
 import type { AnyType, Change, Json, Ref } from '../../../lib/kit/resourceType.ts'
 import type { Run, RunOutcome } from '../../../lib/engine/host/storedRun.ts'
 import { asLeft, planUndo, runToUndo, type Undoable } from '../../../lib/engine/undo/undo.ts'
+import { parseKept } from '../../../lib/engine/undo/undoHost.ts'
+import * as form from '../../../lib/kit/form.ts'
 import { revealFrom } from '../../../lib/kit/value.ts'
 import { wayStepOf } from '../../../lib/engine/apply/undoSteps.ts'
 import type { WayStep } from '../../../lib/engine/host/undoRecord.ts'
@@ -210,6 +212,30 @@ test('what a run took away is looked for by what it was', () => {
 
 /** Types whose changes go back in the usual way: to what was observed. A new type is put here, or decides. */
 const USUAL = ['group', 'postgres-database']
+
+test('a kept state that its type does not know costs its own step, and is named', () => {
+  const state = form.fields<{ text: string }>({ text: form.text() })
+  const known = new Map([['note', toyType('note', { state: state as AnyType['state'] })]])
+  const step = (name: string, before: Json): Json => ({
+    ref: `note:${name}`,
+    made: false,
+    after: { text: 'new' },
+    back: { state: before },
+    entry: null,
+    left: null,
+  })
+  const kept = JSON.stringify({ run: '3', steps: [step('good', { text: 'old' }), step('odd', { text: 7 })] })
+  const { steps, damaged } = parseKept(kept, '3', known)
+  assert.equal(
+    steps.map(({ ref }) => ref),
+    ['note:good'],
+  )
+  assert.equal(
+    damaged.map(({ ref }) => ref),
+    ['note:odd'],
+  )
+  assert.match(damaged[0]?.because ?? '', /^what the host has kept of it is damaged: it has a state that /)
+})
 
 test('each type has decided how its changes go back', () => {
   const undecided = [...types.values()].filter((one) => one.restore === undefined).map(({ type }) => type)

@@ -122,14 +122,14 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
     file: 'lib/cli/output.ts',
     find: 'write: (text) => stream.write(coloursOnly(text))',
     replace: 'write: (text) => stream.write(text)',
-    tests: ['torture/hostileHost/slice'],
+    tests: ['cli/output'],
   },
   {
     what: 'take a step of a run back that has no form',
     file: 'lib/engine/undo/undoHost.ts',
     find: 'if (problem === undefined && fits(WAY_STEP, step)) steps.push(partedStep(step, types))',
     replace: 'if (problem === undefined || fits(WAY_STEP, step)) steps.push(partedStep(step, types))',
-    tests: ['torture/hostileHost/slice'],
+    tests: ['engine/undo/undo'],
   },
   {
     what: 'believe entries of the ledger without a look',
@@ -143,7 +143,7 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
     file: 'lib/engine/host/read.ts',
     find: 'if (error instanceof TypeError || error instanceof RangeError) return',
     replace: 'if (error instanceof EvalError) return',
-    tests: ['torture/hostileHost/slice'],
+    tests: ['engine/host/read'],
   },
   {
     what: 'listen to a stage for ever',
