@@ -215,6 +215,7 @@ export function fingerprintOf(bytes: Buffer): string {
 
 function messageOf(error: unknown): string {
   // What the language itself complains of says nothing of the host.
-  if (error instanceof TypeError || error instanceof RangeError) return 'it does not have the form expected'
+  const isOfTheLanguage = [TypeError, RangeError, SyntaxError].some((kind) => error instanceof kind)
+  if (isOfTheLanguage) return 'it does not have the form expected'
   return error instanceof Error ? error.message : String(error)
 }

@@ -11,7 +11,7 @@ import {
   parseReadings,
   readSections,
 } from '../../../lib/engine/host/read.ts'
-import type { AnyType } from '../../../lib/kit/resourceType.ts'
+import type { AnyType, Output } from '../../../lib/kit/resourceType.ts'
 import { quote } from '../../../lib/kit/shell.ts'
 
 const test = suite('read')
@@ -74,17 +74,22 @@ test('a type that its interpreter has said nothing of is an answer that is not c
 })
 
 test('a parser that stumbles over an answer says that its form is another, not what the language says', () => {
-  const parse = (): never => {
-    throw new TypeError("Cannot read properties of undefined (reading 'mode')")
+  const stumbles = [
+    (): never => {
+      throw new TypeError("Cannot read properties of undefined (reading 'mode')")
+    },
+    ({ stdout }: Output): Map<string, null> => new Map([[String(JSON.parse(stdout)), null]]),
+  ]
+  for (const parse of stumbles) {
+    const read = { command: () => ':', parse }
+    const said = { stdout: 'undefined', stderr: '', exit: 0, bytes: Buffer.from('undefined') }
+    const wanted = [{ name: 'a', desired: null }]
+    assert.throws(
+      () => parseReadings(new Map([['odd', said]]), [{ type: { ...echoType('odd'), read }, wanted }], 'fails'),
+      (error: unknown) =>
+        error instanceof HostError && /form expected/.test(error.message) && !/Cannot|JSON/.test(error.message),
+    )
   }
-  const odd = { ...echoType('odd'), read: { command: () => ':', parse } }
-  const said = { stdout: 'odd', stderr: '', exit: 0, bytes: Buffer.from('odd') }
-  const wanted = [{ name: 'a', desired: null }]
-  assert.throws(
-    () => parseReadings(new Map([['odd', said]]), [{ type: odd, wanted }], 'fails'),
-    (error: unknown) =>
-      error instanceof HostError && /form expected/.test(error.message) && !/Cannot/.test(error.message),
-  )
 })
 
 test('a section that was cut off is an error that says what the host said', () => {

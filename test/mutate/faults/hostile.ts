@@ -141,8 +141,8 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
   {
     what: 'call what the language complains of by its name',
     file: 'lib/engine/host/read.ts',
-    find: 'if (error instanceof TypeError || error instanceof RangeError) return',
-    replace: 'if (error instanceof EvalError) return',
+    find: 'if (isOfTheLanguage) return',
+    replace: 'if (!isOfTheLanguage && error === undefined) return',
     tests: ['engine/host/read'],
   },
   {
