@@ -33,8 +33,8 @@ function listing(scenes: readonly Scene[]): string {
 ${outside} -type d -printf '%p %y %m %U:%G\\n' -o -printf '%p %y %m %U:%G %n %l\\n'
 ${outside} -type f ${changing} -print0 | xargs -0 sha256sum
 find /usr -xdev ${pruned(['/usr/local', ...made])} -type d -printf '%p %m %U:%G\\n' -o -printf '%p %m %U:%G %n %s %C@\\n'
-find / /var /srv /tmp /var/tmp /run /dev -xdev -maxdepth 1 ${pruned(foldersOf(scenes).filter((path) => path.startsWith('/srv/')))} \\
-  ! -path '/tmp/*' ! -path '/var/tmp/*' ! -path '/run/*' ! -path '/dev/pts' -printf '%p %y %m %U:%G\\n'
+find / /var /srv /dev -xdev -maxdepth 1 ${pruned(foldersOf(scenes).filter((path) => path.startsWith('/srv/')))} \\
+  ! -path '/dev/pts' -printf '%p %y %m %U:%G\\n'
 find / -xdev -type f -perm /6000 -printf 'set-id %p %m %U:%G\\n'
 find / -xdev -user root -name '.keelson*' -printf 'left behind: %p %y %m\\n'
 ${accountsOf(scenes)
