@@ -244,6 +244,7 @@ export class Applying {
 
   /** Of a run whose worker is gone: the host may have started anew meanwhile, which counts as the end of the clock. */
   async #sayIfGoneBack(error: RunGone, prepared: readonly Prepared[], carried: readonly Written[]): Promise<void> {
+    // Where that cannot be asked either, the error there is says what is known.
     const hasGoneBack = await hasReverted(this.#options.connect).catch(() => false)
     if (!hasGoneBack) return
     this.#takenBack(prepared, carried)
