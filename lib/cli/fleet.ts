@@ -11,7 +11,7 @@ import { findMachine, type Machine, type Where } from './machine.ts'
 import type { Reported } from '../render/json.ts'
 
 /** A host ready to be planned or converged. */
-export type Prepared = {
+export type ReadyHost = {
   catalog: Catalog
   connect: Machine['connect']
   secrets: ReadonlyMap<string, string>
@@ -29,7 +29,7 @@ export async function prepare(
   { chosen, catalog: declared }: Evaluated,
   where: Where,
   note: (text: string) => void,
-): Promise<Prepared> {
+): Promise<ReadyHost> {
   const machine = await findMachine(site, chosen, where, note)
   const catalog = machine.standIn === undefined ? declared : await site.evaluate(chosen.name, machine.standIn)
   const usedAt = (name: string) => catalog.resources.find(({ desired }) => secretNames(desired).includes(name))?.source

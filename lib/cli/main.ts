@@ -13,7 +13,7 @@ import { addAllow, addGlobals, addHosts, addMachine, type HostFlags, type Machin
 import { openOutput } from './output.ts'
 import { renderJson } from '../render/json.ts'
 import { errorProblem, recipeProblem, renderProblem } from '../render/text/problem.ts'
-import type { Setting } from './setting.ts'
+import type { CommandContext } from './setting.ts'
 import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
 import type { UndoFlags } from './commands/undo.ts'
 
@@ -56,7 +56,7 @@ export function refuse(error: unknown, site: Site, argv: readonly string[]): num
 }
 
 /** Known before the command line is understood, because mistakes in it are shown too. */
-function settingFor(site: Site, argv: readonly string[]): Setting {
+function settingFor(site: Site, argv: readonly string[]): CommandContext {
   const end = argv.indexOf('--')
   const own = end === -1 ? argv : argv.slice(0, end)
   const verbose = own.includes('--verbose')
@@ -68,7 +68,7 @@ function settingFor(site: Site, argv: readonly string[]): Setting {
   }
 }
 
-function endWith(error: unknown, { output, json, verbose }: Setting, argv: readonly string[]): number {
+function endWith(error: unknown, { output, json, verbose }: CommandContext, argv: readonly string[]): number {
   if (error instanceof CommanderError) {
     // Help and version are shown by commander itself, and so is what it does not understand.
     const exit = error.exitCode === 0 ? 'ok' : 'usage'
@@ -83,7 +83,7 @@ function endWith(error: unknown, { output, json, verbose }: Setting, argv: reado
 }
 
 /** An error that nobody caught. Node would show it as it is, with whatever secret is in its text. */
-function crash(error: unknown, { output, json }: Setting, argv: readonly string[]): never {
+function crash(error: unknown, { output, json }: CommandContext, argv: readonly string[]): never {
   const { message, why } = describeError(error, true)
   const next =
     'this is a mistake in Keelson or in a recipe; what a host was given to do goes on there, and runs tells of it'
@@ -93,7 +93,7 @@ function crash(error: unknown, { output, json }: Setting, argv: readonly string[
   process.exit(EXIT_CODES.error)
 }
 
-function programFor(name: string, setting: Setting, run: Run, argv: readonly string[]): Command {
+function programFor(name: string, setting: CommandContext, run: Run, argv: readonly string[]): Command {
   const program = new Command(name)
     .description('Declares what servers should be, shows what differs, and brings them there.')
     .helpOption('-h, --help', 'how to use it')
@@ -119,7 +119,7 @@ function programFor(name: string, setting: Setting, run: Run, argv: readonly str
 }
 
 /** What a command line asks for again and again: the same without its first word and --watch. */
-async function watched(setting: Setting, argv: readonly string[]): Promise<ExitName> {
+async function watched(setting: CommandContext, argv: readonly string[]): Promise<ExitName> {
   const { watchPlans } = await import('./commands/watch.ts')
   return watchPlans(
     setting,
@@ -127,7 +127,7 @@ async function watched(setting: Setting, argv: readonly string[]): Promise<ExitN
   )
 }
 
-function addPlan(program: Command, setting: Setting, run: Run, argv: readonly string[]): void {
+function addPlan(program: Command, setting: CommandContext, run: Run, argv: readonly string[]): void {
   const command = program.command('plan').description('show what would change, and why; the hosts are not touched')
   addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--detailed-exitcode', 'exit 2 when something would change')
@@ -143,7 +143,7 @@ function addPlan(program: Command, setting: Setting, run: Run, argv: readonly st
     )
 }
 
-function addConverge(program: Command, setting: Setting, run: Run, argv: readonly string[]): void {
+function addConverge(program: Command, setting: CommandContext, run: Run, argv: readonly string[]): void {
   const command = program.command('converge').description('plan, ask, apply, verify')
   addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--yes', 'do not ask; unknown host keys and guards stay refused')
@@ -161,7 +161,7 @@ function addConverge(program: Command, setting: Setting, run: Run, argv: readonl
     )
 }
 
-function addRuns(program: Command, setting: Setting, run: Run): void {
+function addRuns(program: Command, setting: CommandContext, run: Run): void {
   const command = program
     .command('runs [number]')
     .description('what was done to the hosts, by whom and how it came out; a number shows one run')
@@ -173,7 +173,7 @@ function addRuns(program: Command, setting: Setting, run: Run): void {
     )
 }
 
-function addUndo(program: Command, setting: Setting, run: Run): void {
+function addUndo(program: Command, setting: CommandContext, run: Run): void {
   const command = program
     .command('undo [number]')
     .description('take back what a run did, the latest if no number is given: plan, ask, apply, verify')
@@ -186,7 +186,7 @@ function addUndo(program: Command, setting: Setting, run: Run): void {
     )
 }
 
-function addGraph(program: Command, setting: Setting, run: Run): void {
+function addGraph(program: Command, setting: CommandContext, run: Run): void {
   const command = program
     .command('graph')
     .description('show what is declared, and what needs what; no host is contacted')
@@ -199,7 +199,7 @@ function addGraph(program: Command, setting: Setting, run: Run): void {
     )
 }
 
-function addSandbox(program: Command, setting: Setting, run: Run): void {
+function addSandbox(program: Command, setting: CommandContext, run: Run): void {
   const load = () => import('./commands/sandbox.ts')
   const sandbox = program
     .command('sandbox')
@@ -224,7 +224,7 @@ function addSandbox(program: Command, setting: Setting, run: Run): void {
     )
 }
 
-function addSecrets(program: Command, setting: Setting, run: Run): void {
+function addSecrets(program: Command, setting: CommandContext, run: Run): void {
   const load = () => import('./commands/secrets.ts')
   const secrets = program
     .command('secrets')
@@ -241,13 +241,13 @@ function addSecrets(program: Command, setting: Setting, run: Run): void {
   )
 }
 
-function addInit(program: Command, setting: Setting, run: Run): void {
+function addInit(program: Command, setting: CommandContext, run: Run): void {
   addGlobals(program.command('init').description('write a small site into this folder, to start from'))
     .addHelpText('after', examples(program, 'init'))
     .action(() => run(async () => (await import('./commands/init.ts')).init(setting)))
 }
 
-function addUp(program: Command, setting: Setting, run: Run): void {
+function addUp(program: Command, setting: CommandContext, run: Run): void {
   addGlobals(
     program
       .command('up', { hidden: true })

@@ -10,7 +10,7 @@ import { converge } from './commands/hosts.ts'
 import { UsageError } from './errors.ts'
 import { cleanLine } from '../render/clean.ts'
 import { pad, widest } from '../render/text/page.ts'
-import type { Setting } from './setting.ts'
+import type { CommandContext } from './setting.ts'
 
 const UP_HOST = 'takeclient'
 const CLAIM = 'server_name:'
@@ -18,7 +18,7 @@ const ANSWER_WITHIN_MS = 5000
 
 type Answer = { url: string; ok: boolean; said: string }
 
-export async function up(setting: Setting): Promise<ExitName> {
+export async function up(setting: CommandContext): Promise<ExitName> {
   const [host] = setting.site.hosts
   if (host === undefined) throw new UsageError('the inventory has no hosts')
   const [{ ensureRequirements, missingPackages }, sandbox] = await Promise.all([
@@ -45,7 +45,7 @@ export function domainsOf({ resources }: Catalog): string[] {
   return [...new Set(names)].filter((name) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name))
 }
 
-async function showSite({ output }: Setting, address: string, domains: readonly string[]): Promise<ExitName> {
+async function showSite({ output }: CommandContext, address: string, domains: readonly string[]): Promise<ExitName> {
   const { colors } = output.out.page
   const answers = await Promise.all(domains.map((domain) => ask(address, domain)))
   const column = widest(answers.map(({ url }) => url))

@@ -20,9 +20,9 @@ export type Common = {
 export const COMMON_KEYS: readonly (keyof Common)[] = ['after', 'tags', 'protect']
 
 /** The function that declares resources of one type. `absent` and `forget` take it as a value. */
-export type Resource<Props extends object, Key extends keyof Props, Going extends keyof Props> = {
+export type Resource<Props extends object, Key extends keyof Props, AbsentProp extends keyof Props> = {
   (props: Props & Common): Handle<Props>
-  readonly of: Pick<ResourceType<Props, unknown, Key, Going>, 'type' | 'key' | 'going'>
+  readonly of: Pick<ResourceType<Props, unknown, Key, AbsentProp>, 'type' | 'key' | 'absentProps'>
 }
 
 /** A declared resource. Passing it on as a value wires it and puts what takes it after it. */
@@ -73,9 +73,9 @@ export const types: ReadonlyMap<string, AnyType> = registered
  *
  * @example const hostsEntry = resource(hostsEntryType)
  */
-export function resource<Props extends object, State, Key extends keyof Props, Going extends keyof Props>(
-  type: ResourceType<Props, State, Key, Going>,
-): Resource<Props, Key, Going> {
+export function resource<Props extends object, State, Key extends keyof Props, AbsentProp extends keyof Props>(
+  type: ResourceType<Props, State, Key, AbsentProp>,
+): Resource<Props, Key, AbsentProp> {
   const known = anyType(type)
   const other = registered.get(type.type)
   if (other !== undefined && other !== known) throw new Error(`two resource types are called ${type.type}`)
@@ -96,10 +96,10 @@ export function resource<Props extends object, State, Key extends keyof Props, G
 export function absent<
   Props extends { ensure?: 'present' | 'absent' },
   Key extends keyof Props,
-  Going extends keyof Props,
+  AbsentProp extends keyof Props,
 >(
-  what: Resource<Props, Key, Going>,
-  { after, tags, ...which }: NoInfer<Pick<Props, Key | Going>> & Pick<Common, 'after' | 'tags'>,
+  what: Resource<Props, Key, AbsentProp>,
+  { after, tags, ...which }: NoInfer<Pick<Props, Key | AbsentProp>> & Pick<Common, 'after' | 'tags'>,
 ): Handle<Pick<Props, Key>> {
   const type = typeOf(what, 'absent')
   const props = Object.freeze({ ...which, ensure: 'absent' })
@@ -113,8 +113,8 @@ export function absent<
  * Lets go of something: it stays as it is, though Keelson made it or it was protected, and Keelson does not know it any
  * more. `forget(file, { path: '/etc/motd' })` can itself be left out once it was converged.
  */
-export function forget<Props extends object, Key extends keyof Props, Going extends keyof Props>(
-  what: Resource<Props, Key, Going>,
+export function forget<Props extends object, Key extends keyof Props, AbsentProp extends keyof Props>(
+  what: Resource<Props, Key, AbsentProp>,
   { tags, ...which }: NoInfer<Pick<Props, Key>> & Pick<Common, 'tags'>,
 ): void {
   note({ type: typeOf(what, 'forget'), by: 'forget', props: Object.freeze(which) }, { tags })
@@ -226,8 +226,8 @@ function refsIn(value: unknown, above: readonly unknown[] = []): Ref[] {
 }
 
 /** The engine calls a type's slots only with that type's own props and states. */
-function anyType<Props, State, Key extends keyof Props, Going extends keyof Props>(
-  type: ResourceType<Props, State, Key, Going>,
+function anyType<Props, State, Key extends keyof Props, AbsentProp extends keyof Props>(
+  type: ResourceType<Props, State, Key, AbsentProp>,
 ): AnyType {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one place where a type's own props are forgotten
   return type as unknown as AnyType

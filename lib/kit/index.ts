@@ -6,7 +6,7 @@ export { byField } from './byField.ts'
 export { changeText } from './files/changeText.ts'
 export { fieldsOf, isPrivate, nameMistakes, parsePaths, pathNeeds, type PathState, readPaths } from './files/paths.ts'
 export { parseSmallFiles, readSmallFiles, type SmallFile } from './files/smallFiles.ts'
-export { restoreWholeFile, WHOLE_FILE, wholeFileReader, type WholeFileState } from './files/wholeFile.ts'
+export { undoWholeFile, WHOLE_FILE, wholeFileReader, type WholeFileState } from './files/wholeFile.ts'
 export * as form from './forms.ts'
 export { payload } from './prelude.ts'
 export {
@@ -23,16 +23,16 @@ export {
   NOTHING_LEFT,
   type Operator,
   type Output,
-  type PlannedChange,
+  type EarlierChange as PlannedChange,
   type Ref,
   refOf,
   type ResourceType,
   type Rights,
   type Step,
   Unknown,
-  type Wanted,
+  type Desired as Wanted,
   type Was,
-  type WayBack,
+  type UndoTarget as WayBack,
 } from './resourceType.ts'
 export {
   absolutePath,

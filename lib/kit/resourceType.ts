@@ -34,7 +34,7 @@ export class Unknown {
 export type Output = { stdout: string; stderr: string; exit: number }
 
 /** A resource to be read: declared ones with their desired state, no longer declared ones with the state last applied. */
-export type Wanted<State> = { name: string; desired: State | null }
+export type Desired<State> = { name: string; desired: State | null }
 
 /**
  * Runs the read texts of several types in one process, such as one psql for all PostgreSQL types.
@@ -50,23 +50,23 @@ type Reader<State> = {
   /** @default POSIX sh */
   via?: Interpreter
   /**
-   * One text for all wanted resources, whose number of processes does not grow with them (see `forEach`). It must not
+   * One text for all entries resources, whose number of processes does not grow with them (see `forEach`). It must not
    * write on the host, and print the same bytes while the host stays the same: the engine compares its output for one
    * resource just before that resource's step runs, unless there is `compare`.
    */
-  command(wanted: readonly Wanted<State>[]): string
+  command(entries: readonly Desired<State>[]): string
   /** With `via`: shell text for when the interpreter has no answer, to read what can be read all the same. */
   otherwise?: string
   /**
    * Compared just before a write in place of what `command` prints, when other steps may alter some of that: what the
    * write would take from another hand, and no more.
    */
-  compare?(wanted: readonly Wanted<State>[]): string
+  compare?(entries: readonly Desired<State>[]): string
   /**
    * A name missing from the map is not there. `Unknown` for the whole type, or for one name.
    * @throws {Error} On output it does not understand, with that output: a state is never guessed.
    */
-  parse(output: Output, wanted: readonly Wanted<State>[]): ReadonlyMap<string, State | null | Unknown> | Unknown
+  parse(output: Output, entries: readonly Desired<State>[]): ReadonlyMap<string, State | null | Unknown> | Unknown
 }
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
@@ -130,7 +130,7 @@ export type Context = {
   /** Left out for a machine that is this one. */
   operator?: Operator
   /** Every declared resource of the type in declaration order, for types whose resources stand in an order on the host. */
-  declared?: readonly Wanted<Json>[]
+  declared?: readonly Desired<Json>[]
 }
 
 /**
@@ -178,7 +178,7 @@ export type GateView = {
 }
 
 /** A change elsewhere in the same plan, as far as another type may know of it. */
-export type PlannedChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove'; paths: string[] }
+export type EarlierChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove'; paths: string[] }
 
 /** The text that stands somewhere. `isPrivate`: it lies below a folder that others cannot enter. */
 export type Fetched = { text: string; isPrivate: boolean }
@@ -195,18 +195,18 @@ export type ResourceType<
   Props,
   State,
   Key extends keyof Props = RequiredKeys<Props>,
-  Going extends keyof Props = never,
-> = Slots<Props, State, Key, Going> & PartOf<State, 'how'> & PartOf<State, 'seen'>
+  AbsentProp extends keyof Props = never,
+> = Slots<Props, State, Key, AbsentProp> & PartOf<State, 'how'> & PartOf<State, 'seen'>
 
 /** All but the forms of the parts. */
-export type Slots<Props, State, Key extends keyof Props, Going extends keyof Props> = {
+export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyof Props> = {
   /** Kebab case: `ufw-rule`. People see it with spaces. */
   type: string
   schema: PropsSchema<Props>
   /** Props that make the natural key. @default those that the schema requires */
   key?: readonly Key[]
   /** Props beside the key that say how it is taken away, for `absent`. */
-  going?: readonly Going[]
+  absentProps?: readonly AbsentProp[]
   /** Natural key. Two declarations with one name are one resource. */
   name(props: Pick<Props, Key>): string
   /** Mistakes a schema cannot say, one sentence each; secrets and conf`…` are still objects here. */
@@ -250,8 +250,8 @@ export type Slots<Props, State, Key extends keyof Props, Going extends keyof Pro
    * that, by name. What the host printed may be in it.
    */
   explain?: {
-    command(wanted: readonly Wanted<State>[]): string
-    parse(output: Output, wanted: readonly Wanted<State>[]): ReadonlyMap<string, string>
+    command(entries: readonly Desired<State>[]): string
+    parse(output: Output, entries: readonly Desired<State>[]): ReadonlyMap<string, string>
   }
   /** @default byField, by the form of the state. Against an empty object it says what a new resource will have. */
   diff?(desired: State, observed: State, comparing: Comparing): FieldChange[]
@@ -268,7 +268,7 @@ export type Slots<Props, State, Key extends keyof Props, Going extends keyof Pro
    */
   drift?: { gone?: string; field?(change: FieldChange): string | undefined }
   /** What this resource will look like when other changes of the plan are done. */
-  simulate?(observed: State | null, desired: State | null, earlier: readonly PlannedChange[]): State | null
+  simulate?(observed: State | null, desired: State | null, earlier: readonly EarlierChange[]): State | null
   /** @default 'safe' */
   consequence?(change: Change<State>, context: Context): Consequence
   /** Gates of its own family, beside those that every plan passes. Asked when a change is guarded. */
@@ -289,25 +289,25 @@ export type Slots<Props, State, Key extends keyof Props, Going extends keyof Pro
    * that loses data, otherwise the state observed before becomes the desired one. What it says is kept on the host: no
    * value of a secret may be in it. A state whose changes involve secrets is only used where Keelson knows it by name.
    */
-  restore?(was: Was<State>): WayBack<State> | undefined
+  undo?(was: Was<State>): UndoTarget<State> | undefined
   /** True when applying it may alter what others read (packages): dependents are read again before they are applied. */
-  unsettles?: boolean
+  altersOthers?: boolean
   /** True when what it reads may depend on anything it comes after: it is read again when that is done. */
-  unsettled?: boolean
+  alteredByOthers?: boolean
   /** True when its steps mostly wait, as for a service to stay up: they run beside others that do not need them. */
-  waits?: boolean
+  runsBeside?: boolean
   /** True when no other resource's step alters what its read prints: the engine then always compares before writing. */
-  steady?: boolean
+  readsAlone?: boolean
 }
 
 export type Rights<State> = {
   /** By names that mean something to people: `superuser`, `group sudo`. @param declared Every resource of a type. */
-  beyond(name: string, desired: State, observed: State, declared: (type: string) => readonly Wanted<Json>[]): string[]
+  beyond(name: string, desired: State, observed: State, declared: (type: string) => readonly Desired<Json>[]): string[]
   /** What is desired, and that it has none of these. */
   without(name: string, desired: State, rights: readonly string[]): State
 }
 
-/** What a run did to a resource, for its way back. */
+/** What a run did to a resource, for its undo. */
 export type Was<State> = {
   name: string
   /** As observed before; null: it was not there. */
@@ -320,7 +320,7 @@ export type Was<State> = {
 }
 
 /** Desired state that brings back what was, with what stays all the same; or why there is none. */
-export type WayBack<State> = { state: State | null; stays?: string } | { cannot: string }
+export type UndoTarget<State> = { state: State | null; stays?: string } | { cannot: string }
 
 /** A type whose props and state are not of interest where it is passed around. */
 // Methods are bivariant, so every ResourceType<P, S> is assignable; only the DSL and the engine's own calls pair them up.

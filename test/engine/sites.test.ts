@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../lib/dsl/declare.ts'
-import { Bookkeeping } from '../../lib/engine/apply/runLedger.ts'
+import { RunLedger } from '../../lib/engine/apply/runLedger.ts'
 import { emptyLedger, joinedLedger, type Ledger, ledgerDigest, parseLedger } from '../../lib/engine/host/ledger.ts'
-import { type Item, planItems, summarize } from '../../lib/engine/plan/plan.ts'
+import { type Planned, planItems, summarize } from '../../lib/engine/plan/plan.ts'
 import { isObject } from '../../lib/kit/form.ts'
 import { secretNames } from '../../lib/kit/value.ts'
 import type { Json, Ref } from '../../lib/kit/resourceType.ts'
 import { nextStage } from '../../lib/engine/plan/stage.ts'
-import type { Survey } from '../../lib/engine/plan/survey.ts'
+import type { HostPlan } from '../../lib/engine/plan/planHost.ts'
 import * as door from '../../lib/index.ts'
 import { planningOf, resource, toyType } from './fixture.ts'
 
@@ -28,7 +28,7 @@ function converge(host: Host, site: string | undefined, refs: readonly Ref[]): {
   const own = { ...planning, catalog }
   const items = planItems(own)
   const plan = summarize(own, items)
-  const survey: Survey = {
+  const hostPlan: HostPlan = {
     plan,
     planning: own,
     items,
@@ -36,14 +36,14 @@ function converge(host: Host, site: string | undefined, refs: readonly Ref[]): {
     fingerprints: new Map(),
     ledgerDigest: '',
   }
-  const book = new Bookkeeping(survey, '1')
+  const book = new RunLedger(hostPlan, '1')
   book.begin(items.filter(({ change }) => change !== undefined))
   host.ledger = JSON.parse(book.confirmed({ of: () => ({ outcome: 'changed' }) }))
   for (const item of items) act(host, item)
-  return { done: items.map(({ plan: { kind, ref } }) => `${kind} ${ref}`), warnings: plan.warnings }
+  return { done: items.map(({ shown: { kind, ref } }) => `${kind} ${ref}`), warnings: plan.warnings }
 }
 
-function act({ there }: Host, { change, name }: Item): void {
+function act({ there }: Host, { change, name }: Planned): void {
   if (change?.kind === 'remove') there.delete(name)
   else if (change !== undefined) there.set(name, change.after)
 }

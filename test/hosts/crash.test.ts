@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { createTar } from 'nanotar'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Run } from '../../lib/engine/apply/workerClient.ts'
+import { WorkerClient } from '../../lib/engine/apply/workerClient.ts'
 import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { HostError, Locked } from '../../lib/engine/errors.ts'
 import { launchText, NOT_STARTED } from '../../lib/engine/onHost/runText.ts'
@@ -495,14 +495,14 @@ test('a ledger that cannot be written stays as it was, and nothing is applied', 
 })
 
 /** A stage of one task that does nothing. */
-function emptyStage(run: Run, was: string): ReturnType<typeof stageFiles> {
+function emptyStage(run: WorkerClient, was: string): ReturnType<typeof stageFiles> {
   const task: TaskProgram = { steps: [{ title: 'nothing', run: ':' }], after: [], beside: false, marks: [] }
   return stageFiles(run.nextStage, [task], { was, next: '{}\n', run: { name: '1.json', data: '{}\n' } })
 }
 
 test('a client that comes back to a run that did not wait for it is told so', async () => {
   await withConnection(async (connection) => {
-    const run = new Run({
+    const run = new WorkerClient({
       id: '1-gone',
       who: '{}',
       mark: 'mark',

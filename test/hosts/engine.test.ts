@@ -3,7 +3,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, planHost } from '../../lib/engine/apply/converge.ts'
+import { convergeHost, reportPlan } from '../../lib/engine/apply/converge.ts'
 import { HostError, Locked, Refused, Stale } from '../../lib/engine/errors.ts'
 import { EXIT_CODES, type HostReport, type Outcome } from '../../lib/engine/report.ts'
 import { command, directory, file, symlink, unit } from '../../lib/index.ts'
@@ -226,7 +226,7 @@ test('of two clients that begin at once one applies, and the other is turned awa
 
 test('a plan needs no lock', async () => {
   await besideAnother(async () => {
-    const { plan } = await planHost(runOn(host, files('a')))
+    const { plan } = await reportPlan(runOn(host, files('a')))
     assert.is(changeOf(plan, `file:${play('a')}`).kind, 'create')
   })
 })

@@ -19,7 +19,7 @@ import {
 } from '../../lib/index.ts'
 import { SudoRefused } from '../../lib/transport/connection.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
-import { planHost } from '../../lib/engine/apply/converge.ts'
+import { reportPlan } from '../../lib/engine/apply/converge.ts'
 import { get } from '../support/web.ts'
 import { rejects } from '../support/rejects.ts'
 import { changeOf, convergeAsPlanned, convergeOn, runOn } from '../support/converge.ts'
@@ -208,7 +208,7 @@ test('an operator whose own sudo is broken is told so, at once', async () => {
      echo 'ada ALL=(ALL) NOPASSWD ALL' > /etc/sudoers.d/ada`,
   )
   const error = await rejects(
-    planHost({ ...runOn(host, rights), connect: () => connectSsh({ ...host, user: 'ada' }, {}) }),
+    reportPlan({ ...runOn(host, rights), connect: () => connectSsh({ ...host, user: 'ada' }, {}) }),
     SudoRefused,
   )
   assert.match(`${error.message} ${error.said} ${error.next}`, 'sudo')

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, planHost } from '../../lib/engine/apply/converge.ts'
+import { convergeHost, reportPlan } from '../../lib/engine/apply/converge.ts'
 import { Refused } from '../../lib/engine/errors.ts'
 import {
   aptPackage,
@@ -44,7 +44,7 @@ const runAs = (account: string, declare: () => void) => ({
 })
 
 async function lockoutsOf(declare: () => void, account = 'root'): Promise<string[]> {
-  const { plan, report } = await planHost(runAs(account, declare))
+  const { plan, report } = await reportPlan(runAs(account, declare))
   assert.is(report.error?.exit, plan.lockouts === undefined ? undefined : 'refused')
   assert.is(
     plan.changes.some(({ locksOut }) => locksOut === true),
@@ -60,7 +60,7 @@ async function assertRefused(declare: () => void, because: string, account = 'ro
 }
 
 async function assertLeftToTheGuard(declare: () => void, account = 'root'): Promise<void> {
-  const { plan, report } = await planHost(runAs(account, declare))
+  const { plan, report } = await reportPlan(runAs(account, declare))
   assert.ok(
     plan.changes.some(({ consequence }) => consequence === 'lockout'),
     'nothing of it is guarded',

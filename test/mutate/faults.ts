@@ -140,8 +140,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'guard nothing',
     file: 'lib/engine/plan/stage.ts',
-    find: "return change !== undefined && plan.consequence === 'lockout'",
-    replace: "return change !== undefined && plan.consequence === 'record' && plan.kind === 'forget'",
+    find: "return change !== undefined && shown.consequence === 'lockout'",
+    replace: "return change !== undefined && shown.consequence === 'record' && shown.kind === 'forget'",
     tests: ['hosts/guard'],
   },
   {
@@ -187,7 +187,7 @@ export const FAULTS: readonly Fault[] = [
     tests: ['hosts/guard'],
   },
   {
-    what: 'no way back for a service',
+    what: 'no undo for a service',
     file: SERVICE,
     find: '  [ "$goes_back" = yes ] || fail "$unit: $*"\n',
     replace: '  fail "$unit: $*"\n',
@@ -295,15 +295,15 @@ export const FAULTS: readonly Fault[] = [
     what: 'a secret in the ledger',
     file: BOOKKEEPING,
     find: 'canonicalJson(joinedLedger(this.#ledger))',
-    replace: 'canonicalJson({ ...joinedLedger(this.#ledger), values: [...this.#survey.planning.secrets.values()] })',
+    replace: 'canonicalJson({ ...joinedLedger(this.#ledger), values: [...this.#plan.planning.secrets.values()] })',
     tests: ['hosts/canaries'],
   },
   {
     what: 'a secret in what runs keep for undo',
     file: PREPARED,
-    find: 'wayStepOf(run, item, planning, ledger.left(item))',
+    find: 'undoStepOf(run, item, planning, ledger.left(item))',
     replace:
-      'Object.assign(wayStepOf(run, item, planning, ledger.left(item)), { values: [...planning.secrets.values()] })',
+      'Object.assign(undoStepOf(run, item, planning, ledger.left(item)), { values: [...planning.secrets.values()] })',
     tests: ['hosts/canaries'],
   },
   {
@@ -344,8 +344,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'packages and what needs them in one stage',
     file: 'lib/engine/plan/stage.ts',
-    find: 'need.type.unsettles === true &&',
-    replace: 'need.type.unsettles === undefined &&',
+    find: 'need.type.altersOthers === true &&',
+    replace: 'need.type.altersOthers === undefined &&',
     tests: ['engine/plan/stage'],
   },
   {
@@ -393,7 +393,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'the ledger after the change',
     file: STAGE_FILES,
-    find: "elif ! { ${commitText(number, ledger.run)}${way === undefined ? '' : commitWay(number, way)}; } 2> complaint; then",
+    find: "elif ! { ${commitText(number, ledger.run)}${undo === undefined ? '' : commitUndo(number, undo)}; } 2> complaint; then",
     replace: 'elif false; then',
     tests: ['hosts/crash'],
   },
@@ -477,7 +477,7 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'take away what is protected, where it is said to be absent',
     file: CONVERGE,
-    find: '    refuseBarred(survey)\n',
+    find: '    refuseBarred(hostPlan)\n',
     replace: '',
     tests: ['hosts/removal'],
   },

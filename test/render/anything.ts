@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import type { ChangeKind, HostReport, Plan, PlanChange, ReportChange } from '../../lib/engine/report.ts'
 import { CONSEQUENCES, type FieldChange } from '../../lib/kit/resourceType.ts'
-import type { Run } from '../../lib/engine/host/storedRun.ts'
+import type { StoredRun } from '../../lib/engine/host/storedRun.ts'
 import { summaryOf } from '../../lib/engine/plan/summary.ts'
 import { planOf } from './fixture.ts'
 
@@ -125,7 +125,7 @@ export const anyError = fc.record({
 })
 
 /** As a host may keep it that nobody checks: words that are none of ours among them. */
-export const anyRun: fc.Arbitrary<Run> = fc
+export const anyRun: fc.Arbitrary<StoredRun> = fc
   .record({
     run: hostile,
     unit: hostile,
@@ -145,7 +145,7 @@ export const anyRun: fc.Arbitrary<Run> = fc
       { maxLength: 3 },
     ),
   })
-  .map((run): Run => JSON.parse(JSON.stringify(run)))
+  .map((run): StoredRun => JSON.parse(JSON.stringify(run)))
 
 export const anyReport: fc.Arbitrary<HostReport> = fc
   .record({

@@ -1,13 +1,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderRun, renderRuns } from '../../lib/render/text/runsText.ts'
-import type { Run } from '../../lib/engine/host/storedRun.ts'
+import type { StoredRun } from '../../lib/engine/host/storedRun.ts'
 import { paper } from './fixture.ts'
 
 const test = suite('runs as text')
 const WHO = { user: 'ada', host: 'laptop', commit: '3f2c1ab9d0', dirty: true }
 
-const cut: Run = {
+const cut: StoredRun = {
   run: '12',
   unit: 'keelson-12-abcdef',
   startedAt: '2026-11-23T21:55:02.123Z',
@@ -19,7 +19,7 @@ const cut: Run = {
     { ref: 'ufw-rule:22/tcp', kind: 'create', cause: 'intent', outcome: 'unfinished' },
   ],
 }
-const good: Run = {
+const good: StoredRun = {
   ...cut,
   run: '9',
   outcome: 'ok',

@@ -4,7 +4,7 @@
 import { collect, types } from '../../lib/dsl/declare.ts'
 import { validateProps } from '../../lib/dsl/validate.ts'
 import type { Catalog, CatalogHost } from '../../lib/engine/catalog/catalog.ts'
-import { convergeHost, type HostRun, planHost } from '../../lib/engine/apply/converge.ts'
+import { convergeHost, type HostRun, reportPlan } from '../../lib/engine/apply/converge.ts'
 import { buildCatalog } from '../../lib/engine/catalog/evaluate.ts'
 import type { HostReport, Plan, ReportChange } from '../../lib/engine/report.ts'
 import type { Ref } from '../../lib/kit/resourceType.ts'
@@ -33,7 +33,7 @@ export function catalogOf(host: Pick<SandboxHost, 'name' | 'address' | 'os'>, de
 }
 
 export async function planOn(host: SandboxHost, declare: () => void, options: Options = {}): Promise<Plan> {
-  return (await planHost(runOn(host, declare, options))).plan
+  return (await reportPlan(runOn(host, declare, options))).plan
 }
 
 export async function convergeOn(host: SandboxHost, declare: () => void, options: Options = {}): Promise<HostReport> {

@@ -4,7 +4,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, planHost } from '../../lib/engine/apply/converge.ts'
+import { convergeHost, reportPlan } from '../../lib/engine/apply/converge.ts'
 import { Refused } from '../../lib/engine/errors.ts'
 import { authorizedKeys, directory, edit, file, service, sudoers, sysctl } from '../../lib/index.ts'
 import type { SandboxOs } from '../../lib/sandbox/image.ts'
@@ -72,7 +72,7 @@ export async function testWays(os: SandboxOs): Promise<void> {
     for (const { what, as, before = ':', after = ':', declare } of cases) {
       await look(host, before)
       await look(host, ':')
-      const { plan } = await planHost(runAs(as, declare))
+      const { plan } = await reportPlan(runAs(as, declare))
       assert.ok(plan.changes.length > 0, `${what}: nothing is to be done`)
       const others = plan.changes.filter(({ consequence }) => consequence !== 'lockout').map(({ ref }) => ref)
       assert.equal(others, [], what)

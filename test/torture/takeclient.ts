@@ -12,7 +12,7 @@ import type { ServerName } from '../../lib/dsl/servers.ts'
 import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
 import type { Ref } from '../../lib/kit/resourceType.ts'
-import { parseRuns, READ_RUNS, type Run } from '../../lib/engine/host/storedRun.ts'
+import { parseRuns, READ_RUNS, type StoredRun } from '../../lib/engine/host/storedRun.ts'
 import { openProxy } from '../../lib/sandbox/proxy.ts'
 import { boot, changedFiles, powerCut, restore, type SandboxHost, snapshot } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
@@ -228,10 +228,10 @@ export async function cutFrom(
   return first.cut ? 1 : 0
 }
 
-const runsOf = async (host: SandboxHost): Promise<Run[]> => parseRuns(await sshOk(host, READ_RUNS))
+const runsOf = async (host: SandboxHost): Promise<StoredRun[]> => parseRuns(await sshOk(host, READ_RUNS))
 
 /** What these runs did. */
-function appliedIn(runs: readonly Run[]): ReadonlySet<Ref> {
+function appliedIn(runs: readonly StoredRun[]): ReadonlySet<Ref> {
   const applied = runs.flatMap(({ changes }) =>
     changes.filter(({ outcome }) => outcome === 'applied' || outcome === 'changed'),
   )

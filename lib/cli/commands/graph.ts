@@ -7,13 +7,13 @@ import { UsageError } from '../errors.ts'
 import { cleanJson } from '../../render/clean.ts'
 import { renderDot, renderTree } from '../../render/text/graph.ts'
 import { hint, selectHosts } from '../select.ts'
-import type { Setting } from '../setting.ts'
+import type { CommandContext } from '../setting.ts'
 
 export type GraphFlags = { host: string[]; format: string }
 
 const FORMATS = ['tree', 'dot']
 
-export async function graph({ site, output, json }: Setting, { host, format }: GraphFlags): Promise<ExitName> {
+export async function graph({ site, output, json }: CommandContext, { host, format }: GraphFlags): Promise<ExitName> {
   if (!FORMATS.includes(format)) {
     throw new UsageError(`--format takes tree or dot, not ${JSON.stringify(format)}${hint(format, FORMATS)}`)
   }

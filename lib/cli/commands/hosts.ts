@@ -8,7 +8,7 @@ import type { AnyReport, ExitName, HostReport, Plan, PlanReport, Progress } from
 import { askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { exitOfFleet } from '../../engine/exit.ts'
-import { type Lost, oneAtATime, onEach, prepare, type Prepared } from '../fleet.ts'
+import { type Lost, oneAtATime, onEach, prepare, type ReadyHost } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
@@ -18,7 +18,7 @@ import { renderFleet } from '../../render/text/fleetText.ts'
 import { problemsOf, renderResult } from '../../render/text/resultText.ts'
 import { applied, planned } from '../../render/text/standing.ts'
 import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
-import type { Setting } from '../setting.ts'
+import type { CommandContext } from '../setting.ts'
 import { whoIsAtWork } from '../who.ts'
 
 export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean }
@@ -32,8 +32,8 @@ export type HostWork<Report extends AnyReport = HostReport> = (
 ) => Promise<Reported<Report>>
 
 /** Shows what would change; the hosts are not touched. */
-export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName> {
-  const [{ planHost }, { renderPlan }] = await Promise.all([
+export async function plan(setting: CommandContext, flags: PlanFlags): Promise<ExitName> {
+  const [{ reportPlan: planHost }, { renderPlan }] = await Promise.all([
     import('../../engine/apply/converge.ts'),
     import('../../render/text/planText.ts'),
   ])
@@ -51,7 +51,7 @@ export async function plan(setting: Setting, flags: PlanFlags): Promise<ExitName
 }
 
 /** Plans, asks, applies and verifies. */
-export async function converge(setting: Setting, flags: ConvergeFlags): Promise<ExitName> {
+export async function converge(setting: CommandContext, flags: ConvergeFlags): Promise<ExitName> {
   if (flags.yes !== true && !isInteractive()) {
     throw new UsageError(
       'converge asks before it changes anything, and there is no terminal to ask on',
@@ -76,7 +76,7 @@ export async function converge(setting: Setting, flags: ConvergeFlags): Promise<
 
 /** Asks whether a plan should be applied, and knows which plan was shown. */
 export function asking(
-  setting: Setting,
+  setting: CommandContext,
   view: ProgressView,
   turn: ReturnType<typeof oneAtATime>,
   yes: boolean,
@@ -91,7 +91,7 @@ export function asking(
   }
 }
 
-async function confirmPlan({ output, json }: Setting, made: Plan, yes: boolean): Promise<boolean> {
+async function confirmPlan({ output, json }: CommandContext, made: Plan, yes: boolean): Promise<boolean> {
   // Whoever reads stdout by program still has a person at the terminal who wants to see what is asked.
   const sink = json ? output.err : output.out
   if (!json || !yes) {
@@ -105,7 +105,7 @@ async function confirmPlan({ output, json }: Setting, made: Plan, yes: boolean):
 
 /** Runs a command's work on every host asked for. Nothing is connected to before all recipes were evaluated. */
 export async function overHosts<Report extends AnyReport>(
-  setting: Setting,
+  setting: CommandContext,
   flags: HostFlags & MachineFlags,
   work: HostWork<Report>,
   tell: (reported: Reported<Report | Lost>, view: ProgressView) => void,
@@ -151,7 +151,7 @@ export async function overHosts<Report extends AnyReport>(
 }
 
 function hostRun(
-  { only, ...prepared }: Prepared & { only: readonly string[]; who: HostRun['who'] },
+  { only, ...prepared }: ReadyHost & { only: readonly string[]; who: HostRun['who'] },
   progress: HostRun['progress'],
   signal: AbortSignal,
 ): HostRun {
@@ -164,11 +164,11 @@ function hostRun(
   }
 }
 
-function showProblems({ output: { err } }: Setting, report: AnyReport, view: ProgressView): void {
+function showProblems({ output: { err } }: CommandContext, report: AnyReport, view: ProgressView): void {
   for (const problem of problemsOf(report)) view.print(err, renderProblem(problem, err.page))
 }
 
-export function showResult(setting: Setting, { report, plan: shown }: Reported, view: ProgressView): void {
+export function showResult(setting: CommandContext, { report, plan: shown }: Reported, view: ProgressView): void {
   const { out } = setting.output
   if (setting.json) return showProblems(setting, report, view)
   // Finished steps stand between the plan and this on a terminal.
@@ -177,7 +177,7 @@ export function showResult(setting: Setting, { report, plan: shown }: Reported, 
 }
 
 export function finish(
-  setting: Setting,
+  setting: CommandContext,
   command: string,
   hosts: readonly Reported<AnyReport>[],
   exit: ExitName,

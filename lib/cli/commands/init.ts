@@ -8,7 +8,7 @@ import deepmerge from 'deepmerge'
 import { version } from '../../dsl/home.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { UsageError } from '../errors.ts'
-import type { Setting } from '../setting.ts'
+import type { CommandContext } from '../setting.ts'
 
 const SITE = `/**
  * What each role has. Plan it with \`npx keelson plan\`, apply it with \`npx keelson converge\`.
@@ -61,7 +61,7 @@ const IGNORED = 'node_modules\n*.log\n'
 type PackageJson = { [field: string]: unknown }
 
 /** @throws {UsageError} When the folder holds one of the files; nothing is written then. */
-export async function init({ output }: Setting): Promise<ExitName> {
+export async function init({ output }: CommandContext): Promise<ExitName> {
   const installed = installedIn('package.json')
   const files = new Map([
     ['site.ts', SITE],

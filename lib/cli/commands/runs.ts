@@ -4,7 +4,7 @@
 import type { InventoryHost } from '../../dsl/inventory.ts'
 import { HostError } from '../../engine/errors.ts'
 import { EXIT_CODES, type ExitName, type HostProblem } from '../../engine/report.ts'
-import { parseRecords, READ_RUNS, type Run } from '../../engine/host/storedRun.ts'
+import { parseRecords, READ_RUNS, type StoredRun } from '../../engine/host/storedRun.ts'
 import { describeError, UsageError } from '../errors.ts'
 import { worstOf } from '../../engine/exit.ts'
 import { findMachine, type Where } from '../machine.ts'
@@ -15,12 +15,12 @@ import type { Page } from '../../render/text/page.ts'
 import { errorProblem, renderProblem } from '../../render/text/problem.ts'
 import { renderRun, renderRuns } from '../../render/text/runsText.ts'
 import { selectHosts } from '../select.ts'
-import type { Setting } from '../setting.ts'
+import type { CommandContext } from '../setting.ts'
 
 export type RunsFlags = Pick<HostFlags, 'host'> & MachineFlags
 
 /** @param number Shows one run in full. @throws {UsageError} When there is no such run. */
-export async function runs(setting: Setting, number: string | undefined, flags: RunsFlags): Promise<ExitName> {
+export async function runs(setting: CommandContext, number: string | undefined, flags: RunsFlags): Promise<ExitName> {
   const { site, output, json } = setting
   const chosen = selectHosts(site.hosts, flags.host)
   const where = whereFrom(flags, chosen.length)
@@ -41,7 +41,7 @@ export async function runs(setting: Setting, number: string | undefined, flags: 
 
 /** A host with its runs, or with why it does not tell them. */
 type Known = { host: string; address: string } & (
-  | { runs: Run[]; damaged?: string[]; error?: never }
+  | { runs: StoredRun[]; damaged?: string[]; error?: never }
   | { error: HostProblem; runs?: never; damaged?: never }
 )
 
@@ -53,7 +53,7 @@ function requireRun(wanted: string, known: readonly Known[]): void {
   throw new UsageError(`there was no run ${wanted}`, 'runs lists those that there were')
 }
 
-function showProblem({ output: { err } }: Setting, host: string, error: HostProblem): void {
+function showProblem({ output: { err } }: CommandContext, host: string, error: HostProblem): void {
   const problem = errorProblem(error)
   err.write(renderProblem({ ...problem, what: `${host}: ${problem.what}` }, err.page))
 }
@@ -67,7 +67,7 @@ function textOf(
   return wanted === undefined ? [renderRuns(host, its, page, damaged)] : its.map((one) => renderRun(host, one, page))
 }
 
-async function runsOf(setting: Setting, chosen: InventoryHost, where: Where): Promise<Known> {
+async function runsOf(setting: CommandContext, chosen: InventoryHost, where: Where): Promise<Known> {
   const { name: host, address } = chosen
   try {
     const { runs: its, damaged } = await readRuns(setting, chosen, where)
@@ -78,10 +78,10 @@ async function runsOf(setting: Setting, chosen: InventoryHost, where: Where): Pr
 }
 
 async function readRuns(
-  { site, output }: Setting,
+  { site, output }: CommandContext,
   chosen: InventoryHost,
   where: Where,
-): Promise<{ runs: Run[]; damaged: string[] }> {
+): Promise<{ runs: StoredRun[]; damaged: string[] }> {
   const view = openProgress(output.err)
   try {
     const connection = await (await findMachine(site, chosen, where, view.note)).connect()

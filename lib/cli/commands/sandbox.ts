@@ -10,11 +10,15 @@ import { UsageError } from '../errors.ts'
 import { cleanJson } from '../../render/clean.ts'
 import { pad, widest } from '../../render/text/page.ts'
 import { hint } from '../select.ts'
-import type { Setting } from '../setting.ts'
+import type { CommandContext } from '../setting.ts'
 
 const SYSTEMS = ['debian-12', 'debian-13'] as const
 
-export async function sandboxUp({ output, json }: Setting, name: string, { os }: { os: string }): Promise<ExitName> {
+export async function sandboxUp(
+  { output, json }: CommandContext,
+  name: string,
+  { os }: { os: string },
+): Promise<ExitName> {
   const system = SYSTEMS.find((known) => known === os)
   if (system === undefined) throw new UsageError(`--os takes ${SYSTEMS.join(' or ')}, not ${JSON.stringify(os)}`)
   const { up } = await import('../../sandbox/sandbox.ts')
@@ -24,7 +28,7 @@ export async function sandboxUp({ output, json }: Setting, name: string, { os }:
   return 'ok'
 }
 
-export async function sandboxList({ output, json }: Setting): Promise<ExitName> {
+export async function sandboxList({ output, json }: CommandContext): Promise<ExitName> {
   const { list } = await import('../../sandbox/sandbox.ts')
   const hosts = await list()
   if (json) {
@@ -38,7 +42,7 @@ export async function sandboxList({ output, json }: Setting): Promise<ExitName> 
 }
 
 export async function sandboxDown(
-  { output }: Setting,
+  { output }: CommandContext,
   name: string | undefined,
   { all }: { all?: boolean },
 ): Promise<ExitName> {

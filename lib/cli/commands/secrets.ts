@@ -9,9 +9,9 @@ import type { ExitName } from '../../engine/report.ts'
 import { askHidden, isInteractive, readStdin } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { cleanJson, cleanLine } from '../../render/clean.ts'
-import type { Setting } from '../setting.ts'
+import type { CommandContext } from '../setting.ts'
 
-export async function secretsSet(setting: Setting, name: string): Promise<ExitName> {
+export async function secretsSet(setting: CommandContext, name: string): Promise<ExitName> {
   const value = isInteractive() ? await askHidden(`Value of ${cleanLine(name)}: `) : await readStdin()
   if (value === '') throw new UsageError(`no value for ${name}`, 'type it when asked, or give it on standard input')
   const { err } = setting.output
@@ -24,7 +24,7 @@ export async function secretsSet(setting: Setting, name: string): Promise<ExitNa
   return 'ok'
 }
 
-export async function secretsList(setting: Setting): Promise<ExitName> {
+export async function secretsList(setting: CommandContext): Promise<ExitName> {
   const names = await storeOf(setting).list()
   if (setting.json) setting.output.out.write(`${cleanJson(names)}\n`)
   else for (const name of names) setting.output.out.write(`${cleanLine(name)}\n`)
@@ -33,7 +33,7 @@ export async function secretsList(setting: Setting): Promise<ExitName> {
 }
 
 /** Opens the person's own editor on the clear text. */
-export async function secretsEdit(setting: Setting): Promise<ExitName> {
+export async function secretsEdit(setting: CommandContext): Promise<ExitName> {
   if (!isInteractive())
     throw new UsageError('secrets edit opens an editor, and there is no terminal for one', 'use secrets set NAME')
   const editor = process.env['VISUAL'] ?? process.env['EDITOR']
@@ -47,6 +47,6 @@ export async function secretsEdit(setting: Setting): Promise<ExitName> {
   return 'ok'
 }
 
-function storeOf({ site }: Setting): SecretStore {
+function storeOf({ site }: CommandContext): SecretStore {
   return secretStore(dirname(site.file))
 }

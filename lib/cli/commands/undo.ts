@@ -8,13 +8,13 @@ import { exitOfFleet } from '../../engine/exit.ts'
 import { oneAtATime } from '../fleet.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount } from '../options.ts'
 import { selectHosts } from '../select.ts'
-import type { Setting } from '../setting.ts'
+import type { CommandContext } from '../setting.ts'
 import { asking, finish, type HostWork, overHosts, showResult } from './hosts.ts'
 
 export type UndoFlags = Pick<HostFlags, 'host'> & MachineFlags & AllowFlags & { yes?: boolean; forks: string }
 
 /** @param number The run to take back. @default of each host, the latest that changed something */
-export async function undo(setting: Setting, number: string | undefined, flags: UndoFlags): Promise<ExitName> {
+export async function undo(setting: CommandContext, number: string | undefined, flags: UndoFlags): Promise<ExitName> {
   if (flags.yes !== true && !isInteractive()) {
     throw new UsageError(
       'undo asks before it changes anything, and there is no terminal to ask on',

@@ -6,7 +6,7 @@ import { BIN } from '../../dsl/home.ts'
 import { quote } from '../../kit/shell.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { cleanLine } from '../../render/clean.ts'
-import type { Setting } from '../setting.ts'
+import type { CommandContext } from '../setting.ts'
 
 const IGNORED = new Set(['node_modules', '.git', 'coverage'])
 const WATCHED = new Set(['.ts', '.json', '.conf', '.py', '.cjs', '.mjs', '.js', '.age'])
@@ -17,7 +17,7 @@ const WATCHED = new Set(['.ts', '.json', '.conf', '.py', '.cjs', '.mjs', '.js', 
  *
  * @param argv The command line without its first word and without --watch.
  */
-export async function watchPlans({ site, output }: Setting, argv: readonly string[]): Promise<ExitName> {
+export async function watchPlans({ site, output }: CommandContext, argv: readonly string[]): Promise<ExitName> {
   const [{ watch }, { $ }] = await Promise.all([import('chokidar'), import('zx/core')])
   const folder = dirname(site.file)
   const run = $({ shell: '/bin/sh', prefix: '', quote, nothrow: true, verbose: false, stdio: 'inherit' })

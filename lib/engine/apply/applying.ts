@@ -11,10 +11,10 @@ import { logOf, noteOf, RunRecord, type Who } from '../host/runRecord.ts'
 import { armText } from '../onHost/guard.ts'
 import { finishFiles, stageFiles, type TaskProgram } from '../onHost/stageFiles.ts'
 import { planItems } from '../plan/plan.ts'
-import type { SurveyOptions } from '../plan/scope.ts'
+import type { PlanOptions } from '../plan/scope.ts'
 import { compareTextOf } from '../plan/secondRead.ts'
 import { isGuarded } from '../plan/stage.ts'
-import { againSections, resurvey, type Survey } from '../plan/survey.ts'
+import { againSections, replan, type HostPlan } from '../plan/planHost.ts'
 import type { HostProblem, HostProgress } from '../report.ts'
 import type { Ref } from '../../kit/resourceType.ts'
 import { markOf } from '../../kit/stateFolders.ts'
@@ -27,16 +27,16 @@ import {
   carriedTo,
   labelOfTask,
   prepare,
-  type Prepared,
+  type ReadyTask,
   refsOf,
   unusedAfter,
-  waySteps,
+  undoStepsOf,
   type Written,
   writtenBy,
 } from './readyTask.ts'
-import { Bookkeeping } from './runLedger.ts'
+import { RunLedger } from './runLedger.ts'
 import { Verdict } from './verdict.ts'
-import { Run } from './workerClient.ts'
+import { WorkerClient } from './workerClient.ts'
 import type { TaskEvent } from './workerEvents.ts'
 
 /** Kinds of change that a run which is cut off leaves undone, or may. */
@@ -64,42 +64,42 @@ export class Applying {
   readonly number: string
   readonly verdict: Verdict
   readonly #options: ApplyOptions
-  readonly #survey: SurveyOptions
-  readonly #first: Survey
+  readonly #planOptions: PlanOptions
+  readonly #first: HostPlan
   readonly #line: Line
-  readonly #run: Run
+  readonly #run: WorkerClient
   readonly #record: RunRecord
-  readonly #ledger: Bookkeeping
+  readonly #ledger: RunLedger
   /** What somebody watches and has no path. */
   readonly #marks: ReadonlySet<string>
   /** By stage: what its tasks were. */
-  readonly #applied = new Map<number, readonly Prepared[]>()
+  readonly #applied = new Map<number, readonly ReadyTask[]>()
   /** Titles of the steps that tasks have come to. */
-  readonly #begun = new Map<Prepared, string>()
+  readonly #begun = new Map<ReadyTask, string>()
   /** Guarded files whose stage was proved before anybody was to make use of them. */
   #written: readonly Written[] = []
 
-  constructor(first: Survey, who: Who, line: Line, options: ApplyOptions, survey: SurveyOptions) {
+  constructor(first: HostPlan, who: Who, line: Line, options: ApplyOptions, planOptions: PlanOptions) {
     const { serial } = first.planning.ledger ?? emptyLedger()
     this.number = String(serial + 1)
     const id = `${this.number}-${randomBytes(3).toString('hex')}`
     this.#options = options
-    this.#survey = survey
+    this.#planOptions = planOptions
     this.#first = first
     this.#line = line
-    this.#marks = watchedMarks(survey.catalog)
+    this.#marks = watchedMarks(planOptions.catalog)
     this.verdict = new Verdict(first)
     this.#record = new RunRecord(this.number, id, first.plan, who)
-    this.#ledger = new Bookkeeping(first, this.number, survey.undo?.entries)
+    this.#ledger = new RunLedger(first, this.number, planOptions.undo?.entries)
     const { signal } = options
-    this.#run = new Run({
+    this.#run = new WorkerClient({
       id,
       who: this.#record.who(),
-      mark: survey.mark,
+      mark: planOptions.mark,
       connection: (lost) => line.connected(lost),
       reconnecting: (because, attempt) => line.progress({ event: 'reconnecting', because, attempt }),
       ...(signal === undefined ? {} : { signal }),
-      ...(survey.readMs === undefined ? {} : { readMs: survey.readMs }),
+      ...(planOptions.readMs === undefined ? {} : { readMs: planOptions.readMs }),
     })
   }
 
@@ -132,22 +132,24 @@ export class Applying {
 
   async #stages(): Promise<void> {
     const { verdict } = this
-    let survey = this.#first
-    while (survey.stage.tasks.length > 0) {
-      this.#outcomes.skipDependents(survey.items)
-      const readings = await this.#stage(survey)
+    let hostPlan = this.#first
+    while (hostPlan.stage.tasks.length > 0) {
+      this.#outcomes.skipDependents(hostPlan.items)
+      const readings = await this.#stage(hostPlan)
       const { ledger, ledgerDigest } = this.#ledger.written()
-      const planning = { ...survey.planning, readings, settled: verdict.settled, ledger }
+      const planning = { ...hostPlan.planning, readings, settled: verdict.settled, ledger }
       const items = verdict.next(planItems(planning))
       if (!items.some(({ change }) => change !== undefined)) break
-      const before = survey
-      survey = await this.#run.persist((connection) =>
-        resurvey(connection, before, this.#survey, { planning, items, ledgerDigest }),
+      const before = hostPlan
+      hostPlan = await this.#run.persist((connection) =>
+        replan(connection, before, this.#planOptions, { planning, items, ledgerDigest }),
       )
     }
     verdict.settle()
     this.#line.progress({ event: 'verifying' })
-    await this.#run.persist((connection) => explainFailures(connection, verdict.items, this.#outcomes, this.#survey))
+    await this.#run.persist((connection) =>
+      explainFailures(connection, verdict.items, this.#outcomes, this.#planOptions),
+    )
     await this.#finish()
   }
 
@@ -157,15 +159,15 @@ export class Applying {
   }
 
   /** Applies one stage and reads all again. */
-  async #stage(survey: Survey): Promise<ReadonlyMap<string, TypeReading>> {
+  async #stage(hostPlan: HostPlan): Promise<ReadonlyMap<string, TypeReading>> {
     const stage = this.#run.nextStage
-    const prepared = prepare(survey.stage.tasks, survey, this.#outcomes)
+    const prepared = prepare(hostPlan.stage.tasks, hostPlan, this.#outcomes)
     const items = prepared.flatMap((one) => one.items)
     this.verdict.attempt(stage, items)
     const carried = carriedTo(prepared, this.#written)
-    const guard = this.#guard(stage, prepared, carried, survey)
-    const files = this.#files(stage, prepared, survey, guard)
-    const again = againSections(survey, this.#survey)
+    const guard = this.#guard(stage, prepared, carried, hostPlan)
+    const files = this.#files(stage, prepared, hostPlan, guard)
+    const again = againSections(hostPlan, this.#planOptions)
     this.#applied.set(stage, prepared)
     const proof = guard === undefined ? undefined : new Proof(prepared, () => this.#prove())
     const follow = (event: TaskEvent): void => {
@@ -179,36 +181,36 @@ export class Applying {
       throw error
     })
     const readings = parseReadings(answers, again.requests, 'unknown')
-    this.verdict.look(readings, survey.planning)
+    this.verdict.look(readings, hostPlan.planning)
     await this.#goOnOver(await proof?.outcome(), prepared, carried)
     if (guard !== undefined) this.#written = unusedAfter(prepared, [...this.#written, ...writtenBy(stage, prepared)])
-    return new Map([...survey.planning.readings, ...readings])
+    return new Map([...hostPlan.planning.readings, ...readings])
   }
 
   /** Of a stage, with the ledger and the record as they are to be when it begins. */
   #files(
     stage: number,
-    prepared: readonly Prepared[],
-    survey: Survey,
+    prepared: readonly ReadyTask[],
+    hostPlan: HostPlan,
     guard: string | undefined,
   ): ReturnType<typeof stageFiles> {
-    const programs = prepared.map((one) => this.#program(one, survey, prepared))
+    const programs = prepared.map((one) => this.#program(one, hostPlan, prepared))
     const was = this.#ledger.digest
-    const way = this.#record.way(waySteps(prepared, survey, this.#ledger, this.number))
+    const undo = this.#record.undo(undoStepsOf(prepared, hostPlan, this.#ledger, this.number))
     const next = this.#ledger.begin(
       prepared.flatMap(({ items }) => items),
-      survey.items.filter(({ plan }) => !this.#outcomes.has(plan.ref) && LEAVES.has(plan.kind)),
+      hostPlan.items.filter(({ shown }) => !this.#outcomes.has(shown.ref) && LEAVES.has(shown.kind)),
     )
     const run = this.#record.begin(stage, prepared.map(refsOf), this.verdict)
-    return stageFiles(stage, programs, { was, next, run, way }, guard)
+    return stageFiles(stage, programs, { was, next, run, undo }, guard)
   }
 
   /** What arms the guard of a stage; undefined where nothing needs one. */
   #guard(
     stage: number,
-    prepared: readonly Prepared[],
+    prepared: readonly ReadyTask[],
     carried: readonly Written[],
-    { planning }: Survey,
+    { planning }: HostPlan,
   ): string | undefined {
     const guarded = prepared.flatMap(({ items }, task) => (items.some(isGuarded) ? [task] : []))
     if (guarded.length === 0) return undefined
@@ -233,7 +235,7 @@ export class Applying {
   /** After changes that may lock the operator out: goes on over the new login, or says that the host went back. */
   async #goOnOver(
     proved: PromiseSettledResult<Connection> | undefined,
-    prepared: readonly Prepared[],
+    prepared: readonly ReadyTask[],
     carried: readonly Written[],
   ): Promise<void> {
     if (proved === undefined) return
@@ -243,7 +245,7 @@ export class Applying {
   }
 
   /** Of a run whose worker is gone: the host may have started anew meanwhile, which counts as the end of the clock. */
-  async #sayIfGoneBack(error: RunGone, prepared: readonly Prepared[], carried: readonly Written[]): Promise<void> {
+  async #sayIfGoneBack(error: RunGone, prepared: readonly ReadyTask[], carried: readonly Written[]): Promise<void> {
     // Where that cannot be asked either, the error there is says what is known.
     const hasGoneBack = await hasReverted(this.#options.connect).catch(() => false)
     if (!hasGoneBack) return
@@ -254,27 +256,27 @@ export class Applying {
   }
 
   /** With a guarded change goes what was applied in one batch with it. */
-  #takenBack(prepared: readonly Prepared[], carried: readonly Written[]): void {
+  #takenBack(prepared: readonly ReadyTask[], carried: readonly Written[]): void {
     const guarded = prepared.filter(({ items }) => items.some(isGuarded)).flatMap(refsOf)
     this.#outcomes.failed([...carried.map(({ ref }) => ref), ...guarded], TAKEN_BACK)
   }
 
-  #program({ task, items, steps }: Prepared, survey: Survey, prepared: readonly Prepared[]): TaskProgram {
+  #program({ task, items, steps }: ReadyTask, hostPlan: HostPlan, prepared: readonly ReadyTask[]): TaskProgram {
     // Where an item fell out, the fingerprint of the whole task says nothing of the rest.
-    const digest = items.length === task.items.length ? survey.fingerprints.get(task) : undefined
-    const needs = new Set(task.after.map((index) => survey.stage.tasks[index]!))
+    const digest = items.length === task.items.length ? hostPlan.fingerprints.get(task) : undefined
+    const needs = new Set(task.after.map((index) => hostPlan.stage.tasks[index]!))
     return {
       steps,
-      beside: items[0]!.type.waits === true,
+      beside: items[0]!.type.runsBeside === true,
       after: prepared.flatMap((other, position) => (needs.has(other.task) ? [position] : [])),
-      marks: items.map(({ plan }) => markOf(plan.ref)).filter((mark) => this.#marks.has(mark)),
+      marks: items.map(({ shown }) => markOf(shown.ref)).filter((mark) => this.#marks.has(mark)),
       ...(digest === undefined
         ? {}
-        : { unmoved: { text: compareTextOf(survey.planning, task, this.#survey.mark), digest } }),
+        : { unmoved: { text: compareTextOf(hostPlan.planning, task, this.#planOptions.mark), digest } }),
     }
   }
 
-  #follow(event: TaskEvent, prepared: readonly Prepared[]): void {
+  #follow(event: TaskEvent, prepared: readonly ReadyTask[]): void {
     const one = prepared[event.task]!
     const { items, steps } = one
     const refs: Ref[] = refsOf(one)
@@ -291,7 +293,7 @@ export class Applying {
         this.#outcomes.changed(refs)
         return tell('ok')
       case 'failed':
-        this.#outcomes.failed(refs, applyFailure(this.#begun.get(one) ?? about.title, event, this.#survey.secrets))
+        this.#outcomes.failed(refs, applyFailure(this.#begun.get(one) ?? about.title, event, this.#planOptions.secrets))
         return tell('failed')
       case 'stale':
         this.#outcomes.failed(refs, STALE)

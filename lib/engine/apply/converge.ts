@@ -29,10 +29,10 @@ export type ConvergeRun = HostRun & {
 }
 
 /** Reads the host and says what differs; writes nothing. */
-export async function planHost(options: HostRun): Promise<{ plan: Plan; report: PlanReport }> {
+export async function reportPlan(options: HostRun): Promise<{ plan: Plan; report: PlanReport }> {
   const session = new Session(options)
   try {
-    const { plan } = await session.survey()
+    const { plan } = await session.readPlan()
     const report = session.planned(plan)
     const refused = options.allowLockout === true ? undefined : lockoutOf(plan)
     return { plan, report: refused === undefined ? report : { ...report, error: reportedError(refused) } }
@@ -96,22 +96,22 @@ async function watch({ catalog, connect, progress, signal }: ConvergeRun, holder
 async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> {
   const session = new Session(options)
   try {
-    const survey = await session.survey()
-    const { holder } = survey
+    const hostPlan = await session.readPlan()
+    const { holder } = hostPlan
     if (holder?.alone === true) return holder
     if (holder !== undefined) throw lockedBy(holder.text)
-    refuseOtherLedger(survey, options.undo?.ledgerDigest)
-    if (survey.items.every(({ plan }) => plan.kind === 'recheck')) {
-      return session.report(survey.plan, (change) => ({ ...change, outcome: 'unchanged' }))
+    refuseOtherLedger(hostPlan, options.undo?.ledgerDigest)
+    if (hostPlan.items.every(({ shown }) => shown.kind === 'recheck')) {
+      return session.report(hostPlan.plan, (change) => ({ ...change, outcome: 'unchanged' }))
     }
-    refuseBarred(survey)
-    refuseRemovals(survey, options.allowRemove)
-    const lockout = options.allowLockout === true ? undefined : lockoutOf(survey.plan)
+    refuseBarred(hostPlan)
+    refuseRemovals(hostPlan, options.allowRemove)
+    const lockout = options.allowLockout === true ? undefined : lockoutOf(hostPlan.plan)
     if (lockout !== undefined) throw lockout
-    if (!(await options.confirm(survey.plan))) {
-      return session.report(survey.plan, (change) => ({ ...change, outcome: 'skipped' }))
+    if (!(await options.confirm(hostPlan.plan))) {
+      return session.report(hostPlan.plan, (change) => ({ ...change, outcome: 'skipped' }))
     }
-    return await session.apply(survey)
+    return await session.apply(hostPlan)
   } finally {
     await session.close()
   }

@@ -5,21 +5,21 @@ import type { Connection } from '../../transport/connection.ts'
 import { ask } from '../host/ask.ts'
 import { HostError } from '../errors.ts'
 import { groupBy } from '../../kit/groupBy.ts'
-import type { Item } from '../plan/plan.ts'
+import type { Planned } from '../plan/plan.ts'
 import type { Outcomes } from './outcomes.ts'
-import type { SurveyOptions } from '../plan/scope.ts'
+import type { PlanOptions } from '../plan/scope.ts'
 
 const NEXT = 'see that what it applies brings about what it checks for, then converge again'
 
 /** One trip, and none where nothing can be said. */
 export async function explainFailures(
   connection: Connection,
-  items: readonly Item[],
+  items: readonly Planned[],
   outcomes: Outcomes,
-  { mark, readMs }: Pick<SurveyOptions, 'mark' | 'readMs'>,
+  { mark, readMs }: Pick<PlanOptions, 'mark' | 'readMs'>,
 ): Promise<void> {
   const unclear = items.filter(
-    ({ type, plan }) => type.explain !== undefined && outcomes.of(plan.ref)?.failure?.phase === 'verify',
+    ({ type, shown }) => type.explain !== undefined && outcomes.of(shown.ref)?.failure?.phase === 'verify',
   )
   const types = [...groupBy(unclear, ({ type }) => type)]
   if (types.length === 0) return
@@ -29,9 +29,9 @@ export async function explainFailures(
     const answers = await ask(connection, sections, mark, names, readMs)
     for (const [type, ofType] of types) {
       const sentences = type.explain!.parse(answers.get(type.type)!, ofType)
-      for (const { name, plan } of ofType) {
+      for (const { name, shown } of ofType) {
         const sentence = sentences.get(name)
-        if (sentence !== undefined) outcomes.explained(plan.ref, sentence, NEXT)
+        if (sentence !== undefined) outcomes.explained(shown.ref, sentence, NEXT)
       }
     }
   } catch (error) {

@@ -12,7 +12,7 @@ import type { Connection } from '../../transport/connection.ts'
 import { Refused } from '../errors.ts'
 import type { Carried, Keep } from '../onHost/guardKeep.ts'
 import { AWAIT_REVERT, disarmText, HAS_REVERTED } from '../onHost/guard.ts'
-import type { Item } from '../plan/plan.ts'
+import type { Planned } from '../plan/plan.ts'
 import { touchesOf, type WaysContext } from '../plan/touches.ts'
 import { NO_WAYS, ownWays } from '../host/ways.ts'
 import { KEPT_UNITS } from '../host/waysIn.ts'
@@ -24,7 +24,7 @@ const PAUSE_MS = 1000
 
 /** What the host is to keep for a stage, besides the table of ways in: what its guarded changes are about. */
 export function keepOf(
-  items: readonly Item[],
+  items: readonly Planned[],
   carried: readonly Carried[],
   { operator, ways = NO_WAYS }: WaysContext,
 ): Keep {

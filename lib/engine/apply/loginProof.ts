@@ -4,7 +4,7 @@
 import type { Connection } from '../../transport/connection.ts'
 import type { TaskEvent } from './workerEvents.ts'
 import { isGuarded } from '../plan/stage.ts'
-import type { Prepared } from './readyTask.ts'
+import type { ReadyTask } from './readyTask.ts'
 
 /** Proves that a new login works as soon as all changes that may prevent it are made, beside what else goes on. */
 export class Proof {
@@ -12,7 +12,7 @@ export class Proof {
   readonly #open: Set<number>
   #outcome: Promise<PromiseSettledResult<Connection>> | undefined
 
-  constructor(prepared: readonly Prepared[], begin: () => Promise<Connection>) {
+  constructor(prepared: readonly ReadyTask[], begin: () => Promise<Connection>) {
     this.#open = new Set(prepared.flatMap(({ items }, index) => (items.some(isGuarded) ? [index] : [])))
     this.#begin = begin
   }

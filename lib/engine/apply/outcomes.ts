@@ -2,7 +2,7 @@
  * How each resource came out during a run. All that a run finds out about that is noted here, and nowhere else.
  */
 import { skipFailure, UNREACHED } from './failures.ts'
-import type { Item } from '../plan/plan.ts'
+import type { Planned } from '../plan/plan.ts'
 import type { Failure, Outcome } from '../report.ts'
 import { labelOf, type Ref } from '../../kit/resourceType.ts'
 
@@ -57,11 +57,11 @@ export class Outcomes {
   }
 
   /** What needs something that failed or was skipped is skipped. */
-  skipDependents(items: readonly Item[]): void {
-    for (const { plan, after } of items) {
-      if (this.has(plan.ref)) continue
+  skipDependents(items: readonly Planned[]): void {
+    for (const { shown, after } of items) {
+      if (this.has(shown.ref)) continue
       const stopped = [...after].filter((ref) => ['failed', 'skipped'].includes(this.of(ref)?.outcome ?? ''))
-      if (stopped.length > 0) this.skipped([plan.ref], stopped)
+      if (stopped.length > 0) this.skipped([shown.ref], stopped)
     }
   }
 

@@ -1,88 +1,88 @@
 /**
  * The tasks of a stage as they are carried out: what of them can be done, and how that goes back.
  */
-import type { Bookkeeping } from './runLedger.ts'
+import type { RunLedger } from './runLedger.ts'
 import { unknownFailure } from './failures.ts'
 import type { Outcomes } from './outcomes.ts'
-import { isFollowUp, type Item, writtenPaths } from '../plan/plan.ts'
+import { isFollowUp, type Planned, writtenPaths } from '../plan/plan.ts'
 import { type Change, type Json, type Ref, type Step, Unknown } from '../../kit/resourceType.ts'
 import type { Touch } from '../../kit/touch.ts'
 import { isGuarded, stepsOf, type Task } from '../plan/stage.ts'
-import type { Survey } from '../plan/survey.ts'
+import type { HostPlan } from '../plan/planHost.ts'
 import { touchesOf } from '../plan/touches.ts'
-import type { WayStep } from '../host/undoRecord.ts'
-import { wayStepOf } from './undoSteps.ts'
+import type { UndoStep } from '../host/undoRecord.ts'
+import { undoStepOf } from './undoSteps.ts'
 
 /** A task with the items of it that can be done, and their steps. */
-export type Prepared = { task: Task; items: Item[]; steps: Step[] }
+export type ReadyTask = { task: Task; items: Planned[]; steps: Step[] }
 
 /** The tasks that have something to run; what cannot be known even now fails here. */
-export function prepare(tasks: readonly Task[], { planning }: Survey, outcomes: Outcomes): Prepared[] {
-  return tasks.flatMap((task): Prepared[] => {
-    for (const { change, plan } of task.items) {
-      if (outcomes.has(plan.ref) || !(change?.before instanceof Unknown)) continue
-      outcomes.failed([plan.ref], unknownFailure(change.before))
+export function prepare(tasks: readonly Task[], { planning }: HostPlan, outcomes: Outcomes): ReadyTask[] {
+  return tasks.flatMap((task): ReadyTask[] => {
+    for (const { change, shown } of task.items) {
+      if (outcomes.has(shown.ref) || !(change?.before instanceof Unknown)) continue
+      outcomes.failed([shown.ref], unknownFailure(change.before))
     }
-    const items = task.items.filter(({ plan, change }) => change !== undefined && !outcomes.has(plan.ref))
+    const items = task.items.filter(({ shown, change }) => change !== undefined && !outcomes.has(shown.ref))
     return items.length === 0 ? [] : [{ task, items, steps: stepsOf(items, planning) }]
   })
 }
 
 /** How what is about to be done goes back. What a service has yet to load is no change of its own. */
-export function waySteps(
-  prepared: readonly Prepared[],
-  { planning }: Survey,
-  ledger: Bookkeeping,
+export function undoStepsOf(
+  prepared: readonly ReadyTask[],
+  { planning }: HostPlan,
+  ledger: RunLedger,
   run: string,
-): WayStep[] {
+): UndoStep[] {
   return prepared
     .flatMap(({ items }) => items)
     .flatMap((item) =>
-      hasChange(item) && !isFollowUp(item.change) ? [wayStepOf(run, item, planning, ledger.left(item))] : [],
+      hasChange(item) && !isFollowUp(item.change) ? [undoStepOf(run, item, planning, ledger.left(item))] : [],
     )
 }
 
-function hasChange(item: Item): item is Item & { change: Change<Json> } {
+function hasChange(item: Planned): item is Planned & { change: Change<Json> } {
   return item.change !== undefined
 }
 
-export function refsOf({ items }: Prepared): Ref[] {
-  return items.map(({ plan }) => plan.ref)
+export function refsOf({ items }: ReadyTask): Ref[] {
+  return items.map(({ shown }) => shown.ref)
 }
 
-export function labelOfTask(items: readonly Item[]): string {
+export function labelOfTask(items: readonly Planned[]): string {
   const [first, ...others] = items
-  return others.length === 0 ? first!.plan.label : `${first!.plan.label} and ${others.length} more`
+  return others.length === 0 ? first!.shown.label : `${first!.shown.label} and ${others.length} more`
 }
 
 /** A guarded file that a task wrote. */
 export type Written = { stage: number; task: number; ref: Ref; path: string }
 
-export function writtenBy(stage: number, prepared: readonly Prepared[]): Written[] {
+export function writtenBy(stage: number, prepared: readonly ReadyTask[]): Written[] {
   return prepared.flatMap(({ items }, task) =>
     items
       .filter(isGuarded)
-      .flatMap((item) => writtenPaths(item).map((path) => ({ stage, task, ref: item.plan.ref, path }))),
+      .flatMap((item) => writtenPaths(item).map((path) => ({ stage, task, ref: item.shown.ref, path }))),
   )
 }
 
 /** Of what was written, what guarded changes come after, and so may be the first to make use of. */
-export function carriedTo(prepared: readonly Prepared[], written: readonly Written[]): Written[] {
+export function carriedTo(prepared: readonly ReadyTask[], written: readonly Written[]): Written[] {
   const needs = needsOf(prepared.flatMap(({ items }) => items.filter(isGuarded)))
   return written.filter(({ ref }) => needs.has(ref))
 }
 
 /** What no unit that a way in depends on has loaded yet when that was applied. */
-export function unusedAfter(prepared: readonly Prepared[], written: readonly Written[]): Written[] {
-  const loads = (item: Item): boolean => isGuarded(item) && touches(item).some((touch) => 'unit' in touch)
+export function unusedAfter(prepared: readonly ReadyTask[], written: readonly Written[]): Written[] {
+  const loads = (item: Planned): boolean => isGuarded(item) && touches(item).some((touch) => 'unit' in touch)
   const loaded = needsOf(prepared.flatMap(({ items }) => items.filter(loads)))
   return written.filter(({ ref }) => !loaded.has(ref))
 }
 
-function touches({ type, change }: Item): Touch[] {
+function touches({ type, change }: Planned): Touch[] {
   return change === undefined ? [] : touchesOf(type, change)
 }
 
-function needsOf(items: readonly Item[]): Set<Ref> {
+function needsOf(items: readonly Planned[]): Set<Ref> {
   return new Set(items.flatMap(({ after }) => [...after]))
 }

@@ -13,14 +13,14 @@ import {
   mayHoldSecret,
   otherSites,
 } from '../host/ledger.ts'
-import type { Item } from '../plan/plan.ts'
+import type { Planned } from '../plan/plan.ts'
 import type { OutcomesSoFar } from '../report.ts'
 import type { Ref } from '../../kit/resourceType.ts'
-import type { Survey } from '../plan/survey.ts'
+import type { HostPlan } from '../plan/planHost.ts'
 
 /** The ledger as it goes from what was read, by what is begun, to what is confirmed. */
-export class Bookkeeping {
-  readonly #survey: Survey
+export class RunLedger {
+  readonly #plan: HostPlan
   readonly #run: string
   readonly #ledger: Ledger
   readonly #begun = new Set<Ref>()
@@ -28,15 +28,15 @@ export class Bookkeeping {
   digest: string
 
   /** @param undo By what undo brings back: its entry of that time, null for none. */
-  constructor(survey: Survey, run: string, undo: ReadonlyMap<Ref, LedgerEntry | null> = new Map()) {
-    this.#survey = survey
+  constructor(plan: HostPlan, run: string, undo: ReadonlyMap<Ref, LedgerEntry | null> = new Map()) {
+    this.#plan = plan
     this.#run = run
     this.#undo = undo
-    this.#ledger = structuredClone(survey.planning.ledger ?? emptyLedger())
+    this.#ledger = structuredClone(plan.planning.ledger ?? emptyLedger())
     this.#ledger.serial += 1
     this.#note()
-    this.#ledger.host = survey.planning.catalog.host.name
-    this.digest = survey.ledgerDigest
+    this.#ledger.host = plan.planning.catalog.host.name
+    this.digest = plan.ledgerDigest
   }
 
   /**
@@ -44,28 +44,28 @@ export class Bookkeeping {
    *
    * @param later What else the run is to do or to look at: should it not come to that, this is how it is known.
    */
-  begin(items: readonly Item[], later: readonly Item[] = []): string {
-    if (items.some(({ type }) => type.unsettles)) this.#ledger.begun = this.#run
+  begin(items: readonly Planned[], later: readonly Planned[] = []): string {
+    if (items.some(({ type }) => type.altersOthers)) this.#ledger.begun = this.#run
     for (const item of later) this.#leave(item)
     for (const item of items) {
-      this.#begun.add(item.plan.ref)
+      this.#begun.add(item.shown.ref)
       // What Keelson did not own before is begun under the entry that it has.
-      const entry = this.#entry(item) ?? (item.desired === null ? undefined : this.#ledger.entries[item.plan.ref])
+      const entry = this.#entry(item) ?? (item.desired === null ? undefined : this.#ledger.entries[item.shown.ref])
       if (entry === undefined) continue
-      const hides = mayHoldSecret(this.#ledger.entries[item.plan.ref])
-      this.#ledger.entries[item.plan.ref] = { ...entry, pending: true, ...(hides ? { hides } : {}) }
+      const hides = mayHoldSecret(this.#ledger.entries[item.shown.ref])
+      this.#ledger.entries[item.shown.ref] = { ...entry, pending: true, ...(hides ? { hides } : {}) }
       this.#leave(item)
     }
     return this.#text()
   }
 
-  #leave({ plan: { ref, cause } }: Item): void {
+  #leave({ shown: { ref, cause } }: Planned): void {
     const entry = this.#ledger.entries[ref]
     if (entry !== undefined) this.#ledger.entries[ref] = { ...entry, left: { run: this.#run, cause } }
   }
 
   /** The entry that the item will have when it has come out right; null for none. */
-  left(item: Item): LedgerEntry | null {
+  left(item: Planned): LedgerEntry | null {
     return this.#entry(item) ?? null
   }
 
@@ -80,10 +80,10 @@ export class Bookkeeping {
    * Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten, and what was to be done
    * and was not has its cause noted.
    */
-  confirmed(outcomes: OutcomesSoFar, items: readonly Item[] = this.#survey.items): string {
+  confirmed(outcomes: OutcomesSoFar, items: readonly Planned[] = this.#plan.items): string {
     delete this.#ledger.begun
     for (const item of items) {
-      const { ref } = item.plan
+      const { ref } = item.shown
       const outcome = outcomes.of(ref)?.outcome
       if (outcome === 'failed' || outcome === 'skipped') this.#leave(item)
       if (outcome === undefined || outcome === 'failed' || outcome === 'skipped') continue
@@ -106,7 +106,7 @@ export class Bookkeeping {
   }
 
   /** What other sites declare as well is theirs from now on. */
-  #drop({ plan: { ref, kind } }: Item): void {
+  #drop({ shown: { ref, kind } }: Planned): void {
     const entry = this.#ledger.entries[ref]
     const others = entry === undefined || kind !== 'forget' ? [] : otherSites(entry, this.#site)
     if (entry === undefined || others.length === 0) delete this.#ledger.entries[ref]
@@ -114,21 +114,21 @@ export class Bookkeeping {
   }
 
   get #site(): string | undefined {
-    return this.#survey.planning.catalog.site
+    return this.#plan.planning.catalog.site
   }
 
   written(): { ledger: Ledger; ledgerDigest: string } {
     return { ledger: this.#ledger, ledgerDigest: this.digest }
   }
 
-  #entry({ resource, change, plan, desired, wish }: Item): LedgerEntry | undefined {
-    const restored = this.#undo.get(plan.ref)
+  #entry({ resource, change, shown, desired, wish }: Planned): LedgerEntry | undefined {
+    const restored = this.#undo.get(shown.ref)
     if (restored !== undefined) return restored === null ? undefined : { ...restored, run: this.#run }
     if (resource === undefined || desired === null) return undefined
-    const known = this.#ledger.entries[plan.ref]
+    const known = this.#ledger.entries[shown.ref]
     const made = known?.made ?? (change?.kind === 'create' && change.before === null)
-    const digest = ledgerDigest(this.#ledger.key, desired, this.#survey.planning.secrets)
-    const needs = [...(this.#survey.planning.needsOf.get(plan.ref) ?? [])]
+    const digest = ledgerDigest(this.#ledger.key, desired, this.#plan.planning.secrets)
+    const needs = [...(this.#plan.planning.needsOf.get(shown.ref) ?? [])]
     const rights = made ? undefined : wish?.kept
     const site = this.#site
     const sites = site === undefined ? known?.sites : [...(known === undefined ? [] : otherSites(known, site)), site]

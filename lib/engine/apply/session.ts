@@ -3,9 +3,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Connection, ConnectionLost } from '../../transport/connection.ts'
-import type { SurveyOptions } from '../plan/scope.ts'
+import type { PlanOptions } from '../plan/scope.ts'
 import { summaryOf } from '../plan/summary.ts'
-import { type Survey, surveyHost } from '../plan/survey.ts'
+import { type HostPlan, planHost } from '../plan/planHost.ts'
 import type {
   HostProgress,
   HostReport,
@@ -21,7 +21,7 @@ import { Applying, type ApplyOptions } from './applying.ts'
 /** How often a host is read anew whose connection breaks meanwhile, the first time counted. */
 const READINGS = 3
 
-export type SessionOptions = Omit<SurveyOptions, 'mark'> &
+export type SessionOptions = Omit<PlanOptions, 'mark'> &
   ApplyOptions & {
     progress: (progress: Progress) => void
   }
@@ -38,7 +38,7 @@ function lostWhileReading(error: ConnectionLost): ConnectionLost {
 /** One host while it is being worked on. */
 export class Session {
   readonly #options: SessionOptions
-  readonly #survey: SurveyOptions
+  readonly #planOptions: PlanOptions
   readonly #started = performance.now()
   readonly #trips: Trips = { connections: 0, execs: 0 }
   #connection: Connection | undefined
@@ -46,18 +46,18 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options
-    this.#survey = { ...options, mark: `keelson-${randomBytes(16).toString('hex')}` }
+    this.#planOptions = { ...options, mark: `keelson-${randomBytes(16).toString('hex')}` }
   }
 
-  async survey(): Promise<Survey> {
+  async readPlan(): Promise<HostPlan> {
     this.#progress({ event: 'connecting' })
     let connection = await this.#connected()
     for (let attempt = 1; ; attempt += 1) {
       this.#progress({ event: 'reading' })
       try {
-        const survey = await surveyHost(connection, this.#survey)
-        this.#progress({ event: 'planned', plan: survey.plan })
-        return survey
+        const hostPlan = await planHost(connection, this.#planOptions)
+        this.#progress({ event: 'planned', plan: hostPlan.plan })
+        return hostPlan
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error
         if (attempt === READINGS) throw lostWhileReading(error)
@@ -92,7 +92,7 @@ export class Session {
   }
 
   /** Does what the plan says. @throws What ended the run before anything was applied, or by the signal. */
-  async apply(first: Survey): Promise<HostReport> {
+  async apply(first: HostPlan): Promise<HostReport> {
     const line = {
       connected: (lost?: Connection) => this.#connected(lost),
       adopt: async (connection: Connection) => {
@@ -101,7 +101,7 @@ export class Session {
       },
       progress: (progress: HostProgress) => this.#progress(progress),
     }
-    const applying = new Applying(first, await this.#options.who(), line, this.#options, this.#survey)
+    const applying = new Applying(first, await this.#options.who(), line, this.#options, this.#planOptions)
     this.#run = applying.number
     const error = await applying.toEnd()
     const { verdict } = applying

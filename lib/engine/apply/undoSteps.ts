@@ -1,13 +1,13 @@
 /**
- * The way back of a change, found when the change is about to be made: what was observed then becomes what undo wants.
+ * How a change is undone, found when the change is about to be made: what was observed then is what undo brings back.
  * Pure.
  *
  * What Keelson itself had applied before goes back by its declaration, in which secrets stand by name. Anything else goes
  * back to the state that was read, or to bytes that the host keeps; where a secret is involved, neither is kept.
  */
 import { type LedgerEntry, mayHoldSecret } from '../host/ledger.ts'
-import { type Bytes, keptOf, localField, type WayStep } from '../host/undoRecord.ts'
-import { changeBetween, fieldsBetween, type Item, type Planning } from '../plan/plan.ts'
+import { type Bytes, keptOf, localField, type UndoStep } from '../host/undoRecord.ts'
+import { changeBetween, fieldsBetween, type Planned, type Planning } from '../plan/plan.ts'
 import { joined } from '../../kit/parts.ts'
 import {
   type AnyType,
@@ -15,19 +15,19 @@ import {
   type FieldChange,
   type Json,
   Unknown,
-  type WayBack,
+  type UndoTarget,
 } from '../../kit/resourceType.ts'
 import { secretNames } from '../../kit/value.ts'
 
 const HIDDEN = 'it held, or holds, a secret whose former value is not kept'
 
-export function wayStepOf(
+export function undoStepOf(
   run: string,
-  item: Item & { change: Change<Json> },
+  item: Planned & { change: Change<Json> },
   planning: Planning,
   left: LedgerEntry | null,
-): WayStep {
-  const { ref } = item.plan
+): UndoStep {
+  const { ref } = item.shown
   const entry = planning.ledger?.entries[ref] ?? null
   let bytes: Bytes | undefined
   const keep = (path: string, sha256: string): string => {
@@ -52,8 +52,8 @@ function ownWayBack(
   type: AnyType,
   { name, before, after, fields }: Change<Json>,
   keep: (path: string, sha256: string) => string,
-): WayBack<Json> | undefined {
-  return before instanceof Unknown ? undefined : type.restore?.({ name, before, after, fields, keep })
+): UndoTarget<Json> | undefined {
+  return before instanceof Unknown ? undefined : type.undo?.({ name, before, after, fields, keep })
 }
 
 function isSecret(field: FieldChange): boolean {
@@ -66,7 +66,7 @@ function isSecret(field: FieldChange): boolean {
  */
 function isAsApplied(
   entry: LedgerEntry | null,
-  { type, name, desired, change }: Item & { change: Change<Json> },
+  { type, name, desired, change }: Planned & { change: Change<Json> },
   before: Json,
   wanted: Json,
   { context, secrets }: Planning,

@@ -5,48 +5,48 @@
  */
 import { settledFailure } from './failures.ts'
 import { Outcomes } from './outcomes.ts'
-import { hides, type Item, type Planning, remainingDifference } from '../plan/plan.ts'
+import { hides, type Planned, type Planning, remainingDifference } from '../plan/plan.ts'
 import { stateIn, type TypeReading } from '../host/read.ts'
 import type { Failure, PlanChange, ReportChange } from '../report.ts'
 import type { Ref } from '../../kit/resourceType.ts'
-import type { Survey } from '../plan/survey.ts'
+import type { HostPlan } from '../plan/planHost.ts'
 
 /** Consequences that nobody agreed to who has not seen them in the plan. */
 const NEEDS_CONSENT: ReadonlySet<string> = new Set(['lockout', 'destructive'])
 
 export class Verdict {
   readonly outcomes = new Outcomes()
-  readonly #first: Survey
+  readonly #first: HostPlan
   readonly #planned: ReadonlySet<Ref>
   /** By ref, as it was last planned. */
-  readonly #items: Map<Ref, Item>
+  readonly #items: Map<Ref, Planned>
   /** The stage that a ref was last applied in. */
   readonly #attempts = new Map<Ref, number>()
   /** What is left of changes that were applied, by the last reading. */
   #differences: ReadonlyMap<Ref, string> = new Map()
 
-  constructor(first: Survey) {
+  constructor(first: HostPlan) {
     this.#first = first
     this.#planned = new Set(first.plan.changes.map(({ ref }) => ref))
-    this.#items = new Map(first.items.map((item) => [item.plan.ref, item]))
+    this.#items = new Map(first.items.map((item) => [item.shown.ref, item]))
   }
 
-  get items(): Item[] {
+  get items(): Planned[] {
     return [...this.#items.values()]
   }
 
   /** The plan, and what came up later. */
   get changes(): PlanChange[] {
-    const later = this.items.filter(({ plan: { ref, kind } }) => !this.#planned.has(ref) && kind !== 'recheck')
-    return [...this.#first.plan.changes, ...later.map(({ plan }) => plan)]
+    const later = this.items.filter(({ shown: { ref, kind } }) => !this.#planned.has(ref) && kind !== 'recheck')
+    return [...this.#first.plan.changes, ...later.map(({ shown }) => shown)]
   }
 
   outcome(change: PlanChange): ReportChange {
     return { ...change, ...(this.outcomes.of(change.ref) ?? { outcome: 'unchanged' }) }
   }
 
-  attempt(stage: number, items: readonly Item[]): void {
-    for (const { plan } of items) this.#attempts.set(plan.ref, stage)
+  attempt(stage: number, items: readonly Planned[]): void {
+    for (const { shown: plan } of items) this.#attempts.set(plan.ref, stage)
   }
 
   /** Takes note of what was read after a stage. */
@@ -74,10 +74,10 @@ export class Verdict {
    * Of what is planned over the last reading, what is to be done or looked at in a further stage. What was applied is
    * tried again only where something it comes after is, or was since; so this comes to an end.
    */
-  next(items: readonly Item[]): Item[] {
-    const open = new Map<Ref, Item>()
+  next(items: readonly Planned[]): Planned[] {
+    const open = new Map<Ref, Planned>()
     for (const item of items.filter((one) => this.#isOpen(one))) {
-      const { ref } = item.plan
+      const { ref } = item.shown
       const failure = this.#failureOf(item, open)
       if (failure === undefined) {
         this.outcomes.reopened(ref)
@@ -87,16 +87,16 @@ export class Verdict {
     }
     this.#failDiffering((ref) => !open.has(ref))
     this.outcomes.skipDependents([...open.values()])
-    return [...open.values()].filter(({ plan }) => !this.outcomes.has(plan.ref))
+    return [...open.values()].filter(({ shown }) => !this.outcomes.has(shown.ref))
   }
 
-  #isOpen({ change, plan: { ref, kind } }: Item): boolean {
+  #isOpen({ change, shown: { ref, kind } }: Planned): boolean {
     if (this.#first.plan.undo !== undefined && !this.#planned.has(ref)) return false
     return change !== undefined || kind === 'recheck'
   }
 
-  #failureOf(item: Item, open: ReadonlyMap<Ref, Item>): Failure | undefined {
-    const { ref, consequence, kind } = item.plan
+  #failureOf(item: Planned, open: ReadonlyMap<Ref, Planned>): Failure | undefined {
+    const { ref, consequence, kind } = item.shown
     const stage = this.#attempts.get(ref)
     const difference = this.#differences.get(ref)
     if (difference !== undefined && stage !== undefined) {
@@ -106,14 +106,14 @@ export class Verdict {
       return isAgain ? undefined : stillDiffers(difference)
     }
     const isAgreed = this.#planned.has(ref) || !(kind === 'remove' || NEEDS_CONSENT.has(consequence))
-    return isAgreed ? undefined : settledFailure(item.plan.label)
+    return isAgreed ? undefined : settledFailure(item.shown.label)
   }
 
   /** Within a run its own plan says what calls for a change: that the host has moved since is the run's own doing. */
-  #own(item: Item): Item {
-    const { cause = 'intent', leftBy } = this.#items.get(item.plan.ref)?.plan ?? {}
-    const { leftBy: _, ...plan } = item.plan
-    return { ...item, plan: { ...plan, cause, ...(leftBy === undefined ? {} : { leftBy }) } }
+  #own(item: Planned): Planned {
+    const { cause = 'intent', leftBy } = this.#items.get(item.shown.ref)?.shown ?? {}
+    const { leftBy: _, ...plan } = item.shown
+    return { ...item, shown: { ...plan, cause, ...(leftBy === undefined ? {} : { leftBy }) } }
   }
 
   #failDiffering(isLeft: (ref: Ref) => boolean): void {
@@ -129,11 +129,11 @@ export class Verdict {
 
   /** All was read, and nothing is left to do. What comes after something that failed may be in order only because of that. */
   settle(): void {
-    const isRecord = ({ plan: { kind } }: Item): boolean => kind === 'adopt' || kind === 'forget'
+    const isRecord = ({ shown: { kind } }: Planned): boolean => kind === 'adopt' || kind === 'forget'
     this.outcomes.skipDependents(this.items.filter((item) => !isRecord(item)))
     for (const item of this.items)
-      if (!this.outcomes.has(item.plan.ref))
-        this.outcomes.settled(item.plan.ref, isRecord(item) ? 'recorded' : 'unchanged')
+      if (!this.outcomes.has(item.shown.ref))
+        this.outcomes.settled(item.shown.ref, isRecord(item) ? 'recorded' : 'unchanged')
   }
 }
 

@@ -45,7 +45,7 @@ export type RunOptions = {
   readMs?: number
 }
 
-export class Run {
+export class WorkerClient {
   readonly #options: RunOptions
   #stage = 0
   /** Event lines of the run seen so far. */

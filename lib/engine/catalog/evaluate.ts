@@ -120,8 +120,8 @@ function waysOf({ type, by }: Declaration): Pick<Diagnostic, 'next'> {
 }
 
 /** Props that may stand in a declaration. */
-function keysOf({ schema, key = schema.required, going = [] }: AnyType, by: 'absent' | 'forget'): string[] {
-  return by === 'forget' ? [...key] : [...key, ...going, 'ensure']
+function keysOf({ schema, key = schema.required, absentProps = [] }: AnyType, by: 'absent' | 'forget'): string[] {
+  return by === 'forget' ? [...key] : [...key, ...absentProps, 'ensure']
 }
 
 /** Something that is to be there, or gone, cannot be forgotten as well. */

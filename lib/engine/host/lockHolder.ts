@@ -7,7 +7,7 @@ import { LONGEST_ANSWER, tooMuch } from './ask.ts'
 import type { Answer, Section } from './read.ts'
 import { fits, parseJson } from '../../kit/form.ts'
 import { LineReader } from './lineReader.ts'
-import { RUN_ABOUT, type RunAbout, STORED_RUN, type StoredRun } from './runRecord.ts'
+import { RUN_ABOUT, type RunAbout, RECORDED_RUN, type RecordedRun } from './runRecord.ts'
 import { labelOf, type Ref } from '../../kit/resourceType.ts'
 import { lines } from '../../kit/shell.ts'
 
@@ -88,7 +88,7 @@ export type WatchedStep = { ref: Ref; label: string; state: 'started' | 'ok' | '
 export class Watched {
   readonly #onStep: (step: WatchedStep) => void
   readonly #lines = new LineReader(LONGEST_ANSWER, tooMuch)
-  #stages: NonNullable<StoredRun['stages']> | undefined
+  #stages: NonNullable<RecordedRun['stages']> | undefined
   #stage = 1
 
   constructor(onStep: (step: WatchedStep) => void) {
@@ -103,7 +103,7 @@ export class Watched {
     }
   }
 
-  #event(line: string, stages: NonNullable<StoredRun['stages']>): void {
+  #event(line: string, stages: NonNullable<RecordedRun['stages']>): void {
     const [word = '', task] = line.split(' ')
     if (word === 'end') this.#stage += 1
     const state = STATES[word]
@@ -121,10 +121,10 @@ const STATES: { readonly [word: string]: WatchedStep['state'] } = {
 }
 
 /** A record that is none tells of no step; the run is watched all the same. */
-function stagesIn(record: string): NonNullable<StoredRun['stages']> {
+function stagesIn(record: string): NonNullable<RecordedRun['stages']> {
   try {
     const stored = parseJson(record)
-    return fits(STORED_RUN, stored) ? (stored.stages ?? {}) : {}
+    return fits(RECORDED_RUN, stored) ? (stored.stages ?? {}) : {}
   } catch {
     return {}
   }

@@ -8,11 +8,11 @@ import { createHash } from 'node:crypto'
 import { HostError, NotUnderstood } from '../errors.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { excerpt } from '../../kit/redact.ts'
-import { type AnyType, type Json, type Output, Unknown, type Wanted } from '../../kit/resourceType.ts'
+import { type AnyType, type Json, type Output, Unknown, type Desired } from '../../kit/resourceType.ts'
 import { quote } from '../../kit/shell.ts'
 
 /** One type's part of a read program. */
-export type Request = { type: AnyType; wanted: Wanted<Json>[] }
+export type Request = { type: AnyType; entries: Desired<Json>[] }
 
 /** A section of a program: shell text under a name without spaces. */
 export type Section = { name: string; text: string }
@@ -26,7 +26,7 @@ export type TypeReading = ReadonlyMap<string, Json | Unknown> | Unknown
 /** Sections for the requests: one for each type that reads with sh, one for each interpreter. */
 export function readSections(requests: readonly Request[], mark: string): Section[] {
   const groups = groupBy(
-    requests.filter(({ wanted }) => wanted.length > 0),
+    requests.filter(({ entries }) => entries.length > 0),
     ({ type }) => type.read.via?.name ?? type.type,
   )
   return [...groups].map(([name, members]) => ({ name, text: sectionText(members, mark) }))
@@ -34,10 +34,10 @@ export function readSections(requests: readonly Request[], mark: string): Sectio
 
 function sectionText(members: readonly Request[], mark: string): string {
   const via = members[0]!.type.read.via
-  if (via === undefined) return members.map(({ type, wanted }) => type.read.command(wanted)).join('\n')
+  if (via === undefined) return members.map(({ type, entries }) => type.read.command(entries)).join('\n')
   return via.join(
-    members.map(({ type, wanted }) => ({
-      text: type.read.command(wanted),
+    members.map(({ type, entries }) => ({
+      text: type.read.command(entries),
       mark: (exit) => `${mark} ${type.type} ${exit}`,
       ...(type.read.otherwise === undefined ? {} : { otherwise: type.read.otherwise }),
     })),
@@ -150,14 +150,14 @@ export function parseReadings(
 ): Map<string, TypeReading> {
   return new Map(
     requests
-      .filter(({ wanted }) => wanted.length > 0)
-      .map(({ type, wanted }) => {
+      .filter(({ entries }) => entries.length > 0)
+      .map(({ type, entries }) => {
         try {
-          return [type.type, parseReading(type, answerOf(answers, type), wanted)]
+          return [type.type, parseReading(type, answerOf(answers, type), entries)]
         } catch (error) {
           if (odd === 'fails' || !(error instanceof NotUnderstood)) throw error
           const unknown = new Unknown(error.message)
-          return [type.type, new Map(wanted.map(({ name }) => [name, unknown]))]
+          return [type.type, new Map(entries.map(({ name }) => [name, unknown]))]
         }
       }),
   )
@@ -171,9 +171,9 @@ function answerOf(answers: ReadonlyMap<string, Answer>, type: AnyType): Answer {
   return via === undefined ? own : { ...own, stderr: answers.get(via.name)?.stderr ?? '' }
 }
 
-function parseReading(type: AnyType, output: Output, wanted: readonly Wanted<Json>[]): TypeReading {
+function parseReading(type: AnyType, output: Output, entries: readonly Desired<Json>[]): TypeReading {
   try {
-    return type.read.parse(output, wanted)
+    return type.read.parse(output, entries)
   } catch (error) {
     throw notUnderstood(type.type, error, output)
   }
@@ -198,9 +198,9 @@ export function stateIn(readings: ReadonlyMap<string, TypeReading>, type: string
  * Shell text whose output's SHA-256 stands for what the host has of some resources of one type. Run by the client when
  * a plan is made and by the worker just before it writes: equal digests mean nothing moved in between.
  */
-export function fingerprintText(type: AnyType, wanted: readonly Wanted<Json>[], mark: string): string {
+export function fingerprintText(type: AnyType, entries: readonly Desired<Json>[], mark: string): string {
   // The worker's steps run under `set -eu`, the client's read does not.
-  const text = type.read.compare?.(wanted) ?? sectionText([{ type, wanted: [...wanted] }], innerMark(mark))
+  const text = type.read.compare?.(entries) ?? sectionText([{ type, entries: [...entries] }], innerMark(mark))
   return `set +eu; (\n${text}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
 }
 

@@ -9,7 +9,7 @@ import * as form from '../../kit/form.ts'
 import { refText } from './ledger.ts'
 import type { Cause, ChangeKind, Outcome, OutcomesSoFar, Plan, PlanChange } from '../report.ts'
 import type { Ref } from '../../kit/resourceType.ts'
-import { type Way, wayOf, type WayStep } from './undoRecord.ts'
+import { type UndoRecord, undoRecordOf, type UndoStep } from './undoRecord.ts'
 
 /** A file of the run's own folder, by its name there. */
 export type RunFile = { name: string; data: string | Uint8Array }
@@ -30,7 +30,7 @@ export type RunAbout = {
   undoes?: string
 }
 
-export type StoredRun = RunAbout & {
+export type RecordedRun = RunAbout & {
   endedAt?: string
   outcome: 'ok' | 'failed' | 'unfinished'
   changes: { ref: Ref; kind: ChangeKind; cause: Cause; outcome: Outcome | 'unfinished' }[]
@@ -54,12 +54,12 @@ const ABOUT = {
 } as const
 
 /** What a record is that comes back from a host. */
-export const STORED_RUN: form.Form<StoredRun> = form.fields<StoredRun>({
+export const RECORDED_RUN: form.Form<RecordedRun> = form.fields<RecordedRun>({
   ...ABOUT,
   endedAt: form.optional(form.instant),
   outcome: form.oneOf('ok', 'failed', 'unfinished'),
   changes: form.list(
-    form.fields<StoredRun['changes'][number]>({
+    form.fields<RecordedRun['changes'][number]>({
       ref: refText,
       kind: form.wordOf<ChangeKind>({
         create: true,
@@ -107,7 +107,7 @@ export class RunRecord {
   /** In the order of the plan, then what came up later. */
   #planned: readonly PlanChange[]
   readonly #stages: { [stage: string]: Ref[][] } = {}
-  readonly #steps: WayStep[] = []
+  readonly #steps: UndoStep[] = []
 
   constructor(run: string, id: string, plan: Plan, who: Who) {
     this.#about = {
@@ -134,9 +134,9 @@ export class RunRecord {
   }
 
   /** What the steps of a stage, and of those before it, go back by; undefined for nothing. */
-  way(steps: readonly WayStep[]): Way | undefined {
+  undo(steps: readonly UndoStep[]): UndoRecord | undefined {
     this.#steps.push(...steps)
-    return this.#steps.length === 0 ? undefined : wayOf(this.#about.run, this.#steps, steps)
+    return this.#steps.length === 0 ? undefined : undoRecordOf(this.#about.run, this.#steps, steps)
   }
 
   end({ changes: planned, outcomes }: Judged): RunFile {
@@ -150,7 +150,7 @@ export class RunRecord {
     return this.#file({ endedAt: new Date().toISOString(), outcome, changes })
   }
 
-  #changes(outcomes: OutcomesSoFar): StoredRun['changes'] {
+  #changes(outcomes: OutcomesSoFar): RecordedRun['changes'] {
     return this.#planned.map(({ ref, kind, cause }) => ({
       ref,
       kind,
@@ -159,7 +159,7 @@ export class RunRecord {
     }))
   }
 
-  #file(how: Omit<StoredRun, keyof RunAbout>): RunFile {
+  #file(how: Omit<RecordedRun, keyof RunAbout>): RunFile {
     return { name: `${this.#about.run}.json`, data: `${JSON.stringify({ ...this.#about, ...how })}\n` }
   }
 }

@@ -4,14 +4,14 @@
 import { RUN_ROOT, RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { fits, parseJson } from '../../kit/form.ts'
-import { type RunAbout, STORED_RUN, type StoredRun } from './runRecord.ts'
+import { type RunAbout, RECORDED_RUN, type RecordedRun } from './runRecord.ts'
 import type { Cause, ChangeKind, Outcome } from '../report.ts'
 import type { Ref } from '../../kit/resourceType.ts'
 
 /** What became of one change. `applied`: its steps succeeded and nobody has read the host again since. */
 export type RunOutcome = Outcome | 'applied' | 'unfinished'
 
-export type Run = RunAbout & {
+export type StoredRun = RunAbout & {
   /** When its client had seen it end; absent when none did. ISO 8601. */
   endedAt?: string
   /**
@@ -39,17 +39,17 @@ find . -maxdepth 1 -name '[1-9]*.log' -exec grep -aH '' {} +
 :`
 
 /** @returns The latest first, of the records that are sound. */
-export function parseRuns(stdout: string): Run[] {
+export function parseRuns(stdout: string): StoredRun[] {
   return parseRecords(stdout).runs
 }
 
 /** With sentences about the records that are none: each costs only itself. */
-export function parseRecords(stdout: string): { runs: Run[]; damaged: string[] } {
+export function parseRecords(stdout: string): { runs: StoredRun[]; damaged: string[] } {
   const [holder = '', records = '', notes = ''] = stdout.split('\0', 3)
   const [unit, wait] = holder.split(' ')
   const state = wait === undefined ? 'running' : 'waiting'
   const noted = groupBy([...notes.matchAll(/^\.\/(\d+)\.log:(\d+\/\d+) (\w+)$/gm)], ([, run]) => run!)
-  const runs = new Map<string, Run>()
+  const runs = new Map<string, StoredRun>()
   const damaged = new Set<string>()
   for (const [, file = '', record = ''] of records.matchAll(/^\.\/([1-9][0-9]{0,8})\.json:(.*)$/gm)) {
     const stored = storedIn(record, file)
@@ -62,10 +62,10 @@ export function parseRecords(stdout: string): { runs: Run[]; damaged: string[] }
   return { runs: [...runs.values()].sort((a, b) => Number(b.run) - Number(a.run)), damaged: [...damaged] }
 }
 
-function storedIn(record: string, file: string): StoredRun | undefined {
+function storedIn(record: string, file: string): RecordedRun | undefined {
   try {
     const stored = parseJson(record)
-    return fits(STORED_RUN, stored) && stored.run === file ? stored : undefined
+    return fits(RECORDED_RUN, stored) && stored.run === file ? stored : undefined
   } catch {
     return undefined
   }
@@ -73,10 +73,10 @@ function storedIn(record: string, file: string): StoredRun | undefined {
 
 /** What the worker noted says more than the record of a client that was not there to see it. */
 function runOf(
-  { stages = {}, ...stored }: StoredRun,
+  { stages = {}, ...stored }: RecordedRun,
   notes: readonly RegExpMatchArray[],
   now: 'running' | 'waiting' | undefined,
-): Run {
+): StoredRun {
   const noted = new Map<Ref, RunOutcome>()
   for (const [, , place, word] of notes) {
     const [stage, task] = place!.split('/')

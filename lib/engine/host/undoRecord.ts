@@ -3,21 +3,21 @@
  */
 import * as form from '../../kit/form.ts'
 import { flatProblem, joined, parted } from '../../kit/parts.ts'
-import type { AnyType, Json, Ref, WayBack } from '../../kit/resourceType.ts'
+import type { AnyType, Json, Ref, UndoTarget } from '../../kit/resourceType.ts'
 import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import { ENTRY, entryProblem, joinedEntry, type LedgerEntry, partedEntry, refText } from './ledger.ts'
 
 /** Bytes of a file that undo needs, by their SHA-256. */
 export type Bytes = { path: string; sha256: string }
 
-/** One change of a run, as far as its way back goes. Kept on the host; secrets by name only. */
-export type WayStep = {
+/** One change of a run, as undo needs it. Kept on the host; secrets by name only. */
+export type UndoStep = {
   ref: Ref
   /** Nothing was there before. */
   made: boolean
   /** What the run made of it; null: it was taken away. */
   after: Json | null
-  back: WayBack<Json>
+  back: UndoTarget<Json>
   bytes?: Bytes
   /** The ledger's entry before, and as the run leaves it; null for none. */
   entry: LedgerEntry | null
@@ -26,7 +26,7 @@ export type WayStep = {
 
 const ENTRY_OR_NONE = form.either(ENTRY, form.oneOf(null))
 
-export const WAY_STEP: form.Form<WayStep> = form.fields<WayStep>({
+export const UNDO_STEP: form.Form<UndoStep> = form.fields<UndoStep>({
   ref: refText,
   made: form.flag,
   after: form.anything,
@@ -43,15 +43,15 @@ export const WAY_STEP: form.Form<WayStep> = form.fields<WayStep>({
 export const KEPT_RUNS = 20
 
 /** What a stage writes, before its first task, of how its run goes back. */
-export type Way = { folder: string; states: string; bytes: Bytes[] }
+export type UndoRecord = { folder: string; states: string; bytes: Bytes[] }
 
 /** What is kept of a run: `states`, and `bytes` of files by their SHA-256. */
-export type KeptRun = { run: string; steps: WayStep[] }
+export type KeptRun = { run: string; steps: UndoStep[] }
 
 /** What is wrong with what a host gives back of how a change goes back, as the end of a sentence. */
 export function stepProblem(step: unknown, types: ReadonlyMap<string, AnyType>): string | undefined {
-  const problem = WAY_STEP.problem(step, 'no more')
-  if (problem !== undefined || !form.fits(WAY_STEP, step)) return problem ?? 'is none'
+  const problem = UNDO_STEP.problem(step, 'no more')
+  if (problem !== undefined || !form.fits(UNDO_STEP, step)) return problem ?? 'is none'
   const { ref, after, back, entry, left } = step
   const type = types.get(typeIn(ref))
   const states = [after, 'state' in back ? back.state : null].filter((state) => state !== null)
@@ -64,7 +64,7 @@ export function stepProblem(step: unknown, types: ReadonlyMap<string, AnyType>):
 }
 
 /** A step as Keelson works with it. */
-export function partedStep(step: WayStep, types: ReadonlyMap<string, AnyType>): WayStep {
+export function partedStep(step: UndoStep, types: ReadonlyMap<string, AnyType>): UndoStep {
   const type = types.get(typeIn(step.ref))
   if (type === undefined) return step
   return withStates(
@@ -75,15 +75,15 @@ export function partedStep(step: WayStep, types: ReadonlyMap<string, AnyType>): 
 }
 
 /** A step as a host keeps it. */
-function joinedStep(step: WayStep): WayStep {
+function joinedStep(step: UndoStep): UndoStep {
   return withStates(step, joined, joinedEntry)
 }
 
 function withStates(
-  step: WayStep,
+  step: UndoStep,
   ofState: (state: Json) => Json,
   ofEntry: (entry: LedgerEntry) => LedgerEntry,
-): WayStep {
+): UndoStep {
   const { after, back, entry, left } = step
   return {
     ...step,
@@ -99,7 +99,7 @@ function typeIn(ref: Ref): string {
 }
 
 /** Whether a state that is to be brought about names what only this machine's own evaluation may name. */
-export function isForeign(run: string, type: AnyType, { back, bytes }: WayStep): boolean {
+export function isForeign(run: string, type: AnyType, { back, bytes }: UndoStep): boolean {
   const state = 'state' in back && back.state !== null ? joined(back.state) : null
   if (localField(type, state) !== undefined) return true
   const kept = form.isObject(state) ? state['kept'] : undefined
@@ -116,7 +116,7 @@ export function keptOf(run: string): string {
 }
 
 /** @param steps Of all stages so far. @param fresh Those of the stage that comes. */
-export function wayOf(run: string, steps: readonly WayStep[], fresh: readonly WayStep[]): Way {
+export function undoRecordOf(run: string, steps: readonly UndoStep[], fresh: readonly UndoStep[]): UndoRecord {
   const kept: KeptRun = { run, steps: steps.map(joinedStep) }
   return {
     folder: keptOf(run),

@@ -7,7 +7,7 @@ import type { RunFile } from '../host/runRecord.ts'
 import { markText } from '../host/marks.ts'
 import type { Step } from '../../kit/resourceType.ts'
 import { quote, sh } from '../../kit/shell.ts'
-import { KEPT_RUNS, type Way } from '../host/undoRecord.ts'
+import { KEPT_RUNS, type UndoRecord } from '../host/undoRecord.ts'
 import { STALE } from './worker.ts'
 
 const STEP_TIMEOUT_MS = 600_000
@@ -34,15 +34,15 @@ export type TaskProgram = {
 export function stageFiles(
   number: number,
   tasks: readonly TaskProgram[],
-  ledger: { was: string; next: string; run: RunFile; way?: Way | undefined },
+  ledger: { was: string; next: string; run: RunFile; undo?: UndoRecord | undefined },
   guard?: string,
 ): RunFile[] {
-  const { way } = ledger
+  const { undo } = ledger
   const calls = tasks.map(({ after, beside }, index) => sh`task ${index} ${beside ? 'yes' : 'no'} ${[...after]}`)
   const stage = [
     `was=$(cat ${LEDGER_PATH} 2>/dev/null | sha256sum)`,
     sh`if [ "\${was%% *}" != ${ledger.was} ]; then ev moved ledger; stamp turned-away; finished=yes`,
-    `elif ! { ${commitText(number, ledger.run)}${way === undefined ? '' : commitWay(number, way)}; } 2> complaint; then`,
+    `elif ! { ${commitText(number, ledger.run)}${undo === undefined ? '' : commitUndo(number, undo)}; } 2> complaint; then`,
     'ev unrecorded "$(base64 -w0 complaint)"; stamp turned-away; finished=yes',
     ...(guard === undefined
       ? []
@@ -52,7 +52,7 @@ export function stageFiles(
           '} > complaint 2>&1; then ev unguarded "$(base64 -w0 complaint)"; stamp turned-away; finished=yes',
         ]),
     'else :',
-    ...(way === undefined ? [] : [keepText(number, way)]),
+    ...(undo === undefined ? [] : [keepText(number, undo)]),
     ...calls,
     'fi',
     '',
@@ -61,7 +61,7 @@ export function stageFiles(
     { name: `${number}/stage`, data: stage },
     { name: `${number}/ledger`, data: ledger.next },
     { name: `${number}/record`, data: ledger.run.data },
-    ...(way === undefined ? [] : [{ name: `${number}/way`, data: way.states }]),
+    ...(undo === undefined ? [] : [{ name: `${number}/way`, data: undo.states }]),
     ...tasks.flatMap((task, index) => taskFiles(`${number}/${index}`, task)),
   ]
 }
@@ -84,7 +84,7 @@ function commitText(number: number, run: RunFile): string {
   return `commit ./${number}/ledger ${LEDGER_PATH} && ${sh`commit ${`./${number}/record`} ${`${RUNS_FOLDER}/${run.name}`}`}`
 }
 
-function commitWay(number: number, { folder }: Way): string {
+function commitUndo(number: number, { folder }: UndoRecord): string {
   return sh` && commit ${`./${number}/way`} ${`${folder}/states`}`
 }
 
@@ -96,7 +96,7 @@ const KEPT_BYTES_RUN = 16 * 2 ** 20
  * Keeps the bytes that undo needs, of files that still hold them, and forgets those of old runs. What there is no room for
  * is left out: undo says so.
  */
-function keepText(number: number, { folder, bytes }: Way): string {
+function keepText(number: number, { folder, bytes }: UndoRecord): string {
   const calls = bytes.map(({ path, sha256 }) => sh`keep_bytes ${sha256} ${path}`)
   return `(
 umask 077

@@ -5,7 +5,7 @@
 import type { Peer } from '../../transport/connection.ts'
 import { type Answer, notUnderstood, type Section } from '../host/read.ts'
 import { isGuarded } from './stage.ts'
-import type { Item, Planning } from './plan.ts'
+import type { Planned, Planning } from './plan.ts'
 import type { Lockout } from '../report.ts'
 import type { AnyType, Gate, GateView, Operator, Ref } from '../../kit/resourceType.ts'
 import type { Touch } from '../../kit/touch.ts'
@@ -17,13 +17,13 @@ import { touchesOf } from './touches.ts'
 type Watched = { gate: Gate; view: GateView; text: string; refs: Ref[] }
 
 /** What the gates need of the host to judge these changes. */
-export function gateSections(items: readonly Item[], planning: Planning): Section[] {
+export function gateSections(items: readonly Planned[], planning: Planning): Section[] {
   return watchedIn(items, planning).map(({ gate, text }) => ({ name: sectionOf(gate), text }))
 }
 
 /** @param answers Those of `gateSections`. */
 export function lockoutsIn(
-  items: readonly Item[],
+  items: readonly Planned[],
   planning: Planning,
   answers: ReadonlyMap<string, Answer>,
 ): Lockout[] {
@@ -45,7 +45,7 @@ function sectionOf({ name }: Gate): string {
   return `gate-${name}`
 }
 
-function watchedIn(items: readonly Item[], { catalog, types, context }: Planning): Watched[] {
+function watchedIn(items: readonly Planned[], { catalog, types, context }: Planning): Watched[] {
   const { operator, reveal } = context
   if (operator === undefined || !items.some(isGuarded)) return []
   const touching = items.map((item) => ({
@@ -54,7 +54,7 @@ function watchedIn(items: readonly Item[], { catalog, types, context }: Planning
   }))
   return gatesOf(items).flatMap((gate) => {
     const own = touching.filter(({ touches }) => touches.some((touch) => gate.reads(touch, operator)))
-    const refs = own.flatMap(({ item }) => (isGuarded(item) ? [item.plan.ref] : []))
+    const refs = own.flatMap(({ item }) => (isGuarded(item) ? [item.shown.ref] : []))
     if (refs.length === 0) return []
     const read = (touches: readonly Touch[]): Touch[] => touches.filter((touch) => gate.reads(touch, operator))
     const view: GateView = {
@@ -71,7 +71,7 @@ function watchedIn(items: readonly Item[], { catalog, types, context }: Planning
 }
 
 /** Gates that every plan passes, and those of the families whose resources change. */
-function gatesOf(items: readonly Item[]): Gate[] {
+function gatesOf(items: readonly Planned[]): Gate[] {
   return [...new Set([SSHD_GATE, SUDO_GATE, ...items.flatMap(({ type }) => type.gates ?? [])])]
 }
 

@@ -38,11 +38,11 @@ const TEXTS: readonly [path: RegExp, openings: readonly Opening[]][] = [
   [/redis/, REDIS],
 ]
 
-type Opener = { type: AnyType; plan: { ref: Ref }; change?: Change<Json> }
+type Opener = { type: AnyType; shown: { ref: Ref }; change?: Change<Json> }
 
-export function openedBy({ type, plan, change }: Opener, fields: readonly FieldChange[]): string[] {
+export function openedBy({ type, shown, change }: Opener, fields: readonly FieldChange[]): string[] {
   const own = change === undefined || change.kind === 'remove' ? [] : (type.opens?.(change) ?? [])
-  const openings = TEXTS.flatMap(([path, known]) => (path.test(plan.ref) ? known : []))
+  const openings = TEXTS.flatMap(([path, known]) => (path.test(shown.ref) ? known : []))
   const added = fields.map(addedLines).join('\n')
   const found = openings.flatMap(([line, words]) => {
     const match = line.exec(added)

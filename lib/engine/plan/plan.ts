@@ -21,7 +21,7 @@ import {
   type Json,
   labelOf,
   NOTHING_LEFT,
-  type PlannedChange,
+  type EarlierChange,
   type Ref,
   refOf,
   Unknown,
@@ -35,8 +35,8 @@ import { followUpsOf, summaryOf } from './summary.ts'
 import { pathsOfChange, touchesWayIn, usesFiles, type WaysContext } from './touches.ts'
 
 /** A change of the plan with what the engine needs to carry it out. */
-export type Item = {
-  plan: PlanChange
+export type Planned = {
+  shown: PlanChange
   type: AnyType
   name: string
   desired: Json | null
@@ -75,8 +75,8 @@ export type Planning = {
 }
 
 /** Everything that differs, removals of what is no longer declared last, each before what it needed. */
-export function planItems(planning: Planning): Item[] {
-  const items = new Map<Ref, Item>()
+export function planItems(planning: Planning): Planned[] {
+  const items = new Map<Ref, Planned>()
   const closures = closuresOf(planning)
   for (const resource of planning.ordered) {
     if (!inScope(planning, resource.ref) || planning.settled?.has(resource.ref)) continue
@@ -85,7 +85,7 @@ export function planItems(planning: Planning): Item[] {
   }
   guardTogether(items, planning)
   const removals = planning.prune ? planUndeclared(planning) : []
-  const gone = [...planForgotten(planning), ...removals].filter(({ plan }) => !planning.settled?.has(plan.ref))
+  const gone = [...planForgotten(planning), ...removals].filter(({ shown }) => !planning.settled?.has(shown.ref))
   return [...items.values(), ...gone]
 }
 
@@ -93,23 +93,24 @@ export function planItems(planning: Planning): Item[] {
  * What a guarded unit comes right after is guarded with it: it reads those files, and so does the next start of the host.
  * And so is a unit or command that comes right after a guarded file: it may be what loads it.
  */
-function guardTogether(items: ReadonlyMap<Ref, Item>, { needsOf }: Planning): void {
+function guardTogether(items: ReadonlyMap<Ref, Planned>, { needsOf }: Planning): void {
   const changed = [...items.values()].filter(hasChange)
-  const near = ({ plan }: Item): (Item & { change: Change<Json> })[] =>
-    (needsOf.get(plan.ref) ?? []).flatMap((ref) => items.get(ref) ?? []).filter(hasChange)
-  const isFile = ({ type, change }: Item & { change: Change<Json> }): boolean => pathsOfChange(type, change).length > 0
-  const guard = (item: Item): void => void (item.plan.consequence = 'lockout')
+  const near = ({ shown }: Planned): (Planned & { change: Change<Json> })[] =>
+    (needsOf.get(shown.ref) ?? []).flatMap((ref) => items.get(ref) ?? []).filter(hasChange)
+  const isFile = ({ type, change }: Planned & { change: Change<Json> }): boolean =>
+    pathsOfChange(type, change).length > 0
+  const guard = (item: Planned): void => void (item.shown.consequence = 'lockout')
   for (const item of changed) {
     const isUnit = (item.type.touches?.(item.change) ?? []).some((touch) => 'unit' in touch)
-    if (isUnit && item.plan.consequence === 'lockout') near(item).filter(isFile).forEach(guard)
+    if (isUnit && item.shown.consequence === 'lockout') near(item).filter(isFile).forEach(guard)
   }
   for (const item of changed) {
-    const isLoaded = near(item).some((file) => isFile(file) && file.plan.consequence === 'lockout')
+    const isLoaded = near(item).some((file) => isFile(file) && file.shown.consequence === 'lockout')
     if (isLoaded && usesFiles(item.type, item.change)) guard(item)
   }
 }
 
-function hasChange(item: Item): item is Item & { change: Change<Json> } {
+function hasChange(item: Planned): item is Planned & { change: Change<Json> } {
   return item.change !== undefined
 }
 
@@ -134,14 +135,14 @@ function closuresOf({ ordered, needsOf }: Planning): Map<Ref, Set<Ref>> {
 function planResource(
   planning: Planning,
   resource: CatalogResource,
-  items: ReadonlyMap<Ref, Item>,
+  items: ReadonlyMap<Ref, Planned>,
   after: ReadonlySet<Ref>,
-): Item | undefined {
+): Planned | undefined {
   const { type: typeName, name, ref, desired } = resource
   const type = planning.types.get(typeName)!
-  const unsettling = [...after]
+  const altering = [...after]
     .map((need) => items.get(need))
-    .find((item) => item?.change !== undefined && (item.type.unsettles || type.unsettled))
+    .find((item) => item?.change !== undefined && (item.type.altersOthers || type.alteredByOthers))
   const read = stateIn(planning.readings, typeName, name)
   const observed =
     read instanceof Unknown || type.simulate === undefined
@@ -157,9 +158,9 @@ function planResource(
   const about = { ref, label: labelOf(ref), source: resource.source, ...runOf(planning, ref) }
 
   if (change !== undefined) {
-    const certainty = certaintyOf(change, unsettling)
+    const certainty = certaintyOf(change, altering)
     const cause = causeOfChange(planning, resource, change)
-    const plan: PlanChange = {
+    const shown: PlanChange = {
       ...about,
       kind: isFollowUp(change) ? 'follow-up' : change.kind,
       cause,
@@ -169,13 +170,13 @@ function planResource(
       ...certainty,
       fields: shownFields(change.fields, planning.ledger?.entries[ref], hides(planning, type, name, desired, read)),
     }
-    return { ...base, plan, change }
+    return { ...base, shown, change }
   }
-  if (unsettling !== undefined || observed instanceof Unknown) {
-    const because = observed instanceof Unknown ? observed.because : `${unsettling!.plan.label} comes first`
+  if (altering !== undefined || observed instanceof Unknown) {
+    const because = observed instanceof Unknown ? observed.because : `${altering!.shown.label} comes first`
     return {
       ...base,
-      plan: {
+      shown: {
         ...about,
         kind: 'recheck',
         cause: 'intent',
@@ -193,9 +194,9 @@ function planResource(
 function adoption(
   planning: Planning,
   resource: CatalogResource,
-  base: Omit<Item, 'plan'>,
+  base: Omit<Planned, 'shown'>,
   about: Pick<PlanChange, 'ref' | 'label' | 'source'>,
-): Item | undefined {
+): Planned | undefined {
   const entry = planning.ledger?.entries[resource.ref]
   if (resource.desired === null) return entry === undefined ? undefined : goneAlready(base, about, entry)
   const known =
@@ -216,7 +217,7 @@ function adoption(
           : 'as declared now; recorded anew'
   return {
     ...base,
-    plan: { ...about, kind: 'adopt', cause: 'intent', consequence: 'record', certainty: 'exact', because, fields: [] },
+    shown: { ...about, kind: 'adopt', cause: 'intent', consequence: 'record', certainty: 'exact', because, fields: [] },
   }
 }
 
@@ -227,12 +228,12 @@ function isOf({ ledger, secrets }: Planning, { desired }: CatalogResource, entry
 
 /** Taken away, and the ledger still has it: a run was cut off, or another hand was faster. */
 function goneAlready(
-  base: Omit<Item, 'plan'>,
+  base: Omit<Planned, 'shown'>,
   about: Pick<PlanChange, 'ref' | 'label' | 'source'>,
   entry: LedgerEntry,
-): Item {
+): Planned {
   const kind = { kind: 'forget', cause: 'intent', consequence: 'record', certainty: 'exact' } as const
-  return { ...base, plan: { ...about, ...kind, because: goneText(entry), fields: [] } }
+  return { ...base, shown: { ...about, ...kind, because: goneText(entry), fields: [] } }
 }
 
 /** Of what the ledger has and the host has not. */
@@ -322,10 +323,10 @@ export function isFollowUp(change: Change<Json>): boolean {
   return change.kind === 'change' && change.fields.every(({ followUp }) => followUp !== undefined)
 }
 
-function certaintyOf(change: Change<Json>, unsettling: Item | undefined): { certainty: Certainty; because?: string } {
+function certaintyOf(change: Change<Json>, altering: Planned | undefined): { certainty: Certainty; because?: string } {
   if (change.before instanceof Unknown) return { certainty: 'unknown', because: change.before.because }
   if (change.fields.some(({ opaque }) => opaque)) return { certainty: 'opaque' }
-  if (unsettling !== undefined) return { certainty: 'predicted', because: `${unsettling.plan.label} comes first` }
+  if (altering !== undefined) return { certainty: 'predicted', because: `${altering.shown.label} comes first` }
   return { certainty: 'exact' }
 }
 
@@ -344,7 +345,7 @@ function causeOfChange(planning: Planning, resource: CatalogResource, change: Ch
   const type = planning.types.get(resource.type)!
   // By a new declaration that is something else to ask for, and says nothing of what was applied.
   const differs = (applied: Json): boolean =>
-    type.unsettled !== true && changeBetween(type, resource.name, applied, before, planning.context) !== undefined
+    type.alteredByOthers !== true && changeBetween(type, resource.name, applied, before, planning.context) !== undefined
   return causeOf(planning, resource, differs)
 }
 
@@ -365,11 +366,11 @@ function happened(
 }
 
 /** What the recipes let go of. What is not owned needs nothing. */
-function planForgotten({ catalog, forgotten, ledger, types }: Planning): Item[] {
-  return forgotten.flatMap(({ ref, type, name, source }): Item[] => {
+function planForgotten({ catalog, forgotten, ledger, types }: Planning): Planned[] {
+  return forgotten.flatMap(({ ref, type, name, source }): Planned[] => {
     const entry = ledger?.entries[ref]
     if (entry === undefined || !isOfSite(entry, catalog.site)) return []
-    const plan: PlanChange = {
+    const shown: PlanChange = {
       ref,
       label: labelOf(ref),
       kind: 'forget',
@@ -381,19 +382,19 @@ function planForgotten({ catalog, forgotten, ledger, types }: Planning): Item[] 
       source,
       run: entry.run,
     }
-    return [{ plan, type: types.get(type)!, name, desired: null, after: new Set() }]
+    return [{ shown, type: types.get(type)!, name, desired: null, after: new Set() }]
   })
 }
 
 /** What the ledger owns and nobody declares: removed when Keelson made it, otherwise only forgotten. */
-function planUndeclared(planning: Planning): Item[] {
+function planUndeclared(planning: Planning): Planned[] {
   const spoken = spokenOf(planning.catalog)
   const kept = protectedRefs(planning)
   const entries = Object.entries(planning.ledger?.entries ?? {}).filter(
     ([ref, entry]) => !spoken.has(ref) && !kept.has(ref) && isOfSite(entry, planning.catalog.site),
   )
   const gone = new Set(entries.map(([ref]) => ref))
-  const items = entries.flatMap(([ref, entry]): Item[] => {
+  const items = entries.flatMap(([ref, entry]): Planned[] => {
     const type = planning.types.get(entry.type)
     if (type === undefined) return []
     const observed = stateIn(planning.readings, entry.type, entry.name)
@@ -412,15 +413,15 @@ function planUndeclared(planning: Planning): Item[] {
         ? whyForgotten(type, observed, entry)
         : `left in place: site ${elsewhere} declares it as well`
     if (because !== undefined || observed === null) {
-      const plan: PlanChange = { ...about, kind: 'forget', consequence: 'record', because: because ?? goneText(entry) }
-      return [{ ...base, after: new Set(), plan }]
+      const shown: PlanChange = { ...about, kind: 'forget', consequence: 'record', because: because ?? goneText(entry) }
+      return [{ ...base, after: new Set(), shown }]
     }
     const change: Change<Json> = { kind: 'remove', name: entry.name, before: observed, after: null, fields: [] }
     // Taken away in the opposite order: after everything that needed it.
     const after = new Set([...gone].filter((other) => planning.ledger!.entries[other]!.needs.includes(ref)))
     const consequence = consequenceOf(type, change, planning.context)
-    const plan: PlanChange = { ...about, ...leftBy(planning, ref), kind: 'remove', consequence }
-    return [{ ...base, after, change, plan }]
+    const shown: PlanChange = { ...about, ...leftBy(planning, ref), kind: 'remove', consequence }
+    return [{ ...base, after, change, shown }]
   })
   return dependentsFirst(items)
 }
@@ -437,27 +438,27 @@ export function dataIn({ holdsData }: AnyType, observed: Json | Unknown, applied
   return typeof holdsData === 'function' ? holdsData(observed, applied) : holdsData
 }
 
-function dependentsFirst(items: readonly Item[]): Item[] {
-  const left = new Map(items.map((item) => [item.plan.ref, item]))
-  const sorted: Item[] = []
+function dependentsFirst(items: readonly Planned[]): Planned[] {
+  const left = new Map(items.map((item) => [item.shown.ref, item]))
+  const sorted: Planned[] = []
   while (left.size > 0) {
     const free = [...left.values()].filter(({ after }) => ![...after].some((ref) => left.has(ref)))
     // Needs recorded over several runs may form a circle; then any order is as good as another.
     for (const item of free.length > 0 ? free : [...left.values()]) {
       sorted.push(item)
-      left.delete(item.plan.ref)
+      left.delete(item.shown.ref)
     }
   }
   return sorted
 }
 
-function plannedChange(item: Item | undefined): PlannedChange[] {
+function plannedChange(item: Planned | undefined): EarlierChange[] {
   if (item?.change === undefined) return []
-  return [{ ref: item.plan.ref, label: item.plan.label, kind: item.change.kind, paths: writtenPaths(item) }]
+  return [{ ref: item.shown.ref, label: item.shown.label, kind: item.change.kind, paths: writtenPaths(item) }]
 }
 
 /** Paths that a change writes or takes away. */
-export function writtenPaths({ type, change }: Pick<Item, 'type' | 'change'>): string[] {
+export function writtenPaths({ type, change }: Pick<Planned, 'type' | 'change'>): string[] {
   return change === undefined ? [] : pathsOfChange(type, change)
 }
 
@@ -476,15 +477,15 @@ function foreignWarnings({ catalog, ledger, prune }: Planning): string[] {
 }
 
 /** The plan people see. */
-export function summarize(planning: Planning, items: readonly Item[], lockouts: readonly Lockout[] = []): Plan {
+export function summarize(planning: Planning, items: readonly Planned[], lockouts: readonly Lockout[] = []): Plan {
   const shut = new Set(lockouts.flatMap(({ refs }) => refs))
   const changes = items.map((item): PlanChange => {
-    const { plan } = item
-    const opens = openedBy(item, plan.fields)
+    const { shown } = item
+    const opens = openedBy(item, shown.fields)
     return {
-      ...plan,
+      ...shown,
       ...(opens.length === 0 ? {} : { opens }),
-      ...(shut.has(plan.ref) ? { locksOut: true } : {}),
+      ...(shut.has(shown.ref) ? { locksOut: true } : {}),
     }
   })
   const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref)).length

@@ -17,7 +17,7 @@ type Planning = {
   undo?: Undoing
 }
 
-type Item = { plan: PlanChange; change?: Change<Json>; resource?: CatalogResource }
+type Item = { shown: PlanChange; change?: Change<Json>; resource?: CatalogResource }
 
 /** Protected things and all that they need, near and far, each with the protected one. */
 export function protectedRefs({
@@ -56,7 +56,7 @@ export function keptWarnings(planning: Planning): string[] {
 
 /** Sentences about changes that would take away or replace what is protected, or take away what that needs. */
 export function barred(planning: Planning, items: readonly Item[]): string[] {
-  // What an undo must leave is found when the way back is.
+  // What an undo must leave is found when the undo is planned.
   if (planning.undo !== undefined) return []
   const kept = protectedRefs(planning)
   const holders = holdersOf(planning, kept)
@@ -66,21 +66,21 @@ export function barred(planning: Planning, items: readonly Item[]): string[] {
   })
 }
 
-function takesAway({ change, resource, plan }: Item): boolean {
-  return change?.kind === 'remove' || (resource?.absent === true && plan.kind === 'change')
+function takesAway({ change, resource, shown }: Item): boolean {
+  return change?.kind === 'remove' || (resource?.absent === true && shown.kind === 'change')
 }
 
-function aboutRemoval({ plan: { ref, label } }: Item, kept: ReadonlyMap<Ref, Ref>): string | undefined {
+function aboutRemoval({ shown: { ref, label } }: Item, kept: ReadonlyMap<Ref, Ref>): string | undefined {
   const by = kept.get(ref)
   if (by === undefined) return undefined
   if (by === ref) return `${label} is protected, and would be removed`
   return `${labelOf(by)} is protected and needs ${label}, which would be removed`
 }
 
-function aboutPlace({ plan, change, resource }: Item, holders: ReadonlyMap<string, Ref>): string | undefined {
+function aboutPlace({ shown, change, resource }: Item, holders: ReadonlyMap<string, Ref>): string | undefined {
   if (change === undefined || resource === undefined) return undefined
   const [holder] = resource.claims.flatMap((claim) => holders.get(claim) ?? [])
-  return holder === undefined ? undefined : `${labelOf(holder)} is protected, and ${plan.label} would take its place`
+  return holder === undefined ? undefined : `${labelOf(holder)} is protected, and ${shown.label} would take its place`
 }
 
 /** Who has what only one resource may have, of protected ones that no recipe speaks of any more. */

@@ -4,10 +4,10 @@
 import { Refused, Stale } from '../errors.ts'
 import { barred } from './protection.ts'
 import type { Plan } from '../report.ts'
-import type { Survey } from './survey.ts'
+import type { HostPlan } from './planHost.ts'
 
-/** The way back was found with one ledger; another run has written a new one since. */
-export function refuseOtherLedger({ ledgerDigest }: Survey, known: string | undefined): void {
+/** The undo was planned with one ledger; another run has written a new one since. */
+export function refuseOtherLedger({ ledgerDigest }: HostPlan, known: string | undefined): void {
   if (known === undefined || ledgerDigest === known) return
   throw new Stale('another run has changed this host since it was looked at; nothing was written', {
     next: 'undo again',
@@ -15,7 +15,7 @@ export function refuseOtherLedger({ ledgerDigest }: Survey, known: string | unde
 }
 
 /** @throws {Refused} When it would take away or replace what is protected. */
-export function refuseBarred({ items, planning }: Survey): void {
+export function refuseBarred({ items, planning }: HostPlan): void {
   const sentences = barred(planning, items)
   if (sentences.length === 0) return
   throw new Refused(`${sentences.join('; ')}; nothing was written`, {
@@ -27,7 +27,7 @@ export function refuseBarred({ items, planning }: Survey): void {
  * More than max(5, 20 %) of what is owned goes only when the count is given; so does anything where nothing is declared,
  * or where the host has been converged under another name.
  */
-export function refuseRemovals({ items, planning }: Survey, allowRemove: number | undefined): void {
+export function refuseRemovals({ items, planning }: HostPlan, allowRemove: number | undefined): void {
   const removals = items.filter(({ change, resource }) => change?.kind === 'remove' && resource === undefined)
   const owned = Object.keys(planning.ledger?.entries ?? {}).length
   const { host, resources } = planning.catalog
@@ -40,7 +40,7 @@ export function refuseRemovals({ items, planning }: Survey, allowRemove: number 
       ? `${what} would be removed, more than ${budget} of the ${owned} that Keelson owns here`
       : `${what} would be removed of the ${owned} that Keelson owns here, and this host was ${former} before: the inventory may have the wrong address`,
     {
-      why: removals.map(({ plan }) => plan.label).join('\n'),
+      why: removals.map(({ shown }) => shown.label).join('\n'),
       next: `if all of them should go: --allow-remove ${removals.length}`,
     },
   )

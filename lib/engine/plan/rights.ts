@@ -35,11 +35,11 @@ export function wishOf(
 }
 
 /** What is taken over with rights that its declaration does not mention. */
-export function rightsWarnings(items: readonly { plan: { ref: Ref }; wish?: Wish }[]): string[] {
-  return items.flatMap(({ plan, wish }) =>
+export function rightsWarnings(items: readonly { shown: { ref: Ref }; wish?: Wish }[]): string[] {
+  return items.flatMap(({ shown, wish }) =>
     wish?.fresh === true && wish.kept !== undefined && wish.kept.length > 0
       ? [
-          `${labelOf(plan.ref)} has ${wish.kept.join(', ')}, which is not declared; it was there before Keelson, and stays`,
+          `${labelOf(shown.ref)} has ${wish.kept.join(', ')}, which is not declared; it was there before Keelson, and stays`,
         ]
       : [],
   )

@@ -1,5 +1,5 @@
 /**
- * What a survey is asked for: which part of a catalog is looked at, and what has to be read for it.
+ * What a plan is asked for: which part of a catalog is looked at, and what has to be read for it.
  */
 import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from '../catalog/catalog.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -8,10 +8,10 @@ import { order } from '../catalog/order.ts'
 import type { Planning } from './plan.ts'
 import type { Request } from '../host/read.ts'
 import type { Undoing } from '../report.ts'
-import type { AnyType, Context, Json, Ref, Wanted } from '../../kit/resourceType.ts'
+import type { AnyType, Context, Json, Ref, Desired } from '../../kit/resourceType.ts'
 import { revealFrom } from '../../kit/value.ts'
 
-export type SurveyOptions = {
+export type PlanOptions = {
   catalog: Catalog
   types: ReadonlyMap<string, AnyType>
   secrets: ReadonlyMap<string, string>
@@ -44,7 +44,7 @@ export function planningBase({
   secrets,
   only,
   undo,
-}: SurveyOptions): Omit<Planning, 'ledger' | 'warnings' | 'readings'> {
+}: PlanOptions): Omit<Planning, 'ledger' | 'warnings' | 'readings'> {
   const { ordered, needsOf } = order(catalog.resources)
   const scope =
     undo !== undefined
@@ -78,31 +78,28 @@ function withNeeds(chosen: readonly CatalogResource[], needsOf: ReadonlyMap<Ref,
   return scope
 }
 
-export function declaredRequests({ catalog, types, undo }: SurveyOptions): Request[] {
+export function declaredRequests({ catalog, types, undo }: PlanOptions): Request[] {
   const byType = groupBy(catalog.resources, ({ type }) => type)
   return [...byType].map(([type, resources]) => ({
     type: types.get(type)!,
-    wanted: resources.map(({ ref, name, desired }) => ({ name, desired: desired ?? undo?.was.get(ref) ?? null })),
+    entries: resources.map(({ ref, name, desired }) => ({ name, desired: desired ?? undo?.was.get(ref) ?? null })),
   }))
 }
 
-export function undeclaredRequests(
-  { catalog, types, only, undo }: SurveyOptions,
-  ledger: Ledger | undefined,
-): Request[] {
+export function undeclaredRequests({ catalog, types, only, undo }: PlanOptions, ledger: Ledger | undefined): Request[] {
   if (only !== undefined || undo !== undefined) return []
   const spoken = spokenOf(catalog)
-  const wanted = new Map<AnyType, Wanted<Json>[]>()
+  const byType = new Map<AnyType, Desired<Json>[]>()
   for (const [ref, entry] of Object.entries(ledger?.entries ?? {})) {
     const type = types.get(entry.type)
     if (type === undefined || spoken.has(ref) || !isOfSite(entry, catalog.site)) continue
-    wanted.set(type, [...(wanted.get(type) ?? []), { name: entry.name, desired: entry.desired }])
+    byType.set(type, [...(byType.get(type) ?? []), { name: entry.name, desired: entry.desired }])
   }
-  return [...wanted].map(([type, entries]) => ({ type, wanted: entries }))
+  return [...byType].map(([type, entries]) => ({ type, entries }))
 }
 
 export function mergeRequests(a: readonly Request[], b: readonly Request[]): Request[] {
-  const merged = new Map(a.map(({ type, wanted }) => [type, [...wanted]]))
-  for (const { type, wanted } of b) merged.set(type, [...(merged.get(type) ?? []), ...wanted])
-  return [...merged].map(([type, wanted]) => ({ type, wanted }))
+  const merged = new Map(a.map(({ type, entries }) => [type, [...entries]]))
+  for (const { type, entries } of b) merged.set(type, [...(merged.get(type) ?? []), ...entries])
+  return [...merged].map(([type, entries]) => ({ type, entries }))
 }

@@ -3,7 +3,7 @@
  * is about to be written.
  */
 import { groupBy } from '../../kit/groupBy.ts'
-import { isAsLastApplied, type Item, type Planning } from './plan.ts'
+import { isAsLastApplied, type Planned, type Planning } from './plan.ts'
 import { type Answer, fingerprintOf, fingerprintText, notUnderstood, type Section } from '../host/read.ts'
 import { type AnyType, type Fetched, type FieldChange, Unknown } from '../../kit/resourceType.ts'
 import { nextStage, type Stage, type Task } from './stage.ts'
@@ -12,11 +12,11 @@ export type Detail = {
   sections: Section[]
   stage: Stage
   /** The items with the host's texts in their text fields: what stands there, and what it has kept. */
-  showTexts(answers: ReadonlyMap<string, Answer>): Item[]
+  showTexts(answers: ReadonlyMap<string, Answer>): Planned[]
   fingerprints(answers: ReadonlyMap<string, Answer>): Map<Task, string>
 }
 
-export function detailOf(planning: Planning, items: readonly Item[], mark: string): Detail {
+export function detailOf(planning: Planning, items: readonly Planned[], mark: string): Detail {
   const stage = nextStage(items)
   const compared = stage.tasks.filter(isCompared)
   const types = groupBy(items.filter(hasText), ({ type }) => type)
@@ -48,11 +48,11 @@ function isCompared({ comparable, items }: Task): boolean {
 
 /** Shell text by which a task's resources are fingerprinted, here and by the worker. */
 export function compareTextOf(planning: Planning, { items }: Task, mark: string): string {
-  const wanted = items.map(({ name, plan, desired }) => ({
+  const entries = items.map(({ name, shown, desired }) => ({
     name,
-    desired: desired ?? planning.ledger?.entries[plan.ref]?.desired ?? null,
+    desired: desired ?? planning.ledger?.entries[shown.ref]?.desired ?? null,
   }))
-  return fingerprintText(items[0]!.type, wanted, mark)
+  return fingerprintText(items[0]!.type, entries, mark)
 }
 
 function textsOf(type: AnyType, answer: Answer): ReadonlyMap<string, Fetched> {
@@ -67,28 +67,28 @@ function textName(type: AnyType): string {
   return `text-${type.type}`
 }
 
-function hasText({ type, change }: Item): boolean {
+function hasText({ type, change }: Planned): boolean {
   if (type.fetch === undefined || change === undefined) return false
   return change.fields.some(
     ({ form, afterAt }) => form === 'text' && (change.kind === 'change' || afterAt !== undefined),
   )
 }
 
-function isThere({ change }: Item): boolean {
+function isThere({ change }: Planned): boolean {
   return change?.kind === 'change'
 }
 
-function keptTexts({ change }: Item): string[] {
+function keptTexts({ change }: Planned): string[] {
   return change?.fields.flatMap(({ afterAt }) => afterAt ?? []) ?? []
 }
 
 /** What is not there any more is left out, and then the field only says that it differs. */
-function withText(planning: Planning, item: Item, texts: ReadonlyMap<string, Fetched>): Item {
+function withText(planning: Planning, item: Planned, texts: ReadonlyMap<string, Fetched>): Planned {
   const { change, type, name } = item
   const before = isThere(item) ? texts.get(name) : undefined
   const isShown =
     before?.isPrivate !== true || (change?.kind === 'change' && isAsLastApplied(planning, type, name, change.before))
-  const fields = item.plan.fields.map(({ afterAt, ...field }): FieldChange => {
+  const fields = item.shown.fields.map(({ afterAt, ...field }): FieldChange => {
     if (field.form !== 'text') return field
     if (!isShown) return { field: field.field, form: 'secret' }
     // Only what everybody may read is kept with a text to be shown; the copy itself is root's.
@@ -99,5 +99,5 @@ function withText(planning: Planning, item: Item, texts: ReadonlyMap<string, Fet
       ...(after === undefined ? {} : { after: after.text }),
     }
   })
-  return { ...item, plan: { ...item.plan, fields } }
+  return { ...item, shown: { ...item.shown, fields } }
 }

@@ -1,12 +1,12 @@
 /**
  * Stages: which changes can be applied together without reading the host again, and in which order. Pure.
  */
-import type { Item, Planning } from './plan.ts'
+import type { Planned, Planning } from './plan.ts'
 import { type Change, type Context, type Json, type Ref, type Step, Unknown } from '../../kit/resourceType.ts'
 
 /** Changes carried out as one unit: one resource, or several of a type that batches. */
 export type Task = {
-  items: Item[]
+  items: Planned[]
   /** Positions in the stage of the tasks this one comes after. */
   after: number[]
   /** What nothing in this stage alters before this task runs, so that the worker can compare before it writes. */
@@ -14,69 +14,70 @@ export type Task = {
 }
 
 /** Whether a change may shut its operator out. */
-export function isGuarded({ change, plan }: Item): boolean {
-  return change !== undefined && plan.consequence === 'lockout'
+export function isGuarded({ change, shown }: Planned): boolean {
+  return change !== undefined && shown.consequence === 'lockout'
 }
 
 export type Stage = {
   tasks: Task[]
-  later: Item[]
+  later: Planned[]
 }
 
 /**
- * Takes what can be applied now. What is not known until something else is done, and what an unsettling change
+ * Takes what can be applied now. What is not known until something else is done, and what an altering change
  * (a package) comes before, waits for a later stage and is read again then. What may lock the operator out is applied
  * after all that can do without. What mostly waits, and nothing needs, goes with the last stage, beside the rest of it.
  */
-export function nextStage(items: readonly Item[]): Stage {
+export function nextStage(items: readonly Planned[]): Stage {
   const waiting = new Set<Ref>()
-  const now: Item[] = []
-  const taken = new Map<Ref, Item>()
+  const now: Planned[] = []
+  const taken = new Map<Ref, Planned>()
   for (const item of items) {
     const near = [...item.after]
-    const unsettled = near.some((ref) => isUnsettling(taken.get(ref), item))
+    const isAltered = near.some((ref) => isAltering(taken.get(ref), item))
     const unknown = isUnknown(item) && near.some((ref) => taken.get(ref)?.change !== undefined)
-    if (unsettled || unknown || near.some((ref) => waiting.has(ref))) waiting.add(item.plan.ref)
+    if (isAltered || unknown || near.some((ref) => waiting.has(ref))) waiting.add(item.shown.ref)
     else {
       now.push(item)
-      taken.set(item.plan.ref, item)
+      taken.set(item.shown.ref, item)
     }
   }
   const patient = new Set(patientOf(items))
   for (const ref of heldBack(now, patient, waiting.size > 0)) waiting.add(ref)
-  const stage = now.filter(({ plan }) => !waiting.has(plan.ref))
+  const stage = now.filter(({ shown }) => !waiting.has(shown.ref))
   return {
     tasks: inOrder(grouped(stage)),
-    later: items.filter(({ plan }) => waiting.has(plan.ref)),
+    later: items.filter(({ shown }) => waiting.has(shown.ref)),
   }
 }
 
 /** What mostly waits, and nothing else comes after. */
-function patientOf(items: readonly Item[]): Item[] {
+function patientOf(items: readonly Planned[]): Planned[] {
   const changes = items.filter(({ change }) => change !== undefined)
   const needed = new Set(changes.flatMap(({ after }) => [...after]))
-  return changes.filter((item) => item.type.waits === true && !isGuarded(item) && !needed.has(item.plan.ref))
+  return changes.filter((item) => item.type.runsBeside === true && !isGuarded(item) && !needed.has(item.shown.ref))
 }
 
 /**
  * Of what could be applied now, what has to wait: guarded changes and what comes after them, while there is anything else
  * to do; then what comes after them. Patient ones wait as long as something else is to be done, before a later stage.
  */
-function heldBack(now: readonly Item[], patient: ReadonlySet<Item>, hasLater: boolean): Set<Ref> {
+function heldBack(now: readonly Planned[], patient: ReadonlySet<Planned>, hasLater: boolean): Set<Ref> {
   const guarded = guardedOf(now)
   const held = withFollowers(guarded, now)
-  const isFree = (item: Item): boolean => item.change !== undefined && !held.has(item.plan.ref) && !patient.has(item)
+  const isFree = (item: Planned): boolean =>
+    item.change !== undefined && !held.has(item.shown.ref) && !patient.has(item)
   if (now.some(isFree)) {
     const postponed = hasLater || guarded.length > 0 ? withFollowers([...patient], now) : []
     return new Set([...held, ...postponed])
   }
-  const refs = new Set(guarded.map(({ plan }) => plan.ref))
-  const followers = now.filter(({ plan }) => held.has(plan.ref) && !refs.has(plan.ref))
+  const refs = new Set(guarded.map(({ shown }) => shown.ref))
+  const followers = now.filter(({ shown }) => held.has(shown.ref) && !refs.has(shown.ref))
   return withFollowers(followers, now)
 }
 
 /** Guarded changes, and those that are applied in one batch with them: their order may be what matters. */
-function guardedOf(now: readonly Item[]): Item[] {
+function guardedOf(now: readonly Planned[]): Planned[] {
   const batches = new Set(
     now.filter((item) => isGuarded(item) && item.type.batch !== undefined).map(({ type }) => type),
   )
@@ -84,27 +85,27 @@ function guardedOf(now: readonly Item[]): Item[] {
 }
 
 /** Refs of items and of all that comes after them. */
-function withFollowers(first: readonly Item[], items: readonly Item[]): Set<Ref> {
-  const refs = new Set(first.map(({ plan }) => plan.ref))
-  for (const { plan, after } of items) if ([...after].some((ref) => refs.has(ref))) refs.add(plan.ref)
+function withFollowers(first: readonly Planned[], items: readonly Planned[]): Set<Ref> {
+  const refs = new Set(first.map(({ shown }) => shown.ref))
+  for (const { shown, after } of items) if ([...after].some((ref) => refs.has(ref))) refs.add(shown.ref)
   return refs
 }
 
-function isUnsettling(need: Item | undefined, item: Item): boolean {
+function isAltering(need: Planned | undefined, item: Planned): boolean {
   if (need?.change === undefined) return false
   // What reads as in order is looked at again before anything else comes to rely on it.
-  if (item.change === undefined && item.plan.kind === 'recheck') return true
-  return need.type.unsettles === true && need.type !== item.type
+  if (item.change === undefined && item.shown.kind === 'recheck') return true
+  return need.type.altersOthers === true && need.type !== item.type
 }
 
-function isUnknown({ change, plan }: Item): boolean {
-  return change?.before instanceof Unknown || (change === undefined && plan.certainty === 'unknown')
+function isUnknown({ change, shown }: Planned): boolean {
+  return change?.before instanceof Unknown || (change === undefined && shown.certainty === 'unknown')
 }
 
-type Group = { items: Item[]; after: Set<Group> }
+type Group = { items: Planned[]; after: Set<Group> }
 
 /** One group for each item; items of a batching type share one unless that would close a circle. */
-function grouped(items: readonly Item[]): Group[] {
+function grouped(items: readonly Planned[]): Group[] {
   const groups: Group[] = []
   const groupOf = new Map<Ref, Group>()
   for (const item of items) {
@@ -116,7 +117,7 @@ function grouped(items: readonly Item[]): Group[] {
     if (!joins) groups.push(group)
     group.items.push(item)
     for (const need of needs) if (need !== group) group.after.add(need)
-    groupOf.set(item.plan.ref, group)
+    groupOf.set(item.shown.ref, group)
   }
   return groups
 }
@@ -155,18 +156,18 @@ function isComparable({ items, after }: Group, earlier: readonly Group[]): boole
   const { type } = items[0]!
   if ([...after].some((need) => need.items.some((bringer) => items.some((item) => isBrought(item, bringer)))))
     return false
-  return type.steady === true || (after.size === 0 && !earlier.some((group) => group.items[0]!.type === type))
+  return type.readsAlone === true || (after.size === 0 && !earlier.some((group) => group.items[0]!.type === type))
 }
 
 /** Whether one makes the other, or what that lies in: a home comes with files of its own. */
-function isBrought({ plan, resource }: Item, bringer: Item): boolean {
+function isBrought({ shown, resource }: Planned, bringer: Planned): boolean {
   if (bringer.change === undefined) return false
-  return bringer.resource?.brings?.some((ref) => ref === plan.ref || resource?.needs.includes(ref)) === true
+  return bringer.resource?.brings?.some((ref) => ref === shown.ref || resource?.needs.includes(ref)) === true
 }
 
 /** The shell steps of a task's items. */
 export function stepsOf(
-  items: readonly Item[],
+  items: readonly Planned[],
   { catalog, context: { reveal } }: Pick<Planning, 'catalog' | 'context'>,
 ): Step[] {
   const type = items[0]!.type
@@ -176,6 +177,6 @@ export function stepsOf(
   return type.batch?.(changes, context) ?? changes.flatMap((change) => stepsOfOne(type, change, context))
 }
 
-function stepsOfOne(type: Item['type'], change: Change<Json>, context: Context): Step[] {
+function stepsOfOne(type: Planned['type'], change: Change<Json>, context: Context): Step[] {
   return change.kind === 'remove' ? type.remove(change, context) : type.steps(change, context)
 }

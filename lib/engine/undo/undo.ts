@@ -1,5 +1,5 @@
 /**
- * The way back of a whole run: what of it can go back, what stays and why, and the catalog by which it goes. Pure.
+ * The undo of a whole run: what of it can go back, what stays and why, and the catalog by which it goes. Pure.
  *
  * What somebody has changed since is left to them, be it a later run or another hand. What goes, goes after all that needs
  * it, and stays where something needs it that stays.
@@ -10,20 +10,20 @@ import { changeBetween, dataIn } from '../plan/plan.ts'
 import { stateIn, type TypeReading } from '../host/read.ts'
 import type { Staying } from '../report.ts'
 import { type AnyType, type Context, type Json, labelOf, type Ref, Unknown } from '../../kit/resourceType.ts'
-import type { Run } from '../host/storedRun.ts'
+import type { StoredRun } from '../host/storedRun.ts'
 import type { Undo } from '../plan/scope.ts'
 import { secretNames } from '../../kit/value.ts'
-import { isForeign, type WayStep } from '../host/undoRecord.ts'
+import { isForeign, type UndoStep } from '../host/undoRecord.ts'
 
 export type Undoable = {
   run: string
-  steps: readonly WayStep[]
+  steps: readonly UndoStep[]
   /** Steps of which the host has not kept what could be made use of. */
   damaged: readonly Staying[]
   /** SHA-256 of the bytes that the host has kept. */
   bytes: ReadonlySet<string>
   /** All that the host remembers, the latest first. */
-  runs: readonly Run[]
+  runs: readonly StoredRun[]
   ledger: Ledger
   types: ReadonlyMap<string, AnyType>
   /** Position of a declaration in the site, for types whose order matters. */
@@ -37,7 +37,7 @@ export type Look = {
 }
 
 /** The run to be undone: the one asked for, otherwise the latest that changed something; undefined when there is none. */
-export function runToUndo(runs: readonly Run[], wanted: string | undefined): Run | undefined {
+export function runToUndo(runs: readonly StoredRun[], wanted: string | undefined): StoredRun | undefined {
   if (wanted !== undefined) return runs.find(({ run }) => run === wanted)
   const latest = runs.find(({ changes }) => changes.some(({ kind, outcome }) => isOwnChange(kind) && hasBegun(outcome)))
   // An undo that did not come to its end is gone on with.
@@ -45,11 +45,11 @@ export function runToUndo(runs: readonly Run[], wanted: string | undefined): Run
   return undone === undefined ? latest : (runs.find(({ run }) => run === undone) ?? latest)
 }
 
-function isOwnChange(kind: Run['changes'][number]['kind']): boolean {
+function isOwnChange(kind: StoredRun['changes'][number]['kind']): boolean {
   return ['create', 'change', 'remove', 'recheck'].includes(kind)
 }
 
-function hasBegun(outcome: Run['changes'][number]['outcome']): boolean {
+function hasBegun(outcome: StoredRun['changes'][number]['outcome']): boolean {
   return ['changed', 'applied', 'failed', 'unfinished'].includes(outcome)
 }
 
@@ -64,7 +64,7 @@ export function asLeft(undoable: Undoable): { resources: CatalogResource[]; was:
 }
 
 /** By what something is found that should not be there. */
-function foundBy(steps: readonly WayStep[]): Map<Ref, Json> {
+function foundBy(steps: readonly UndoStep[]): Map<Ref, Json> {
   return new Map(
     steps.flatMap(({ ref, after, back }): [Ref, Json][] => {
       const state = after ?? ('state' in back ? back.state : null)
@@ -107,12 +107,12 @@ export function planUndo(
   }
 }
 
-function targetOf({ back }: WayStep): Json | null {
+function targetOf({ back }: UndoStep): Json | null {
   return 'state' in back ? back.state : null
 }
 
 /** What was to be turned off only may be gone altogether by now. */
-function targetIn(step: WayStep, { readings }: Look): Json | null {
+function targetIn(step: UndoStep, { readings }: Look): Json | null {
   const { type, name } = partsOf(step.ref)
   return step.made && stateIn(readings, type, name) === null ? null : targetOf(step)
 }
@@ -122,7 +122,7 @@ type Verdict = typeof GOES | typeof DONE | { because: string; by?: Ref }
 const GOES = 'goes'
 const DONE = 'done'
 
-function verdictOf(step: WayStep, undoable: Undoable, look: Look): Verdict {
+function verdictOf(step: UndoStep, undoable: Undoable, look: Look): Verdict {
   const { type, name } = partsOf(step.ref)
   const known = undoable.types.get(type)
   if (known === undefined) return { because: 'this Keelson knows no such type' }
@@ -142,7 +142,7 @@ function verdictOf(step: WayStep, undoable: Undoable, look: Look): Verdict {
 }
 
 /** Whether this run or an undo of it was in the middle of it: what stands there then is Keelson's own doing. */
-function wasCutOff({ ref, entry, left }: WayStep, { run, runs, ledger }: Undoable): boolean {
+function wasCutOff({ ref, entry, left }: UndoStep, { run, runs, ledger }: Undoable): boolean {
   const now = ledger.entries[ref]
   const own = runs.filter((each) => each.run === run || each.undoes === run)
   if (now?.pending === true) return own.some((each) => each.run === now.run)
@@ -154,7 +154,7 @@ function isSameEntry(a: LedgerEntry | undefined, b: LedgerEntry | null): boolean
   return a === undefined || b === null ? a === undefined && b === null : a.digest === b.digest
 }
 
-function changedSince({ ref }: WayStep, { run, runs }: Undoable): Verdict {
+function changedSince({ ref }: UndoStep, { run, runs }: Undoable): Verdict {
   const later = runs.find(
     (each) =>
       Number(each.run) > Number(run) &&
@@ -166,7 +166,7 @@ function changedSince({ ref }: WayStep, { run, runs }: Undoable): Verdict {
 
 /** Without the value that a secret had then, nobody can tell what stands there, or bring it back. */
 function unknownSecret(
-  { after, left, entry, back }: WayStep,
+  { after, left, entry, back }: UndoStep,
   { ledger }: Undoable,
   { secrets }: Look,
 ): string | undefined {
@@ -190,11 +190,11 @@ function isAs(type: AnyType, name: string, desired: Json | null, observed: Json 
 }
 
 /** What the run made goes, unless that loses data or it is protected; a type may know better. */
-function losesNothing(step: WayStep, type: AnyType, observed: Json | null, { ledger }: Undoable): Verdict {
+function losesNothing(step: UndoStep, type: AnyType, observed: Json | null, { ledger }: Undoable): Verdict {
   if (!step.made) return GOES
   if (ledger.entries[step.ref]?.protect === true) return { because: 'it is protected' }
   const { name } = partsOf(step.ref)
-  const own = type.restore?.({ name, before: null, after: step.after, fields: [], keep: (path) => path })
+  const own = type.undo?.({ name, before: null, after: step.after, fields: [], keep: (path) => path })
   const data = own === undefined && observed !== null ? dataIn(type, observed, step.after) : undefined
   return data === undefined ? GOES : { because: data }
 }
@@ -230,7 +230,7 @@ function followersOf({ ledger, types }: Undoable, look: Look, going: ReadonlySet
       if (type?.simulate === undefined || going.has(ref)) return []
       const before = stateIn(look.readings, typeName, name)
       if (before === null || before instanceof Unknown) return []
-      const back = type.restore?.({ name, before, after: desired, fields: [], keep: (path) => path })
+      const back = type.undo?.({ name, before, after: desired, fields: [], keep: (path) => path })
       return back !== undefined && 'state' in back && back.state !== null ? [[ref, back.state]] : []
     }),
   )
@@ -239,7 +239,7 @@ function followersOf({ ledger, types }: Undoable, look: Look, going: ReadonlySet
 /** What was made goes after all that goes back and needed it; services that only have to load come after everything. */
 function withNeeds(
   resources: readonly CatalogResource[],
-  targets: ReadonlyMap<Ref, WayStep>,
+  targets: ReadonlyMap<Ref, UndoStep>,
   { types }: Undoable,
 ): CatalogResource[] {
   const isMade = (ref: Ref): boolean => targets.get(ref)?.made === true
@@ -277,7 +277,7 @@ function inOrder({ position }: Undoable, resources: readonly CatalogResource[]):
   })
 }
 
-function stayingOf({ ref, back }: WayStep, verdict: Verdict, { readings }: Look): Staying[] {
+function stayingOf({ ref, back }: UndoStep, verdict: Verdict, { readings }: Look): Staying[] {
   const label = labelOf(ref)
   if (typeof verdict === 'object') return [{ ref, label, because: verdict.because }]
   if (verdict === DONE || !('state' in back) || back.stays === undefined) return []

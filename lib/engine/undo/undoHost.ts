@@ -13,12 +13,12 @@ import { summaryOf } from '../plan/summary.ts'
 import { excerpt } from '../../kit/redact.ts'
 import type { HostReport, Staying } from '../report.ts'
 import { type AnyType, labelOf, type Ref } from '../../kit/resourceType.ts'
-import { parseRuns, READ_RUNS, type Run } from '../host/storedRun.ts'
+import { parseRuns, READ_RUNS, type StoredRun } from '../host/storedRun.ts'
 import { quote } from '../../kit/shell.ts'
-import { surveyHost } from '../plan/survey.ts'
+import { planHost } from '../plan/planHost.ts'
 import { asLeft, planUndo, runToUndo, type Undoable } from './undo.ts'
 import { secretNames } from '../../kit/value.ts'
-import { KEPT_RUNS, keptOf, partedStep, stepProblem, WAY_STEP, type WayStep } from '../host/undoRecord.ts'
+import { KEPT_RUNS, keptOf, partedStep, stepProblem, UNDO_STEP, type UndoStep } from '../host/undoRecord.ts'
 
 export type UndoRun = Omit<ConvergeRun, 'only' | 'allowRemove' | 'wait' | 'undo'> & {
   /** Number of the run to take back. @default the latest that changed something */
@@ -26,14 +26,14 @@ export type UndoRun = Omit<ConvergeRun, 'only' | 'allowRemove' | 'wait' | 'undo'
 }
 
 /**
- * Plans, asks, applies and verifies the way back. What cannot go back is in the report's `undo`.
+ * Plans, asks, applies and verifies the undo. What cannot go back is in the report's `undo`.
  *
  * @throws {NoSuchRun | Refused | Locked | Stale | HostError} Nothing was written.
  */
 export async function undoHost(options: UndoRun): Promise<HostReport> {
   const { run: _run, ...converge } = options
   const secrets = ownSecrets(options)
-  const found = await findWayBack({ ...options, secrets })
+  const found = await findUndo({ ...options, secrets })
   if (found === undefined) return nothingToUndo(options)
   const { resources, undo } = found
   return convergeHost({ ...converge, catalog: { host: options.catalog.host, resources }, secrets, undo })
@@ -50,7 +50,7 @@ type Found = {
   undo: NonNullable<ConvergeRun['undo']>
 }
 
-async function findWayBack(options: UndoRun): Promise<Found | undefined> {
+async function findUndo(options: UndoRun): Promise<Found | undefined> {
   const { catalog, types, secrets } = options
   const mark = `keelson-${randomBytes(16).toString('hex')}`
   const connection = await options.connect()
@@ -72,14 +72,14 @@ async function findWayBack(options: UndoRun): Promise<Found | undefined> {
       followers: new Set<Ref>(),
       ledgerDigest: '',
     }
-    const survey = await surveyHost(connection, {
+    const hostPlan = await planHost(connection, {
       catalog: { host: catalog.host, resources: left.resources },
       types,
       secrets,
       mark,
       undo: { ...none, was: left.was },
     })
-    const { planning, ledgerDigest } = survey
+    const { planning, ledgerDigest } = hostPlan
     const { readings, context } = planning
     const known = { ...undoable, ledger: planning.ledger ?? undoable.ledger }
     const { resources, undo } = planUndo(known, { readings, context, secrets })
@@ -89,7 +89,7 @@ async function findWayBack(options: UndoRun): Promise<Found | undefined> {
   }
 }
 
-function choose(runs: readonly Run[], wanted: string | undefined): Run | undefined {
+function choose(runs: readonly StoredRun[], wanted: string | undefined): StoredRun | undefined {
   const run = runToUndo(runs, wanted)
   if (run === undefined && wanted !== undefined)
     throw new NoSuchRun(`there was no run ${wanted}`, { next: 'runs lists those that there were' })
@@ -110,8 +110,8 @@ printf '\\0'
 
 async function readKept(
   connection: Connection,
-  { run }: Run,
-  runs: readonly Run[],
+  { run }: StoredRun,
+  runs: readonly StoredRun[],
   types: ReadonlyMap<string, AnyType>,
 ): Promise<Pick<Undoable, 'run' | 'runs' | 'steps' | 'damaged' | 'bytes' | 'ledger'>> {
   const [ledger = '', states = '', bytes = ''] = (await answerOf(connection, readKeptText(run))).split('\0', 3)
@@ -131,11 +131,11 @@ export function parseKept(
   run: string,
   types: ReadonlyMap<string, AnyType>,
 ): Pick<Undoable, 'steps' | 'damaged'> {
-  const steps: WayStep[] = []
+  const steps: UndoStep[] = []
   const damaged: Staying[] = []
   for (const step of stepsIn(text, run)) {
     const problem = stepProblem(step, types)
-    if (problem === undefined && fits(WAY_STEP, step)) steps.push(partedStep(step, types))
+    if (problem === undefined && fits(UNDO_STEP, step)) steps.push(partedStep(step, types))
     else damaged.push(stayingOf(step, problem))
   }
   return { steps, damaged }

@@ -2,7 +2,7 @@
  * A configuration file that one resource owns from the first to the last byte: its state, and how it is read.
  */
 import * as form from '../form.ts'
-import type { Output, Wanted, Was, WayBack } from '../resourceType.ts'
+import type { Output, Desired, Was, UndoTarget } from '../resourceType.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts'
 
 export type WholeFileState = {
@@ -22,14 +22,14 @@ export const WHOLE_FILE = { content: form.shownAs('text', form.text()), mode: fo
  * @example wholeFileReader((name) => `/etc/app.d/${name}.conf`)
  */
 export function wholeFileReader(pathOf: (name: string) => string): {
-  command(wanted: readonly Wanted<WholeFileState>[]): string
-  parse(output: Output, wanted: readonly Wanted<WholeFileState>[]): Map<string, WholeFileState | null>
+  command(entries: readonly Desired<WholeFileState>[]): string
+  parse(output: Output, entries: readonly Desired<WholeFileState>[]): Map<string, WholeFileState | null>
 } {
   return {
-    command: (wanted) => readSmallFiles(wanted.map(({ name }) => pathOf(name))),
-    parse(output, wanted) {
+    command: (entries) => readSmallFiles(entries.map(({ name }) => pathOf(name))),
+    parse(output, entries) {
       const files = parseSmallFiles(output)
-      return new Map(wanted.map(({ name }) => [name, stateOf(files.get(pathOf(name)))]))
+      return new Map(entries.map(({ name }) => [name, stateOf(files.get(pathOf(name)))]))
     },
   }
 }
@@ -45,10 +45,10 @@ function stateOf(file: SmallFile | undefined): WholeFileState | null {
 }
 
 /**
- * For `restore`: something other than a file that stood there is only known by a sentence, and cannot be brought back.
+ * For `undo`: something other than a file that stood there is only known by a sentence, and cannot be brought back.
  *
- * @example const slots = { restore: restoreWholeFile }
+ * @example const slots = { undo: undoWholeFile }
  */
-export function restoreWholeFile<State extends { mode: string }>({ before }: Was<State>): WayBack<State> | undefined {
+export function undoWholeFile<State extends { mode: string }>({ before }: Was<State>): UndoTarget<State> | undefined {
   return before !== null && before.mode === '' ? { cannot: 'something other than a file stood there' } : undefined
 }

@@ -3,12 +3,17 @@
  */
 import { groupBy } from '../../kit/groupBy.ts'
 import { labelOf } from '../../kit/resourceType.ts'
-import type { Run, RunOutcome } from '../../engine/host/storedRun.ts'
+import type { StoredRun, RunOutcome } from '../../engine/host/storedRun.ts'
 import { cleanLine } from '../clean.ts'
 import { fit, pad, type Page, widest } from './page.ts'
 
 /** One line for each, the latest first. @param damaged Sentences about records that cannot be read. */
-export function renderRuns(host: string, runs: readonly Run[], page: Page, damaged: readonly string[] = []): string {
+export function renderRuns(
+  host: string,
+  runs: readonly StoredRun[],
+  page: Page,
+  damaged: readonly string[] = [],
+): string {
   const { colors } = page
   const warnings = damaged.map((sentence) => `  ${colors.yellow('warning')}  ${cleanLine(sentence)}`)
   if (runs.length === 0 && damaged.length === 0)
@@ -31,7 +36,7 @@ export function renderRuns(host: string, runs: readonly Run[], page: Page, damag
 }
 
 /** One run, with what became of each change. */
-export function renderRun(host: string, run: Run, page: Page): string {
+export function renderRun(host: string, run: StoredRun, page: Page): string {
   const { colors } = page
   const { outcome: state } = run
   const column = widest(run.changes.map(({ outcome }) => wordFor(OUTCOMES, outcome)))
@@ -58,7 +63,7 @@ function time(iso: string): string {
 }
 
 /** `ada@laptop, commit 3f2c1ab`; with `+` when there were changes that no commit had. */
-function person({ who: { user, host, commit, dirty } }: Run): string {
+function person({ who: { user, host, commit, dirty } }: StoredRun): string {
   const at = commit === undefined ? '' : `, commit ${cleanLine(commit.slice(0, 7))}${dirty === true ? '+' : ''}`
   return `${cleanLine(user)}@${cleanLine(host)}${at}`
 }
@@ -74,17 +79,17 @@ const OUTCOMES: { readonly [outcome in RunOutcome]: string } = {
 }
 
 /** `undo of run 12: 5 changed` */
-function whatOf(run: Run): string {
+function whatOf(run: StoredRun): string {
   return run.undoes === undefined ? tally(run) : `undo of run ${cleanLine(run.undoes)}: ${tally(run)}`
 }
 
 /** `5 changed, 1 failed` */
-function tally({ changes }: Run): string {
+function tally({ changes }: StoredRun): string {
   const counts = groupBy(changes, ({ outcome }) => outcome)
   return [...counts].map(([outcome, those]) => `${those.length} ${wordFor(OUTCOMES, outcome)}`).join(', ')
 }
 
-const STATES: { readonly [state in Run['outcome']]: string } = {
+const STATES: { readonly [state in StoredRun['outcome']]: string } = {
   running: 'running',
   waiting: 'waiting for its client',
   ok: 'ok',
@@ -98,7 +103,7 @@ function wordFor(words: { readonly [word: string]: string }, word: string): stri
   return Object.hasOwn(words, word) ? words[word]! : cleanLine(word)
 }
 
-function endOf({ outcome, endedAt }: Run): string {
+function endOf({ outcome, endedAt }: StoredRun): string {
   if (endedAt !== undefined) return `ended ${time(endedAt)}`
   switch (outcome) {
     case 'running':
@@ -111,7 +116,7 @@ function endOf({ outcome, endedAt }: Run): string {
 }
 
 /** @param text The outcome in words, filled up to its column. */
-function coloured({ outcome }: Run, text: string, { colors }: Page): string {
+function coloured({ outcome }: StoredRun, text: string, { colors }: Page): string {
   if (outcome === 'ok') return colors.green(text)
   return outcome === 'running' || outcome === 'waiting' ? colors.yellow(text) : colors.red(text)
 }

@@ -5,7 +5,7 @@
  */
 import type { Keys } from '../../kit/touch.ts'
 import * as form from '../../kit/form.ts'
-import { type Compared, type ResourceType, type Step, Unknown, type Wanted } from '../../kit/resourceType.ts'
+import { type Compared, type ResourceType, type Step, Unknown, type Desired } from '../../kit/resourceType.ts'
 import { accountName, ensure } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
 import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
@@ -103,7 +103,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
     directory: form.line(),
   }),
   how: form.optional(form.fields<KeysHow>({ exclusive: form.oneOf(false) })),
-  read: { command: readText, parse: ({ stdout }, wanted) => parseFiles(stdout, wanted) },
+  read: { command: readText, parse: ({ stdout }, entries) => parseFiles(stdout, entries) },
   touches: ({ name, before, after }) => [{ account: name, keys: keysAfter(before, after) }],
   opens: ({ name, before, after }) => {
     const had = before === null || before instanceof Unknown ? [] : before.keys
@@ -117,7 +117,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   },
   steps: ({ name, before, after }) => [writeStep(name, before, after)],
   remove: ({ name, before }) => [removeStep(name, before)],
-  restore({ before, after }) {
+  undo({ before, after }) {
     if (before === null) return undefined
     const { keys, how } = before
     if (after === null || how === undefined)
@@ -171,8 +171,8 @@ const LONGEST = 2 ** 20
  * Per user a line `home<TAB>user<TAB>home`, then per folder or file a line of what stands there, then all files.
  * What is behind a link is not opened: it need not be the user's.
  */
-function readText(wanted: readonly Wanted<AuthorizedKeysState>[]): string {
-  const names = wanted.map(({ name }) => name)
+function readText(entries: readonly Desired<AuthorizedKeysState>[]): string {
+  const names = entries.map(({ name }) => name)
   const each = (print: string): string => `printf '%s\\n' "$k_homes" | awk -F: '$1 != "" { ${print} }'`
   const find = "tr '\\n' '\\0' | find -files0-from - -maxdepth 0"
   return `k_homes=$({ ${forEach(names, 'getent passwd --')}; } | cut -d: -f1,6)
@@ -188,7 +188,7 @@ type Found = { type: string; mode: string; owner: string; size: number }
 /** Lines that are no keys (comments, junk) are left out: a link swapped in meanwhile must not show what it leads to. */
 function parseFiles(
   stdout: string,
-  wanted: readonly Wanted<AuthorizedKeysState>[],
+  entries: readonly Desired<AuthorizedKeysState>[],
 ): Map<string, AuthorizedKeysState | Unknown | null> {
   const [homeText = '', foundText = '', fileText = ''] = stdout.split('\0')
   const texts = filesInTar(Buffer.from(fileText, 'base64'))
@@ -205,7 +205,7 @@ function parseFiles(
     }),
   )
   return new Map(
-    wanted.map(({ name, desired }): [string, AuthorizedKeysState | Unknown | null] => {
+    entries.map(({ name, desired }): [string, AuthorizedKeysState | Unknown | null] => {
       const path = `${homes.get(name) ?? ''}/.ssh`
       const file = found.get(`${path}/authorized_keys`)
       if (!homes.has(name) || file === undefined) return [name, null]

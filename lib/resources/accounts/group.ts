@@ -58,9 +58,9 @@ export const group: ResourceType<Group, GroupState> = {
   how: form.optional(form.fields<GroupHow>({ system: form.oneOf(true) })),
   read: {
     // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
-    command: (wanted) =>
+    command: (entries) =>
       `{ ${forEach(
-        wanted.map(({ name }) => name),
+        entries.map(({ name }) => name),
         'getent group --',
       )}; } || [ $? -eq 123 ]`,
     parse: ({ stdout }) => new Map(lines(stdout).map(parseEntry)),

@@ -1,7 +1,7 @@
 /**
  * What an account may do by the groups that it is in.
  */
-import type { Json, Wanted } from '../../kit/resourceType.ts'
+import type { Json, Desired } from '../../kit/resourceType.ts'
 
 type Grouped = {
   group?: string | undefined
@@ -42,7 +42,7 @@ export function rightsBeyond(
   name: string,
   { group, groups = [] }: Grouped,
   observed: Grouped,
-  declared: (type: string) => readonly Wanted<Json>[],
+  declared: (type: string) => readonly Desired<Json>[],
 ): string[] {
   const elsewhere = declared('group').filter(({ desired }) => isMember(name, desired))
   const known = new Set([...groups, ...elsewhere.map((one) => one.name)])

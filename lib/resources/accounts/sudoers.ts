@@ -7,7 +7,7 @@ import type { ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { accountName, ensure, text } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
-import { restoreWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
+import { undoWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
 
 export type Sudoers = {
   /** File name in /etc/sudoers.d; no dot and no `~`, since sudo silently ignores such files. */
@@ -82,7 +82,7 @@ fi`,
     },
   ],
   remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`remove_file ${pathOf(name)}` }],
-  restore: restoreWholeFile,
+  undo: undoWholeFile,
 }
 
 /** What was wrong before, in other files or in this one, is no reason not to put this one right. */

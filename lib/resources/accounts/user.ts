@@ -8,7 +8,7 @@ import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
 import { rightsBeyond, withoutRights } from './rights.ts'
 import { payload } from '../../kit/prelude.ts'
-import type { Compared, FieldChange, ResourceType, Step, Wanted, Was, WayBack } from '../../kit/resourceType.ts'
+import type { Compared, FieldChange, ResourceType, Step, Desired, Was, UndoTarget } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { absolutePath, accountName, ensure, secretToken } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
@@ -134,7 +134,7 @@ export const user: ResourceType<User, UserState> = {
   },
   steps: (change, { reveal }) => [setUp(change.name, change.after, reveal)],
   remove: ({ name }) => [{ title: `remove user ${name}`, run: `${UNLOCKED}\n${removeText(name)}` }],
-  restore: restoreUser,
+  undo: undoUser,
   holdsData: 'its home and files would be left without an owner; declare it absent to remove it',
 }
 
@@ -184,9 +184,9 @@ function desiredUser(props: User): UserState {
  * A handful of processes for any number of users, and nothing printed of others. A password's hash is printed only where one is declared; otherwise it is left
  * empty, but for the `!` or `*` that locks it.
  */
-function readUsers(wanted: readonly Wanted<UserState>[]): string {
-  const names = wanted.map(({ name }) => name)
-  const hashed = wanted.filter(({ desired }) => desired?.password !== undefined).map(({ name }) => name)
+function readUsers(entries: readonly Desired<UserState>[]): string {
+  const names = entries.map(({ name }) => name)
+  const hashed = entries.filter(({ desired }) => desired?.password !== undefined).map(({ name }) => name)
   // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
   return `k_users=$({ ${forEach(names, 'getent passwd --')}; } || [ $? -eq 123 ])
 printf '%s\\n' "$k_users" | while IFS=: read -r k_name k_x k_uid k_gid k_comment k_home k_shell; do
@@ -288,7 +288,7 @@ function driftOf(change: FieldChange): string | undefined {
 }
 
 /** Only what was changed goes back: the rest is nobody's business. A home is never removed. */
-function restoreUser({ before, after, fields }: Was<UserState>): WayBack<UserState> {
+function undoUser({ before, after, fields }: Was<UserState>): UndoTarget<UserState> {
   if (before === null) return { state: null, stays: 'its home, and files of its own elsewhere' }
   const { password: _, homeThere: _there, ...known } = before
   if (after === null) return { state: { ...known, how: { exclusiveGroups: true } } }

@@ -11,9 +11,9 @@ import {
   type ResourceType,
   type Step,
   Unknown,
-  type Wanted,
+  type Desired,
   type Was,
-  type WayBack,
+  type UndoTarget,
 } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
@@ -60,7 +60,7 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
       purge: { type: 'boolean' },
     },
   },
-  going: ['purge'],
+  absentProps: ['purge'],
   name: ({ name }) => name,
   check: ({ purge }) => (purge === true ? ["purge goes with ensure: 'absent'"] : []),
   desired: ({ version, hold, recommends }) => ({ status: 'installed', version, hold, how: { recommends } }),
@@ -81,8 +81,8 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
   read: {
     // One list tells of all: what is asked for, and what dpkg is in the middle of.
     command: (
-      wanted,
-    ) => `{ ${LIST} || echo "failed $?"; } | ${sh`awk -F '\t' -v names=${` ${wanted.map(({ name }) => name).join(' ')} `} `}'${WANTED} || !(${WHOLE})'
+      entries,
+    ) => `{ ${LIST} || echo "failed $?"; } | ${sh`awk -F '\t' -v names=${` ${entries.map(({ name }) => name).join(' ')} `} `}'${WANTED} || !(${WHOLE})'
 ${JOURNAL}`,
     parse: parseList,
   },
@@ -108,8 +108,8 @@ ${JOURNAL}`,
   remove: (change) => transaction([change]),
   batch: transaction,
   holdsData: (observed) => (!(observed instanceof Unknown) && observed.status === 'purged' ? NOTHING_LEFT : undefined),
-  restore: restorePackage,
-  unsettles: true,
+  undo: undoPackage,
+  altersOthers: true,
 }
 
 /** States in which dpkg has a package's files or is in the middle of something with it. */
@@ -125,7 +125,7 @@ const JOURNAL = '[ -z "$(ls /var/lib/dpkg/updates)" ] || echo journal'
 
 function parseList(
   { stdout, stderr, exit }: Output,
-  wanted: readonly Wanted<AptPackageState>[],
+  declared: readonly Desired<AptPackageState>[],
 ): Map<string, AptPackageState | null> {
   const failed = exit === 0 ? /^failed (\d+)$/m.exec(stdout)?.[1] : exit
   if (failed !== undefined) throw new Error(`dpkg-query exited with ${failed}: ${stderr}`)
@@ -134,8 +134,8 @@ function parseList(
     .filter((line) => !isJournal(line))
     .map(parseEntry)
   const found = new Map(entries.flatMap(({ names, state }) => names.map((name) => [name, state] as const)))
-  const states = new Map(wanted.map(({ name, desired }) => [name, stateOf(found.get(name), desired)]))
-  const present = wanted.filter(({ desired }) => desired?.status === 'installed').map(({ name }) => name)
+  const states = new Map(declared.map(({ name, desired }) => [name, stateOf(found.get(name), desired)]))
+  const present = declared.filter(({ desired }) => desired?.status === 'installed').map(({ name }) => name)
   const interrupted = [
     ...entries
       .filter(({ names, isWhole }) => !isWhole && !names.some((name) => present.includes(name)))
@@ -164,7 +164,7 @@ function stateOf(found: AptPackageState | undefined, desired: AptPackageState | 
 }
 
 /** The archive has one version of a package, and that is seldom the former one. */
-function restorePackage({ before, after, fields }: Was<AptPackageState>): WayBack<AptPackageState> {
+function undoPackage({ before, after, fields }: Was<AptPackageState>): UndoTarget<AptPackageState> {
   if (before === null) return { state: null, stays: 'its configuration files, and packages that came with it' }
   const { status, version, hold } = before
   if (after?.status === 'purged') return { cannot: 'its configuration was purged with it' }

@@ -10,7 +10,7 @@ import {
   type ResourceType,
   type Step,
   Unknown,
-  type Wanted,
+  type Desired,
 } from '../../kit/resourceType.ts'
 import { absolutePath, accountName, oneLine, textValue } from '../../kit/schema.ts'
 import { quote, raw, sh, type ShellText } from '../../kit/shell.ts'
@@ -129,10 +129,10 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
   }),
   read: {
     command: checkTexts,
-    parse(output, wanted) {
+    parse(output, entries) {
       const exits = exitsIn(output)
       return new Map(
-        wanted.flatMap(({ name, desired }): [string, CommandState | Unknown | null][] => {
+        entries.flatMap(({ name, desired }): [string, CommandState | Unknown | null][] => {
           if (desired === null) return []
           const { check, undo, user, directory, env, timeoutMs } = desired.how
           if (check !== undefined && exits.get(name) === LATE) return [[name, new Unknown(LATE_TEXT)]]
@@ -144,17 +144,17 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
     },
   },
   explain: {
-    command: (wanted) =>
-      wanted
+    command: (entries) =>
+      entries
         .flatMap(({ name, desired }) =>
           desired?.how.check === undefined ? [] : [explainText(name, desired.how.check, desired.how)],
         )
         .join('\n'),
-    parse: (output, wanted) =>
+    parse: (output, entries) =>
       parseTraces(
         output,
         new Map(
-          wanted.flatMap(({ name, desired }) => (desired?.how.check === undefined ? [] : [[name, desired.how.check]])),
+          entries.flatMap(({ name, desired }) => (desired?.how.check === undefined ? [] : [[name, desired.how.check]])),
         ),
       ),
   },
@@ -175,16 +175,16 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
       : [stepOf(`undo ${name}`, running(before.how.undo, before.how), before.how)],
   holdsData: (observed) =>
     observed instanceof Unknown || observed.how.undo === undefined ? 'it has no undo' : undefined,
-  restore({ before, after }) {
+  undo({ before, after }) {
     // Taken away by its undo, it can be brought about again by its declaration.
     if (after === null) return undefined
     if (before === null && after.how.undo !== undefined) return { state: null }
     return { cannot: 'nobody knows what it did, and it has no undo' }
   },
   // It may bring about what any other type reads: a package, a file, a database.
-  unsettles: true,
+  altersOthers: true,
   // Its check may ask for anything, and be true only because what it asks of is missing.
-  unsettled: true,
+  alteredByOthers: true,
 }
 
 function runs(apply: string | undefined, hasCheck: boolean): FieldChange {
@@ -199,8 +199,8 @@ const LATE_TEXT = `its check did not end within ${CHECK_S} s, or checks of the s
  * The checks of each account one after another, and those of different accounts at the same time: one account's may hang,
  * and then only its own find no time.
  */
-function checkTexts(wanted: readonly Wanted<CommandState>[]): string {
-  const checks = wanted.flatMap(({ name, desired }) =>
+function checkTexts(entries: readonly Desired<CommandState>[]): string {
+  const checks = entries.flatMap(({ name, desired }) =>
     desired?.how.check === undefined ? [] : [{ name, check: desired.how.check, setting: desired.how }],
   )
   const accounts = [...groupBy(checks, ({ setting }) => setting.user ?? 'root').values()]

@@ -9,7 +9,7 @@ import { accountName, ensure, oneLine } from '../../kit/schema.ts'
 import { isPrivate } from '../../kit/files/paths.ts'
 import { sh } from '../../kit/shell.ts'
 import { scheduleMistake } from './schedule.ts'
-import { restoreWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
+import { undoWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
 
 export type CronJob = {
   /** Small letters, digits, `-` and `_`. */
@@ -70,7 +70,7 @@ ${sh`replace_file ${pathOf(name)} root root 0644 ${payload('job')}`}`,
     },
   ],
   remove: ({ name }) => [{ title: `remove ${pathOf(name)}`, run: sh`remove_file ${pathOf(name)}` }],
-  restore: restoreWholeFile,
+  undo: undoWholeFile,
 }
 
 function checkJob({ schedule, command, environment = {} }: CronJob): string[] {

@@ -12,7 +12,7 @@ import {
   type ResourceType,
   type Step,
   Unknown,
-  type Wanted,
+  type Desired,
 } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { entryPath, accountName, ensure, fileMode } from '../../kit/schema.ts'
@@ -73,7 +73,7 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
       recursive: { type: 'boolean' },
     },
   },
-  going: ['recursive'],
+  absentProps: ['recursive'],
   name: ({ path }) => path,
   check: ({ recursive }) => (recursive === true ? ["recursive goes with ensure: 'absent'"] : []),
   desired({ owner = 'root', group = owner, mode = '0755', only }) {
@@ -100,9 +100,9 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   }),
   how: form.optional(form.fields<DirectoryHow>({ only: form.list(form.line()) })),
   read: {
-    command(wanted) {
-      const exclusive = wanted.flatMap(({ name, desired }) => (desired?.how === undefined ? [] : [name]))
-      return `${readPaths(wanted.map(({ name }) => name))}\nprintf '\\0'\n${listEntries(exclusive)}`
+    command(entries) {
+      const exclusive = entries.flatMap(({ name, desired }) => (desired?.how === undefined ? [] : [name]))
+      return `${readPaths(entries.map(({ name }) => name))}\nprintf '\\0'\n${listEntries(exclusive)}`
     },
     parse: parseDirectories,
   },
@@ -119,14 +119,14 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   },
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_directory ${name}` }],
   holdsData: 'a directory may hold what others put there',
-  restore({ before, after, fields }) {
+  undo({ before, after, fields }) {
     if (before === null) return undefined
     const isEmptied = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
     if (isEmptied) return { cannot: 'what was in it was removed, and is not kept' }
     const { others: _, ...state } = before
     return { state }
   },
-  steady: true,
+  readsAlone: true,
 }
 
 function touchesOf({ name, after, fields }: Change<DirectoryState>): Touch[] {
@@ -165,7 +165,7 @@ printf '%s\\n' "$k_counts" | sed -n 's/^ *[0-9]\\{1,3\\} //p' | tr '\\n' '\\0' |
 
 function parseDirectories(
   output: Output,
-  wanted: readonly Wanted<DirectoryState>[],
+  entries: readonly Desired<DirectoryState>[],
 ): Map<string, DirectoryState | Unknown> {
   const fields = fieldsOf(output)
   const end = fields.findIndex((field, index) => index % 7 === 0 && field === '')
@@ -173,15 +173,15 @@ function parseDirectories(
   const there = parsePaths(fields.slice(0, end))
   const inside = insideOf(fields.slice(end + 1))
   return new Map(
-    wanted.flatMap(({ name, desired }): [string, DirectoryState | Unknown][] => {
+    entries.flatMap(({ name, desired }): [string, DirectoryState | Unknown][] => {
       const found = there.get(name)
       if (found === undefined) return desired?.kind === 'nothing' ? [[name, { kind: 'nothing' }]] : []
       const { kind, owner, group, mode } = found
       const only = desired?.how?.only
       if (only === undefined) return [[name, { kind, owner, group, mode }]]
-      const entries = inside(name)
-      if (entries instanceof Unknown) return [[name, entries]]
-      const others = entries.filter((entry) => !only.includes(entry))
+      const present = inside(name)
+      if (present instanceof Unknown) return [[name, present]]
+      const others = present.filter((entry) => !only.includes(entry))
       return [[name, { kind, owner, group, mode, others: others.sort() }]]
     }),
   )

@@ -18,7 +18,7 @@ import {
   type Step,
   Unknown,
   type Was,
-  type WayBack,
+  type UndoTarget,
 } from '../../kit/resourceType.ts'
 import { entryPath, ensure, textValue } from '../../kit/schema.ts'
 import { bytesTo, sh } from '../../kit/shell.ts'
@@ -115,7 +115,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
     },
   },
   key: ['path', 'line', 'replaces', 'block'],
-  going: ['validate'],
+  absentProps: ['validate'],
   name: ({ path, line, replaces, block }) =>
     `${path} ${block === undefined ? (replaces?.trimEnd() ?? line ?? '') : `block ${block.name}`}`,
   check: (props) => [...editMistakes(props), ...contentMistakes(props)],
@@ -127,11 +127,11 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   how: EDIT_HOW,
   seen: form.optional(form.fields<EditSeen>({ private: form.optional(form.oneOf(true)) })),
   read: {
-    command: (wanted) => readSmallFiles([...new Set(wanted.flatMap(({ desired }) => desired?.how.wish.path ?? []))]),
-    parse(output, wanted) {
+    command: (entries) => readSmallFiles([...new Set(entries.flatMap(({ desired }) => desired?.how.wish.path ?? []))]),
+    parse(output, entries) {
       const files = parseSmallFiles(output, true)
       return new Map(
-        wanted.flatMap(({ name, desired }): [string, EditState | null | Unknown][] =>
+        entries.flatMap(({ name, desired }): [string, EditState | null | Unknown][] =>
           desired === null ? [] : [[name, stateIn(files.get(desired.how.wish.path), desired.how.wish)]],
         ),
       )
@@ -144,7 +144,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   steps: (change, context) => editSteps([change], context),
   remove: (change, context) => editSteps([change], context),
   batch: editSteps,
-  restore: restoreEdit,
+  undo: undoEdit,
   holdsData: (observed) => (!(observed instanceof Unknown) && observed.found.length === 0 ? NOTHING_LEFT : undefined),
 }
 
@@ -242,7 +242,7 @@ function recordIn(wish: EditWish, reveal: Reveal): string {
 }
 
 /** What stood there takes the place of what stands there now. */
-function restoreEdit({ before, after }: Was<EditState>): WayBack<EditState> | undefined {
+function undoEdit({ before, after }: Was<EditState>): UndoTarget<EditState> | undefined {
   if (before === null) return undefined
   const [text, ...more] = before.found
   // Nothing of it was there, or somebody wanted it gone and it was.

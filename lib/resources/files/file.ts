@@ -21,7 +21,7 @@ import {
   type Step,
   Unknown,
   type Was,
-  type WayBack,
+  type UndoTarget,
 } from '../../kit/resourceType.ts'
 import { accountName, entryPath, ensure, fileMode, textValue } from '../../kit/schema.ts'
 import { quote, raw, sh } from '../../kit/shell.ts'
@@ -135,9 +135,9 @@ export const file: ResourceType<File, FileState> = {
   ),
   seen: form.optional(form.fields<FileSeen>({ acl: form.optional(form.oneOf(true)) })),
   read: {
-    command: (wanted) => readFiles(wanted.map(({ name }) => name)),
-    compare(wanted) {
-      const paths = wanted.map(({ name }) => name)
+    command: (entries) => readFiles(entries.map(({ name }) => name)),
+    compare(entries) {
+      const paths = entries.map(({ name }) => name)
       return `${readPaths(paths)}\n${eachAlone(paths)}`
     },
     parse: (output) => parseFiles(output),
@@ -159,10 +159,10 @@ export const file: ResourceType<File, FileState> = {
     return [replace(name, after, acl, reveal)]
   },
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_file ${name}` }],
-  restore: restoreFile,
+  undo: undoFile,
   holdsData: (observed, applied) =>
     observed instanceof Unknown || applied === null ? undefined : replacement(observed, applied),
-  steady: true,
+  readsAlone: true,
 }
 
 function twoContents({ content, source }: File): string[] {
@@ -384,7 +384,7 @@ function replacement({ kind, owner, sha256: digest }: FileState, applied: FileSt
 }
 
 /** Its digest was read, its bytes were not: those the host has to keep. */
-function restoreFile({ name, before, after, fields, keep }: Was<FileState>): WayBack<FileState> | undefined {
+function undoFile({ name, before, after, fields, keep }: Was<FileState>): UndoTarget<FileState> | undefined {
   if (before === null) return undefined
   const { kind, owner, group, mode, sha256: digest } = before
   if (kind !== 'file' || digest === undefined) return { cannot: `a ${kind} stood there` }

@@ -51,16 +51,16 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
   how: form.optional(form.fields<SymlinkHow>({ force: form.optional(form.flag) })),
   leads: (path, { target }) => resolve(dirname(path), target),
   read: {
-    command: (wanted) => readPaths(wanted.map(({ name }) => name)),
+    command: (entries) => readPaths(entries.map(({ name }) => name)),
     parse: (output) =>
       new Map([...parsePaths(fieldsOf(output))].map(([path, { kind, target }]) => [path, { kind, target }])),
   },
   touches: ({ name, after }) => [{ path: name, becomes: after === null ? { gone: true } : { link: after.target } }],
   steps: ({ name, after }) => [point(name, after)],
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_link ${name}` }],
-  restore: ({ before }) =>
+  undo: ({ before }) =>
     before === null || before.kind === 'link' ? undefined : { cannot: `a ${before.kind} stood there` },
-  steady: true,
+  readsAlone: true,
 }
 
 function linkMistakes({ path, target }: Symlink): string[] {

@@ -3,7 +3,7 @@
  * Read from /proc/sys and sysctl.d(5); written there.
  */
 import { payload } from '../../kit/prelude.ts'
-import type { ResourceType, Wanted } from '../../kit/resourceType.ts'
+import type { ResourceType, Desired } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
@@ -51,7 +51,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
   }),
   claims: (name) => [`path:${fileOf(name)}`],
   state: form.fields<SysctlState>({ running: form.optional(form.text()), atBoot: form.text() }),
-  read: { command: readText, parse: ({ stdout }, wanted) => parseReading(stdout, wanted) },
+  read: { command: readText, parse: ({ stdout }, entries) => parseReading(stdout, entries) },
   touches: ({ name }) => [{ setting: name }],
   steps: ({ name, after }) => [
     {
@@ -64,7 +64,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
     },
   ],
   remove: ({ name }) => [{ title: `no longer set ${name} at boot`, run: sh`remove_file ${fileOf(name)}` }],
-  restore: ({ before, after }) =>
+  undo: ({ before, after }) =>
     before === null && after?.running !== undefined
       ? { state: null, stays: 'its running value, until the next boot' }
       : undefined,
@@ -104,23 +104,23 @@ const SETTINGS = '/etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysct
  * Running values, then every setting line of sysctl.d with its file. grep exits 1 without a match and 2 without a file.
  * Who may write in one of the folders can put there what never ends.
  */
-function readText(wanted: readonly Wanted<SysctlState>[]): string {
+function readText(entries: readonly Desired<SysctlState>[]): string {
   return `{ ${forEach(
-    wanted.map(({ name }) => pathOf(name)),
+    entries.map(({ name }) => pathOf(name)),
     `grep -Hs -e '' --`,
   )}; } || :
 printf '\\0'
 timeout --foreground 15 grep -Hs -D skip -e '=' -- ${SETTINGS} || :`
 }
 
-function parseReading(stdout: string, wanted: readonly Wanted<SysctlState>[]): Map<string, SysctlState | null> {
+function parseReading(stdout: string, entries: readonly Desired<SysctlState>[]): Map<string, SysctlState | null> {
   const [running = '', settings = ''] = stdout.split('\0')
   const values = new Map(lines(running).map(splitAtColon))
   const assigned = lines(settings).map(splitAtColon)
   const files = new Set(assigned.map(([file]) => file))
   const atBoot = lastAssignments(assigned)
   return new Map(
-    wanted.map(({ name }): [string, SysctlState | null] => {
+    entries.map(({ name }): [string, SysctlState | null] => {
       if (!files.has(fileOf(name))) return [name, null]
       const value = values.get(pathOf(name))
       return [

@@ -12,7 +12,7 @@ import {
   NGINX,
   observedNginxFile,
   replaceNginxFiles,
-  restoreNginxFile,
+  undoNginxFile,
   NGINX_FILE,
   type NginxFileState,
   type NginxWork,
@@ -52,11 +52,11 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
   claims: (name) => [`path:${fullPath(name)}`],
   state: form.fields<NginxFileState>(NGINX_FILE),
   read: {
-    command: (wanted) => readSmallFiles(wanted.map(({ name }) => fullPath(name))),
-    parse(output, wanted) {
+    command: (entries) => readSmallFiles(entries.map(({ name }) => fullPath(name))),
+    parse(output, entries) {
       const files = parseSmallFiles(output)
       return new Map(
-        wanted.map(({ name, desired }) => {
+        entries.map(({ name, desired }) => {
           const file = files.get(fullPath(name))
           return [name, file ? observedNginxFile(file, desired) : null]
         }),
@@ -67,7 +67,7 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
   steps: (change, context) => [replaceNginxFiles([workOf(change)], context)],
   remove: (change, context) => [replaceNginxFiles([workOf(change)], context)],
   batch: (changes, context) => [replaceNginxFiles(changes.map(workOf), context)],
-  restore: restoreNginxFile,
+  undo: undoNginxFile,
 }
 
 const fullPath = (name: string): string => `${NGINX}/${name}`

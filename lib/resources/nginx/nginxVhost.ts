@@ -3,7 +3,7 @@
  * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced. That
  * nginx loads it is for the `service` that watches /etc/nginx.
  */
-import type { Change, Compared, Context, ResourceType, Wanted } from '../../kit/resourceType.ts'
+import type { Change, Compared, Context, ResourceType, Desired } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
 import { isPrivate } from '../../kit/files/paths.ts'
@@ -12,7 +12,7 @@ import {
   NGINX,
   observedNginxFile,
   replaceNginxFiles,
-  restoreNginxFile,
+  undoNginxFile,
   NGINX_FILE,
   type NginxFileState,
   type NginxWork,
@@ -86,21 +86,21 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     }),
   ),
   read: {
-    command: (wanted) => readSmallFiles(wanted.flatMap(({ name }) => [available(name), linkPath(name)])),
-    parse(output, wanted) {
+    command: (entries) => readSmallFiles(entries.flatMap(({ name }) => [available(name), linkPath(name)])),
+    parse(output, entries) {
       const files = parseSmallFiles(output)
-      return new Map(wanted.map((one) => [one.name, stateOf(one, files)]))
+      return new Map(entries.map((one) => [one.name, stateOf(one, files)]))
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
   steps: (change, context) => [step([change], context)],
   remove: (change, context) => [step([change], context)],
   batch: (changes, context) => [step(changes, context)],
-  restore: (was) =>
+  undo: (was) =>
     was.before?.link === '(not a link)'
       ? { cannot: 'something other than a link stood in sites-enabled' }
-      : restoreNginxFile(was),
-  steady: true,
+      : undoNginxFile(was),
+  readsAlone: true,
 }
 
 const available = (name: string): string => `${NGINX}/sites-available/${name}`
@@ -165,7 +165,7 @@ function valueMistakes({ headers = {}, locations = [], redirects = [] }: NginxVh
 type Files = ReturnType<typeof parseSmallFiles>
 
 /** Null when neither file nor link is there; a link without its file is a site that stops nginx from loading. */
-function stateOf({ name, desired }: Wanted<NginxVhostState>, files: Files): NginxVhostState | null {
+function stateOf({ name, desired }: Desired<NginxVhostState>, files: Files): NginxVhostState | null {
   const file = files.get(available(name))
   const link = files.get(linkPath(name))
   if (!file && !link) return null

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
-import type { Context, Step, Was, WayBack } from '../../kit/resourceType.ts'
+import type { Context, Step, Was, UndoTarget } from '../../kit/resourceType.ts'
 import { quote, raw, sh, type ShellText } from '../../kit/shell.ts'
 import { holdsSecret, type StateText } from '../../kit/value.ts'
 import type { SmallFile } from '../../kit/files/smallFiles.ts'
@@ -44,7 +44,7 @@ function digest(bytes: Uint8Array | string): string {
 }
 
 /** Something other than a file that stood there is only known by a sentence. */
-export function restoreNginxFile<State extends NginxFileState>({ before }: Was<State>): WayBack<State> | undefined {
+export function undoNginxFile<State extends NginxFileState>({ before }: Was<State>): UndoTarget<State> | undefined {
   return before !== null && before.mode === '' ? { cannot: 'something other than a file stood there' } : undefined
 }
 

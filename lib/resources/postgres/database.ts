@@ -110,7 +110,7 @@ export const postgresDatabase: ResourceType<PostgresDatabase, DatabaseState> = {
   how: form.optional(form.fields<DatabaseHow>({ template: form.optional(form.line()) })),
   read: {
     via: psql,
-    command: (wanted) => readQuery(wanted.map(({ name }) => name)),
+    command: (entries) => readQuery(entries.map(({ name }) => name)),
     parse(output) {
       const read = parseRows<DatabaseRow>(output, DATABASE_FIELDS)
       return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedDatabase(row)]))

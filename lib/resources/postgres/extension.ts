@@ -62,9 +62,9 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
   seen: form.optional(form.fields<ExtensionSeen>({ packaged: form.either(form.line(), form.oneOf(null)) })),
   read: {
     via: psql,
-    command(wanted) {
+    command(entries) {
       const places = groupBy(
-        wanted.map(({ name }) => placeOf(name)),
+        entries.map(({ name }) => placeOf(name)),
         ({ database }) => database,
       )
       return inDatabases(
@@ -90,7 +90,7 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
       }),
     ]
   },
-  restore({ before, fields }) {
+  undo({ before, fields }) {
     if (before === null) return undefined
     if (fields.some(({ field }) => field === 'version')) return { cannot: `it was at version ${before.version ?? ''}` }
     const { schema } = before

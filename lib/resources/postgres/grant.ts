@@ -4,7 +4,7 @@
  */
 import { listDrift } from '../../kit/listDrift.ts'
 import { groupBy } from '../../kit/groupBy.ts'
-import type { Change, ResourceType, Step, Wanted } from '../../kit/resourceType.ts'
+import type { Change, ResourceType, Step, Desired } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
@@ -98,15 +98,15 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
   }),
   read: {
     via: psql,
-    command(wanted) {
-      const byDatabase = groupBy(wanted, ({ name }) => parseGrantKey(name).target.database)
+    command(entries) {
+      const byDatabase = groupBy(entries, ({ name }) => parseGrantKey(name).target.database)
       return inDatabases(
         [...byDatabase].map(([database, ofIt]) => ({ database, query: ofIt.map(readQuery).join('\n') })),
       )
     },
-    parse(output, wanted) {
+    parse(output, entries) {
       const read = parseRows<GrantRow>(output, ['name', 'objects', 'rights'])
-      return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedGrant(row, wanted)]))
+      return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedGrant(row, entries)]))
     },
   },
   drift: {
@@ -120,7 +120,7 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
   },
   steps: (change) => [grantStep(change)],
   remove: (change) => [grantStep(change)],
-  restore: ({ before }) =>
+  undo: ({ before }) =>
     before !== null && before.partly.length > 0 ? { cannot: 'it held for some of the objects only' } : undefined,
 }
 
@@ -145,7 +145,7 @@ type GrantRow = {
   rights: { privilege: string; count: number; grantable: number }[] | null
 }
 
-function readQuery({ name }: Wanted<GrantState>): string {
+function readQuery({ name }: Desired<GrantState>): string {
   const { role, target } = parseGrantKey(name)
   const oid = role === 'public' ? '0' : `(select oid from pg_roles where rolname = ${literal(role)})`
   return `with object as materialized (${aclQuery(target)}),
@@ -157,10 +157,10 @@ select json_build_object('name', ${literal(name)}, 'objects', (select count(*) f
 
 function observedGrant(
   { name, objects, rights }: GrantRow,
-  wanted: readonly Wanted<GrantState>[],
+  entries: readonly Desired<GrantState>[],
 ): GrantState | null | Unknown {
   const { target } = parseGrantKey(name)
-  const desired = wanted.find((each) => each.name === name)?.desired ?? null
+  const desired = entries.find((each) => each.name === name)?.desired ?? null
   // Of no tables at all everything is true.
   if (objects === 0 && ['tables', 'sequences', 'functions'].includes(target.kind)) return desired
   if (objects === 0) return desired === null ? null : new Unknown(`there is no ${onText(target)}`)

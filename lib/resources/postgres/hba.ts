@@ -6,7 +6,7 @@
  * Debian's own jobs and Keelson need. Whether the server has loaded the file is derived from the file's ctime.
  */
 import { byField } from '../../kit/byField.ts'
-import type { Compared, FieldChange, ResourceType, Wanted } from '../../kit/resourceType.ts'
+import type { Compared, FieldChange, ResourceType, Desired } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { readNow } from '../../kit/files/readNow.ts'
@@ -106,14 +106,14 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
   'unloaded', (pg_stat_file(current_setting('hba_file'))).change > pg_conf_load_time());`,
     // Lines that keep the server from starting are seen, and put right, without it.
     otherwise: `${FIND_HBA}\n[ -z "$k_hba" ] || { printf '\\n%s\\n' ${quote(ON_DISK)}; ${readNow('"$k_hba"')}; }`,
-    parse(output, wanted) {
+    parse(output, entries) {
       const [, onDisk] = output.exit === NO_ANSWER ? output.stdout.split(`\n${ON_DISK}\n`) : []
-      if (onDisk !== undefined) return observedLines({ text: onDisk, unloaded: false }, wanted)
+      if (onDisk !== undefined) return observedLines({ text: onDisk, unloaded: false }, entries)
       const read = parseRows<HbaFile>(output, ['text', 'unloaded'])
       if (read instanceof Unknown) return read
       const [file] = read
       if (file === undefined) throw new Error('expected the text of pg_hba.conf')
-      return observedLines(file, wanted)
+      return observedLines(file, entries)
     },
   },
   diff: diffLine,
@@ -123,7 +123,7 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
   steps: (change, context) => [hbaStep([change], context)],
   remove: (change, context) => [hbaStep([change], context)],
   batch: (changes, context) => [hbaStep(changes, context)],
-  restore: ({ before }) => (before === null ? undefined : { state: { method: before.method, place: 'in order' } }),
+  undo: ({ before }) => (before === null ? undefined : { state: { method: before.method, place: 'in order' } }),
 }
 
 function addressMistakes({ type, address }: PostgresHba): string[] {
@@ -139,9 +139,9 @@ function methodText(method: string, options: { readonly [name: string]: string }
 type HbaFile = { text: string; unloaded: boolean }
 type Rule = { key: string; method: string; inBlock: boolean }
 
-function observedLines({ text, unloaded }: HbaFile, wanted: readonly Wanted<HbaState>[]): Map<string, HbaState> {
+function observedLines({ text, unloaded }: HbaFile, entries: readonly Desired<HbaState>[]): Map<string, HbaState> {
   const rules = parseRules(text)
-  const found = wanted.flatMap(({ name, desired }) => {
+  const found = entries.flatMap(({ name, desired }) => {
     // What a recipe declares absent may stand anywhere; what it declares is only what Keelson wrote.
     const rule = rules.find((each) => each.key === name && (each.inBlock || desired === null))
     return rule === undefined ? [] : [rule]

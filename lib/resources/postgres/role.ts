@@ -149,7 +149,7 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
   ),
   read: {
     via: psql,
-    command: (wanted) => readQuery(wanted.map(({ name }) => name)),
+    command: (entries) => readQuery(entries.map(({ name }) => name)),
     parse(output) {
       const read = parseRows<RoleRow>(output, ROLE_FIELDS)
       return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedRole(row)]))
@@ -173,7 +173,7 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
       next: `the role stays, because of what the server says depends on it. In each of those databases, give it away (REASSIGN OWNED BY … TO …) or drop it (DROP OWNED BY …), and converge again`,
     }),
   ],
-  restore({ before }) {
+  undo({ before }) {
     if (before === null) return undefined
     const { adminOf: _, ...state } = before
     return { state }

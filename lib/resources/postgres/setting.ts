@@ -77,7 +77,7 @@ export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
   ),
   read: {
     via: psql,
-    command: (wanted) => readQuery(wanted.map(({ name }) => name)),
+    command: (entries) => readQuery(entries.map(({ name }) => name)),
     parse(output) {
       const read = parseRows<SettingRow>(output, ['name', 'value', 'running', 'kind', 'unit', 'context', 'gone'])
       return read instanceof Unknown ? read : new Map(read.map(observedSetting))
@@ -88,7 +88,7 @@ export const postgresSetting: ResourceType<PostgresSetting, SettingState> = {
   steps: (change) => [settingsStep([change])],
   remove: (change) => [settingsStep([change])],
   batch: (changes) => [settingsStep(changes)],
-  restore: ({ before }) =>
+  undo: ({ before }) =>
     before === null ? undefined : { state: before.seen?.gone === true ? null : { value: before.value } },
 }
 

@@ -89,11 +89,11 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
     }),
   ),
   read: {
-    command: (wanted) => readRedis(wanted.map(({ name }) => name)),
-    parse: (output, wanted) =>
+    command: (entries) => readRedis(entries.map(({ name }) => name)),
+    parse: (output, entries) =>
       parseRedis(
         output,
-        wanted.map(({ name }) => name),
+        entries.map(({ name }) => name),
       ),
   },
   diff: diffSetting,
@@ -102,7 +102,7 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
   steps: (change, context) => [redisStep([change], context)],
   remove: (change, context) => [redisStep([change], context)],
   batch: (changes, context) => [redisStep(changes, context)],
-  restore: ({ before }) =>
+  undo: ({ before }) =>
     before === null ? undefined : { state: before.lines.length === 0 ? null : { lines: before.lines } },
 }
 

@@ -15,7 +15,7 @@ import {
   readUnitFilesAlone,
   refsIn,
   replaceUnitFiles,
-  restoreUnitFile,
+  undoUnitFile,
   type UnitFile,
   UNIT_FILE,
   type UnitFileState,
@@ -62,18 +62,18 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
   claims: (name) => [`path:${fileOf(name).path}`],
   state: form.fields<UnitFileState>(UNIT_FILE),
   read: {
-    command: (wanted) => readUnitFiles(wanted.map(({ name }) => fileOf(name))),
-    compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),
-    parse(output, wanted) {
+    command: (entries) => readUnitFiles(entries.map(({ name }) => fileOf(name))),
+    compare: (entries) => readUnitFilesAlone(entries.map(({ name }) => fileOf(name))),
+    parse(output, entries) {
       const read = parseUnitFiles(output)
-      return new Map(wanted.map(({ name }) => [name, fileState(fileOf(name), read)]))
+      return new Map(entries.map(({ name }) => [name, fileState(fileOf(name), read)]))
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],
-  restore: restoreUnitFile,
+  undo: undoUnitFile,
 }
 
 function contentOf({ unitSection: unit, unit: _unit, name: _name, ensure: _ensure, ...rest }: DropIn): UnitContent {

@@ -5,7 +5,7 @@
  */
 import * as form from '../../kit/form.ts'
 import { byField } from '../../kit/byField.ts'
-import type { Change, Consequence, FieldChange, ResourceType, Was, WayBack } from '../../kit/resourceType.ts'
+import type { Change, Consequence, FieldChange, ResourceType, Was, UndoTarget } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
 import { absolutePath, handle, oneLine } from '../../kit/schema.ts'
 import { serviceProgram, type ServiceWork } from './serviceProgram.ts'
@@ -132,8 +132,8 @@ export const service: ResourceType<Service, ServiceState> = {
   steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
   remove: () => [],
   holdsData: 'its package or unit file is what takes a service away',
-  restore: restoreService,
-  waits: true,
+  undo: undoService,
+  runsBeside: true,
 }
 
 function unitOf(name: string): string {
@@ -170,7 +170,7 @@ function diffService(desired: ServiceState, observed: ServiceState): FieldChange
 }
 
 /** One that was not there is stopped before what brought it goes. What it had yet to load is for now, and not for then. */
-function restoreService({ before, after }: Was<ServiceState>): WayBack<ServiceState> {
+function undoService({ before, after }: Was<ServiceState>): UndoTarget<ServiceState> {
   const how = after?.how === undefined ? {} : { how: after.how }
   if (before === null) return { state: { enabled: false, running: false, load: 'current', ...how } }
   const { enabled, running, masked } = before

@@ -2,7 +2,7 @@
  * What a host says of its services, and whether each has loaded what is on disk.
  */
 import * as form from '../../kit/form.ts'
-import { type Compared, type Output, Unknown, type Wanted } from '../../kit/resourceType.ts'
+import { type Compared, type Output, Unknown, type Desired } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
 import { findEach } from '../../kit/files/paths.ts'
 import { parseShown, type Shown } from './unitFiles.ts'
@@ -79,7 +79,7 @@ export const SERVICE_SEEN = form.fields<ServiceSeen>({
   invocation: form.optional(form.line()),
 })
 
-type WantedService = Wanted<ServiceState>
+type WantedService = Desired<ServiceState>
 
 const PROPERTIES = [
   'Id',
@@ -92,10 +92,10 @@ const PROPERTIES = [
 ]
 
 /** A systemctl, two finds, one cat. Invocations and times in it change only when a service or a file does. */
-export function readServices(wanted: readonly WantedService[]): string {
-  const names = wanted.map(({ name }) => name)
+export function readServices(entries: readonly WantedService[]): string {
+  const names = entries.map(({ name }) => name)
   const paths = [
-    ...new Set(wanted.flatMap(({ name, desired }) => [...restartRoots(name, desired), ...reloadRoots(desired)])),
+    ...new Set(entries.flatMap(({ name, desired }) => [...restartRoots(name, desired), ...reloadRoots(desired)])),
   ]
   const recordFiles = names.map((name) => `${RECORDS}/${name}`)
   return `${sh`systemctl show --timestamp=us+utc -p ${PROPERTIES.join(',')} -- ${names}`}
@@ -118,7 +118,7 @@ export function reloadRoots(state: ServiceState | null): string[] {
 /** @throws {Error} When systemctl did not answer for each unit. */
 export function parseServices(
   { stdout, stderr, exit }: Output,
-  wanted: readonly WantedService[],
+  entries: readonly WantedService[],
 ): Map<string, ServiceState | Unknown | null> {
   const [shown = '', ...fields] = stdout.split('\0')
   const start = fields.indexOf('watched')
@@ -128,13 +128,13 @@ export function parseServices(
     .split('\n\n')
     .filter((block) => block.trim() !== '')
     .map(parseShown)
-  if (exit !== 0 || end < 0 || start < 0 || blocks.length !== wanted.length)
+  if (exit !== 0 || end < 0 || start < 0 || blocks.length !== entries.length)
     throw new Error(`systemctl show: exit ${exit}, said ${JSON.stringify(stderr || stdout.slice(0, 500))}`)
   const listed = fields.slice(start + 1, end).map(parseListed)
   const loaded = parseRecords(fields.slice(end + 1).filter((field) => field !== ''))
   const { late, full } = overfull(fields.slice(0, start))
   return new Map(
-    wanted.map(({ name, desired }, index): [string, ServiceState | Unknown | null] => {
+    entries.map(({ name, desired }, index): [string, ServiceState | Unknown | null] => {
       const block = blocks[index] ?? {}
       const roots = [...restartRoots(name, desired), ...reloadRoots(desired)]
       const because = late

@@ -15,7 +15,7 @@ import {
   readUnitFiles,
   readUnitFilesAlone,
   replaceUnitFiles,
-  restoreUnitFile,
+  undoUnitFile,
   unitPath,
   type UnitFile,
   UNIT_FILE,
@@ -94,16 +94,16 @@ export const timer: ResourceType<Timer, TimerState> = {
   claims: (name) => [`path:${fileOf(name).path}`],
   state: form.fields<TimerState>({ ...UNIT_FILE, enabled: form.flag, active: form.flag }),
   read: {
-    command: (wanted) =>
+    command: (entries) =>
       readUnitFiles(
-        wanted.map(({ name }) => fileOf(name)),
+        entries.map(({ name }) => fileOf(name)),
         ['UnitFileState', 'ActiveState'],
       ),
-    compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),
-    parse(output, wanted) {
+    compare: (entries) => readUnitFilesAlone(entries.map(({ name }) => fileOf(name))),
+    parse(output, entries) {
       const read = parseUnitFiles(output)
       return new Map(
-        wanted.map(({ name }) => {
+        entries.map(({ name }) => {
           const file = fileState(fileOf(name), read)
           const shown = read.shown.find((one) => isOf(fileOf(name).unit, one))
           const enabled = shown?.['UnitFileState'] === 'enabled'
@@ -117,10 +117,10 @@ export const timer: ResourceType<Timer, TimerState> = {
   steps: (change) => [replaceUnitFiles([workOf(change)], startAll([change]))],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf), startAll(changes))],
-  restore: (was) =>
+  undo: (was) =>
     was.before?.enabled === false || was.before?.active === false
       ? { cannot: 'it was there but did not wait for its next time' }
-      : restoreUnitFile(was),
+      : undoUnitFile(was),
 }
 
 const INSTALL: UnitSection = { WantedBy: 'timers.target' }

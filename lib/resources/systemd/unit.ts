@@ -15,7 +15,7 @@ import {
   readUnitFilesAlone,
   refsIn,
   replaceUnitFiles,
-  restoreUnitFile,
+  undoUnitFile,
   unitPath,
   UNIT_FILE,
   type UnitFileState,
@@ -56,16 +56,16 @@ export const unit: ResourceType<Unit, UnitState> = {
   state: form.fields<UnitFileState>(UNIT_FILE),
   seen: form.optional(form.fields<{ running: boolean }>({ running: form.flag })),
   read: {
-    command: (wanted) =>
+    command: (entries) =>
       readUnitFiles(
-        wanted.map(({ name }) => fileOf(name)),
+        entries.map(({ name }) => fileOf(name)),
         ['ActiveState'],
       ),
-    compare: (wanted) => readUnitFilesAlone(wanted.map(({ name }) => fileOf(name))),
-    parse(output, wanted) {
+    compare: (entries) => readUnitFilesAlone(entries.map(({ name }) => fileOf(name))),
+    parse(output, entries) {
       const read = parseUnitFiles(output)
       return new Map(
-        wanted.map(({ name }) => {
+        entries.map(({ name }) => {
           const file = fileState(fileOf(name), read)
           const running = read.shown.some((shown) => isOf(name, shown) && shown['ActiveState'] === 'active')
           return [name, file && { ...file, seen: { running } }]
@@ -78,7 +78,7 @@ export const unit: ResourceType<Unit, UnitState> = {
   steps: (change) => [replaceUnitFiles([workOf(change)])],
   remove: (change) => [replaceUnitFiles([workOf(change)])],
   batch: (changes) => [replaceUnitFiles(changes.map(workOf))],
-  restore: restoreUnitFile,
+  undo: undoUnitFile,
 }
 
 /** Without its file it is ended. */

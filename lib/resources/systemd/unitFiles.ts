@@ -4,7 +4,7 @@
  */
 import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
-import type { Output, Ref, Step, Was, WayBack } from '../../kit/resourceType.ts'
+import type { Output, Ref, Step, Was, UndoTarget } from '../../kit/resourceType.ts'
 import { lines, quote, raw, sh, type ShellText } from '../../kit/shell.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from '../../kit/files/smallFiles.ts'
 
@@ -105,7 +105,7 @@ export function isOf(unit: string, shown: Shown): boolean {
 }
 
 /** What systemd has yet to load is for now, and not for then. */
-export function restoreUnitFile<State extends UnitFileState>({ before }: Was<State>): WayBack<State> | undefined {
+export function undoUnitFile<State extends UnitFileState>({ before }: Was<State>): UndoTarget<State> | undefined {
   if (before === null) return undefined
   if (before.mode === '') return { cannot: 'something other than a file stood there' }
   return { state: { ...before, loaded: true } }

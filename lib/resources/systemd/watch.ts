@@ -7,7 +7,7 @@
  * pending: after a failure or a cut the need is still there.
  */
 import { LOADED, markOf } from '../../kit/stateFolders.ts'
-import { labelOf, type PlannedChange, type Ref } from '../../kit/resourceType.ts'
+import { labelOf, type EarlierChange, type Ref } from '../../kit/resourceType.ts'
 import { quote } from '../../kit/shell.ts'
 
 /** A handle as a recipe passes it, with the paths that the resource writes. */
@@ -60,7 +60,7 @@ export function isUnder(path: string, root: string): boolean {
 export function loadAfter(
   unit: string,
   watch: { restart: Watch; reload: Watch },
-  earlier: readonly PlannedChange[],
+  earlier: readonly EarlierChange[],
 ): { load: Load; because: string[] } {
   const restart = earlier.filter((change) => isOwnUnit(unit, change.ref) || isWatched(watch.restart, change))
   if (restart.length > 0) return { load: 'restart', because: restart.map(({ label }) => label) }
@@ -74,7 +74,7 @@ function isOwnUnit(unit: string, ref: Ref): boolean {
   )
 }
 
-function isWatched({ paths, refs }: Watch, { ref, paths: written }: PlannedChange): boolean {
+function isWatched({ paths, refs }: Watch, { ref, paths: written }: EarlierChange): boolean {
   if (isOnlyBefore(ref)) return false
   return refs.includes(ref) || written.some((place) => paths.some((path) => isUnder(place, path)))
 }

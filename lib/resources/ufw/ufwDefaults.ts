@@ -94,7 +94,7 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
     },
   ],
   remove: () => [],
-  restore: ({ before }) => (before === null ? undefined : { state: { ...before, ipv6: true, loaded: true } }),
+  undo: ({ before }) => (before === null ? undefined : { state: { ...before, ipv6: true, loaded: true } }),
   holdsData: 'a firewall is not turned off by being left out; declare it with enabled: false',
 }
 

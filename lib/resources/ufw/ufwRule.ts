@@ -14,7 +14,7 @@ import {
   type ResourceType,
   type Step,
   Unknown,
-  type Wanted,
+  type Desired,
 } from '../../kit/resourceType.ts'
 import { ensure } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
@@ -156,7 +156,7 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
   how: MATCH,
   read: {
     command: () => READ_UFW,
-    parse: (output, wanted) => parseWanted(parseUfw(output), wanted),
+    parse: (output, entries) => parseWanted(parseUfw(output), entries),
   },
   opens: ({ name, before, after }) =>
     isOpen(after) && !isOpen(before) && !name.startsWith('out ') ? [`opens ${name}`] : [],
@@ -168,7 +168,7 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
   steps: (change, context) => stepsFor([change], context),
   remove: (change, context) => stepsFor([change], context),
   batch: stepsFor,
-  restore({ before }) {
+  undo({ before }) {
     if (before === null) return undefined
     const isTorn = [before.action, before.log, before.comment].some((each) => each.includes(' and '))
     if (isTorn) return { cannot: 'its two address families differed' }
@@ -213,10 +213,10 @@ function familiesText(families: readonly Family[]): string {
   return families.length === 2 ? 'both' : (families[0] ?? '')
 }
 
-function parseWanted(host: UfwHost, wanted: readonly Wanted<UfwRuleState>[]): Map<string, UfwRuleState | null> {
-  const declared = wanted.flatMap(({ desired }) => ruleIn(desired) ?? [])
+function parseWanted(host: UfwHost, entries: readonly Desired<UfwRuleState>[]): Map<string, UfwRuleState | null> {
+  const declared = entries.flatMap(({ desired }) => ruleIn(desired) ?? [])
   return new Map(
-    wanted.map(({ name }) => {
+    entries.map(({ name }) => {
       const tuples = (['ipv4', 'ipv6'] as const).flatMap((family) =>
         host.rules[family].filter((tuple) => tuple.name === name).map((tuple) => ({ family, tuple })),
       )

@@ -71,7 +71,7 @@ cp -- "$P/note" ${`/etc/notes/${name}`}`,
     },
   ],
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`rm -f -- ${`/etc/notes/${name}`}` }],
-  steady: true,
+  readsAlone: true,
 }
 
 export const note = resource(noteType)

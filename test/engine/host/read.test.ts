@@ -26,7 +26,7 @@ function echoType(type: string, via?: AnyType['read']['via']): AnyType {
     state: anything,
     read: {
       ...(via === undefined ? {} : { via }),
-      command: (wanted) => `echo ${wanted.map(({ name }) => quote(name)).join(' ')}`,
+      command: (entries) => `echo ${entries.map(({ name }) => quote(name)).join(' ')}`,
       parse: () => new Map(),
     },
     steps: () => [],
@@ -65,9 +65,9 @@ test('a section that ended with what is no exit status was never closed', () => 
 test('a type that its interpreter has said nothing of is an answer that is not complete', () => {
   const via = { name: 'python', join: () => ':' }
   const said = { stdout: '', stderr: 'killed', exit: 0, bytes: Buffer.alloc(0) }
-  const wanted = [{ name: 'a', desired: null }]
+  const entries = [{ name: 'a', desired: null }]
   assert.throws(
-    () => parseReadings(new Map([['python', said]]), [{ type: echoType('one', via), wanted }], 'unknown'),
+    () => parseReadings(new Map([['python', said]]), [{ type: echoType('one', via), entries }], 'unknown'),
     (error: unknown) =>
       error instanceof HostError && error.message.endsWith('nothing for one') && error.said === 'killed',
   )
@@ -83,9 +83,9 @@ test('a parser that stumbles over an answer says that its form is another, not w
   for (const parse of stumbles) {
     const read = { command: () => ':', parse }
     const said = { stdout: 'undefined', stderr: '', exit: 0, bytes: Buffer.from('undefined') }
-    const wanted = [{ name: 'a', desired: null }]
+    const entries = [{ name: 'a', desired: null }]
     assert.throws(
-      () => parseReadings(new Map([['odd', said]]), [{ type: { ...echoType('odd'), read }, wanted }], 'fails'),
+      () => parseReadings(new Map([['odd', said]]), [{ type: { ...echoType('odd'), read }, entries }], 'fails'),
       (error: unknown) =>
         error instanceof HostError && /form expected/.test(error.message) && !/Cannot|JSON/.test(error.message),
     )
@@ -146,7 +146,7 @@ test('types of one interpreter share a process and still have answers of their o
   }
   const requests = ['x', 'y'].map((type) => ({
     type: echoType(type, via),
-    wanted: [{ name: `of ${type}`, desired: null }],
+    entries: [{ name: `of ${type}`, desired: null }],
   }))
   const sections = readSections(requests, MARK)
   assert.equal(
@@ -165,8 +165,8 @@ test('the number of sections is that of types, for one resource as for a thousan
     assert.is(
       readSections(
         [
-          { type: echoType('x'), wanted: many(count) },
-          { type: echoType('y'), wanted: many(count) },
+          { type: echoType('x'), entries: many(count) },
+          { type: echoType('y'), entries: many(count) },
         ],
         MARK,
       ).length,

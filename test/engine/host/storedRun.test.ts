@@ -1,11 +1,11 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { StoredRun } from '../../../lib/engine/host/runRecord.ts'
+import type { RecordedRun } from '../../../lib/engine/host/runRecord.ts'
 import { parseRecords, parseRuns } from '../../../lib/engine/host/storedRun.ts'
 
 const test = suite('runs')
 
-function stored(run: string, more: Partial<StoredRun>): StoredRun {
+function stored(run: string, more: Partial<RecordedRun>): RecordedRun {
   return {
     run,
     unit: `keelson-${run}-abcdef`,
@@ -18,14 +18,14 @@ function stored(run: string, more: Partial<StoredRun>): StoredRun {
   }
 }
 
-const change = (ref: string, outcome: StoredRun['changes'][number]['outcome']): StoredRun['changes'][number] => ({
+const change = (ref: string, outcome: RecordedRun['changes'][number]['outcome']): RecordedRun['changes'][number] => ({
   ref,
   kind: 'create',
   cause: 'intent',
   outcome,
 })
 
-const output = (holder: string, records: StoredRun[], notes = ''): string =>
+const output = (holder: string, records: RecordedRun[], notes = ''): string =>
   `${holder}\0${records.map((one) => `./${one.run}.json:${JSON.stringify(one)}\n`).join('')}\0${notes}`
 
 test('a host that was never converged has none', () => {
@@ -36,7 +36,7 @@ test('a host that was never converged has none', () => {
 test('a run at work, one that waits for its client, and one applied in part are told apart', () => {
   const cut = stored('3', { outcome: 'unfinished', changes: [change('file:/a', 'unfinished')] })
   const failed = stored('2', { outcome: 'failed', endedAt: '2026-11-23T21:56:02.000Z' })
-  const outcomes = (holder: string, ...records: StoredRun[]): string[] =>
+  const outcomes = (holder: string, ...records: RecordedRun[]): string[] =>
     parseRuns(output(holder, records)).map(({ outcome }) => outcome)
   assert.equal(outcomes('keelson-3-abcdef', cut, failed), ['running', 'failed'])
   assert.equal(outcomes('keelson-3-abcdef waiting', cut, failed), ['waiting', 'failed'])

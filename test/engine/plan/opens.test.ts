@@ -8,7 +8,7 @@ const test = suite('what a change opens')
 
 function opened(ref: string, after: string, before?: string): string[] {
   const fields: FieldChange[] = [{ field: 'content', form: 'text', before, after }]
-  return openedBy({ type: toyType('file'), plan: { ref } }, fields)
+  return openedBy({ type: toyType('file'), shown: { ref } }, fields)
 }
 
 const SSHD = 'file:/etc/ssh/sshd_config.d/00-a.conf'

@@ -10,7 +10,7 @@ import { planningOf, resource, toyType } from '../fixture.ts'
 
 const test = suite('plan')
 const file = toyType('file')
-const pkg = toyType('package', { unsettles: true })
+const pkg = toyType('package', { altersOthers: true })
 const service = toyType('service', {
   simulate: (observed, _desired, earlier) =>
     earlier.length === 0 ? observed : { load: `restart because ${earlier[0]!.label}` },
@@ -50,7 +50,7 @@ function letGo(names: string[], planning: Planning): Planning {
 }
 
 function kinds(planning: Parameters<typeof planItems>[0]): [string, string, string][] {
-  return planItems(planning).map(({ plan }) => [plan.ref, plan.kind, plan.cause])
+  return planItems(planning).map(({ shown }) => [shown.ref, shown.kind, shown.cause])
 }
 
 test('what is not there is created, what differs is changed, what is as declared is adopted', () => {
@@ -181,7 +181,7 @@ test('drift says what another hand did, and since which run and when', () => {
   )
   const items = planItems(planningOf(declared, [type], readings, { ledger }))
   assert.equal(
-    items.map(({ plan }) => [plan.ref, plan.cause, plan.drift]),
+    items.map(({ shown }) => [shown.ref, shown.cause, shown.drift]),
     [
       ['thing:a', 'drift', { what: ['stopped', 'open turned on', 'mode changed'], run: '7', at }],
       ['thing:gone', 'drift', { what: ['dug up'], run: '7', at }],
@@ -203,7 +203,7 @@ test('what is released says whether it stays, is gone, or was never made', () =>
   })
   const readings = { file: new Map([['/theirs', {}]]), empty: new Map([['a', {}]]), full: new Map([['a', {}]]) }
   const items = planItems(planningOf([], [file, empty, full], readings, { ledger }))
-  assert.equal(Object.fromEntries(items.map(({ plan }) => [plan.ref, plan.because])), {
+  assert.equal(Object.fromEntries(items.map(({ shown }) => [shown.ref, shown.because])), {
     'file:/gone': 'gone already',
     'file:/theirs': 'left in place: it was there before Keelson',
     'file:/unmade': 'not there: run 7 had not finished it',
@@ -221,7 +221,7 @@ test('what a run applied and did not confirm is its own work, as long as it is s
   const declared = ['/cut', '/back', '/new'].map((name) => resource(`file:${name}`, { x: 1 }))
   const items = planItems(planningOf(declared, [file], { file: read }, { ledger }))
   assert.equal(
-    items.map(({ plan }) => plan.because),
+    items.map(({ shown }) => shown.because),
     [
       'applied by run 7 without confirmation; confirmed now',
       'as declared now; recorded anew',
@@ -331,7 +331,7 @@ test('behind a package all is predicted, and what is in order is looked at again
     [file, pkg],
     {},
   )
-  const [, created, gone] = planItems(planning).map(({ plan }) => plan)
+  const [, created, gone] = planItems(planning).map(({ shown }) => shown)
   assert.equal([created?.kind, created?.certainty, created?.because], ['create', 'predicted', 'package p comes first'])
   assert.equal([gone?.kind, gone?.certainty], ['recheck', 'unknown'])
 })
@@ -340,7 +340,7 @@ test('what cannot be read yet says why', () => {
   const planning = planningOf([resource('file:/a', { x: 1 })], [file], { file: new Unknown('it is not installed') })
   const [item] = planItems(planning)
   assert.equal(
-    [item?.plan.kind, item?.plan.certainty, item?.plan.because],
+    [item?.shown.kind, item?.shown.certainty, item?.shown.because],
     ['create', 'unknown', 'it is not installed'],
   )
 })
@@ -394,7 +394,7 @@ test('what took the place of a secret is not shown with it, nor after a run that
       ledger: ledgerWith({ 'file:/a': entry }),
     })
     const left = remainingDifference(file, '/a', now, before, planning.context, planning.ledger!.entries['file:/a'])
-    return JSON.stringify([planItems(planning).map(({ plan }) => plan.fields), left])
+    return JSON.stringify([planItems(planning).map(({ shown }) => shown.fields), left])
   }
   const secret = { content: { $secret: 'key' }, owner: 'app' }
   for (const entry of [{ desired: secret }, { desired: now, pending: true, hides: true } as const]) {

@@ -40,10 +40,10 @@ test('of what Keelson made, none stays', () => {
 test('of what is taken over, all stay and are named', () => {
   const fresh = wish(['super'])
   assert.equal(fresh, { desired: { x: 1 }, kept: ['super'], fresh: true })
-  assert.equal(rightsWarnings([{ plan: { ref: 'role:a' }, wish: fresh }]), [
+  assert.equal(rightsWarnings([{ shown: { ref: 'role:a' }, wish: fresh }]), [
     'role a has super, which is not declared; it was there before Keelson, and stays',
   ])
-  assert.equal(rightsWarnings([{ plan: { ref: 'role:a' }, wish: wish([]) }]), [])
+  assert.equal(rightsWarnings([{ shown: { ref: 'role:a' }, wish: wish([]) }]), [])
 })
 
 test('of what was taken over, those it had stay, and those that came later do not', () => {

@@ -56,7 +56,7 @@ function shown(path: string, entries: LedgerEntry[], more: { readonly private?: 
   const observed = readings.edit.get(`${path} password`)!
   const hidden = hides(planning, type, item.name, item.desired, observed)
   const remains = remainingDifference(type, item.name, item.desired, observed, planning.context, undefined, hidden)
-  return JSON.stringify([item.plan.fields, remains])
+  return JSON.stringify([item.shown.fields, remains])
 }
 
 test('a line of a file that nobody keeps a secret in is shown', () => {

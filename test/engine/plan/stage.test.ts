@@ -7,10 +7,10 @@ import { nextStage, type Stage } from '../../../lib/engine/plan/stage.ts'
 import { planningOf, resource, toyType } from '../fixture.ts'
 
 const test = suite('stage')
-const file = toyType('file', { steady: true })
+const file = toyType('file', { readsAlone: true })
 const unit = toyType('unit')
 const pkg = toyType('package', {
-  unsettles: true,
+  altersOthers: true,
   batch: (changes) => [{ title: `install ${changes.length}`, run: ':' }],
 })
 
@@ -21,8 +21,8 @@ function stageOf(declared: { [ref: Ref]: Ref[] }, types: AnyType[] = [file, unit
 
 function shape({ tasks, later }: Stage): { tasks: Ref[][]; later: Ref[] } {
   return {
-    tasks: tasks.map(({ items }) => items.map(({ plan }) => plan.ref)),
-    later: later.map(({ plan }) => plan.ref),
+    tasks: tasks.map(({ items }) => items.map(({ shown }) => shown.ref)),
+    later: later.map(({ shown }) => shown.ref),
   }
 }
 
@@ -71,7 +71,7 @@ test('what is applied in one batch with a guarded change is not parted from it',
 })
 
 test('what mostly waits goes with the last stage, unless something else needs it', () => {
-  const types = [file, pkg, toyType('rule', { consequence: () => 'lockout' }), toyType('service', { waits: true })]
+  const types = [file, pkg, toyType('rule', { consequence: () => 'lockout' }), toyType('service', { runsBeside: true })]
   const declared: { [ref: Ref]: Ref[] } = {
     'service:early': [],
     'service:needed': [],
@@ -83,7 +83,7 @@ test('what mostly waits goes with the last stage, unless something else needs it
     'service:guarded': ['rule:r'],
   }
   const next = ({ later }: Stage): Stage =>
-    stageOf(Object.fromEntries(later.map(({ plan }) => [plan.ref, declared[plan.ref]!])), types)
+    stageOf(Object.fromEntries(later.map(({ shown }) => [shown.ref, declared[shown.ref]!])), types)
   const first = stageOf(declared, types)
   assert.equal(shape(first).tasks, [['service:early'], ['service:needed'], ['file:x'], ['package:p']])
   const second = next(first)

@@ -46,7 +46,7 @@ function consequencesOf(names: readonly string[], type = writer): string[] {
     {},
     { context },
   )
-  return planItems(planning).map(({ plan }) => plan.consequence)
+  return planItems(planning).map(({ shown }) => shown.consequence)
 }
 
 const isGuarded = (path: string): boolean => consequencesOf([path])[0] === 'lockout'
@@ -149,7 +149,7 @@ const commandType = toyType('command', { touches: () => [{ program: true }] })
 
 function planned(...resources: ReturnType<typeof resource>[]): { [ref: string]: string } {
   const planning = planningOf(resources, [writer, unitType, commandType], {}, { context })
-  return Object.fromEntries(planItems(planning).map(({ plan }) => [plan.ref, plan.consequence]))
+  return Object.fromEntries(planItems(planning).map(({ shown }) => [shown.ref, shown.consequence]))
 }
 
 test('what a guarded unit is to load is guarded with it', () => {

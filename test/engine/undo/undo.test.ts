@@ -1,18 +1,18 @@
-/** The way back of a run: what of it goes, what stays and why. */
+/** The undo of a run: what of it goes, what stays and why. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../../lib/dsl/declare.ts'
 import * as door from '../../../lib/index.ts'
 import { type Ledger, type LedgerEntry, ledgerDigest } from '../../../lib/engine/host/ledger.ts'
-import type { Item } from '../../../lib/engine/plan/plan.ts'
+import type { Planned } from '../../../lib/engine/plan/plan.ts'
 import type { AnyType, Change, Json, Ref } from '../../../lib/kit/resourceType.ts'
-import type { Run, RunOutcome } from '../../../lib/engine/host/storedRun.ts'
+import type { StoredRun, RunOutcome } from '../../../lib/engine/host/storedRun.ts'
 import { asLeft, planUndo, runToUndo, type Undoable } from '../../../lib/engine/undo/undo.ts'
 import { parseKept } from '../../../lib/engine/undo/undoHost.ts'
 import * as form from '../../../lib/kit/form.ts'
 import { revealFrom } from '../../../lib/kit/value.ts'
-import { wayStepOf } from '../../../lib/engine/apply/undoSteps.ts'
-import type { WayStep } from '../../../lib/engine/host/undoRecord.ts'
+import { undoStepOf } from '../../../lib/engine/apply/undoSteps.ts'
+import type { UndoStep } from '../../../lib/engine/host/undoRecord.ts'
 import { planningOf, resource, toyType } from '../fixture.ts'
 
 const test = suite('undo')
@@ -32,9 +32,9 @@ const ledgerOf = (...entries: LedgerEntry[]): Ledger => ({
   entries: Object.fromEntries(entries.map((one) => [`${one.type}:${one.name}`, one])),
 })
 
-type Told = { [ref: Ref]: [kind: Run['changes'][number]['kind'], outcome: RunOutcome] }
+type Told = { [ref: Ref]: [kind: StoredRun['changes'][number]['kind'], outcome: RunOutcome] }
 
-function run(number: string, told: Told, more: Partial<Run> = {}): Run {
+function run(number: string, told: Told, more: Partial<StoredRun> = {}): StoredRun {
   const changes = Object.entries(told).map(([ref, [kind, outcome]]) => ({
     ref,
     kind,
@@ -51,7 +51,7 @@ function stepOf(
   before: Json | null,
   after: Json | null,
   { was, type = NOTE, fields = [] }: { was?: LedgerEntry; type?: AnyType; fields?: Change<Json>['fields'] } = {},
-): WayStep {
+): UndoStep {
   const [, name = ''] = ref.split(':')
   const about = { name, fields }
   const change: Change<Json> =
@@ -62,12 +62,20 @@ function stepOf(
         : { ...about, kind: 'change', before, after }
   const planning = planningOf([resource(ref, after)], [type], {}, was === undefined ? {} : { ledger: ledgerOf(was) })
   const { kind } = change
-  const plan: Item['plan'] = { ref, label: ref, kind, cause: 'intent', consequence: 'safe', certainty: 'exact', fields }
-  const item = { plan, type, name, desired: after, change, after: new Set<Ref>() }
-  return wayStepOf('2', item, planning, after === null ? null : entry(ref, after, { run: '2' }))
+  const shown: Planned['shown'] = {
+    ref,
+    label: ref,
+    kind,
+    cause: 'intent',
+    consequence: 'safe',
+    certainty: 'exact',
+    fields,
+  }
+  const item = { shown, type, name, desired: after, change, after: new Set<Ref>() }
+  return undoStepOf('2', item, planning, after === null ? null : entry(ref, after, { run: '2' }))
 }
 
-function undoable(steps: WayStep[], ledger: Ledger, more: Partial<Undoable> = {}): Undoable {
+function undoable(steps: UndoStep[], ledger: Ledger, more: Partial<Undoable> = {}): Undoable {
   const runs = [run('2', Object.fromEntries(steps.map(({ ref }) => [ref, ['change', 'changed']])))]
   const known = new Map([['note', NOTE]])
   return {
@@ -193,7 +201,7 @@ test('a declaration takes the place of what was read, where it says as much: sec
 test('the latest run that changed something is undone; an undo that was cut off is gone on with', () => {
   const changed: Told = { 'note:a': ['change', 'changed'] }
   const recorded: Told = { 'note:a': ['adopt', 'recorded'] }
-  const pick = (...runs: Run[]): string | undefined => runToUndo(runs, undefined)?.run
+  const pick = (...runs: StoredRun[]): string | undefined => runToUndo(runs, undefined)?.run
   assert.is(pick(run('3', recorded), run('2', changed)), '2')
   assert.is(pick(run('3', changed, { undoes: '2', outcome: 'unfinished' }), run('2', changed)), '2')
   assert.is(pick(run('3', changed, { undoes: '2' }), run('2', changed)), '3')
@@ -238,7 +246,7 @@ test('a kept state that its type does not know costs its own step, and is named'
 })
 
 test('each type has decided how its changes go back', () => {
-  const undecided = [...types.values()].filter((one) => one.restore === undefined).map(({ type }) => type)
+  const undecided = [...types.values()].filter((one) => one.undo === undefined).map(({ type }) => type)
   assert.ok(Object.keys(door).length > types.size && types.size > 20)
   assert.equal(undecided.sort(), USUAL)
 })

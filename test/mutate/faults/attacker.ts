@@ -7,14 +7,14 @@ export const ATTACKER_FAULTS: readonly Fault[] = [
     file: 'lib/engine/host/read.ts',
     find: "if (odd === 'fails' || !(error instanceof NotUnderstood)) throw error",
     replace: 'throw error',
-    tests: ['engine/plan/survey'],
+    tests: ['engine/plan/planHost'],
   },
   {
     what: 'attacker: what changes at each look stops all of a host',
-    file: 'lib/engine/plan/survey.ts',
+    file: 'lib/engine/plan/planHost.ts',
     find: 'moving.push(...movingIn(settled.items, later.items))',
     replace: '',
-    tests: ['engine/plan/survey'],
+    tests: ['engine/plan/planHost'],
   },
   {
     what: 'attacker: root enters a folder for a command of another account',

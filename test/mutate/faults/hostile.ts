@@ -127,8 +127,8 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
   {
     what: 'take a step of a run back that has no form',
     file: 'lib/engine/undo/undoHost.ts',
-    find: 'if (problem === undefined && fits(WAY_STEP, step)) steps.push(partedStep(step, types))',
-    replace: 'if (problem === undefined || fits(WAY_STEP, step)) steps.push(partedStep(step, types))',
+    find: 'if (problem === undefined && fits(UNDO_STEP, step)) steps.push(partedStep(step, types))',
+    replace: 'if (problem === undefined || fits(UNDO_STEP, step)) steps.push(partedStep(step, types))',
     tests: ['engine/undo/undo'],
   },
   {

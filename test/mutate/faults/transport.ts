@@ -63,7 +63,7 @@ export const TRANSPORT_FAULTS: readonly Fault[] = [
   },
   {
     what: 'transport: stop at what keeps changing',
-    file: 'lib/engine/plan/survey.ts',
+    file: 'lib/engine/plan/planHost.ts',
     find: 'moving.push(...movingIn(items, next.items))',
     replace: '',
     tests: ['hosts/bounds'],

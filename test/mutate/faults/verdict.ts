@@ -8,8 +8,8 @@ export const VERDICT_FAULTS: readonly Fault[] = [
   {
     what: 'take a check for true while what it comes after is open',
     file: 'lib/engine/plan/plan.ts',
-    find: '(item.type.unsettles || type.unsettled)',
-    replace: 'item.type.unsettles',
+    find: '(item.type.altersOthers || type.alteredByOthers)',
+    replace: 'item.type.altersOthers',
     tests: HOSTS,
   },
   {

@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { differences } from '../../../lib/kit/byField.ts'
 import { comparingBy } from '../../../lib/kit/value.ts'
-import type { FieldChange, PlannedChange } from '../../../lib/kit/resourceType.ts'
+import type { FieldChange, EarlierChange } from '../../../lib/kit/resourceType.ts'
 import { service, type Service } from '../../../lib/resources/systemd/service.ts'
 import type { ServiceState } from '../../../lib/resources/systemd/serviceReading.ts'
 import { parseListed, parseTimestamp } from '../../../lib/resources/systemd/watch.ts'
@@ -102,7 +102,7 @@ test('a need to load is a follow-up with its reason', () => {
 })
 
 const running: ServiceState = { enabled: true, running: true, masked: false, load: 'current' }
-const planned = (ref: string): PlannedChange => {
+const planned = (ref: string): EarlierChange => {
   const paths = ref === 'nginx-vhost:shop' ? ['/etc/nginx/sites-available/shop'] : [ref.slice(ref.indexOf(':') + 1)]
   return { ref, label: `label of ${ref}`, kind: 'change', paths }
 }

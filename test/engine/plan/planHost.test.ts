@@ -7,23 +7,23 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { AnyType, Ref } from '../../../lib/kit/resourceType.ts'
-import { surveyHost } from '../../../lib/engine/plan/survey.ts'
+import { planHost } from '../../../lib/engine/plan/planHost.ts'
 import { connectLocal } from '../../../lib/transport/local.ts'
 import { planningOf, resource, toyType } from '../fixture.ts'
 
-const test = suite('survey')
+const test = suite('planHost')
 const STEADY = toyType('steady')
-const HERE = mkdtempSync(join(tmpdir(), 'survey-'))
+const HERE = mkdtempSync(join(tmpdir(), 'plan-host-'))
 test.after(() => rmSync(HERE, { recursive: true }))
 
 /** How certain what is to be done is, by ref. */
-async function surveyed(types: AnyType[], names: readonly Ref[]): Promise<{ [ref: string]: string }> {
+async function planned(types: AnyType[], names: readonly Ref[]): Promise<{ [ref: string]: string }> {
   const resources = [...names, 'steady:s' as const].map((ref) => resource(ref, { value: 'wanted' }))
   const { catalog } = planningOf(resources, types, {})
   const connection = await connectLocal({})
   try {
     const known = new Map([...types, STEADY].map((type) => [type.type, type]))
-    const { plan } = await surveyHost(connection, { catalog, types: known, secrets: new Map(), mark: 'keelson-5d1f' })
+    const { plan } = await planHost(connection, { catalog, types: known, secrets: new Map(), mark: 'keelson-5d1f' })
     return Object.fromEntries(plan.changes.map((change) => [change.ref, change.certainty]))
   } finally {
     await connection.close()
@@ -39,7 +39,7 @@ test('an answer that is not understood costs the resources of its type only', as
       },
     },
   })
-  assert.equal(await surveyed([odd], ['odd:a']), { 'odd:a': 'unknown', 'steady:s': 'exact' })
+  assert.equal(await planned([odd], ['odd:a']), { 'odd:a': 'unknown', 'steady:s': 'exact' })
 })
 
 test('something else that changes at each look costs what changes only', async () => {
@@ -52,7 +52,7 @@ test('something else that changes at each look costs what changes only', async (
       parse: ({ stdout }) => new Map([[`n${Number(stdout) % names.length}`, { value: 'other' }]]),
     },
   })
-  const seen = await surveyed(
+  const seen = await planned(
     [restless],
     names.map((name) => `restless:${name}`),
   )

@@ -12,7 +12,7 @@ import { gateSections, lockoutsIn, operatorOf } from './lockouts.ts'
 import { type Holder, HOLDER_SECTION, parseHolder } from '../host/lockHolder.ts'
 import { damageWarnings, type Ledger } from '../host/ledger.ts'
 import { checkPlaces, linksSection } from '../host/links.ts'
-import { type Item, type Planning, planItems, summarize } from './plan.ts'
+import { type Planned, type Planning, planItems, summarize } from './plan.ts'
 import {
   type Answer,
   fingerprintOf,
@@ -27,7 +27,7 @@ import {
   declaredRequests,
   mergeRequests,
   planningBase,
-  type SurveyOptions,
+  type PlanOptions,
   type Undo,
   undeclaredRequests,
 } from './scope.ts'
@@ -35,10 +35,10 @@ import { Unknown } from '../../kit/resourceType.ts'
 import type { WaysContext } from './touches.ts'
 import type { Stage, Task } from './stage.ts'
 
-export type Survey = {
+export type HostPlan = {
   plan: Plan
   planning: Planning
-  items: Item[]
+  items: Planned[]
   stage: Stage
   /** By the stage's comparable tasks, what their resources' reading hashes to now. */
   fingerprints: ReadonlyMap<Task, string>
@@ -49,7 +49,7 @@ export type Survey = {
 }
 
 type Answers = ReadonlyMap<string, Answer>
-type Look = { answers: Answers; planning: Planning; items: Item[] }
+type Look = { answers: Answers; planning: Planning; items: Planned[] }
 
 /** How often a host that moves while it is read is read again before giving up. */
 const ATTEMPTS = 3
@@ -57,13 +57,13 @@ const ATTEMPTS = 3
 const MORE_ATTEMPTS = 10
 
 /** @throws {HostError | Stale} */
-export function surveyHost(connection: Connection, options: SurveyOptions): Promise<Survey> {
-  return new Surveyor(connection, options).survey()
+export function planHost(connection: Connection, options: PlanOptions): Promise<HostPlan> {
+  return new HostPlanner(connection, options).plan()
 }
 
-class Surveyor {
+class HostPlanner {
   readonly #connection: Connection
-  readonly #options: SurveyOptions
+  readonly #options: PlanOptions
   readonly #base: ReturnType<typeof planningBase>
   readonly #requests: readonly Request[]
   readonly #sections: readonly Section[]
@@ -71,7 +71,7 @@ class Surveyor {
   /** Warnings about the host's clock, which is only asked the first time. */
   #clock: readonly string[] = []
 
-  constructor(connection: Connection, options: SurveyOptions) {
+  constructor(connection: Connection, options: PlanOptions) {
     this.#connection = connection
     this.#options = options
     this.#base = planningBase(options)
@@ -81,9 +81,9 @@ class Surveyor {
     this.#expected = [...own.map(({ name }) => name), ...this.#requests.map(({ type }) => type.type)]
   }
 
-  async survey(): Promise<Survey> {
+  async plan(): Promise<HostPlan> {
     let seen = await this.#first()
-    const moving: Item[] = []
+    const moving: Planned[] = []
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const { answers, planning, items } = seen
       const detail = detailOf(planning, items, this.#options.mark)
@@ -93,7 +93,7 @@ class Surveyor {
         ? { ...seen, answers: later }
         : await this.#look(later, more)
       // A unit in a restart loop reads otherwise each time; what counts is that the same is to be done.
-      if (sameChanges(items, next.items)) return surveyOf(seen, detail, next.answers)
+      if (sameChanges(items, next.items)) return hostPlanOf(seen, detail, next.answers)
       moving.push(...movingIn(items, next.items))
       seen = next
     }
@@ -101,13 +101,13 @@ class Surveyor {
   }
 
   /** What keeps changing is unknown; any account may see to that for what it owns, and then all else goes on. */
-  async #besides(seen: Look, moving: Item[]): Promise<Survey> {
+  async #besides(seen: Look, moving: Planned[]): Promise<HostPlan> {
     let settled = this.#without(seen, moving)
     for (let attempt = 0; attempt < MORE_ATTEMPTS; attempt += 1) {
       const detail = detailOf(settled.planning, settled.items, this.#options.mark)
       const more = [...detail.sections, ...gateSections(settled.items, settled.planning)]
       const later = this.#without(await this.#look(await this.#read(more), more), moving)
-      if (sameChanges(settled.items, later.items)) return surveyOf(settled, detail, later.answers)
+      if (sameChanges(settled.items, later.items)) return hostPlanOf(settled, detail, later.answers)
       // Something else at each look: one account may own much.
       moving.push(...movingIn(settled.items, later.items))
       settled = this.#without(later, moving)
@@ -117,11 +117,11 @@ class Surveyor {
     })
   }
 
-  #without({ answers, planning }: Look, moving: readonly Item[]): Look {
+  #without({ answers, planning }: Look, moving: readonly Planned[]): Look {
     const readings = new Map(planning.readings)
-    for (const { type, plan } of moving) {
+    for (const { type, shown } of moving) {
       const known = readings.get(type.type)
-      const name = plan.ref.slice(type.type.length + 1)
+      const name = shown.ref.slice(type.type.length + 1)
       if (known instanceof Unknown || known === undefined) continue
       readings.set(type.type, new Map([...known, [name, new Unknown(KEEPS_CHANGING)]]))
     }
@@ -179,7 +179,7 @@ class Surveyor {
 }
 
 /** @param answers The last ones, by which the same is to be done as by those that were looked at. */
-function surveyOf({ planning, items }: Look, detail: Detail, answers: Answers): Survey {
+function hostPlanOf({ planning, items }: Look, detail: Detail, answers: Answers): HostPlan {
   const holder = parseHolder(answers.get(HOLDER_SECTION.name)!)
   return {
     ...(holder === undefined ? {} : { holder }),
@@ -203,46 +203,47 @@ function atWork(holder: Holder | undefined): string[] {
 }
 
 /** Of an undo: what goes back, and services that have to load it. */
-function ownItems(items: Item[], undo: Undo | undefined): Item[] {
+function ownItems(items: Planned[], undo: Undo | undefined): Planned[] {
   if (undo === undefined) return items
   const changed = new Set(
     items
-      .filter(({ plan, change }) => change !== undefined && !undo.followers.has(plan.ref))
-      .map(({ plan }) => plan.ref),
+      .filter(({ shown, change }) => change !== undefined && !undo.followers.has(shown.ref))
+      .map(({ shown }) => shown.ref),
   )
   return items.filter(
-    ({ plan, after }) =>
-      !undo.followers.has(plan.ref) || (plan.kind === 'follow-up' && [...after].some((ref) => changed.has(ref))),
+    ({ shown, after }) =>
+      !undo.followers.has(shown.ref) || (shown.kind === 'follow-up' && [...after].some((ref) => changed.has(ref))),
   )
 }
 
-function sameChanges(a: readonly Item[], b: readonly Item[]): boolean {
-  const changesOf = (items: readonly Item[]) => items.map(({ plan: { ref, kind, fields } }) => ({ ref, kind, fields }))
+function sameChanges(a: readonly Planned[], b: readonly Planned[]): boolean {
+  const changesOf = (items: readonly Planned[]) =>
+    items.map(({ shown: { ref, kind, fields } }) => ({ ref, kind, fields }))
   return a === b || isDeepStrictEqual(changesOf(a), changesOf(b))
 }
 
 /** Items by which two looks at a host differ. */
-function movingIn(a: readonly Item[], b: readonly Item[]): Item[] {
-  const earlier = new Map(a.map((item) => [item.plan.ref, item]))
+function movingIn(a: readonly Planned[], b: readonly Planned[]): Planned[] {
+  const earlier = new Map(a.map((item) => [item.shown.ref, item]))
   return b.filter((item) => {
-    const other = earlier.get(item.plan.ref)
+    const other = earlier.get(item.shown.ref)
     return other === undefined || !sameChanges([other], [item])
   })
 }
 
 /** Sections that read again all that is declared or owned. */
-export function againSections(survey: Survey, options: SurveyOptions): { sections: Section[]; requests: Request[] } {
-  const requests = mergeRequests(declaredRequests(options), undeclaredRequests(options, survey.planning.ledger))
+export function againSections(hostPlan: HostPlan, options: PlanOptions): { sections: Section[]; requests: Request[] } {
+  const requests = mergeRequests(declaredRequests(options), undeclaredRequests(options, hostPlan.planning.ledger))
   return { sections: readSections(requests, options.mark), requests }
 }
 
-/** Makes a survey of what a plan over the last reading has left to do: it fingerprints what is about to be written. */
-export async function resurvey(
+/** Plans what a plan over the last reading has left to do: it fingerprints what is about to be written. */
+export async function replan(
   connection: Connection,
-  survey: Survey,
-  options: SurveyOptions,
-  { planning, items, ledgerDigest }: Pick<Survey, 'planning' | 'items' | 'ledgerDigest'>,
-): Promise<Survey> {
+  hostPlan: HostPlan,
+  options: PlanOptions,
+  { planning, items, ledgerDigest }: Pick<HostPlan, 'planning' | 'items' | 'ledgerDigest'>,
+): Promise<HostPlan> {
   const detail = detailOf(planning, items, options.mark)
   const names = detail.sections.map(({ name }) => name)
   const answers =
@@ -250,7 +251,7 @@ export async function resurvey(
       ? new Map<string, Answer>()
       : await ask(connection, detail.sections, options.mark, names, options.readMs)
   return {
-    ...survey,
+    ...hostPlan,
     planning,
     items,
     stage: detail.stage,
@@ -262,7 +263,7 @@ export async function resurvey(
 /** Only the ledger tells what is owned and no longer declared; when there is any, it costs a trip of its own. */
 async function readUndeclared(
   connection: Connection,
-  options: SurveyOptions,
+  options: PlanOptions,
   ledger: Ledger | undefined,
   odd: 'fails' | 'unknown',
 ): Promise<Map<string, TypeReading>> {
