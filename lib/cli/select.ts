@@ -5,7 +5,7 @@ import picomatch from 'picomatch'
 import { didYouMean } from '../dsl/didYouMean.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Forgotten } from '../engine/catalog/catalog.ts'
-import { labelOf } from '../kit/resourceType.ts'
+import { labelOf } from '../kit/ref.ts'
 import { UsageError } from './errors.ts'
 
 /**

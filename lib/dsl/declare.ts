@@ -3,7 +3,8 @@
  */
 import type { Declaration } from '../engine/catalog/evaluate.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
-import { type AnyType, desiredOf, labelOf, pathsOf, type Ref, refOf, type ResourceType } from '../kit/resourceType.ts'
+import { labelOf, type Ref, type TypedRef, refOf } from '../kit/ref.ts'
+import { type AnyType, desiredOf, pathsOf, type ResourceType } from '../kit/resourceType.ts'
 import { Text } from '../kit/value.ts'
 import { callerSource } from './source.ts'
 
@@ -27,7 +28,7 @@ export type Resource<Props extends object, Key extends keyof Props, AbsentProp e
 
 /** A declared resource. Passing it on as a value wires it and puts what takes it after it. */
 export class Handle<Props = object> {
-  readonly ref: Ref
+  readonly ref: TypedRef
   readonly type: string
   /** Natural key: path, package, role name. */
   readonly name: string
@@ -35,7 +36,7 @@ export class Handle<Props = object> {
   readonly #paths: () => string[]
 
   constructor(type: AnyType, name: string, props: Readonly<Props>, paths: () => string[]) {
-    this.ref = refOf(type.type, name)
+    this.ref = refOf(type, name)
     this.type = type.type
     this.name = name
     this.props = props

@@ -2,7 +2,8 @@
  * What a plan and a converge say: plain JSON that every renderer and `--json` start from.
  */
 import type { CatalogHost, Source } from './catalog/catalog.ts'
-import type { Consequence, FieldChange, Ref } from '../kit/resourceType.ts'
+import type { Ref } from '../kit/ref.ts'
+import type { Consequence, FieldChange } from '../kit/resourceType.ts'
 
 /**
  * - `follow-up`: a service has yet to load what changed; nothing else differs.

@@ -2,6 +2,7 @@
  * What a host says of itself is input from outside: every record that comes back is held against a form before anything
  * else looks at it. Pure; a form is small enough to be asked with each plan, which a schema library is not.
  */
+import type { TypedRef } from './ref.ts'
 import type { StateText } from './value.ts'
 
 /**
@@ -82,6 +83,11 @@ export function matching(pattern: RegExp, what: string): Form<string> {
     problem: (value) =>
       typeof value === 'string' && value.length <= 8192 && pattern.test(value) ? undefined : `is no ${what}`,
   }
+}
+
+/** A ref, as it was made by `refOf`. */
+export const ref: Form<TypedRef> = {
+  problem: (value, more) => text().problem(value, more) ?? (/^[^:]+:/.test(String(value)) ? undefined : 'is no ref'),
 }
 
 /** A whole number from `least` to `most`: `form.whole(1, 65535)`. */

@@ -12,6 +12,7 @@ export {
   missingAs,
   oneOf,
   optional,
+  ref,
   shownAs,
   stateText,
   table,

@@ -9,6 +9,7 @@ export { parseSmallFiles, readSmallFiles, type SmallFile } from './files/smallFi
 export { undoWholeFile, WHOLE_FILE, wholeFileReader, type WholeFileState } from './files/wholeFile.ts'
 export * as form from './forms.ts'
 export { payload } from './prelude.ts'
+export { type KnownType, type NamedType, type OwnRef, type Ref, refOf, type TypedRef, under } from './ref.ts'
 export {
   type Change,
   type Compared,
@@ -24,8 +25,6 @@ export {
   type Operator,
   type Output,
   type EarlierChange as PlannedChange,
-  type Ref,
-  refOf,
   type ResourceType,
   type Rights,
   type Step,

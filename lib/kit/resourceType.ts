@@ -7,12 +7,10 @@
  * compared, stands in a state's `how`; what is only observed in its `seen`.
  */
 import type { FieldForms, Form } from './form.ts'
+import type { NamedType, Ref, TypedRef } from './ref.ts'
 import type { PropsSchema, RequiredKeys } from './schema.ts'
 import type { Touch } from './touch.ts'
 import type { Comparing, Reveal } from './value.ts'
-
-/** `type:name`, such as `file:/etc/motd`. */
-export type Ref = string
 
 /** What `holdsData` says where nothing is to be taken away. */
 export const NOTHING_LEFT = 'gone already'
@@ -216,13 +214,13 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
   /** Of what is declared absent: its mistakes, and a state of its own where null cannot say how it goes. */
   absent?: { check?(props: Props): string[]; desired?(props: Props): State | null }
   /** Refs by natural key this needs to exist first (a file's directory and owner). Bound only to what is declared. */
-  needs?(name: string, state: State): Ref[]
+  needs?(name: string, state: State): TypedRef[]
   /** Things only one resource may have, such as `path:/etc/motd` or `server_name:example.com`. */
   claims?(name: string, state: State): string[]
   /** Paths it writes, by which who loads them knows them. @default those that it claims */
   paths?(name: string, state: State): string[]
   /** Refs of what it makes beside itself, for those who need that: the home of a user is a directory. */
-  brings?(name: string, state: State): Ref[]
+  brings?(name: string, state: State): TypedRef[]
   /**
    * What it touches, beside its paths, and what will stand at those. What may shut the operator out is found from this and
    * is guarded.
@@ -302,7 +300,12 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
 
 export type Rights<State> = {
   /** By names that mean something to people: `superuser`, `group sudo`. @param declared Every resource of a type. */
-  beyond(name: string, desired: State, observed: State, declared: (type: string) => readonly Desired<Json>[]): string[]
+  beyond(
+    name: string,
+    desired: State,
+    observed: State,
+    declared: (type: NamedType) => readonly Desired<Json>[],
+  ): string[]
   /** What is desired, and that it has none of these. */
   without(name: string, desired: State, rights: readonly string[]): State
 }
@@ -325,17 +328,6 @@ export type UndoTarget<State> = { state: State | null; stays?: string } | { cann
 /** A type whose props and state are not of interest where it is passed around. */
 // Methods are bivariant, so every ResourceType<P, S> is assignable; only the DSL and the engine's own calls pair them up.
 export type AnyType = ResourceType<Record<string, unknown>, Json>
-
-/** The ref of a resource by its type and natural key: `refOf('file', '/etc/motd')`. */
-export function refOf(type: string, name: string): Ref {
-  return `${type}:${name}`
-}
-
-/** `ufw rule 22/tcp`: how people see a ref. */
-export function labelOf(ref: Ref): string {
-  const colon = ref.indexOf(':')
-  return `${ref.slice(0, colon).replaceAll('-', ' ')} ${ref.slice(colon + 1)}`
-}
 
 /** What is to be, as declared; null: nothing. */
 export function desiredOf<Props extends object, State>(

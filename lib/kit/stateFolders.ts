@@ -2,7 +2,7 @@
  * Where Keelson lives on a host. All of it belongs to root, and nobody else can enter it.
  */
 import { createHash } from 'node:crypto'
-import type { Ref } from './resourceType.ts'
+import type { Ref } from './ref.ts'
 
 /** What outlives a start of the host: the ledger, runs and what they have kept, the lock-out guard. */
 export const STATE = '/var/lib/keelson'

@@ -5,6 +5,7 @@ import { inventory, type InventoryProps } from '../../lib/dsl/inventory.ts'
 import type { Catalog } from '../../lib/engine/catalog/catalog.ts'
 import { type Diagnostic, RecipeError } from '../../lib/engine/catalog/evaluate.ts'
 import { anything } from '../../lib/kit/form.ts'
+import { refOf } from '../../lib/kit/ref.ts'
 import type { ResourceType } from '../../lib/kit/resourceType.ts'
 import { absolutePath, ensure, fileMode, handle, port, type PropsSchema, textValue } from '../../lib/kit/schema.ts'
 import type { TextValue } from '../../lib/kit/value.ts'
@@ -49,7 +50,7 @@ export const thingType: ResourceType<Thing, ThingState> = {
         },
   needs: (name) => {
     const parent = name.slice(0, name.lastIndexOf('/'))
-    return parent === '' ? [] : [`small-thing:${parent}`]
+    return parent === '' ? [] : [refOf(thingType, parent)]
   },
   claims: (name, { ports = [] }) => [`path:${name}`, ...ports.map((each) => `port:${each}`)],
   state: anything,

@@ -4,7 +4,8 @@ import { anything } from '../../lib/kit/form.ts'
 import { order } from '../../lib/engine/catalog/order.ts'
 import type { Planning } from '../../lib/engine/plan/plan.ts'
 import type { TypeReading } from '../../lib/engine/host/read.ts'
-import type { AnyType, Json, Ref } from '../../lib/kit/resourceType.ts'
+import type { Ref } from '../../lib/kit/ref.ts'
+import type { AnyType, Json } from '../../lib/kit/resourceType.ts'
 import { revealFrom } from '../../lib/kit/value.ts'
 
 export function toyType(type: string, more: Partial<AnyType> = {}): AnyType {

@@ -4,7 +4,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Ref } from '../../lib/kit/resourceType.ts'
+import type { Ref } from '../../lib/kit/ref.ts'
 import { authorizedKeys, command, directory, edit, file, service, sysctl, unit, user } from '../../lib/index.ts'
 import { changeOf, convergeOn, planOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'

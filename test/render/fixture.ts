@@ -3,7 +3,7 @@ import picocolors from 'picocolors'
 import type { Page } from '../../lib/render/text/page.ts'
 import { followUpsOf, summaryOf } from '../../lib/engine/plan/summary.ts'
 import type { Plan, PlanChange } from '../../lib/engine/report.ts'
-import { labelOf, type Ref } from '../../lib/kit/resourceType.ts'
+import { labelOf, type Ref } from '../../lib/kit/ref.ts'
 
 /** No colours, no terminal. */
 export const paper: Page = { colors: picocolors.createColors(false), verbose: false, now: () => Date.UTC(2026, 10, 28) }

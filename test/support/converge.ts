@@ -7,7 +7,7 @@ import type { Catalog, CatalogHost } from '../../lib/engine/catalog/catalog.ts'
 import { convergeHost, type HostRun, reportPlan } from '../../lib/engine/apply/converge.ts'
 import { buildCatalog } from '../../lib/engine/catalog/evaluate.ts'
 import type { HostReport, Plan, ReportChange } from '../../lib/engine/report.ts'
-import type { Ref } from '../../lib/kit/resourceType.ts'
+import type { Ref } from '../../lib/kit/ref.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 

@@ -5,7 +5,7 @@
 import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { Locked, Stale } from '../../lib/engine/errors.ts'
-import type { Ref } from '../../lib/kit/resourceType.ts'
+import type { Ref } from '../../lib/kit/ref.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/host/storedRun.ts'
 import type { SandboxOs } from '../../lib/sandbox/image.ts'
 import { changedFiles, type SandboxHost } from '../../lib/sandbox/sandbox.ts'

@@ -4,7 +4,7 @@
 import { skipFailure, UNREACHED } from './failures.ts'
 import type { Planned } from '../plan/plan.ts'
 import type { Failure, Outcome } from '../report.ts'
-import { labelOf, type Ref } from '../../kit/resourceType.ts'
+import { labelOf, type Ref } from '../../kit/ref.ts'
 
 /** `failure` of what failed or was skipped. */
 export type Result = { outcome: Outcome; failure?: Failure }

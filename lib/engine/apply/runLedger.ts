@@ -15,7 +15,7 @@ import {
 } from '../host/ledger.ts'
 import type { Planned } from '../plan/plan.ts'
 import type { OutcomesSoFar } from '../report.ts'
-import type { Ref } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
 import type { HostPlan } from '../plan/planHost.ts'
 
 /** The ledger as it goes from what was read, by what is begun, to what is confirmed. */

@@ -8,7 +8,7 @@ import { Outcomes } from './outcomes.ts'
 import { hides, type Planned, type Planning, remainingDifference } from '../plan/plan.ts'
 import { stateIn, type TypeReading } from '../host/read.ts'
 import type { Failure, PlanChange, ReportChange } from '../report.ts'
-import type { Ref } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
 import type { HostPlan } from '../plan/planHost.ts'
 
 /** Consequences that nobody agreed to who has not seen them in the plan. */

@@ -2,7 +2,8 @@
  * The catalog: everything one host should have, as plain JSON. Same commit, same bytes.
  */
 import { createHash } from 'node:crypto'
-import type { Json, Ref } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
+import type { Json } from '../../kit/resourceType.ts'
 
 /** A place in a recipe; lines and columns count from 1, the file is relative to the site's folder. 0: no line of it. */
 export type Source = { file: string; line: number; column: number }

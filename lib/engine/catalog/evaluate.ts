@@ -13,17 +13,8 @@ import {
 } from './catalog.ts'
 import { conflicts } from './places.ts'
 import { joined, parted } from '../../kit/parts.ts'
-import {
-  type AnyType,
-  desiredOf,
-  isAbsent,
-  type Json,
-  labelOf,
-  mistakesIn,
-  pathsOf,
-  type Ref,
-  refOf,
-} from '../../kit/resourceType.ts'
+import { labelOf, type Ref, refOf } from '../../kit/ref.ts'
+import { type AnyType, desiredOf, isAbsent, type Json, mistakesIn, pathsOf } from '../../kit/resourceType.ts'
 import { type JsonSchema, narrowed } from '../../kit/schema.ts'
 
 /** One call of a resource function, of `absent` or of `forget`: props as the recipe wrote them. */
@@ -160,11 +151,11 @@ function protectedAbsence({ props, protect }: Declaration): string[] {
 function labelFor({ type, props }: Declaration): string {
   try {
     const name: unknown = type.name(props)
-    if (typeof name === 'string' && name !== '') return labelOf(refOf(type.type, name))
+    if (typeof name === 'string' && name !== '') return labelOf(refOf(type, name))
   } catch {
     // Its props are reported; that no name could be made of them says nothing more.
   }
-  return labelOf(refOf(type.type, '')).trimEnd()
+  return labelOf(refOf(type, '')).trimEnd()
 }
 
 /** Props as plain JSON: secrets, conf texts and handles by their tokens. */
@@ -226,7 +217,7 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
   const natural = state === null ? [] : (type.needs?.(name, state) ?? [])
   const brings = state === null ? [] : (type.brings?.(name, state) ?? [])
   return {
-    ref: refOf(type.type, name),
+    ref: refOf(type, name),
     type: type.type,
     name,
     // Fields left undefined go, and with the last of them their part.
@@ -250,7 +241,7 @@ function leadsOf(leads: string | undefined): Pick<CatalogResource, 'leads'> {
 
 function forgottenFrom({ type, props, tags, source }: Declaration): Forgotten {
   const name = type.name(props)
-  return { ref: refOf(type.type, name), type: type.type, name, tags: [...new Set(tags)].sort(), source, also: [] }
+  return { ref: refOf(type, name), type: type.type, name, tags: [...new Set(tags)].sort(), source, also: [] }
 }
 
 function declaredTwice(resource: CatalogResource, earlier: CatalogResource): Diagnostic {

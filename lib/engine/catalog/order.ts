@@ -3,7 +3,7 @@
  */
 import type { CatalogResource } from './catalog.ts'
 import { type Diagnostic, RecipeError } from './evaluate.ts'
-import { labelOf, type Ref } from '../../kit/resourceType.ts'
+import { labelOf, type Ref } from '../../kit/ref.ts'
 
 export type Ordered = {
   ordered: CatalogResource[]

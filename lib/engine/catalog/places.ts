@@ -5,7 +5,7 @@
 import { posix } from 'node:path'
 import type { CatalogResource, Source } from './catalog.ts'
 import { groupBy } from '../../kit/groupBy.ts'
-import { labelOf } from '../../kit/resourceType.ts'
+import { labelOf } from '../../kit/ref.ts'
 
 /** A mistake of two declarations. */
 export type Conflict = { message: string; source: Source; also: Source[]; next: string }

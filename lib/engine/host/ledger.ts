@@ -13,7 +13,8 @@ import type { Answer } from './read.ts'
 import { excerpt } from '../../kit/redact.ts'
 import type { Cause } from '../report.ts'
 import { flatProblem, joined, parted } from '../../kit/parts.ts'
-import { type AnyType, type Json, type Ref, refOf } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
+import type { AnyType, Json } from '../../kit/resourceType.ts'
 import { secretNames } from '../../kit/value.ts'
 
 export type LedgerEntry = {
@@ -137,7 +138,7 @@ export function entryProblem(ref: Ref, entry: unknown, types: ReadonlyMap<string
   const problem = ENTRY.problem(entry, 'more')
   if (problem !== undefined || !form.fits(ENTRY, entry)) return problem ?? 'is no entry'
   const { type, name, desired } = entry
-  if (ref !== refOf(type, name)) return `is of ${form.shown(refOf(type, name))}`
+  if (ref !== `${type}:${name}`) return `is of ${form.shown(`${type}:${name}`)}`
   const known = types.get(type)
   const wrong = desired === null || known === undefined ? undefined : flatProblem(known, desired, 'more')
   return wrong === undefined ? undefined : `has a desired state that ${wrong}`

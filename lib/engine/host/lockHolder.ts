@@ -8,7 +8,7 @@ import type { Answer, Section } from './read.ts'
 import { fits, parseJson } from '../../kit/form.ts'
 import { LineReader } from './lineReader.ts'
 import { RUN_ABOUT, type RunAbout, RECORDED_RUN, type RecordedRun } from './runRecord.ts'
-import { labelOf, type Ref } from '../../kit/resourceType.ts'
+import { labelOf, type Ref } from '../../kit/ref.ts'
 import { lines } from '../../kit/shell.ts'
 
 export type Holder = {

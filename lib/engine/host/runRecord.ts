@@ -8,7 +8,7 @@ import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import * as form from '../../kit/form.ts'
 import { refText } from './ledger.ts'
 import type { Cause, ChangeKind, Outcome, OutcomesSoFar, Plan, PlanChange } from '../report.ts'
-import type { Ref } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
 import { type UndoRecord, undoRecordOf, type UndoStep } from './undoRecord.ts'
 
 /** A file of the run's own folder, by its name there. */

@@ -6,7 +6,7 @@ import { groupBy } from '../../kit/groupBy.ts'
 import { fits, parseJson } from '../../kit/form.ts'
 import { type RunAbout, RECORDED_RUN, type RecordedRun } from './runRecord.ts'
 import type { Cause, ChangeKind, Outcome } from '../report.ts'
-import type { Ref } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
 
 /** What became of one change. `applied`: its steps succeeded and nobody has read the host again since. */
 export type RunOutcome = Outcome | 'applied' | 'unfinished'

@@ -3,7 +3,8 @@
  */
 import * as form from '../../kit/form.ts'
 import { flatProblem, joined, parted } from '../../kit/parts.ts'
-import type { AnyType, Json, Ref, UndoTarget } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
+import type { AnyType, Json, UndoTarget } from '../../kit/resourceType.ts'
 import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import { ENTRY, entryProblem, joinedEntry, type LedgerEntry, partedEntry, refText } from './ledger.ts'
 

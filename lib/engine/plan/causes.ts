@@ -4,7 +4,8 @@
  */
 import { type Ledger, ledgerDigest } from '../host/ledger.ts'
 import type { Cause } from '../report.ts'
-import type { Json, Ref } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
+import type { Json } from '../../kit/resourceType.ts'
 import { secretNames } from '../../kit/value.ts'
 
 /** Of the planning, what causes are about. */

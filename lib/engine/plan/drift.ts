@@ -3,7 +3,8 @@
  */
 import type { Ledger } from '../host/ledger.ts'
 import type { Drift } from '../report.ts'
-import type { AnyType, Change, FieldChange, Json, Ref } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
+import type { AnyType, Change, FieldChange, Json } from '../../kit/resourceType.ts'
 
 /** @param change From what is on the host to what was last applied. */
 export function driftOf({ drift }: AnyType, change: Change<Json>, ref: Ref, ledger: Ledger): Drift {

@@ -2,7 +2,8 @@
  * What a change opens to others, in words: by its type, and by the lines that it brings into texts of daemons known for
  * that. Pure.
  */
-import type { AnyType, Change, FieldChange, Json, Ref } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
+import type { AnyType, Change, FieldChange, Json } from '../../kit/resourceType.ts'
 
 type Opening = [line: RegExp, words: (found: RegExpExecArray) => string]
 

@@ -11,6 +11,7 @@ import { driftOf } from './drift.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { isOfSite, type Ledger, ledgerDigest, type LedgerEntry, mayHoldSecret, otherSites } from '../host/ledger.ts'
 import { barred, keptWarnings, protectedRefs } from './protection.ts'
+import { labelOf, type Ref, refOf } from '../../kit/ref.ts'
 import {
   type AnyType,
   type Change,
@@ -19,11 +20,8 @@ import {
   type Context,
   type FieldChange,
   type Json,
-  labelOf,
   NOTHING_LEFT,
   type EarlierChange,
-  type Ref,
-  refOf,
   Unknown,
 } from '../../kit/resourceType.ts'
 import type { Cause, Certainty, Lockout, Plan, PlanChange, Undoing } from '../report.ts'
@@ -283,7 +281,7 @@ export function isAsLastApplied(
   name: string,
   observed: Json | Unknown,
 ): boolean {
-  const entry = ledger?.entries[refOf(type.type, name)]
+  const entry = ledger?.entries[refOf(type, name)]
   if (entry === undefined || entry.pending === true || entry.desired === null || mayHoldSecret(entry)) return false
   if (observed === null || observed instanceof Unknown) return false
   return fieldsBetween(type, entry.desired, observed, context).every(({ form }) => form === 'mode')

@@ -5,7 +5,8 @@
 import { type Catalog, type CatalogResource, spokenOf } from '../catalog/catalog.ts'
 import type { Ledger } from '../host/ledger.ts'
 import type { PlanChange, Undoing } from '../report.ts'
-import { type AnyType, type Change, type Json, labelOf, type Ref } from '../../kit/resourceType.ts'
+import { labelOf, type Ref } from '../../kit/ref.ts'
+import type { AnyType, Change, Json } from '../../kit/resourceType.ts'
 
 /** Of the planning, what protection is about. */
 type Planning = {

@@ -3,7 +3,8 @@
  */
 import type { Catalog, CatalogResource } from '../catalog/catalog.ts'
 import type { LedgerEntry } from '../host/ledger.ts'
-import { type AnyType, type Json, labelOf, type Ref, Unknown } from '../../kit/resourceType.ts'
+import { labelOf, type Ref, typeName } from '../../kit/ref.ts'
+import { type AnyType, type Json, Unknown } from '../../kit/resourceType.ts'
 
 /** What is to be as declared, and without the rights that came by another hand. */
 export type Wish = {
@@ -23,7 +24,9 @@ export function wishOf(
 ): Wish {
   const { rights } = type
   if (rights === undefined || desired === null || observed === null || observed instanceof Unknown) return { desired }
-  const beyond = rights.beyond(name, desired, observed, (of) => catalog.resources.filter((other) => other.type === of))
+  const beyond = rights.beyond(name, desired, observed, (of) =>
+    catalog.resources.filter((other) => other.type === typeName(of)),
+  )
   if (entry === undefined || (!entry.made && entry.rights === undefined))
     return { desired, kept: beyond, ...(entry === undefined ? { fresh: true } : {}) }
   const known = entry.rights ?? []

@@ -8,7 +8,8 @@ import { order } from '../catalog/order.ts'
 import type { Planning } from './plan.ts'
 import type { Request } from '../host/read.ts'
 import type { Undoing } from '../report.ts'
-import type { AnyType, Context, Json, Ref, Desired } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
+import type { AnyType, Context, Json, Desired } from '../../kit/resourceType.ts'
 import { revealFrom } from '../../kit/value.ts'
 
 export type PlanOptions = {

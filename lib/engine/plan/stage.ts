@@ -2,7 +2,8 @@
  * Stages: which changes can be applied together without reading the host again, and in which order. Pure.
  */
 import type { Planned, Planning } from './plan.ts'
-import { type Change, type Context, type Json, type Ref, type Step, Unknown } from '../../kit/resourceType.ts'
+import type { Ref } from '../../kit/ref.ts'
+import { type Change, type Context, type Json, type Step, Unknown } from '../../kit/resourceType.ts'
 
 /** Changes carried out as one unit: one resource, or several of a type that batches. */
 export type Task = {

@@ -1,7 +1,8 @@
 /**
  * Paths on a host: what stands there, and what must be there first.
  */
-import type { Output, Ref } from '../resourceType.ts'
+import { refOf, type TypedRef } from '../ref.ts'
+import type { Output } from '../resourceType.ts'
 import { quote, raw, type ShellText, sh } from '../shell.ts'
 
 export const PATH_KINDS = ['file', 'directory', 'link', 'other'] as const
@@ -142,11 +143,11 @@ export function replaceText(
 export function pathNeeds(
   path: string,
   { owner, group }: { owner?: string | undefined; group?: string | undefined } = {},
-): Ref[] {
+): TypedRef[] {
   return [
-    ...ancestors(path).flatMap((folder) => [`directory:${folder}`, `symlink:${folder}`]),
-    ...(owner === undefined ? [] : [`user:${owner}`]),
-    ...(group === undefined ? [] : [`group:${group}`, `user:${group}`]),
+    ...ancestors(path).flatMap((folder) => [refOf('directory', folder), refOf('symlink', folder)]),
+    ...(owner === undefined ? [] : [refOf('user', owner)]),
+    ...(group === undefined ? [] : [refOf('group', group), refOf('user', group)]),
   ]
 }
 

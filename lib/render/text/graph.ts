@@ -3,7 +3,7 @@
  */
 import { type CatalogHost, type CatalogResource, formatSource } from '../../engine/catalog/catalog.ts'
 import type { Ordered } from '../../engine/catalog/order.ts'
-import { labelOf, type Ref } from '../../kit/resourceType.ts'
+import { labelOf, type Ref } from '../../kit/ref.ts'
 import { cleanLine } from '../clean.ts'
 import { counted, type Page } from './page.ts'
 

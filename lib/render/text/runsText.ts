@@ -2,7 +2,7 @@
  * The runs a host remembers, as people read them. Pure.
  */
 import { groupBy } from '../../kit/groupBy.ts'
-import { labelOf } from '../../kit/resourceType.ts'
+import { labelOf } from '../../kit/ref.ts'
 import type { StoredRun, RunOutcome } from '../../engine/host/storedRun.ts'
 import { cleanLine } from '../clean.ts'
 import { fit, pad, type Page, widest } from './page.ts'

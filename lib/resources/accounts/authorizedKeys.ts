@@ -5,6 +5,7 @@
  */
 import type { Keys } from '../../kit/touch.ts'
 import * as form from '../../kit/form.ts'
+import { refOf } from '../../kit/ref.ts'
 import { type Compared, type ResourceType, type Step, Unknown, type Desired } from '../../kit/resourceType.ts'
 import { accountName, ensure } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
@@ -96,7 +97,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
     check: ({ exclusive }) =>
       exclusive === false ? ['to take single keys away, leave them out of an exclusive list'] : [],
   },
-  needs: (name) => [`user:${name}`],
+  needs: (name) => [refOf('user', name)],
   state: form.fields<Compared<AuthorizedKeysState>>({
     keys: form.list(form.line(65_536)),
     file: form.line(),

@@ -3,6 +3,7 @@
  * Read with getent(1); changed with groupadd(8), groupmod(8), gpasswd(1) and groupdel(8).
  */
 import { listDrift } from '../../kit/listDrift.ts'
+import { refOf } from '../../kit/ref.ts'
 import { type Compared, type ResourceType, Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { accountName, ensure } from '../../kit/schema.ts'
@@ -49,7 +50,7 @@ export const group: ResourceType<Group, GroupState> = {
     ...(members === undefined ? {} : { members: members.toSorted() }),
     ...(system === true ? { how: { system } } : {}),
   }),
-  needs: (_name, { members = [] }) => members.map((member) => `user:${member}`),
+  needs: (_name, { members = [] }) => members.map((member) => refOf('user', member)),
   claims: (_name, { gid }) => (gid === undefined ? [] : [`gid:${gid}`]),
   state: form.fields<Compared<GroupState>>({
     gid: form.optional(form.whole(0, form.MAX_ID)),

@@ -1,6 +1,7 @@
 /**
  * What an account may do by the groups that it is in.
  */
+import type { NamedType } from '../../kit/ref.ts'
 import type { Json, Desired } from '../../kit/resourceType.ts'
 
 type Grouped = {
@@ -42,7 +43,7 @@ export function rightsBeyond(
   name: string,
   { group, groups = [] }: Grouped,
   observed: Grouped,
-  declared: (type: string) => readonly Desired<Json>[],
+  declared: (type: NamedType) => readonly Desired<Json>[],
 ): string[] {
   const elsewhere = declared('group').filter(({ desired }) => isMember(name, desired))
   const known = new Set([...groups, ...elsewhere.map((one) => one.name)])

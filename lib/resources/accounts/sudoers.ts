@@ -3,6 +3,7 @@
  * Read with find(1) and cat(1); checked with visudo(8), alone before it is put in place and with all others after.
  */
 import { payload } from '../../kit/prelude.ts'
+import { refOf, type TypedRef } from '../../kit/ref.ts'
 import type { ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { accountName, ensure, text } from '../../kit/schema.ts'
@@ -59,7 +60,7 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
   name: (props) => props.name,
   check: checkProps,
   desired: (props) => ({ content: props.content ?? render(props), mode: '0440', owner: 'root:root' }),
-  needs: (_name, { content }) => ['package:sudo', ...accountsIn(content)],
+  needs: (_name, { content }) => [refOf('package', 'sudo'), ...accountsIn(content)],
   claims: (name) => [`path:${pathOf(name)}`],
   state: form.fields<WholeFileState>(WHOLE_FILE),
   read: wholeFileReader(pathOf),
@@ -123,9 +124,9 @@ function escape(command: string): string {
   return command.replaceAll(/[,:=]/g, '\\$&')
 }
 
-function accountsIn(content: string): string[] {
+function accountsIn(content: string): TypedRef[] {
   return content.split('\n').flatMap((line) => {
     const [, percent, name] = /^(%?)([a-z_][a-z0-9_-]*[$]?) ALL=/.exec(line) ?? []
-    return name === undefined ? [] : [percent === '%' ? `group:${name}` : `user:${name}`]
+    return name === undefined ? [] : [percent === '%' ? refOf('group', name) : refOf('user', name)]
   })
 }

@@ -8,6 +8,7 @@ import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
 import { rightsBeyond, withoutRights } from './rights.ts'
 import { payload } from '../../kit/prelude.ts'
+import { refOf } from '../../kit/ref.ts'
 import type { Compared, FieldChange, ResourceType, Step, Desired, Was, UndoTarget } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { absolutePath, accountName, ensure, secretToken } from '../../kit/schema.ts'
@@ -95,12 +96,12 @@ export const user: ResourceType<User, UserState> = {
   check: checkProps,
   desired: desiredUser,
   needs: (_name, { group, groups = [], home, shell }) => [
-    ...(group === undefined ? [] : [`group:${group}`]),
-    ...groups.map((one) => `group:${one}`),
-    ...(home === undefined ? [] : [`directory:${home.slice(0, home.lastIndexOf('/')) || '/'}`]),
-    ...(shell === undefined ? [] : [`file:${shell}`]),
+    ...(group === undefined ? [] : [refOf('group', group)]),
+    ...groups.map((one) => refOf('group', one)),
+    ...(home === undefined ? [] : [refOf('directory', home.slice(0, home.lastIndexOf('/')) || '/')]),
+    ...(shell === undefined ? [] : [refOf('file', shell)]),
   ],
-  brings: (name, { homeThere, home = `/home/${name}` }) => (homeThere === true ? [`directory:${home}`] : []),
+  brings: (name, { homeThere, home = `/home/${name}` }) => (homeThere === true ? [refOf('directory', home)] : []),
   claims: (_name, { uid }) => (uid === undefined ? [] : [`uid:${uid}`]),
   state: form.fields<Compared<UserState>>({
     uid: form.optional(form.whole(0, form.MAX_ID)),

@@ -3,6 +3,7 @@
  */
 import * as form from '../../kit/form.ts'
 import { groupBy } from '../../kit/groupBy.ts'
+import { refOf } from '../../kit/ref.ts'
 import {
   type Compared,
   type FieldChange,
@@ -112,8 +113,8 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
     },
   }),
   needs: (_name, { how: { user, directory } }) => [
-    ...(user === undefined ? [] : [`user:${user}`]),
-    ...(directory === undefined ? [] : [`directory:${directory}`]),
+    ...(user === undefined ? [] : [refOf('user', user)]),
+    ...(directory === undefined ? [] : [refOf('directory', directory)]),
   ],
   state: form.fields<Compared<CommandState>>({ done: form.flag }),
   how: form.fields<CommandHow>({

@@ -3,6 +3,7 @@
  * Read with find(1) and cat(1).
  */
 import { payload } from '../../kit/prelude.ts'
+import { refOf } from '../../kit/ref.ts'
 import type { ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { accountName, ensure, oneLine } from '../../kit/schema.ts'
@@ -55,7 +56,7 @@ export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
   name: (props) => props.name,
   check: checkJob,
   desired: (props) => ({ content: render(props), mode: '0644', owner: 'root:root' }),
-  needs: (_name, { content }) => ['package:cron', `user:${userIn(content)}`],
+  needs: (_name, { content }) => [refOf('package', 'cron'), refOf('user', userIn(content))],
   claims: (name) => [`path:${pathOf(name)}`],
   state: form.fields<WholeFileState>(WHOLE_FILE),
   read: wholeFileReader(pathOf),

@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
 import { groupBy } from '../../kit/groupBy.ts'
+import { refOf } from '../../kit/ref.ts'
 import {
   type Change,
   type Compared,
@@ -122,7 +123,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   desired: (props) => desiredEdit(props, true),
   // What is to be gone is looked for as it would be made.
   absent: { check: editMistakes, desired: (props) => desiredEdit(props, false) },
-  needs: (_name, { how: { wish } }) => [`file:${wish.path}`, ...pathNeeds(wish.path)],
+  needs: (_name, { how: { wish } }) => [refOf('file', wish.path), ...pathNeeds(wish.path)],
   state: form.fields<Compared<EditState>>({ found: form.list(form.stateText) }),
   how: EDIT_HOW,
   seen: form.optional(form.fields<EditSeen>({ private: form.optional(form.oneOf(true)) })),

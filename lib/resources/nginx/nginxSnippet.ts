@@ -2,6 +2,7 @@
  * Any other file of nginx's configuration: nginx.conf, something in conf.d, a snippet that vhosts include.
  * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced.
  */
+import { refOf } from '../../kit/ref.ts'
 import type { Change, ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure, textValue } from '../../kit/schema.ts'
@@ -48,7 +49,7 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
   name: (props) => props.path,
   check: ({ content }) => (content === undefined ? ['give its content, or ensure: absent'] : []),
   desired: ({ content = '' }) => desiredNginxFile(typeof content === 'string' ? content : content.toJSON()),
-  needs: () => ['package:nginx', 'file:/etc/nginx/nginx.conf'],
+  needs: () => [refOf('package', 'nginx'), refOf('file', '/etc/nginx/nginx.conf')],
   claims: (name) => [`path:${fullPath(name)}`],
   state: form.fields<NginxFileState>(NGINX_FILE),
   read: {

@@ -3,6 +3,7 @@
  * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced. That
  * nginx loads it is for the `service` that watches /etc/nginx.
  */
+import { refOf, under } from '../../kit/ref.ts'
 import type { Change, Compared, Context, ResourceType, Desired } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
@@ -67,11 +68,11 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     },
   }),
   needs: (_name, { how }) => [
-    'package:nginx',
+    refOf('package', 'nginx'),
     // A tree is judged as a whole.
-    'file:/etc/nginx/nginx.conf',
-    'nginx-snippet:*',
-    ...(how?.reads ?? []).flatMap((path) => [`file:${path}`, `under:${path.slice(0, path.lastIndexOf('/'))}`]),
+    refOf('file', '/etc/nginx/nginx.conf'),
+    refOf('nginx-snippet', '*'),
+    ...(how?.reads ?? []).flatMap((path) => [refOf('file', path), under(path.slice(0, path.lastIndexOf('/')))]),
   ],
   claims: (name, { how }) => [
     `path:${available(name)}`,

@@ -2,6 +2,7 @@
  * A PostgreSQL database.
  * Read from pg_database; changed with CREATE DATABASE, which is all or nothing, ALTER DATABASE and DROP DATABASE.
  */
+import { refOf } from '../../kit/ref.ts'
 import type { Change, Compared, Consequence, ResourceType, Step } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
@@ -94,8 +95,8 @@ export const postgresDatabase: ResourceType<PostgresDatabase, DatabaseState> = {
   },
   needs: (_name, { owner, how }) => [
     ...SERVER_PACKAGES,
-    ...(owner === undefined ? [] : [`postgres-role:${owner}`]),
-    ...(how?.template === undefined ? [] : [`postgres-database:${how.template}`]),
+    ...(owner === undefined ? [] : [refOf('postgres-role', owner)]),
+    ...(how?.template === undefined ? [] : [refOf('postgres-database', how.template)]),
   ],
   state: form.fields<Compared<DatabaseState>>({
     owner: form.optional(form.line()),

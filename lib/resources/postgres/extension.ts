@@ -4,6 +4,7 @@
  */
 import { byField } from '../../kit/byField.ts'
 import { groupBy } from '../../kit/groupBy.ts'
+import { refOf } from '../../kit/ref.ts'
 import type { Compared, FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
@@ -51,9 +52,9 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
   absent: { check: placeMistakes },
   needs: (name) => [
     ...SERVER_PACKAGES,
-    `postgres-database:${placeOf(name).database}`,
+    refOf('postgres-database', placeOf(name).database),
     // Some will only be created when the library was loaded at the start.
-    'postgres-setting:shared_preload_libraries',
+    refOf('postgres-setting', 'shared_preload_libraries'),
   ],
   state: form.fields<Compared<ExtensionState>>({
     schema: form.optional(form.line()),

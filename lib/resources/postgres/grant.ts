@@ -4,6 +4,7 @@
  */
 import { listDrift } from '../../kit/listDrift.ts'
 import { groupBy } from '../../kit/groupBy.ts'
+import { refOf } from '../../kit/ref.ts'
 import type { Change, ResourceType, Step, Desired } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
@@ -87,8 +88,8 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
   absent: { check: grantMistakes },
   needs(name) {
     const { role, target } = parseGrantKey(name)
-    const owner = target.owner === undefined ? [] : [`postgres-role:${target.owner}`]
-    return [...SERVER_PACKAGES, `postgres-role:${role}`, `postgres-database:${target.database}`, ...owner]
+    const owner = target.owner === undefined ? [] : [refOf('postgres-role', target.owner)]
+    return [...SERVER_PACKAGES, refOf('postgres-role', role), refOf('postgres-database', target.database), ...owner]
   },
   state: form.fields<GrantState>({
     privileges: form.list(form.line()),

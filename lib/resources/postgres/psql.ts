@@ -5,6 +5,7 @@
  * default_transaction_read_only; PostgreSQL itself may still write hint bits and its own log.
  */
 import { parseJson } from '../../kit/form.ts'
+import { refOf } from '../../kit/ref.ts'
 import { type Interpreter, type Output, type Step, Unknown } from '../../kit/resourceType.ts'
 import { quote, raw, sh } from '../../kit/shell.ts'
 import { connectionString, connectTo, literal, psqlArgument } from './sql.ts'
@@ -127,4 +128,8 @@ export function sqlStep({
 }
 
 /** What has to be installed before anything of PostgreSQL: only what is declared binds. */
-export const SERVER_PACKAGES = ['package:postgresql', 'package:postgresql-15', 'package:postgresql-17'] as const
+export const SERVER_PACKAGES = [
+  refOf('package', 'postgresql'),
+  refOf('package', 'postgresql-15'),
+  refOf('package', 'postgresql-17'),
+] as const

@@ -7,6 +7,7 @@
  */
 import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
+import { refOf } from '../../kit/ref.ts'
 import type { Change, Compared, Context, FieldChange, ResourceType, Step } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
@@ -125,7 +126,7 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
       ...(props.name === 'postgres' ? ['Debian and Keelson need the role postgres: it stays'] : []),
     ],
   },
-  needs: (_name, { memberOf = [] }) => [...SERVER_PACKAGES, ...memberOf.map((role) => `postgres-role:${role}`)],
+  needs: (_name, { memberOf = [] }) => [...SERVER_PACKAGES, ...memberOf.map((role) => refOf('postgres-role', role))],
   state: form.fields<Compared<RoleState>>({
     login: form.optional(form.flag),
     superuser: form.optional(form.flag),

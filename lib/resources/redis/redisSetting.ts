@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
+import { refOf } from '../../kit/ref.ts'
 import type { Change, Compared, Consequence, FieldChange, Output, ResourceType } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
@@ -80,7 +81,7 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
   check: checkSetting,
   desired: ({ value = '' }) => ({ lines: linesOf(value) }),
   absent: { check: nameMistake },
-  needs: () => ['package:redis-server', 'package:redis'],
+  needs: () => [refOf('package', 'redis-server'), refOf('package', 'redis')],
   state: form.fields<Compared<RedisState>>({ lines: form.list(form.stateText) }),
   seen: form.optional(
     form.fields<RedisSeen>({

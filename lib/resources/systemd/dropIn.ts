@@ -2,6 +2,7 @@
  * Settings added to a unit that a package ships: /etc/systemd/system/UNIT.d/NAME.conf (systemd.unit(5)).
  * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
+import { refOf } from '../../kit/ref.ts'
 import type { Change, ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
@@ -58,7 +59,7 @@ export const dropIn: ResourceType<DropIn, UnitFileState> = {
   name: (props) => `${props.unit}/${props.name}`,
   check: (props) => checkContent(contentOf(props)),
   desired: (props) => desiredFile(renderContent(contentOf(props))),
-  needs: (name, { content }) => [`unit:${fileOf(name).unit}`, ...refsIn(content)],
+  needs: (name, { content }) => [refOf('unit', fileOf(name).unit), ...refsIn(content)],
   claims: (name) => [`path:${fileOf(name).path}`],
   state: form.fields<UnitFileState>(UNIT_FILE),
   read: {

@@ -5,6 +5,7 @@
  */
 import * as form from '../../kit/form.ts'
 import { byField } from '../../kit/byField.ts'
+import { refOf, under } from '../../kit/ref.ts'
 import type { Change, Consequence, FieldChange, ResourceType, Was, UndoTarget } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
 import { absolutePath, handle, oneLine } from '../../kit/schema.ts'
@@ -106,12 +107,12 @@ export const service: ResourceType<Service, ServiceState> = {
     return { enabled, running, masked, load: 'current', how: { wishes: wishesOf(props) } }
   },
   needs: (name, { how }) => [
-    `unit:${name}`,
-    `timer:${name.replace(/\.timer$/, '')}`,
-    ...unitFilesOf(name).map((path) => `under:${path}`),
+    refOf('unit', name),
+    refOf('timer', name.replace(/\.timer$/, '')),
+    ...unitFilesOf(name).map((path) => under(path)),
     ...[how?.wishes.restart, how?.wishes.reload].flatMap((watch) => [
       ...(watch?.refs ?? []),
-      ...(watch?.paths ?? []).map((path) => `under:${path}`),
+      ...(watch?.paths ?? []).map((path) => under(path)),
     ]),
   ],
   state: SERVICE_FORM,

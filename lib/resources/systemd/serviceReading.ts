@@ -51,7 +51,7 @@ type ServiceSeen = {
   invocation?: string | undefined
 }
 
-const WATCH_FORM = form.fields<Watch>({ paths: form.list(form.line()), refs: form.list(form.text()) })
+const WATCH_FORM = form.fields<Watch>({ paths: form.list(form.line()), refs: form.list(form.ref) })
 
 export const SERVICE_FORM = form.fields<Compared<ServiceState>>({
   enabled: form.optional(form.flag),

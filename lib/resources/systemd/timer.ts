@@ -2,6 +2,7 @@
  * A systemd timer of our own: its file in /etc/systemd/system, enabled and waiting. What it starts is a `unit`.
  * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
+import { refOf } from '../../kit/ref.ts'
 import type { Change, ResourceType } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
 import * as form from '../../kit/form.ts'
@@ -90,7 +91,7 @@ export const timer: ResourceType<Timer, TimerState> = {
     enabled: true,
     active: true,
   }),
-  needs: (name, { content }) => [`unit:${/^Unit=(.+)$/m.exec(content)?.[1] ?? `${name}.service`}`],
+  needs: (name, { content }) => [refOf('unit', /^Unit=(.+)$/m.exec(content)?.[1] ?? `${name}.service`)],
   claims: (name) => [`path:${fileOf(name).path}`],
   state: form.fields<TimerState>({ ...UNIT_FILE, enabled: form.flag, active: form.flag }),
   read: {

@@ -4,7 +4,8 @@
  */
 import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
-import type { Output, Ref, Step, Was, UndoTarget } from '../../kit/resourceType.ts'
+import { refOf, type TypedRef } from '../../kit/ref.ts'
+import type { Output, Step, Was, UndoTarget } from '../../kit/resourceType.ts'
 import { lines, quote, raw, sh, type ShellText } from '../../kit/shell.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from '../../kit/files/smallFiles.ts'
 
@@ -112,14 +113,14 @@ export function undoUnitFile<State extends UnitFileState>({ before }: Was<State>
 }
 
 /** Users, groups and environment files a unit's text names. */
-export function refsIn(content: string): Ref[] {
-  const refs: Ref[] = []
+export function refsIn(content: string): TypedRef[] {
+  const refs: TypedRef[] = []
   for (const line of content.split('\n')) {
     const [, key, value = ''] = /^(User|Group|EnvironmentFile|WorkingDirectory)=-?(.+)$/.exec(line) ?? []
-    if (key === 'User') refs.push(`user:${value}`, `group:${value}`)
-    if (key === 'Group') refs.push(`group:${value}`)
-    if (key === 'EnvironmentFile') refs.push(`file:${value}`)
-    if (key === 'WorkingDirectory') refs.push(`directory:${value}`)
+    if (key === 'User') refs.push(refOf('user', value), refOf('group', value))
+    if (key === 'Group') refs.push(refOf('group', value))
+    if (key === 'EnvironmentFile') refs.push(refOf('file', value))
+    if (key === 'WorkingDirectory') refs.push(refOf('directory', value))
   }
   return refs
 }

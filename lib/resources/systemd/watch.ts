@@ -7,17 +7,18 @@
  * pending: after a failure or a cut the need is still there.
  */
 import { LOADED, markOf } from '../../kit/stateFolders.ts'
-import { labelOf, type EarlierChange, type Ref } from '../../kit/resourceType.ts'
+import { type KnownType, labelOf, type Ref, refOf, type TypedRef } from '../../kit/ref.ts'
+import type { EarlierChange } from '../../kit/resourceType.ts'
 import { quote } from '../../kit/shell.ts'
 
 /** A handle as a recipe passes it, with the paths that the resource writes. */
-export type Handle = { readonly ref: Ref; readonly paths: readonly string[] }
+export type Handle = { readonly ref: TypedRef; readonly paths: readonly string[] }
 
 /** Something whose change a service must load: a resource, or a file or directory tree by path. */
 export type Watched = Handle | string
 
 /** `paths` are looked at on the host, `refs` in the plan. */
-export type Watch = { paths: string[]; refs: Ref[] }
+export type Watch = { paths: string[]; refs: TypedRef[] }
 
 export type Load = 'current' | 'reload' | 'restart'
 
@@ -36,7 +37,8 @@ function placesOf({ ref, paths }: Handle): readonly string[] {
 
 /** Packages and accounts named in a watch only put it in order: they leave nothing a service could load late. */
 function isOnlyBefore(ref: Ref): boolean {
-  return ['package', 'user', 'group'].includes(ref.slice(0, ref.indexOf(':')))
+  const types: readonly KnownType[] = ['package', 'user', 'group']
+  return types.some((type) => ref.startsWith(refOf(type, '')))
 }
 
 /** A unit and, for `app@x.y.service`, its template: an instance's name may hold dots (systemd.unit(5)). */
@@ -70,13 +72,16 @@ export function loadAfter(
 
 function isOwnUnit(unit: string, ref: Ref): boolean {
   return withTemplate(unit).some(
-    (one) => ref === `unit:${one}` || ref.startsWith(`drop-in:${one}/`) || `${ref}.timer` === `timer:${one}`,
+    (one) =>
+      ref === refOf('unit', one) ||
+      ref.startsWith(refOf('drop-in', `${one}/`)) ||
+      `${ref}.timer` === refOf('timer', one),
   )
 }
 
 function isWatched({ paths, refs }: Watch, { ref, paths: written }: EarlierChange): boolean {
   if (isOnlyBefore(ref)) return false
-  return refs.includes(ref) || written.some((place) => paths.some((path) => isUnder(place, path)))
+  return refs.some((one) => one === ref) || written.some((place) => paths.some((path) => isUnder(place, path)))
 }
 
 /** What changed, as people know it: a path, or what left its mark there. */

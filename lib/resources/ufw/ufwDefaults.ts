@@ -2,6 +2,7 @@
  * ufw as a whole: default policies, logging, and whether it is on. One per host. Turned on after all declared rules.
  * Read from ufw's files and iptables-save(8); changed with ufw(8).
  */
+import { refOf } from '../../kit/ref.ts'
 import type { ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { sh } from '../../kit/shell.ts'
@@ -63,7 +64,7 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
     loaded: true,
   }),
   // Without its rules, ufw turned on shuts the operator out.
-  needs: () => ['package:ufw', 'ufw-rule:*'],
+  needs: () => [refOf('package', 'ufw'), refOf('ufw-rule', '*')],
   state: form.fields<UfwDefaultsState>({
     incoming: form.line(),
     outgoing: form.line(),

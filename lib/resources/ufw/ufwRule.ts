@@ -7,6 +7,7 @@
  * Read from ufw's files and iptables-save(8); changed with ufw(8), each address family by itself.
  */
 import * as form from '../../kit/form.ts'
+import { refOf } from '../../kit/ref.ts'
 import {
   type Change,
   type Compared,
@@ -144,7 +145,7 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
     how: matchFrom(props),
   }),
   absent: { check: checkProps },
-  needs: () => ['package:ufw'],
+  needs: () => [refOf('package', 'ufw')],
   state: form.fields<Compared<UfwRuleState>>({
     action: form.line(),
     log: form.line(),

@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CatalogHost, CatalogResource } from '../../../lib/engine/catalog/catalog.ts'
 import { buildCatalog, type Declaration, type Diagnostic, RecipeError } from '../../../lib/engine/catalog/evaluate.ts'
+import { refOf, type TypedRef } from '../../../lib/kit/ref.ts'
 import type { AnyType } from '../../../lib/kit/resourceType.ts'
 import { Secret, Text } from '../../../lib/kit/value.ts'
 import { toyType } from '../fixture.ts'
@@ -26,13 +27,18 @@ const box = toyType('box', {
     return ensure === 'absent' ? null : JSON.parse(JSON.stringify(props))
   },
   claims: (_name, state) => listOf(state, 'claims'),
-  needs: (_name, state) => listOf(state, 'needs'),
+  needs: (_name, state) => listOf(state, 'needs').map(typed),
 })
 
 function listOf(state: unknown, key: string): string[] {
   const list: unknown =
     typeof state === 'object' && state !== null ? Object.entries(state).find(([name]) => name === key)?.[1] : []
   return Array.isArray(list) ? list.map(String) : []
+}
+
+function typed(ref: string): TypedRef {
+  const [type = '', name = ''] = ref.split(':')
+  return refOf(toyType(type), name)
 }
 
 let lines = 0

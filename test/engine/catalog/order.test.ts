@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { CatalogResource } from '../../../lib/engine/catalog/catalog.ts'
 import { type Diagnostic, RecipeError } from '../../../lib/engine/catalog/evaluate.ts'
 import { order } from '../../../lib/engine/catalog/order.ts'
-import type { Ref } from '../../../lib/kit/resourceType.ts'
+import type { Ref } from '../../../lib/kit/ref.ts'
 import { resource } from '../fixture.ts'
 
 const test = suite('order')

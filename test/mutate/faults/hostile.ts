@@ -22,7 +22,7 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
   {
     what: 'own what an entry calls itself, wherever it stands',
     file: 'lib/engine/host/ledger.ts',
-    find: '  if (ref !== refOf(type, name)) return `is of ${form.shown(refOf(type, name))}`\n',
+    find: '  if (ref !== `${type}:${name}`) return `is of ${form.shown(`${type}:${name}`)}`\n',
     replace: '',
     tests: ['engine/host/ledger'],
   },

@@ -1,0 +1,85 @@
+/**
+ * Refs, and the names of the resource types they are made from: a misspelt type does not compile.
+ */
+
+/**
+ * Types that refs may name from anywhere, also from a family that may not import theirs: those of the front door. A type
+ * written elsewhere is named by itself.
+ */
+export const KNOWN_TYPES = [
+  'authorized-keys',
+  'command',
+  'cron-job',
+  'directory',
+  'drop-in',
+  'edit',
+  'file',
+  'group',
+  'nginx-snippet',
+  'nginx-vhost',
+  'package',
+  'postgres-database',
+  'postgres-extension',
+  'postgres-grant',
+  'postgres-hba',
+  'postgres-role',
+  'postgres-setting',
+  'redis-setting',
+  'service',
+  'sudoers',
+  'symlink',
+  'sysctl',
+  'timer',
+  'ufw-defaults',
+  'ufw-rule',
+  'unit',
+  'user',
+] as const
+export type KnownType = (typeof KNOWN_TYPES)[number]
+
+/** A resource type as a value. */
+export type TypeItself = { readonly type: string; readonly schema: object; readonly read: object }
+
+/** The name of a known type, or a type itself. */
+export type NamedType = KnownType | TypeItself
+
+declare const made: unique symbol
+/** A ref that was made from a type itself. */
+export type OwnRef = string & { readonly [made]: true }
+
+/** `type:name`, such as `file:/etc/motd`, as it stands in catalogs, ledgers and reports. */
+export type Ref = string
+
+/**
+ * A ref whose type is spelt right. `ufw-rule:*` is every declared resource of a type, `under:/etc` every one that writes a
+ * path there or below.
+ */
+export type TypedRef = `${KnownType | 'under'}:${string}` | OwnRef
+
+/**
+ * The ref of a resource by its type and natural key.
+ *
+ * @example refOf('file', '/etc/motd')
+ * @example refOf(hostsEntryType, '10.0.0.5') // of a type that is not in the front door
+ */
+export function refOf<const Type extends KnownType>(type: Type, name: string): `${Type}:${string}`
+export function refOf(type: TypeItself, name: string): OwnRef
+export function refOf(type: NamedType, name: string): Ref {
+  return `${typeName(type)}:${name}`
+}
+
+/** Every declared resource that writes this path, or one below it: `needs: () => [under('/etc/app')]`. */
+export function under(path: string): `under:${string}` {
+  return `under:${path}`
+}
+
+/** What a type is called: `file`. */
+export function typeName(type: NamedType): string {
+  return typeof type === 'string' ? type : type.type
+}
+
+/** `ufw rule 22/tcp`: how people see a ref. */
+export function labelOf(ref: Ref): string {
+  const colon = ref.indexOf(':')
+  return `${ref.slice(0, colon).replaceAll('-', ' ')} ${ref.slice(colon + 1)}`
+}
