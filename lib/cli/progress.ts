@@ -4,7 +4,8 @@
  */
 import type { Progress } from '../engine/report.ts'
 import { cleanLine } from '../render/clean.ts'
-import { counted, duration, pad, shorten, widest } from '../render/text/page.ts'
+import { pad, shorten, widest } from '../render/text/page.ts'
+import { counted, duration } from '../render/words.ts'
 import type { Sink } from './output.ts'
 
 export type ProgressView = {

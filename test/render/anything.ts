@@ -1,6 +1,6 @@
 /** Plans, reports and runs as a hostile host and a careless recipe could make them, for fast-check. */
 import fc from 'fast-check'
-import type { ChangeKind, HostReport, Plan, PlanChange, ReportChange } from '../../lib/engine/report.ts'
+import type { ChangeKind, HostReport, Plan, PlanChange, ReportChange, Undoing } from '../../lib/engine/report.ts'
 import { CONSEQUENCES, type FieldChange } from '../../lib/kit/resourceType.ts'
 import type { StoredRun } from '../../lib/engine/host/storedRun.ts'
 import { summaryOf } from '../../lib/engine/plan/summary.ts'
@@ -21,8 +21,13 @@ export const hostile = fc.oneof(
 )
 
 export const KINDS: ChangeKind[] = ['create', 'change', 'remove', 'follow-up', 'adopt', 'forget', 'recheck']
+/** Texts that have lines in common. */
+const text = fc
+  .array(fc.constantFrom('listen 80;', '\tindented', '+ x', 'cr\r', '\x1b[2J'), { maxLength: 8 })
+  .map((lines) => lines.join('\n'))
 const value = fc.oneof(
   hostile,
+  text,
   fc.integer(),
   fc.boolean(),
   fc.constant(null),
@@ -122,6 +127,18 @@ export const anyError = fc.record({
   why: hostile,
   next: hostile,
   exit: fc.constantFrom('error' as const, 'unreachable' as const, 'partial' as const),
+})
+
+/** What an undo leaves as it is. */
+export const anyStays: fc.Arbitrary<Undoing> = fc.record({
+  run: hostile,
+  stays: fc.array(
+    fc.record(
+      { ref: hostile, label: hostile, because: hostile, rest: fc.constant(true as const) },
+      { requiredKeys: ['ref', 'label', 'because'] },
+    ),
+    { maxLength: 3 },
+  ),
 })
 
 /** As a host may keep it that nobody checks: words that are none of ours among them. */

@@ -1,12 +1,18 @@
 /** A plan with every kind of change, as the engine would make it; what the renderers are tried on. */
 import picocolors from 'picocolors'
 import type { Page } from '../../lib/render/text/page.ts'
+import { renderPlan } from '../../lib/render/text/planText.ts'
+import { viewPlan } from '../../lib/render/view/planView.ts'
 import { followUpsOf, summaryOf } from '../../lib/engine/plan/summary.ts'
 import type { Plan, PlanChange } from '../../lib/engine/report.ts'
 import { labelOf, type Ref } from '../../lib/kit/ref.ts'
 
 /** No colours, no terminal. */
 export const paper: Page = { colors: picocolors.createColors(false), verbose: false, now: () => Date.UTC(2026, 10, 28) }
+
+export function planText(plan: Plan, page: Page, sentence?: string): string {
+  return renderPlan(viewPlan(plan), page, sentence)
+}
 
 export function change(ref: Ref, about: Partial<PlanChange>): PlanChange {
   return {

@@ -2,10 +2,9 @@ import fc from 'fast-check'
 import picocolors from 'picocolors'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { renderPlan } from '../../lib/render/text/planText.ts'
 import type { PlanChange } from '../../lib/engine/report.ts'
 import { anyChange, hostile } from './anything.ts'
-import { change, everyKind, paper, planOf } from './fixture.ts'
+import { change, everyKind, paper, planOf, planText } from './fixture.ts'
 
 const test = suite('plan as text')
 
@@ -47,13 +46,13 @@ Plan: 3 create, 4 change, 1 remove, 2 adopt, 1 forget, 2 to check again · 1 to 
 
 test('every kind of change has its mark, its line and its reason', () => {
   const plan = planOf(everyKind, { warnings: ['it has 8000 MiB of memory'] })
-  assert.is(`\n${renderPlan(plan, paper, 'Nothing was changed.')}`, GOLDEN)
+  assert.is(`\n${planText(plan, paper, 'Nothing was changed.')}`, GOLDEN)
 })
 
 test('a certain lock-out stands above the changes, and at those that it lies in', () => {
   const [rule, ...others] = everyKind
   const plan = planOf([{ ...rule!, locksOut: true }, ...others], { lockouts: ['ufw would let nothing in\x1b[2J'] })
-  const text = renderPlan(plan, paper)
+  const text = planText(plan, paper)
   assert.match(text, /^ {2}lock-out {2}ufw would let nothing in/m)
   assert.not.match(text, '\x1b')
   assert.match(text, /^ {2}! ufw rule 22\/tcp from 10\.0\.0\.0\/8 {2}recipes\/firewall\.ts:12 {3}locks you out$/m)
@@ -63,7 +62,7 @@ test('what a run saw and left undone is said to be so, with the cause that it ha
   const source = { file: 'site.ts', line: 1, column: 1 }
   const drift = { what: ['edited'], run: '1' }
   const note = (about: Partial<PlanChange>): string =>
-    renderPlan(planOf([change('file:/x', { source, ...about })]), paper).match(/site\.ts:1 {3}(.*)$/m)?.[1] ?? ''
+    planText(planOf([change('file:/x', { source, ...about })]), paper).match(/site\.ts:1 {3}(.*)$/m)?.[1] ?? ''
   assert.is(note({ cause: 'drift', drift, leftBy: '2' }), 'drift: edited after run 1; not done by run 2')
   assert.is(note({ cause: 'drift', drift: { ...drift, run: '2' }, leftBy: '2' }), 'drift: edited; not done by run 2')
   assert.is(note({ cause: 'intent', leftBy: '2' }), 'not done by run 2')
@@ -71,7 +70,7 @@ test('what a run saw and left undone is said to be so, with the cause that it ha
 
 test('an empty plan says so in two lines', () => {
   assert.is(
-    renderPlan(planOf([]), paper),
+    planText(planOf([]), paper),
     `takeclient-1  95.216.1.123  debian-13  57 resources: all in sync
 
 Plan: nothing to do · 57 unchanged.
@@ -80,7 +79,7 @@ Plan: nothing to do · 57 unchanged.
 })
 
 test('a partial plan is marked at its head and at its end', () => {
-  const text = renderPlan(planOf([], { partial: true }), paper)
+  const text = planText(planOf([], { partial: true }), paper)
   assert.match(text, /^ {2}PARTIAL {2}/m)
   assert.match(text, /^PARTIAL plan: /m)
 })
@@ -93,28 +92,28 @@ const content = (before: string, after: string): PlanChange =>
 
 test('a text too different for a diff is said to be rewritten', () => {
   const many = (word: string): string => Array.from({ length: 2000 }, (_, n) => `${word} ${n}\n`).join('')
-  assert.match(renderPlan(planOf([content(many('a'), many('b'))]), paper), 'rewritten, 2000 lines (was 2000)')
+  assert.match(planText(planOf([content(many('a'), many('b'))]), paper), 'rewritten, 2000 lines (was 2000)')
 })
 
 test('line endings that alone differ are said in words', () => {
-  assert.match(renderPlan(planOf([content('a\nb\n', 'a\r\nb\r\n')]), paper), 'line endings only: LF → CRLF')
+  assert.match(planText(planOf([content('a\nb\n', 'a\r\nb\r\n')]), paper), 'line endings only: LF → CRLF')
 })
 
 test('a long diff is cut unless everything is asked for', () => {
   const after = Array.from({ length: 100 }, (_, n) => `line ${n}\n`).join('')
   const plan = planOf([content('', after)])
-  assert.match(renderPlan(plan, paper), '… 41 more lines: --verbose')
-  assert.match(renderPlan(plan, { ...paper, verbose: true }), '+line 99')
+  assert.match(planText(plan, paper), '… 41 more lines: --verbose')
+  assert.match(planText(plan, { ...paper, verbose: true }), '+line 99')
 })
 
 test('a note that does not fit the terminal stands on a line of its own', () => {
-  const text = renderPlan(planOf(everyKind), { ...paper, width: 60 })
+  const text = planText(planOf(everyKind), { ...paper, width: 60 })
   assert.match(text, '\n      guarded: reverts by itself unless a new login works\n')
 })
 
 test('a long value is cut to the terminal, on both sides of the arrow', () => {
   const fields: PlanChange['fields'] = [{ field: 'x', form: 'value', before: 'b'.repeat(200), after: 'a'.repeat(200) }]
-  const text = renderPlan(planOf([change('file:/x', { fields })]), { ...paper, width: 80 })
+  const text = planText(planOf([change('file:/x', { fields })]), { ...paper, width: 80 })
   assert.match(text, /b{20,}… → a{20,}…\n/)
   assert.ok(
     text
@@ -126,20 +125,20 @@ test('a long value is cut to the terminal, on both sides of the arrow', () => {
 
 test('where there is no terminal nothing is shortened', () => {
   const fields: PlanChange['fields'] = [{ field: 'x', form: 'value', before: 'b'.repeat(500), after: 'a' }]
-  assert.match(renderPlan(planOf([change('file:/x', { fields })]), paper), 'b'.repeat(500))
+  assert.match(planText(planOf([change('file:/x', { fields })]), paper), 'b'.repeat(500))
 })
 
 test('colours add nothing but colour', () => {
-  const coloured = renderPlan(planOf(everyKind), { ...paper, colors: picocolors.createColors(true) })
+  const coloured = planText(planOf(everyKind), { ...paper, colors: picocolors.createColors(true) })
   assert.match(coloured, '\x1b[')
   // oxlint-disable-next-line no-control-regex -- colours are what is taken out
-  assert.is(coloured.replace(/\x1b\[\d+m/g, ''), renderPlan(planOf(everyKind), paper))
+  assert.is(coloured.replace(/\x1b\[\d+m/g, ''), planText(planOf(everyKind), paper))
 })
 
 test('no control character reaches the terminal, whatever host and recipe say', () => {
   fc.assert(
     fc.property(fc.array(anyChange, { maxLength: 5 }), hostile, fc.boolean(), (changes, warning, verbose) => {
-      const text = renderPlan(planOf(changes, { warnings: [warning] }), { ...paper, verbose, width: 80 })
+      const text = planText(planOf(changes, { warnings: [warning] }), { ...paper, verbose, width: 80 })
       assert.not.match(text.replaceAll('\n', ''), /[\p{Bidi_Control}\p{Cs}]|[^\P{Cc}\t]/u)
     }),
   )
@@ -148,7 +147,7 @@ test('no control character reaches the terminal, whatever host and recipe say', 
 test('no text of a host can pass for a mark or for the closing line', () => {
   fc.assert(
     fc.property(fc.array(anyChange, { maxLength: 5 }), (changes) => {
-      const lines = renderPlan(planOf(changes), paper).split('\n')
+      const lines = planText(planOf(changes), paper).split('\n')
       assert.is(lines.filter((line) => line.startsWith('Plan: ')).length, 1)
       const own = changes.filter(({ kind }) =>
         ['create', 'change', 'remove', 'forget', 'follow-up'].includes(kind),

@@ -10,14 +10,13 @@ import { renderFleet } from '../../lib/render/text/fleetText.ts'
 import { renderDot, renderTree } from '../../lib/render/text/graph.ts'
 import { renderJson } from '../../lib/render/json.ts'
 import type { Page } from '../../lib/render/text/page.ts'
-import { renderPlan } from '../../lib/render/text/planText.ts'
 import { errorProblem, recipeProblem, renderProblem } from '../../lib/render/text/problem.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
 import { renderRun, renderRuns } from '../../lib/render/text/runsText.ts'
-import { applied, planned } from '../../lib/render/text/standing.ts'
+import { applied, planned } from '../../lib/render/view/standing.ts'
 import type { Progress } from '../../lib/engine/report.ts'
-import { anyError, anyPlan, anyReport, anyRun, hostile } from './anything.ts'
-import { paper, planOf } from './fixture.ts'
+import { anyError, anyPlan, anyReport, anyRun, anyStays, hostile } from './anything.ts'
+import { paper, planOf, planText } from './fixture.ts'
 
 const test = suite('raw text')
 
@@ -48,19 +47,12 @@ function never<Shown>(
   })
 }
 
-const undo = fc.record({
-  run: hostile,
-  stays: fc.array(fc.record({ ref: hostile, label: hostile, because: hostile, rest: fc.constant(true as const) }), {
-    maxLength: 3,
-  }),
-})
-
 never('a plan', fc.tuple(anyPlan, hostile), ([plan, sentence], page) =>
-  renderPlan(plan, page, sentence.replace(/[^a-z ]/g, '')),
+  planText(plan, page, sentence.replace(/[^a-z ]/g, '')),
 )
-never('the plan of an undo', fc.tuple(anyPlan, undo), ([plan, of], page) => renderPlan({ ...plan, undo: of }, page))
+never('the plan of an undo', fc.tuple(anyPlan, anyStays), ([plan, of], page) => planText({ ...plan, undo: of }, page))
 never('a result', anyReport, renderResult)
-never('the result of an undo', fc.tuple(anyReport, undo), ([report, of], page) =>
+never('the result of an undo', fc.tuple(anyReport, anyStays), ([report, of], page) =>
   renderResult({ ...report, changes: [], undo: of }, page),
 )
 never('an error of a host', fc.tuple(anyReport, anyError), ([report, error], page) =>

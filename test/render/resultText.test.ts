@@ -4,7 +4,7 @@ import { renderJson } from '../../lib/render/json.ts'
 import { renderProblem } from '../../lib/render/text/problem.ts'
 import { renderFleet } from '../../lib/render/text/fleetText.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
-import { applied } from '../../lib/render/text/standing.ts'
+import { applied } from '../../lib/render/view/standing.ts'
 import type { HostReport, ReportChange } from '../../lib/engine/report.ts'
 import { change, paper, planOf } from './fixture.ts'
 

@@ -4,12 +4,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderFleet } from '../../lib/render/text/fleetText.ts'
 import { renderJson } from '../../lib/render/json.ts'
-import { renderPlan } from '../../lib/render/text/planText.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
-import { applied, planned } from '../../lib/render/text/standing.ts'
+import { applied, planned } from '../../lib/render/view/standing.ts'
 import type { AnyReport, ChangeKind, HostReport, Plan, PlanReport } from '../../lib/engine/report.ts'
 import { anyPlan, anyReport } from './anything.ts'
-import { paper } from './fixture.ts'
+import { paper, planText } from './fixture.ts'
 
 const test = suite('sums')
 
@@ -32,7 +31,7 @@ const of = ({ changes }: Pick<AnyReport, 'changes'>, ...kinds: ChangeKind[]): nu
 
 const shown = fc.tuple(anyPlan, fc.constantFrom(undefined, 80)).map(([plan, width]) => {
   const named = { ...plan, host: { ...plan.host, name: 'web-1', address: '192.0.2.1' } }
-  return { plan: named, text: renderPlan(named, { ...paper, ...(width === undefined ? {} : { width }) }) }
+  return { plan: named, text: planText(named, { ...paper, ...(width === undefined ? {} : { width }) }) }
 })
 
 const reportOf = ({ host, summary, changes }: Plan): PlanReport => ({

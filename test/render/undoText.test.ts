@@ -2,10 +2,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { exitOfHost } from '../../lib/engine/exit.ts'
-import { renderPlan } from '../../lib/render/text/planText.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
 import type { HostReport, Staying } from '../../lib/engine/report.ts'
-import { change, paper as page, planOf } from './fixture.ts'
+import { change, paper as page, planOf, planText } from './fixture.ts'
 
 const test = suite('undo as text')
 const STAYS: Staying[] = [
@@ -21,7 +20,7 @@ function reportOf(changes: HostReport['changes'], stays: Staying[]): HostReport 
 
 test('the plan names the run, what stays and why, and what the site still wants', () => {
   const source = { file: 'run 12', line: 0, column: 0 }
-  const text = renderPlan(
+  const text = planText(
     { ...planOf([{ ...change('file:/etc/motd', {}), kind: 'remove', source }]), undo: { run: '12', stays: STAYS } },
     page,
   )

@@ -14,9 +14,10 @@ import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, pars
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../../render/json.ts'
 import { renderProblem } from '../../render/text/problem.ts'
+import type { Page } from '../../render/text/page.ts'
 import { renderFleet } from '../../render/text/fleetText.ts'
 import { problemsOf, renderResult } from '../../render/text/resultText.ts'
-import { applied, planned } from '../../render/text/standing.ts'
+import { applied, planned } from '../../render/view/standing.ts'
 import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
 import type { CommandContext } from '../setting.ts'
 import { whoIsAtWork } from '../who.ts'
@@ -33,14 +34,14 @@ export type HostWork<Report extends AnyReport = HostReport> = (
 
 /** Shows what would change; the hosts are not touched. */
 export async function plan(setting: CommandContext, flags: PlanFlags): Promise<ExitName> {
-  const [{ reportPlan: planHost }, { renderPlan }] = await Promise.all([
+  const [{ reportPlan: planHost }, planText] = await Promise.all([
     import('../../engine/apply/converge.ts'),
-    import('../../render/text/planText.ts'),
+    loadPlanText(),
   ])
   const { out } = setting.output
   const work: HostWork<PlanReport> = async (run, view) => {
     const reported = await planHost({ ...run, ...allowsLockout(flags) })
-    if (!setting.json) view.print(out, renderPlan(reported.plan, out.page, 'Nothing was changed.'))
+    if (!setting.json) view.print(out, planText(reported.plan, out.page, 'Nothing was changed.'))
     return reported
   }
   const reports = await overHosts(setting, flags, work, ({ report }, view) => showProblems(setting, report, view))
@@ -95,12 +96,20 @@ async function confirmPlan({ output, json }: CommandContext, made: Plan, yes: bo
   // Whoever reads stdout by program still has a person at the terminal who wants to see what is asked.
   const sink = json ? output.err : output.out
   if (!json || !yes) {
-    // Loaded here: most converges have nothing to ask, and telling texts apart takes a library.
-    const { renderPlan } = await import('../../render/text/planText.ts')
-    sink.write(`${renderPlan(made, sink.page)}\n`)
+    const planText = await loadPlanText()
+    sink.write(`${planText(made, sink.page)}\n`)
   }
   output.flush()
   return yes || askYes(`Apply this to ${made.host.name}?`)
+}
+
+/** Loaded where it is needed: most converges have nothing to ask, and telling texts apart takes a library. */
+async function loadPlanText(): Promise<(plan: Plan, page: Page, sentence?: string) => string> {
+  const [{ viewPlan }, { renderPlan }] = await Promise.all([
+    import('../../render/view/planView.ts'),
+    import('../../render/text/planText.ts'),
+  ])
+  return (made, page, sentence) => renderPlan(viewPlan(made), page, sentence)
 }
 
 /** Runs a command's work on every host asked for. Nothing is connected to before all recipes were evaluated. */

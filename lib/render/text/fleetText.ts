@@ -3,8 +3,9 @@
  */
 import type { AnyReport } from '../../engine/report.ts'
 import { cleanLine } from '../clean.ts'
-import { counted, duration, pad, type Page, widest } from './page.ts'
-import type { Standing } from './standing.ts'
+import type { Standing } from '../view/standing.ts'
+import { counted, duration } from '../words.ts'
+import { pad, type Page, widest } from './page.ts'
 
 /** @param standing What counts: what is to be done, or what was. */
 export function renderFleet(

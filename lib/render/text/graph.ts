@@ -5,7 +5,8 @@ import { type CatalogHost, type CatalogResource, formatSource } from '../../engi
 import type { Ordered } from '../../engine/catalog/order.ts'
 import { labelOf, type Ref } from '../../kit/ref.ts'
 import { cleanLine } from '../clean.ts'
-import { counted, type Page } from './page.ts'
+import { counted } from '../words.ts'
+import type { Page } from './page.ts'
 
 /** Starts with what nothing needs; below each, what it needs. What was shown in full before is only named. */
 export function renderTree(host: CatalogHost, graph: Ordered, page: Page): string {

@@ -55,11 +55,6 @@ export function wrap(items: readonly string[], separator: string, columns: numbe
   return lines
 }
 
-/** `1 file`, `2 files`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
-}
-
 /** `40 s ago`, `6 min ago`, `3 h ago`, `5 days ago`; nothing for a time that is none, or is still to come. */
 export function ago(iso: string, { now }: Page): string | undefined {
   const seconds = Math.round((now() - Date.parse(iso)) / 1000)
@@ -69,11 +64,4 @@ export function ago(iso: string, { now }: Page): string | undefined {
   if (minutes < 120) return `${minutes} min ago`
   const hours = Math.round(minutes / 60)
   return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} days ago`
-}
-
-/** `0.8 s`, `12 s`, `2 min 5 s`. */
-export function duration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
-  const whole = Math.round(seconds)
-  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
 }

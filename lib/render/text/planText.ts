@@ -4,20 +4,15 @@
  * Marks come from the plan's data and stand where nothing of a host's or recipe's text ever does, so that no text can
  * pass for a change.
  */
-import { formatSource } from '../../engine/catalog/catalog.ts'
-import { groupBy } from '../../kit/groupBy.ts'
-import { followUpsOf } from '../../engine/plan/summary.ts'
-import type { ChangeKind, FollowUp, Plan, PlanChange, Summary } from '../../engine/report.ts'
-import { cleanLine } from '../clean.ts'
-import { fieldLines, INDENT } from './fields.ts'
-import { ago, counted, pad, type Page, shorten, widest, wrap } from './page.ts'
-import { pendingText } from './standing.ts'
-import { STILL_DECLARED, stayLines } from './undoText.ts'
+import type { ChangeRow, FollowUpRow, GatheredRow, Head, Note, PlanView, Remark, Sign, Tone } from '../view/view.ts'
+import { fieldLines, INDENT, PAPER_WIDTH } from './fields.ts'
+import { ago, pad, type Page, shorten, widest, wrap } from './page.ts'
+import { stayLines } from './stays.ts'
 
-/** Differences of a drift that are told in words. */
-const MOST_WORDS = 3
 /** Labels up to this wide share a column with those of the other lines. */
 const LABEL_COLUMNS = 44
+
+type Colour = keyof Page['colors']
 
 const SIGNS = {
   create: ['+', 'green'],
@@ -27,23 +22,36 @@ const SIGNS = {
   adopt: ['←', 'blue'],
   forget: ['.', 'dim'],
   recheck: ['?', 'dim'],
-} as const satisfies { [kind in ChangeKind]: [sign: string, colour: keyof Page['colors']] }
+  opaque: ['?', 'yellow'],
+  guarded: ['!', 'red'],
+} as const satisfies { [sign in Sign]: [mark: string, colour: Colour] }
+
+const TONES = {
+  danger: 'red',
+  warning: 'yellow',
+  drift: 'magenta',
+} as const satisfies { [tone in Exclude<Tone, 'plain'>]: Colour }
+
+const REMARKS = {
+  partial: ['PARTIAL', 'bold'],
+  warning: ['warning', 'yellow'],
+  lockout: ['lock-out', 'red'],
+} as const satisfies { [kind in Exclude<Remark['kind'], 'first'>]: [word: string, colour: Colour] }
 
 type Row = { mark: string; label: string; where: string; note: string; body: string[] }
 
 /** @param sentence Closes the last line, such as "Nothing was changed." */
-export function renderPlan(plan: Plan, page: Page, sentence = ''): string {
-  const rows = [
-    ...plan.changes.filter(hasOwnRow).map((change) => rowOf(change, page)),
-    ...recheckRows(plan.changes, page),
-    ...adoptRows(plan.changes, page),
-  ]
+export function renderPlan(
+  { head, rows, gathered, followUps, undo, closing }: PlanView,
+  page: Page,
+  sentence = '',
+): string {
   const blocks = [
-    headLines(plan, page),
-    layOut(rows, page),
-    followUpLines(plan.changes, page),
-    ...(plan.undo === undefined ? [] : [stayLines(plan.undo, page), [STILL_DECLARED]]),
-    [[closingLine(plan), sentence].filter(Boolean).join(' ')],
+    headLines(head, page),
+    layOut([...rows.map((row) => changeRow(row, page)), ...gathered.map((row) => gatheredRow(row, page))], page),
+    followUpLines(followUps, page),
+    ...(undo === undefined ? [] : [stayLines(undo.stays, page), [undo.next]]),
+    [[closing, sentence].filter(Boolean).join(' ')],
   ]
   return `${blocks
     .filter((block) => block.length > 0)
@@ -51,139 +59,40 @@ export function renderPlan(plan: Plan, page: Page, sentence = ''): string {
     .join('\n\n')}\n`
 }
 
-/** Those of the other kinds are gathered: follow-ups by unit, the rest by reason. */
-function hasOwnRow({ kind }: PlanChange): boolean {
-  return kind !== 'follow-up' && kind !== 'adopt' && kind !== 'recheck'
-}
-
-function headLines(plan: Plan, page: Page): string[] {
-  const { host, summary, changes, warnings, lockouts = [], partial, first, undo } = plan
-  const { colors } = page
-  const names = [colors.bold(cleanLine(host.name)), cleanLine(host.address), cleanLine(host.os)]
-  const what = undo === undefined ? lookedAt(changes, summary) : `undo of run ${cleanLine(undo.run)}`
+function headLines({ host, address, os, sum, remarks }: Head, { colors }: Page): string[] {
   return [
-    [...names, `${what}: ${pendingText(undo === undefined ? summary : withoutSame(summary))}`].join('  '),
-    ...(partial ? [`  ${colors.bold('PARTIAL')}  only what was asked for, and what that needs`] : []),
-    ...(first ? [`  ${colors.dim('nothing was ever converged here')}`] : []),
-    ...warnings.map((warning) => `  ${colors.yellow('warning')}  ${cleanLine(warning)}`),
-    ...lockouts.map((lockout) => `  ${colors.red('lock-out')}  ${cleanLine(lockout)}`),
+    [colors.bold(host), address, os, sum].join('  '),
+    ...remarks.map(({ kind, text }) => {
+      if (kind === 'first') return `  ${colors.dim(text)}`
+      const [word, colour] = REMARKS[kind]
+      return `  ${colors[colour](word)}  ${text}`
+    }),
   ]
 }
 
-/** `106 resources and 2 no longer declared` */
-function lookedAt(changes: readonly PlanChange[], { resources }: Summary): string {
-  const others = changes.filter(({ source }) => source === undefined).length
-  return `${counted(resources - others, 'resource')}${others === 0 ? '' : ` and ${others} no longer declared`}`
+function changeRow(row: ChangeRow, page: Page): Row {
+  const { sign, label, where, notes } = row
+  const note = notes.map((each) => noteText(each, page)).join('; ')
+  return { mark: markOf(sign, page), label, where, note, body: fieldLines(row, page) }
 }
 
-/** What a run did not touch is no matter of its undo. */
-function withoutSame(summary: Summary): Summary {
-  return { ...summary, resources: summary.resources - summary.unchanged, unchanged: 0 }
-}
-
-function rowOf(change: PlanChange, page: Page): Row {
-  return {
-    mark: markOf(change, page),
-    label: cleanLine(change.label),
-    where: change.source === undefined ? undeclared(change) : cleanLine(formatSource(change.source)),
-    note: notesOf(change, page).join('; '),
-    body: fieldLines(change, page),
-  }
+function gatheredRow({ kind, text, labels }: GatheredRow, page: Page): Row {
+  const columns = (page.width ?? PAPER_WIDTH) - INDENT
+  const body = page.verbose ? wrap(labels, ', ', columns) : [page.colors.dim(shorten(labels.join(', '), columns))]
+  return { mark: markOf(kind, page), label: text, where: '', note: '', body }
 }
 
 /** A sign and its colour; the sign alone is enough. */
-function markOf({ kind, consequence, certainty }: PlanChange, { colors }: Page): string {
-  if (consequence === 'lockout' || consequence === 'destructive') return colors.bold(colors.red('!'))
-  if (certainty === 'opaque') return colors.yellow('?')
-  const [sign, colour] = SIGNS[kind]
-  return colors[colour](sign)
+function markOf(sign: Sign, { colors }: Page): string {
+  const [mark, colour] = SIGNS[sign]
+  const coloured = colors[colour](mark)
+  return sign === 'guarded' ? colors.bold(coloured) : coloured
 }
 
-function undeclared({ kind, run }: PlanChange): string {
-  return `no longer declared${run === undefined || kind === 'forget' ? '' : `; made by run ${cleanLine(run)}`}`
-}
-
-function notesOf(change: PlanChange, page: Page): string[] {
-  const { kind, certainty, leftBy, source } = change
-  const { colors } = page
-  const because = change.because === undefined ? '' : cleanLine(change.because)
-  return [
-    ...consequenceNotes(change, colors),
-    ...(kind === 'remove' && source !== undefined && source.line > 0 ? ['removed, as declared'] : []),
-    ...(kind === 'forget' ? [`released; ${because}`] : []),
-    ...driftNotes(change, page),
-    ...(leftBy === undefined ? [] : [`not done by run ${cleanLine(leftBy)}`]),
-    ...(change.opens ?? []).map((words) => colors.yellow(cleanLine(words))),
-    ...(certainty === 'unknown' ? [`not known yet: ${because}`] : []),
-    ...(certainty === 'predicted' ? [`predicted: ${because}`] : []),
-    ...(certainty === 'opaque' ? ['cannot be checked: runs each time'] : []),
-  ]
-}
-
-/** `drift: stopped after run 41 (2 h ago)` */
-function driftNotes({ cause, drift, leftBy }: PlanChange, page: Page): string[] {
-  if (cause === 'intent') return []
-  const { what, run, at = '' } = drift ?? { what: ['changed'] }
-  const shown = what.slice(0, MOST_WORDS).map(cleanLine)
-  const words = [...shown, ...(what.length > MOST_WORDS ? [`${what.length - MOST_WORDS} more`] : [])].join(', ')
-  const age = ago(at, page)
-  // What a run began and did not do was changed before that run, and nobody knows after which.
-  const isKnown = run !== undefined && run !== leftBy
-  const after = isKnown ? ` after run ${cleanLine(run)}${age === undefined ? '' : ` (${age})`}` : ''
-  return [page.colors.magenta(`${cause === 'both' ? 'declared otherwise, and ' : 'drift: '}${words}${after}`)]
-}
-
-function consequenceNotes({ kind, consequence, locksOut }: PlanChange, colors: Page['colors']): string[] {
-  const verb = kind === 'remove' ? 'remove; ' : kind === 'create' ? 'create; ' : ''
-  switch (consequence) {
-    case 'lockout':
-      if (locksOut === true) return [colors.red(`${verb}locks you out`)]
-      return [colors.red(`${verb}guarded: reverts by itself unless a new login works`)]
-    case 'destructive':
-      return [colors.red(`${verb}destroys data`)]
-    case 'disruptive':
-      return [colors.yellow('interrupts the service')]
-    default:
-      return []
-  }
-}
-
-/** What is looked at again later, gathered by reason. */
-function recheckRows(changes: readonly PlanChange[], page: Page): Row[] {
-  const groups = groupBy(
-    changes.filter(({ kind }) => kind === 'recheck'),
-    ({ because }) => because ?? '',
-  )
-  return [...groups].map(([because, group]) => ({
-    mark: page.colors.dim('?'),
-    label: `${counted(group.length, 'resource')} checked again, because ${cleanLine(because)}`,
-    where: '',
-    note: '',
-    body: gathered(group, page),
-  }))
-}
-
-/** What is right already, gathered by what its record lacks. */
-function adoptRows(changes: readonly PlanChange[], page: Page): Row[] {
-  const groups = groupBy(
-    changes.filter(({ kind }) => kind === 'adopt'),
-    ({ because }) => because ?? '',
-  )
-  return [...groups].map(([because, group]) => ({
-    mark: page.colors.blue('←'),
-    label: `${counted(group.length, 'resource')} ${cleanLine(because)}`,
-    where: '',
-    note: '',
-    body: gathered(group, page),
-  }))
-}
-
-function gathered(group: readonly PlanChange[], page: Page): string[] {
-  const labels = group.map(({ label }) => cleanLine(label))
-  const columns = (page.width ?? 110) - INDENT
-  if (page.verbose) return wrap(labels, ', ', columns)
-  const line = labels.join(', ')
-  return [page.colors.dim(shorten(line, columns))]
+function noteText({ tone, text, since }: Note, page: Page): string {
+  const age = since === undefined ? undefined : ago(since, page)
+  const whole = age === undefined ? text : `${text} (${age})`
+  return tone === 'plain' ? whole : page.colors[TONES[tone]](whole)
 }
 
 function layOut(rows: readonly Row[], page: Page): string[] {
@@ -203,40 +112,10 @@ function rowLines(row: Row, { labels, places }: { labels: number; places: number
   return fits ? [line, ...indented] : [start, `${' '.repeat(INDENT)}${note}`, ...indented]
 }
 
-/** Of what only has something to load; what changes besides says so at its own line. */
-function followUpLines(changes: readonly PlanChange[], { colors }: Page): string[] {
-  const rows = changes.filter(isFollowUp).map((change) => {
-    const followUps = followUpsOf([change])
-    return {
-      what: followUps.map(({ action, unit }) => `${action} ${cleanLine(unit)}`).join(', '),
-      why: [...new Set(followUps.map(({ because }) => cleanLine(because)))].join(', '),
-    }
-  })
+function followUpLines(rows: readonly FollowUpRow[], page: Page): string[] {
   const column = widest(rows.map(({ what }) => what))
-  return rows.map(({ what, why }) => `  ${colors.cyan('↻')} ${pad(what, column)}  ${colors.dim('because')} ${why}`)
-}
-
-function isFollowUp({ kind }: PlanChange): boolean {
-  return kind === 'follow-up'
-}
-
-/** `Plan: 1 create, 3 change · 1 to reload · 57 unchanged.` */
-function closingLine({ summary, changes, partial, undo }: Plan): string {
-  const todo = terms(summary, ['create', 'change', 'remove', 'adopt', 'forget'])
-  const later = summary.recheck === 0 ? [] : [`${summary.recheck} to check again`]
-  const restarts = changes.filter((change) => isFollowUp(change) && followUpsOf([change]).some(isRestart)).length
-  const loads = { 'to reload': summary.followUps - restarts, 'to restart': restarts }
-  const actions = Object.entries(loads).flatMap(([words, count]) => (count === 0 ? [] : [`${count} ${words}`]))
-  const parts = [[...todo, ...later].join(', '), actions.join(', ')].filter(Boolean)
-  const said = parts.length === 0 ? ['nothing to do'] : parts
-  const unchanged = summary.unchanged === 0 || undo !== undefined ? [] : [`${summary.unchanged} unchanged`]
-  return `${partial ? 'PARTIAL plan' : 'Plan'}: ${[...said, ...unchanged].join(' · ')}.`
-}
-
-function isRestart({ action }: FollowUp): boolean {
-  return action === 'restart'
-}
-
-function terms(summary: Summary, names: readonly (keyof Summary)[]): string[] {
-  return names.flatMap((name) => (summary[name] === 0 ? [] : [`${summary[name]} ${name}`]))
+  return rows.map(
+    ({ what, because }) =>
+      `  ${markOf('follow-up', page)} ${pad(what, column)}  ${page.colors.dim('because')} ${because}`,
+  )
 }

@@ -6,9 +6,11 @@ import { groupBy } from '../../kit/groupBy.ts'
 import type { AnyReport, Failure, HostReport, ReportChange } from '../../engine/report.ts'
 import { exitOfHost } from '../../engine/exit.ts'
 import { cleanLine } from '../clean.ts'
-import { counted, duration, pad, type Page, widest } from './page.ts'
-import { applied } from './standing.ts'
-import { stayLines } from './undoText.ts'
+import { applied } from '../view/standing.ts'
+import { viewStays } from '../view/stays.ts'
+import { counted, duration } from '../words.ts'
+import { pad, type Page, widest } from './page.ts'
+import { stayLines } from './stays.ts'
 import { hostProblem, type Problem, problemOf, renderProblem } from './problem.ts'
 
 /** What the plan could not tell, what failed and why, and one closing line. What went as planned is only counted. */
@@ -40,7 +42,9 @@ function nextOf({ next }: Failure): Pick<Problem, 'next'> {
 
 /** What an undo leaves, where there was no plan to show it in. */
 function unasked({ undo, changes, error }: HostReport, page: Page): string {
-  return undo === undefined || changes.length > 0 || error !== undefined ? '' : stayLines(undo, page).join('\n')
+  return undo === undefined || changes.length > 0 || error !== undefined
+    ? ''
+    : stayLines(viewStays(undo), page).join('\n')
 }
 
 /** What was looked at again after an earlier change, and then changed. */

@@ -1,7 +1,7 @@
 /** Faults in the words and sums of plans and reports. */
 import type { Fault } from '../fault.ts'
 
-const STANDING = 'lib/render/text/standing.ts'
+const STANDING = 'lib/render/view/standing.ts'
 const RUNS = 'lib/engine/host/storedRun.ts'
 
 export const WORDS_FAULTS: readonly Fault[] = [

@@ -3,6 +3,7 @@
  */
 import type { AnyReport, Outcome, Summary } from '../../engine/report.ts'
 import { exitOfHost } from '../../engine/exit.ts'
+import { counts } from '../words.ts'
 
 /** `ok`: nothing is left to do there. */
 export type Standing = { state: 'ok' | 'pending' | 'failed'; text: string }
@@ -46,7 +47,6 @@ export function applied(report: AnyReport): Standing {
   return { state: skipped > 0 ? 'pending' : 'ok', text }
 }
 
-function terms(counts: readonly (readonly [number, string])[]): string {
-  const told = counts.filter(([number]) => number > 0).map(([number, word]) => `${number} ${word}`)
-  return told.length === 0 ? 'nothing declared' : told.join(', ')
+function terms(numbers: Parameters<typeof counts>[0]): string {
+  return counts(numbers) || 'nothing declared'
 }

@@ -1,0 +1,12 @@
+/**
+ * What undo leaves as it is, as people read it. Pure.
+ */
+import type { Stay } from '../view/view.ts'
+import { pad, type Page, widest } from './page.ts'
+
+/** Nothing when all goes back. */
+export function stayLines(stays: readonly Stay[], { colors }: Page): string[] {
+  if (stays.length === 0) return []
+  const column = Math.min(44, widest(stays.map(({ label }) => label)))
+  return ['Stays as it is:', ...stays.map(({ label, why }) => `  ${colors.yellow('.')} ${pad(label, column)}  ${why}`)]
+}

@@ -1,0 +1,14 @@
+/**
+ * What an undo leaves as it is. Pure.
+ */
+import type { Undoing } from '../../engine/report.ts'
+import { cleanLine } from '../clean.ts'
+import type { Stay } from './view.ts'
+
+/** Nothing when all goes back. */
+export function viewStays({ stays }: Pick<Undoing, 'stays'>): Stay[] {
+  return stays.map(({ label, because, rest }) => ({
+    label: cleanLine(label),
+    why: rest === true ? `goes back, but for ${cleanLine(because)}` : cleanLine(because),
+  }))
+}

@@ -1,0 +1,20 @@
+/**
+ * Numbers in words, the same in every form of output.
+ */
+
+/** `1 file`, `2 files`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** `5 changed, 1 failed`: those that there are any of. */
+export function counts(numbers: readonly (readonly [count: number, word: string])[]): string {
+  return numbers.flatMap(([count, word]) => (count > 0 ? [`${count} ${word}`] : [])).join(', ')
+}
+
+/** `0.8 s`, `12 s`, `2 min 5 s`. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
+}
