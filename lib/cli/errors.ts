@@ -5,7 +5,7 @@ import { formatSource } from '../engine/catalog/catalog.ts'
 import { wordsOf } from '../engine/errors.ts'
 import { type Diagnostic, RecipeError } from '../engine/catalog/evaluate.ts'
 import { type ExitName, EXIT_CODES, type HostProblem } from '../engine/report.ts'
-import { isMistake } from '../render/text/problem.ts'
+import { isMistake } from '../render/view/problem.ts'
 
 /** The command line asks for something that does not exist or cannot be done as asked. Exit 64. */
 export class UsageError extends Error {

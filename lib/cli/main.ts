@@ -12,7 +12,8 @@ import { describeError } from './errors.ts'
 import { addAllow, addGlobals, addHosts, addMachine, type HostFlags, type MachineFlags, several } from './options.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from '../render/json.ts'
-import { errorProblem, recipeProblem, renderProblem } from '../render/text/problem.ts'
+import { renderProblem } from '../render/text/problemText.ts'
+import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
 import type { CommandContext } from './setting.ts'
 import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
 import type { UndoFlags } from './commands/undo.ts'
@@ -87,7 +88,7 @@ function crash(error: unknown, { output, json }: CommandContext, argv: readonly 
   const { message, why } = describeError(error, true)
   const next =
     'this is a mistake in Keelson or in a recipe; what a host was given to do goes on there, and runs tells of it'
-  output.err.write(renderProblem({ what: message, stack: why ?? '', next }, output.err.page))
+  output.err.write(renderProblem(viewProblem({ what: message, stack: why ?? '', next }), output.err.page))
   if (json) output.out.write(renderJson(argv[0] ?? '', [], 'error'))
   output.flush()
   process.exit(EXIT_CODES.error)

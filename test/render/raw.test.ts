@@ -3,6 +3,9 @@ import fc from 'fast-check'
 import picocolors from 'picocolors'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { viewResult } from '../../lib/render/view/result.ts'
+import { viewFleet } from '../../lib/render/view/fleet.ts'
+import { viewRun, viewRuns } from '../../lib/render/view/runs.ts'
 import type { Sink } from '../../lib/cli/output.ts'
 import { openProgress } from '../../lib/cli/progress.ts'
 import { coloursOnly } from '../../lib/render/clean.ts'
@@ -10,7 +13,8 @@ import { renderFleet } from '../../lib/render/text/fleetText.ts'
 import { renderDot, renderTree } from '../../lib/render/text/graph.ts'
 import { renderJson } from '../../lib/render/json.ts'
 import type { Page } from '../../lib/render/text/page.ts'
-import { errorProblem, recipeProblem, renderProblem } from '../../lib/render/text/problem.ts'
+import { renderProblem } from '../../lib/render/text/problemText.ts'
+import { errorProblem, recipeProblem } from '../../lib/render/view/problem.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
 import { renderRun, renderRuns } from '../../lib/render/text/runsText.ts'
 import { applied, planned } from '../../lib/render/view/standing.ts'
@@ -51,16 +55,16 @@ never('a plan', fc.tuple(anyPlan, hostile), ([plan, sentence], page) =>
   planText(plan, page, sentence.replace(/[^a-z ]/g, '')),
 )
 never('the plan of an undo', fc.tuple(anyPlan, anyStays), ([plan, of], page) => planText({ ...plan, undo: of }, page))
-never('a result', anyReport, renderResult)
+never('a result', anyReport, (report, page) => renderResult(viewResult(report), page))
 never('the result of an undo', fc.tuple(anyReport, anyStays), ([report, of], page) =>
-  renderResult({ ...report, changes: [], undo: of }, page),
+  renderResult(viewResult({ ...report, changes: [], undo: of }), page),
 )
 never('an error of a host', fc.tuple(anyReport, anyError), ([report, error], page) =>
-  renderResult({ ...report, error }, page),
+  renderResult(viewResult({ ...report, error }), page),
 )
 never('a fleet', fc.array(fc.tuple(anyReport, fc.option(anyError)), { maxLength: 3 }), (all, page) => {
   const reports = all.map(([report, error]) => (error === null ? report : { ...report, error }))
-  return renderFleet(reports, planned, page) + renderFleet(reports, applied, page)
+  return renderFleet(viewFleet(reports, planned), page) + renderFleet(viewFleet(reports, applied), page)
 })
 never('a problem', anyError, (error, page) => renderProblem(errorProblem(error), page))
 never(
@@ -73,9 +77,9 @@ never(
   (diagnostic, page) => renderProblem(recipeProblem({ ...diagnostic, also: [diagnostic.source] }), page),
 )
 never('a list of runs', fc.tuple(hostile, fc.array(anyRun, { maxLength: 3 })), ([host, runs], page) =>
-  renderRuns(host, runs, page),
+  renderRuns(viewRuns(host, runs), page),
 )
-never('one run', fc.tuple(hostile, anyRun), ([host, run], page) => renderRun(host, run, page))
+never('one run', fc.tuple(hostile, anyRun), ([host, run], page) => renderRun(viewRun(host, run), page))
 never('JSON', fc.tuple(anyReport, anyPlan, anyError), ([report, plan, error]) =>
   renderJson('plan', [{ report, plan }, { report: { ...report, error } }], 'ok'),
 )

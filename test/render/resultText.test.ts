@@ -1,10 +1,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderJson } from '../../lib/render/json.ts'
-import { renderProblem } from '../../lib/render/text/problem.ts'
+import { renderProblem } from '../../lib/render/text/problemText.ts'
 import { renderFleet } from '../../lib/render/text/fleetText.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
 import { applied } from '../../lib/render/view/standing.ts'
+import { viewResult } from '../../lib/render/view/result.ts'
+import { viewFleet } from '../../lib/render/view/fleet.ts'
+import { viewProblem } from '../../lib/render/view/problem.ts'
 import type { HostReport, ReportChange } from '../../lib/engine/report.ts'
 import { change, paper, planOf } from './fixture.ts'
 
@@ -49,7 +52,7 @@ const unreachable = reportOf([], {
 
 test('what went as planned is only counted', () => {
   assert.is(
-    renderResult(reportOf([done, recorded]), paper),
+    renderResult(viewResult(reportOf([done, recorded])), paper),
     'takeclient-1 converged: 1 changed, 1 recorded, 57 unchanged in 3.2 s.\n',
   )
 })
@@ -57,7 +60,7 @@ test('what went as planned is only counted', () => {
 test('what was looked at again and then changed is listed', () => {
   const again: ReportChange = { ...done, kind: 'recheck' }
   assert.is(
-    `\n${renderResult(reportOf([again, recorded]), paper)}`,
+    `\n${renderResult(viewResult(reportOf([again, recorded])), paper)}`,
     `
   ~ file /etc/motd  recipes/base.ts:7
 
@@ -68,7 +71,7 @@ takeclient-1 converged: 1 changed, 1 recorded, 57 unchanged in 3.2 s.
 
 test('a failed change tells where, what ran, what the host said and what to do', () => {
   assert.is(
-    `\n${renderResult(reportOf([done, failed]), paper)}`,
+    `\n${renderResult(viewResult(reportOf([done, failed])), paper)}`,
     `
 recipes/shop.ts:14: nginx vhost shop on takeclient-1: apply failed
   step       nginx -t
@@ -86,7 +89,7 @@ test('what was skipped for one reason is told once', () => {
   const failure = { phase: 'apply' as const, said: 'not tried, because package nginx failed', next: 'wait' }
   const skipped = (ref: string): ReportChange => ({ ...change(ref, {}), outcome: 'skipped', failure })
   assert.is(
-    `\n${renderResult(reportOf([skipped('file:/a'), skipped('file:/b')]), paper)}`,
+    `\n${renderResult(viewResult(reportOf([skipped('file:/a'), skipped('file:/b')])), paper)}`,
     `
 2 resources on takeclient-1 skipped: file /a, file /b
   why        not tried, because package nginx failed
@@ -99,7 +102,7 @@ takeclient-1 failed: 2 skipped, 57 unchanged in 3.2 s.
 
 test('a host that could not be reached says what to do', () => {
   assert.is(
-    `\n${renderResult(unreachable, paper)}`,
+    `\n${renderResult(viewResult(unreachable), paper)}`,
     `
 web-2: no route to web-2
   host said  EHOSTUNREACH
@@ -112,7 +115,7 @@ web-2 failed after 20 s.
 
 test('of several hosts each has a line that says where it stands', () => {
   assert.is(
-    renderFleet([reportOf([done]), unreachable], applied, paper),
+    renderFleet(viewFleet([reportOf([done]), unreachable], applied), paper),
     `2 hosts: 1 in order, 1 failed
   ✓ takeclient-1  3.2 s  1 changed, 57 unchanged
   ✗ web-2         20 s  no route to web-2
@@ -121,14 +124,20 @@ test('of several hosts each has a line that says where it stands', () => {
 })
 
 test('what a host said cannot steer the terminal or pass for the next entry', () => {
-  const text = renderProblem({ what: 'x', said: '\x1b[31mred\n  next       rm -rf /', next: 'wait' }, paper)
+  const text = renderProblem(
+    viewProblem({ what: 'x', said: '\x1b[31mred\n  next       rm -rf /', next: 'wait' }),
+    paper,
+  )
   assert.is(text, 'x\n  host said  \\u001b[31mred\n               next       rm -rf /\n  next       wait\n')
 })
 
 test('only the end of a long answer is shown', () => {
   const said = Array.from({ length: 40 }, (_, n) => `line ${n}`).join('\n')
-  assert.match(renderProblem({ what: 'x', said }, paper), '… 25 lines before this: --verbose\n             line 25\n')
-  assert.match(renderProblem({ what: 'x', said }, { ...paper, verbose: true }), 'host said  line 0\n')
+  assert.match(
+    renderProblem(viewProblem({ what: 'x', said }), paper),
+    '… 25 lines before this: --verbose\n             line 25\n',
+  )
+  assert.match(renderProblem(viewProblem({ what: 'x', said }), { ...paper, verbose: true }), 'host said  line 0\n')
 })
 
 test('the JSON report is one line with the hosts and the exit', () => {

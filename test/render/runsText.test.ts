@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderRun, renderRuns } from '../../lib/render/text/runsText.ts'
+import { viewRun, viewRuns } from '../../lib/render/view/runs.ts'
 import type { StoredRun } from '../../lib/engine/host/storedRun.ts'
 import { paper } from './fixture.ts'
 
@@ -30,7 +31,7 @@ const good: StoredRun = {
 
 test('one line each', () => {
   assert.is(
-    renderRuns('web', [cut, good], paper),
+    renderRuns(viewRuns('web', [cut, good]), paper),
     `web
   12  2026-11-23 21:55:02 UTC  ada@laptop, commit 3f2c1ab+  unfinished  1 applied unverified, 1 not done
    9  2026-11-23 21:55:02 UTC  bo@ci                        ok          1 changed
@@ -39,24 +40,24 @@ test('one line each', () => {
 })
 
 test('a host without any says so', () => {
-  assert.is(renderRuns('web', [], paper), 'web  nothing was ever converged here\n')
+  assert.is(renderRuns(viewRuns('web', []), paper), 'web  nothing was ever converged here\n')
 })
 
 test('records that are damaged are told of, beside those that are sound', () => {
   const damaged = ['the record of run 3 is damaged: \u001b[2J']
   assert.is(
-    renderRuns('web', [good], paper, damaged),
+    renderRuns(viewRuns('web', [good], damaged), paper),
     `web
   9  2026-11-23 21:55:02 UTC  bo@ci  ok  1 changed
   warning  the record of run 3 is damaged: \\u001b[2J
 `,
   )
-  assert.is(renderRuns('web', [], paper, ['x is damaged']), 'web\n  warning  x is damaged\n')
+  assert.is(renderRuns(viewRuns('web', [], ['x is damaged']), paper), 'web\n  warning  x is damaged\n')
 })
 
 test('one run in full', () => {
   assert.is(
-    renderRun('web', cut, paper),
+    renderRun(viewRun('web', cut), paper),
     `web, run 12  unfinished
   started 2026-11-23 21:55:02 UTC by ada@laptop, commit 3f2c1ab+; no client saw it end
   journalctl -u keelson-12-abcdef on the host has what it said
@@ -69,7 +70,7 @@ test('one run in full', () => {
 
 test('nothing of a record reaches the terminal raw', () => {
   const bad = { ...good, who: { user: '\u001b[2Jx', host: 'h\n' }, unit: 'u\u0007' }
-  for (const text of [renderRuns('web', [bad], paper), renderRun('web', bad, paper)])
+  for (const text of [renderRuns(viewRuns('web', [bad]), paper), renderRun(viewRun('web', bad), paper)])
     for (const raw of ['\u0007', '\u001b']) assert.not.ok(text.includes(raw))
 })
 

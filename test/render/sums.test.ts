@@ -6,6 +6,8 @@ import { renderFleet } from '../../lib/render/text/fleetText.ts'
 import { renderJson } from '../../lib/render/json.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
 import { applied, planned } from '../../lib/render/view/standing.ts'
+import { viewResult } from '../../lib/render/view/result.ts'
+import { viewFleet } from '../../lib/render/view/fleet.ts'
 import type { AnyReport, ChangeKind, HostReport, Plan, PlanReport } from '../../lib/engine/report.ts'
 import { anyPlan, anyReport } from './anything.ts'
 import { paper, planText } from './fixture.ts'
@@ -94,7 +96,7 @@ test('the row of a host in a fleet says of a plan what is to be done, never that
   fc.assert(
     fc.property(fc.array(shown, { minLength: 2, maxLength: 4 }), (all) => {
       const reports = all.map(({ plan }) => reportOf(plan))
-      const [head = '', ...rows] = renderFleet(reports, planned, paper).trimEnd().split('\n')
+      const [head = '', ...rows] = renderFleet(viewFleet(reports, planned), paper).trimEnd().split('\n')
       const states = counts(head.replace(/^\d+ hosts: /, ''))
       assert.is(sum(states.values()), reports.length)
       assert.is(states.get('in order') ?? 0, reports.filter(({ changes }) => changes.length === 0).length)
@@ -122,7 +124,7 @@ function byOutcome({ changes, summary }: HostReport): { [words: string]: number 
 test('the end of a converge counts every resource of the plan once', () => {
   fc.assert(
     fc.property(anyReport, (report) => {
-      const text = renderResult({ ...report, host: 'web-1' }, paper)
+      const text = renderResult(viewResult({ ...report, host: 'web-1' }), paper)
       const told = countsAfter(text.replace(/ in (\d+ min )?[\d.]+ s\.\n$/, '\n'), /^web-1 [a-z ]+: /)
       assert.is(sum(told.values()), report.summary.resources, text)
       const { unchanged, ...others } = byOutcome(report)

@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { exitOfHost } from '../../lib/engine/exit.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
+import { viewResult } from '../../lib/render/view/result.ts'
 import type { HostReport, Staying } from '../../lib/engine/report.ts'
 import { change, paper as page, planOf, planText } from './fixture.ts'
 
@@ -46,8 +47,8 @@ test('an operator who says no leaves it as it is', () => {
 })
 
 test('nothing to undo is said, with what stays', () => {
-  assert.match(renderResult(reportOf([], []), page), 'h has nothing to undo: all is as before run 12.')
-  const text = renderResult(reportOf([], STAYS), page)
+  assert.match(renderResult(viewResult(reportOf([], [])), page), 'h has nothing to undo: all is as before run 12.')
+  const text = renderResult(viewResult(reportOf([], STAYS)), page)
   assert.match(text, 'a database holds data')
   assert.match(text, 'h is left as it is: nothing more of run 12 can go back.')
 })

@@ -13,10 +13,13 @@ import { catchInterrupts } from '../interrupt.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../../render/json.ts'
-import { renderProblem } from '../../render/text/problem.ts'
-import type { Page } from '../../render/text/page.ts'
 import { renderFleet } from '../../render/text/fleetText.ts'
-import { problemsOf, renderResult } from '../../render/text/resultText.ts'
+import type { Page } from '../../render/text/page.ts'
+import { renderProblem } from '../../render/text/problemText.ts'
+import { renderResult } from '../../render/text/resultText.ts'
+import { viewFleet } from '../../render/view/fleet.ts'
+import { problemsOf } from '../../render/view/problem.ts'
+import { viewResult } from '../../render/view/result.ts'
 import { applied, planned } from '../../render/view/standing.ts'
 import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
 import type { CommandContext } from '../setting.ts'
@@ -182,7 +185,7 @@ export function showResult(setting: CommandContext, { report, plan: shown }: Rep
   if (setting.json) return showProblems(setting, report, view)
   // Finished steps stand between the plan and this on a terminal.
   const gap = shown !== undefined && out.isTerminal ? '\n' : ''
-  view.print(out, `${gap}${renderResult(report, out.page)}`)
+  view.print(out, `${gap}${renderResult(viewResult(report), out.page)}`)
 }
 
 export function finish(
@@ -194,7 +197,7 @@ export function finish(
   const { out } = setting.output
   const reports = hosts.map(({ report }) => report)
   const standing = command === 'plan' ? planned : applied
-  if (!setting.json && reports.length > 1) out.write(`\n${renderFleet(reports, standing, out.page)}`)
+  if (!setting.json && reports.length > 1) out.write(`\n${renderFleet(viewFleet(reports, standing), out.page)}`)
   if (setting.json) out.write(renderJson(command, hosts, exit))
   return exit
 }

@@ -12,8 +12,10 @@ import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../opt
 import { openProgress } from '../progress.ts'
 import { cleanJson } from '../../render/clean.ts'
 import type { Page } from '../../render/text/page.ts'
-import { errorProblem, renderProblem } from '../../render/text/problem.ts'
+import { renderProblem } from '../../render/text/problemText.ts'
 import { renderRun, renderRuns } from '../../render/text/runsText.ts'
+import { errorProblem } from '../../render/view/problem.ts'
+import { viewRun, viewRuns } from '../../render/view/runs.ts'
 import { selectHosts } from '../select.ts'
 import type { CommandContext } from '../setting.ts'
 
@@ -32,7 +34,8 @@ export async function runs(setting: CommandContext, number: string | undefined, 
     of.runs === undefined || wanted === undefined ? of : { ...of, runs: of.runs.filter(({ run }) => run === wanted) },
   )
   const exit = worstOf(failed.map((error) => error.exit))
-  for (const { host, error } of known) if (error !== undefined) showProblem(setting, host, error)
+  for (const { host, error } of known)
+    if (error !== undefined) output.err.write(renderProblem(errorProblem(error, host), output.err.page))
   if (json)
     output.out.write(`${cleanJson({ command: 'runs', hosts: shown, exit: { code: EXIT_CODES[exit], name: exit } })}\n`)
   else output.out.write(shown.flatMap((of) => textOf(of, wanted, output.out.page)).join('\n'))
@@ -53,18 +56,15 @@ function requireRun(wanted: string, known: readonly Known[]): void {
   throw new UsageError(`there was no run ${wanted}`, 'runs lists those that there were')
 }
 
-function showProblem({ output: { err } }: CommandContext, host: string, error: HostProblem): void {
-  const problem = errorProblem(error)
-  err.write(renderProblem({ ...problem, what: `${host}: ${problem.what}` }, err.page))
-}
-
 function textOf(
   { host, runs: its = [], damaged = [], error }: Known,
   wanted: string | undefined,
   page: Page,
 ): string[] {
   if (error !== undefined) return []
-  return wanted === undefined ? [renderRuns(host, its, page, damaged)] : its.map((one) => renderRun(host, one, page))
+  return wanted === undefined
+    ? [renderRuns(viewRuns(host, its, damaged), page)]
+    : its.map((one) => renderRun(viewRun(host, one), page))
 }
 
 async function runsOf(setting: CommandContext, chosen: InventoryHost, where: Where): Promise<Known> {

@@ -3,6 +3,7 @@
  */
 import type { createColors } from 'picocolors'
 import stringWidth from 'fast-string-width'
+import type { State } from '../view/standing.ts'
 
 export type Colors = ReturnType<typeof createColors>
 
@@ -14,6 +15,12 @@ export type Page = {
   verbose: boolean
   /** For ages; milliseconds since 1970. */
   now: () => number
+}
+
+const STATE_COLOURS = { ok: 'green', pending: 'yellow', failed: 'red' } as const
+
+export function stateColour(state: State): 'green' | 'yellow' | 'red' {
+  return STATE_COLOURS[state]
 }
 
 /** Fills up with blanks to so many columns. */

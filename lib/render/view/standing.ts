@@ -6,7 +6,9 @@ import { exitOfHost } from '../../engine/exit.ts'
 import { counts } from '../words.ts'
 
 /** `ok`: nothing is left to do there. */
-export type Standing = { state: 'ok' | 'pending' | 'failed'; text: string }
+export type State = 'ok' | 'pending' | 'failed'
+/** The text of an error is as it came. */
+export type Standing = { state: State; text: string }
 
 /** `101 in sync, 5 to change`, as a plan's heading has it. */
 export function planned(report: AnyReport): Standing {

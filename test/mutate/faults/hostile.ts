@@ -106,7 +106,7 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
   {
     what: 'say nothing of records that are damaged',
     file: 'lib/render/text/runsText.ts',
-    find: '...lines, ...warnings]',
+    find: '...lines, ...notes]',
     replace: '...lines]',
     tests: ['render/runsText'],
   },

@@ -49,7 +49,7 @@ export const WORDS_FAULTS: readonly Fault[] = [
   },
   {
     what: 'show a word of a record as it is',
-    file: 'lib/render/text/runsText.ts',
+    file: 'lib/render/view/runs.ts',
     find: '  return Object.hasOwn(words, word) ? words[word]! : cleanLine(word)',
     replace: '  return Object.hasOwn(words, word) ? words[word]! : word',
     tests: ['render/raw'],

@@ -1,0 +1,118 @@
+/**
+ * The runs a host remembers. Pure.
+ */
+import type { RunOutcome, StoredRun } from '../../engine/host/storedRun.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import { labelOf } from '../../kit/ref.ts'
+import { cleanLine } from '../clean.ts'
+import { counts } from '../words.ts'
+import type { State } from './standing.ts'
+
+/** Plain JSON, all text cleaned. */
+export type RunsView = {
+  host: string
+  /** The latest first. */
+  rows: { run: string; started: string; who: string; outcome: OutcomeView; what: string }[]
+  /** Of records that cannot be read. */
+  warnings: string[]
+}
+
+/** Plain JSON, all text cleaned. */
+export type RunView = {
+  title: string
+  outcome: OutcomeView
+  remarks: string[]
+  changes: { outcome: string; kind: string; label: string; cause: string }[]
+}
+
+type OutcomeView = { state: State; text: string }
+
+/** @param damaged Sentences about records that cannot be read. */
+export function viewRuns(host: string, runs: readonly StoredRun[], damaged: readonly string[] = []): RunsView {
+  const rows = runs.map((run) => ({
+    run: cleanLine(run.run),
+    started: time(run.startedAt),
+    who: person(run),
+    outcome: outcomeOf(run),
+    what: whatOf(run),
+  }))
+  return { host: cleanLine(host), rows, warnings: damaged.map(cleanLine) }
+}
+
+/** With what became of each change. */
+export function viewRun(host: string, run: StoredRun): RunView {
+  return {
+    title: `${cleanLine(host)}, run ${cleanLine(run.run)}`,
+    outcome: outcomeOf(run),
+    remarks: [
+      ...(run.undoes === undefined ? [] : [`undo of run ${cleanLine(run.undoes)}`]),
+      `started ${time(run.startedAt)} by ${person(run)}; ${endOf(run)}`,
+      `journalctl -u ${cleanLine(run.unit)} on the host has what it said`,
+    ],
+    changes: run.changes.map(({ ref, kind, cause, outcome }) => ({
+      outcome: wordFor(OUTCOMES, outcome),
+      kind: cleanLine(kind),
+      label: cleanLine(labelOf(ref)),
+      cause: cleanLine(cause),
+    })),
+  }
+}
+
+/** `2026-11-23 21:55:02 UTC` */
+function time(iso: string): string {
+  return `${cleanLine(iso.slice(0, 19)).replace('T', ' ')} UTC`
+}
+
+/** `ada@laptop, commit 3f2c1ab`; with `+` when there were changes that no commit had. */
+function person({ who: { user, host, commit, dirty } }: StoredRun): string {
+  const at = commit === undefined ? '' : `, commit ${cleanLine(commit.slice(0, 7))}${dirty === true ? '+' : ''}`
+  return `${cleanLine(user)}@${cleanLine(host)}${at}`
+}
+
+const OUTCOMES: { readonly [outcome in RunOutcome]: string } = {
+  changed: 'changed',
+  recorded: 'recorded',
+  unchanged: 'unchanged',
+  failed: 'failed',
+  skipped: 'skipped',
+  applied: 'applied unverified',
+  unfinished: 'not done',
+}
+
+/** `undo of run 12: 5 changed, 1 failed` */
+function whatOf({ undoes, changes }: StoredRun): string {
+  const groups = groupBy(changes, ({ outcome }) => outcome)
+  const tally = counts([...groups].map(([outcome, those]) => [those.length, wordFor(OUTCOMES, outcome)]))
+  return undoes === undefined ? tally : `undo of run ${cleanLine(undoes)}: ${tally}`
+}
+
+const STATES: { readonly [state in StoredRun['outcome']]: string } = {
+  running: 'running',
+  waiting: 'waiting for its client',
+  ok: 'ok',
+  partial: 'applied in part',
+  failed: 'failed',
+  unfinished: 'unfinished',
+}
+
+function outcomeOf({ outcome }: StoredRun): OutcomeView {
+  const isOpen = outcome === 'running' || outcome === 'waiting'
+  return { state: outcome === 'ok' ? 'ok' : isOpen ? 'pending' : 'failed', text: wordFor(STATES, outcome) }
+}
+
+/** What a record says and nobody knows is shown as it is. */
+function wordFor(words: { readonly [word: string]: string }, word: string): string {
+  return Object.hasOwn(words, word) ? words[word]! : cleanLine(word)
+}
+
+function endOf({ outcome, endedAt }: StoredRun): string {
+  if (endedAt !== undefined) return `ended ${time(endedAt)}`
+  switch (outcome) {
+    case 'running':
+      return 'it has not ended'
+    case 'waiting':
+      return 'its steps have ended, and it waits for its client'
+    default:
+      return 'no client saw it end'
+  }
+}
