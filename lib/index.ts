@@ -38,6 +38,8 @@ export { absent, forget, resource }
 
 export type { Common, Handle } from './dsl/declare.ts'
 export type { Host } from './dsl/inventory.ts'
+export type { OpenHost } from './engine/apply/openHost.ts'
+export type { HostReport, Plan, PlanReport } from './engine/report.ts'
 export type { ResourceType } from './kit/resourceType.ts'
 export type { TextValue } from './kit/value.ts'
 

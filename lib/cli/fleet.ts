@@ -1,14 +1,19 @@
 /**
  * One piece of work on several hosts at once; a host that fails never stops another.
  */
+import { dirname } from 'node:path'
+import { types } from '../dsl/declare.ts'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Site } from '../dsl/site.ts'
+import type { HostOptions } from '../engine/apply/openHost.ts'
 import type { Catalog } from '../engine/catalog/catalog.ts'
 import type { AnyReport, HostReport, Summary } from '../engine/report.ts'
 import { secretNames } from '../kit/value.ts'
 import { describeError } from './errors.ts'
 import { findMachine, type Machine, type Where } from './machine.ts'
 import type { Reported } from '../render/json.ts'
+import { isAskedFor } from './select.ts'
+import { whoIsAtWork } from './who.ts'
 
 /** A host ready to be planned or converged. */
 export type ReadyHost = {
@@ -62,6 +67,26 @@ export async function onEach<Report extends AnyReport>(
   }
   await Promise.all(Array.from({ length: Math.min(forks, hosts.length) }, worker))
   return reports
+}
+
+/** What opens a host that is ready. @param only Patterns of what is looked at; all when there is none. */
+export function hostOptions(
+  { catalog, connect, secrets }: ReadyHost,
+  site: Site,
+  only: readonly string[],
+  progress: HostOptions['progress'],
+  signal: AbortSignal | undefined,
+): HostOptions {
+  return {
+    catalog,
+    connect,
+    secrets,
+    types,
+    progress,
+    who: () => whoIsAtWork(dirname(site.file)),
+    ...(only.length === 0 ? {} : { only: (resource) => isAskedFor(resource, only) }),
+    ...(signal === undefined ? {} : { signal }),
+  }
 }
 
 /** Of a host that could not be planned or converged at all. */

@@ -8,6 +8,8 @@ import { basename } from 'node:path'
 import type { Inventory } from '../dsl/inventory.ts'
 import { defineSite, type Role, type Site, type SiteOptions } from '../dsl/site.ts'
 import { callerFile } from '../dsl/source.ts'
+import type { OpenHost } from '../engine/apply/openHost.ts'
+import type { OpenOptions } from './open.ts'
 
 /** A site, and the command line on it. */
 export type Program = Site & {
@@ -17,6 +19,20 @@ export type Program = Site & {
    * @returns The exit code.
    */
   run(argv: readonly string[], name?: string): Promise<number>
+  /**
+   * Opens one of its hosts for a program: what it declares and the secrets of that are found, nothing is connected to yet.
+   *
+   * @throws {RecipeError | UsageError} With all mistakes of the host's recipes at once, or for a name that is none.
+   * @example
+   * const host = await site.open('web-1')
+   * try {
+   *   const plan = await host.plan()
+   *   if (plan.changes.length > 0) console.log(await host.apply(plan))
+   * } finally {
+   *   await host.close()
+   * }
+   */
+  open(name: string, options?: OpenOptions): Promise<OpenHost>
 }
 
 /**
@@ -35,6 +51,10 @@ export function site<Data extends object>(
     async run(argv, name) {
       const { main } = await import('./main.ts')
       return main(this, argv, name ?? `npx tsx ${basename(this.file)}`)
+    },
+    async open(name, more) {
+      const { openOf } = await import('./open.ts')
+      return openOf(this, name, more)
     },
   }
   if (isMain(program.file)) setImmediate(() => void runMain(program))

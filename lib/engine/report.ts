@@ -82,6 +82,27 @@ export type Staying = { ref: Ref; label: string; because: string; rest?: true }
 
 export type Undoing = { run: string; stays: Staying[] }
 
+/** More than goes without being asked. */
+export type Removals = {
+  labels: string[]
+  /** How many Keelson owns on the host, and how many of them may go unasked. */
+  owned: number
+  budget: number
+  /** The name that the host was last converged under, where that was another. */
+  former?: string
+}
+
+/** A run that is at work on a host. */
+export type Holder = {
+  run: string
+  unit: string
+  /** `run 4 of ada@laptop since 16:59:02 UTC (keelson-4-ab12cd, commit 3f2c1ab, plan 0d3c9f1)` */
+  text: string
+  /** Nobody sees what it does: its client was killed, or the line to it broke. */
+  alone: boolean
+}
+
+/** JSON: what is read from a file is as good as what was made. */
 export type Plan = {
   format: 1
   host: CatalogHost
@@ -99,6 +120,14 @@ export type Plan = {
   lockouts?: string[]
   /** Set where a run's changes are taken back. */
   undo?: Undoing
+  /** Why it is refused: a sentence for each protected resource that it would take away or replace. */
+  barred?: string[]
+  /** Set where it is refused unless the count is agreed to. */
+  removals?: Removals
+  /** The run that was at work on the host while it was read. */
+  holder?: Holder
+  /** SHA-256 of the ledger that it was made with, or of nothing. */
+  ledger: string
   /** Of the normalised changes only: no time, order or run. */
   digest: string
 }

@@ -2,7 +2,7 @@
 import type { Catalog, CatalogResource } from '../../lib/engine/catalog/catalog.ts'
 import { anything } from '../../lib/kit/form.ts'
 import { order } from '../../lib/engine/catalog/order.ts'
-import type { Planning } from '../../lib/engine/plan/plan.ts'
+import type { Planning } from '../../lib/engine/plan/planned.ts'
 import type { TypeReading } from '../../lib/engine/host/read.ts'
 import type { Ref } from '../../lib/kit/ref.ts'
 import type { AnyType, Json } from '../../lib/kit/resourceType.ts'

@@ -5,7 +5,9 @@ import * as assert from 'uvu/assert'
 import { types } from '../../lib/dsl/declare.ts'
 import { RunLedger } from '../../lib/engine/apply/runLedger.ts'
 import { emptyLedger, joinedLedger, type Ledger, ledgerDigest, parseLedger } from '../../lib/engine/host/ledger.ts'
-import { type Planned, planItems, summarize } from '../../lib/engine/plan/plan.ts'
+import { type Planned } from '../../lib/engine/plan/planned.ts'
+import { planItems } from '../../lib/engine/plan/plan.ts'
+import { summarize } from '../../lib/engine/plan/summarize.ts'
 import { isObject } from '../../lib/kit/form.ts'
 import { secretNames } from '../../lib/kit/value.ts'
 import type { Ref } from '../../lib/kit/ref.ts'
@@ -28,7 +30,7 @@ function converge(host: Host, site: string | undefined, refs: readonly Ref[]): {
   const catalog = site === undefined ? planning.catalog : { ...planning.catalog, site }
   const own = { ...planning, catalog }
   const items = planItems(own)
-  const plan = summarize(own, items)
+  const plan = { ...summarize(own, items), ledger: '' }
   const hostPlan: HostPlan = {
     plan,
     planning: own,

@@ -5,13 +5,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, reportPlan } from '../../lib/engine/apply/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { HostError } from '../../lib/engine/errors.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
 import { quote } from '../../lib/kit/shell.ts'
 import { aptPackage, command, edit, file } from '../../lib/index.ts'
 import { TimedOut } from '../../lib/transport/connection.ts'
-import { changeOf, convergeOn, planOn, runOn } from '../support/converge.ts'
+import { changeOf, convergeOn, planOn, planned, runOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
 import { runSiteFile, writeSite } from '../support/siteFile.ts'
@@ -88,7 +88,7 @@ test('a reading that does not end is given up, and names what was read', async (
     file({ path: '/srv/pipe', content: 'x' })
   }
   await sshOk(host, `mkfifo /srv/pipe; ${plant('dpkg-query', 'exec sleep 900')}`)
-  const error = await rejects(reportPlan({ ...runOn(host, declare, SCOPED), readMs: READ_MS }), HostError)
+  const error = await rejects(planned({ ...runOn(host, declare, SCOPED), readMs: READ_MS }), HostError)
   assert.is(error.message, 'reading package did not end within 4 s')
   await gone('sleep 900')
   await sshOk(host, 'rm /usr/local/sbin/dpkg-query')
@@ -118,7 +118,7 @@ test('an answer without end is cut off, and names what was read', async () => {
   await sshOk(host, plant('dpkg-query', 'exec yes'))
   // However slow this machine is, it is the bytes that end it.
   const run = { ...runOn(host, () => void aptPackage({ name: 'hello' }), SCOPED), readMs: 1_800_000 }
-  const error = await rejects(reportPlan(run), HostError)
+  const error = await rejects(planned(run), HostError)
   assert.is(error.message, 'reading package gave more than 32 MiB')
   await gone('yes')
 })
@@ -144,7 +144,7 @@ test('a start file that prints without end is told of', async () => {
     echo 'while [ -e /srv/noisy ]; do printf "never ending \\033[2J"; done' > /root/.bashrc`,
   )
   const declare = (): void => void file({ path: '/srv/quiet', content: 'x' })
-  const error = await rejects(reportPlan({ ...runOn(host, declare, SCOPED), readMs: READ_MS }), TimedOut)
+  const error = await rejects(planned({ ...runOn(host, declare, SCOPED), readMs: READ_MS }), TimedOut)
   assert.is(error.message, 'the host did not begin to run the program within 4 s')
   assert.match(error.said, 'never ending')
   assert.ok(error.said.length <= 2000)

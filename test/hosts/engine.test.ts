@@ -3,12 +3,12 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, reportPlan } from '../../lib/engine/apply/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { HostError, Locked, Refused, Stale } from '../../lib/engine/errors.ts'
 import { EXIT_CODES, type HostReport, type Outcome } from '../../lib/engine/report.ts'
 import { command, directory, file, symlink, unit } from '../../lib/index.ts'
 import { changedFiles } from '../../lib/sandbox/sandbox.ts'
-import { changeOf, convergeAsPlanned, convergeOn, planOn, runOn } from '../support/converge.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn, planned, runOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
 import { runSiteFile, writeSite } from '../support/siteFile.ts'
@@ -226,7 +226,7 @@ test('of two clients that begin at once one applies, and the other is turned awa
 
 test('a plan needs no lock', async () => {
   await besideAnother(async () => {
-    const { plan } = await reportPlan(runOn(host, files('a')))
+    const { plan } = await planned(runOn(host, files('a')))
     assert.is(changeOf(plan, `file:${play('a')}`).kind, 'create')
   })
 })

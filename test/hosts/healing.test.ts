@@ -19,10 +19,9 @@ import {
 } from '../../lib/index.ts'
 import { SudoRefused } from '../../lib/transport/connection.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
-import { reportPlan } from '../../lib/engine/apply/converge.ts'
 import { get } from '../support/web.ts'
 import { rejects } from '../support/rejects.ts'
-import { changeOf, convergeAsPlanned, convergeOn, runOn } from '../support/converge.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planned, runOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'
 
 const suited = suite('healing')
@@ -208,7 +207,7 @@ test('an operator whose own sudo is broken is told so, at once', async () => {
      echo 'ada ALL=(ALL) NOPASSWD ALL' > /etc/sudoers.d/ada`,
   )
   const error = await rejects(
-    reportPlan({ ...runOn(host, rights), connect: () => connectSsh({ ...host, user: 'ada' }, {}) }),
+    planned({ ...runOn(host, rights), connect: () => connectSsh({ ...host, user: 'ada' }, {}) }),
     SudoRefused,
   )
   assert.match(`${error.message} ${error.said} ${error.next}`, 'sudo')

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, reportPlan } from '../../lib/engine/apply/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { Refused } from '../../lib/engine/errors.ts'
 import {
   aptPackage,
@@ -20,7 +20,7 @@ import {
 } from '../../lib/index.ts'
 import { changedFiles } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
-import { runOn } from '../support/converge.ts'
+import { planned, runOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
 
@@ -44,7 +44,7 @@ const runAs = (account: string, declare: () => void) => ({
 })
 
 async function lockoutsOf(declare: () => void, account = 'root'): Promise<string[]> {
-  const { plan, report } = await reportPlan(runAs(account, declare))
+  const { plan, report } = await planned(runAs(account, declare))
   assert.is(report.error?.exit, plan.lockouts === undefined ? undefined : 'refused')
   assert.is(
     plan.changes.some(({ locksOut }) => locksOut === true),
@@ -60,7 +60,7 @@ async function assertRefused(declare: () => void, because: string, account = 'ro
 }
 
 async function assertLeftToTheGuard(declare: () => void, account = 'root'): Promise<void> {
-  const { plan, report } = await reportPlan(runAs(account, declare))
+  const { plan, report } = await planned(runAs(account, declare))
   assert.ok(
     plan.changes.some(({ consequence }) => consequence === 'lockout'),
     'nothing of it is guarded',

@@ -15,7 +15,6 @@ const WORKER = 'lib/engine/onHost/worker.ts'
 const STAGE_FILES = 'lib/engine/onHost/stageFiles.ts'
 const RUN_TEXT = 'lib/engine/onHost/runText.ts'
 const PREPARED = 'lib/engine/apply/readyTask.ts'
-const CONVERGE = 'lib/engine/apply/converge.ts'
 const REFUSALS = 'lib/engine/plan/refusals.ts'
 const GUARD_TEXT = 'lib/engine/onHost/guard.ts'
 const PRELUDE = 'lib/kit/prelude.ts'
@@ -133,8 +132,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'remove without a budget',
     file: REFUSALS,
-    find: 'if (removals.length <= budget || removals.length === allowRemove) return',
-    replace: 'if (removals.length >= 0 || removals.length === allowRemove) return',
+    find: 'if (removals.length <= budget) return undefined',
+    replace: 'if (removals.length >= 0) return undefined',
     tests: ['hosts/engine'],
   },
   {
@@ -357,7 +356,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'remove what holds data',
-    file: 'lib/engine/plan/plan.ts',
+    file: 'lib/engine/plan/undeclared.ts',
     find: "  return typeof holdsData === 'function' ? holdsData(observed, applied) : holdsData\n",
     replace: "  return typeof holdsData === 'function' ? holdsData(observed)?.slice(0, 0) || undefined : undefined\n",
     tests: ['engine/plan/plan'],
@@ -434,21 +433,21 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'remove what is protected',
-    file: 'lib/engine/plan/plan.ts',
+    file: 'lib/engine/plan/undeclared.ts',
     find: 'const kept = protectedRefs(planning)\n  const entries',
     replace: 'const kept = new Map<Ref, Ref>()\n  const entries',
     tests: ['engine/plan/plan'],
   },
   {
     what: 'remove what was there before',
-    file: 'lib/engine/plan/plan.ts',
+    file: 'lib/engine/plan/undeclared.ts',
     find: 'const stays = entry.made ? dataIn(type, observed, entry.desired) :',
     replace: 'const stays = entry.type ? dataIn(type, observed, entry.desired) :',
     tests: ['engine/plan/plan', 'hosts/engine'],
   },
   {
     what: 'remove in the order of declaration',
-    file: 'lib/engine/plan/plan.ts',
+    file: 'lib/engine/plan/undeclared.ts',
     find: 'return dependentsFirst(items)\n',
     replace: 'return dependentsFirst(items).reverse()\n',
     tests: ['engine/plan/plan'],
@@ -469,15 +468,29 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'take away what a recipe lets go of',
-    file: 'lib/engine/plan/plan.ts',
+    file: 'lib/engine/plan/undeclared.ts',
     find: '!spoken.has(ref) && !kept.has(ref) && ',
     replace: '!planning.needsOf.has(ref) && !kept.has(ref) && ',
     tests: ['engine/plan/plan', 'hosts/removal'],
   },
   {
+    what: 'a plan made elsewhere is applied to whatever the host is now',
+    file: 'lib/engine/apply/openHost.ts',
+    find: 'if (isSamePlan(now.plan, plan)) return now',
+    replace: 'return now',
+    tests: ['hosts/openHost'],
+  },
+  {
+    what: 'a plan made elsewhere is as good where a run has come between',
+    file: 'lib/engine/apply/openHost.ts',
+    find: 'a.digest === b.digest && a.ledger === b.ledger &&',
+    replace: 'a.digest === b.digest &&',
+    tests: ['hosts/openHost'],
+  },
+  {
     what: 'take away what is protected, where it is said to be absent',
-    file: CONVERGE,
-    find: '    refuseBarred(hostPlan)\n',
+    file: REFUSALS,
+    find: '  if (barred.length > 0) return barredBy(barred)\n',
     replace: '',
     tests: ['hosts/removal'],
   },
@@ -651,9 +664,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'apply what is certain to lock out',
-    file: CONVERGE,
-    find: 'if (lockout !== undefined) throw lockout',
-    replace: 'void lockout',
+    file: REFUSALS,
+    find: 'return allowLockout === true ? undefined : lockoutOf(plan)',
+    replace: 'return allowLockout === undefined ? undefined : undefined',
     tests: ['hosts/lockout'],
   },
   {

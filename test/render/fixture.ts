@@ -44,6 +44,7 @@ export function planOf(changes: PlanChange[], about: Partial<Plan> = {}): Plan {
     partial: false,
     first: false,
     warnings: [],
+    ledger: '1'.repeat(64),
     digest: '0'.repeat(64),
     ...about,
   }

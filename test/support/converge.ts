@@ -1,12 +1,14 @@
 /**
  * Plans and converges declarations on a real host, the way the command line does, without a site around them.
  */
+import * as assert from 'uvu/assert'
 import { collect, types } from '../../lib/dsl/declare.ts'
 import { validateProps } from '../../lib/dsl/validate.ts'
 import type { Catalog, CatalogHost } from '../../lib/engine/catalog/catalog.ts'
-import { convergeHost, type HostRun, reportPlan } from '../../lib/engine/apply/converge.ts'
+import { convergeHost, type HostRun } from '../../lib/engine/apply/converge.ts'
+import { open } from '../../lib/engine/apply/openHost.ts'
 import { buildCatalog } from '../../lib/engine/catalog/evaluate.ts'
-import type { HostReport, Plan, ReportChange } from '../../lib/engine/report.ts'
+import type { HostReport, Plan, PlanReport, ReportChange } from '../../lib/engine/report.ts'
 import type { Ref } from '../../lib/kit/ref.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
@@ -33,7 +35,19 @@ export function catalogOf(host: Pick<SandboxHost, 'name' | 'address' | 'os'>, de
 }
 
 export async function planOn(host: SandboxHost, declare: () => void, options: Options = {}): Promise<Plan> {
-  return (await reportPlan(runOn(host, declare, options))).plan
+  return (await planned(runOn(host, declare, options))).plan
+}
+
+/** What `plan` shows and reports. @throws When the plan is not plain data: what went through JSON has to be the same. */
+export async function planned(run: HostRun): Promise<{ plan: Plan; report: PlanReport }> {
+  const host = open(run)
+  try {
+    const plan = await host.plan()
+    assert.equal(JSON.parse(JSON.stringify(plan)), plan)
+    return { plan, report: host.report(plan, run) }
+  } finally {
+    await host.close()
+  }
 }
 
 export async function convergeOn(host: SandboxHost, declare: () => void, options: Options = {}): Promise<HostReport> {
@@ -54,9 +68,9 @@ export async function convergeAsPlanned(host: SandboxHost, declare: () => void, 
   if (bad.length > 0) throw new Error(`converge failed:\n${bad.map(describe).join('\n')}`)
   if (after.changes.length > 0)
     throw new Error(`a plan after converge is not empty: ${JSON.stringify(after.changes, null, 1)}`)
-  const planned = plan.changes.map(({ ref, kind }) => `${kind} ${ref}`).join('\n')
+  const intended = plan.changes.map(({ ref, kind }) => `${kind} ${ref}`).join('\n')
   const done = report.changes.map(({ ref, kind }) => `${kind} ${ref}`).join('\n')
-  if (planned !== done) throw new Error(`planned:\n${planned}\ndone:\n${done}`)
+  if (intended !== done) throw new Error(`planned:\n${intended}\ndone:\n${done}`)
   return { plan, report, after }
 }
 

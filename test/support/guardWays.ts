@@ -4,14 +4,14 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { convergeHost, reportPlan } from '../../lib/engine/apply/converge.ts'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { Refused } from '../../lib/engine/errors.ts'
 import { authorizedKeys, directory, edit, file, service, sudoers, sysctl } from '../../lib/index.ts'
 import type { SandboxOs } from '../../lib/sandbox/image.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { LOCK_OUTS } from '../torture/lockoutCases.ts'
 import { lockOut, PREPARE } from '../torture/lockouts.ts'
-import { runOn } from './converge.ts'
+import { planned, runOn } from './converge.ts'
 import { freshHost, sshOk } from './host.ts'
 import { rejects } from './rejects.ts'
 import { assertNoClock, keptFiles, LOCKED_OUT, look } from './takenBack.ts'
@@ -72,7 +72,7 @@ export async function testWays(os: SandboxOs): Promise<void> {
     for (const { what, as, before = ':', after = ':', declare } of cases) {
       await look(host, before)
       await look(host, ':')
-      const { plan } = await reportPlan(runAs(as, declare))
+      const { plan } = await planned(runAs(as, declare))
       assert.ok(plan.changes.length > 0, `${what}: nothing is to be done`)
       const others = plan.changes.filter(({ consequence }) => consequence !== 'lockout').map(({ ref }) => ref)
       assert.equal(others, [], what)

@@ -2,12 +2,12 @@
  * TakeClient's own site.ts, planned and converged on throw-away hosts as `--sandbox` does it.
  */
 import { serverNamed, type ServerName } from '../../lib/dsl/servers.ts'
-import { convergeHost, type HostRun, reportPlan } from '../../lib/engine/apply/converge.ts'
+import { convergeHost, type HostRun } from '../../lib/engine/apply/converge.ts'
 import type { HostReport, Plan, PlanReport } from '../../lib/engine/report.ts'
 import { secretNames } from '../../lib/kit/value.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import site from '../../site.ts'
-import { runOf } from './converge.ts'
+import { planned, runOf } from './converge.ts'
 
 const HOST = 'takeclient-1'
 
@@ -25,7 +25,7 @@ export async function planSite(
   server: ServerName,
 ): Promise<{ plan: Plan; report: PlanReport; catalog: HostRun['catalog'] }> {
   const run = await siteRun(host, server)
-  return { ...(await reportPlan(run)), catalog: run.catalog }
+  return { ...(await planned(run)), catalog: run.catalog }
 }
 
 export async function convergeSite(host: SandboxHost, server: ServerName): Promise<HostReport> {

@@ -1,14 +1,12 @@
 /**
  * plan and converge: one way to the hosts, and one way to tell how it went.
  */
-import { dirname } from 'node:path'
-import { types } from '../../dsl/declare.ts'
-import type { HostRun } from '../../engine/apply/converge.ts'
+import type { HostOptions } from '../../engine/apply/openHost.ts'
 import type { AnyReport, ExitName, HostReport, Plan, PlanReport, Progress } from '../../engine/report.ts'
 import { askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { exitOfFleet } from '../../engine/exit.ts'
-import { type Lost, oneAtATime, onEach, prepare, type ReadyHost } from '../fleet.ts'
+import { hostOptions, type Lost, oneAtATime, onEach, prepare } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
@@ -21,9 +19,8 @@ import { viewFleet } from '../../render/view/fleet.ts'
 import { problemsOf } from '../../render/view/problem.ts'
 import { viewResult } from '../../render/view/result.ts'
 import { applied, planned } from '../../render/view/standing.ts'
-import { checkOnly, isAskedFor, selectHosts } from '../select.ts'
+import { checkOnly, selectHosts } from '../select.ts'
 import type { CommandContext } from '../setting.ts'
-import { whoIsAtWork } from '../who.ts'
 
 export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean }
 export type ConvergeFlags = HostFlags &
@@ -31,21 +28,23 @@ export type ConvergeFlags = HostFlags &
   AllowFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
 
 export type HostWork<Report extends AnyReport = HostReport> = (
-  run: HostRun,
+  run: HostOptions,
   view: ProgressView,
 ) => Promise<Reported<Report>>
 
 /** Shows what would change; the hosts are not touched. */
 export async function plan(setting: CommandContext, flags: PlanFlags): Promise<ExitName> {
-  const [{ reportPlan: planHost }, planText] = await Promise.all([
-    import('../../engine/apply/converge.ts'),
-    loadPlanText(),
-  ])
+  const [{ open }, planText] = await Promise.all([import('../../engine/apply/openHost.ts'), loadPlanText()])
   const { out } = setting.output
   const work: HostWork<PlanReport> = async (run, view) => {
-    const reported = await planHost({ ...run, ...allowsLockout(flags) })
-    if (!setting.json) view.print(out, planText(reported.plan, out.page, 'Nothing was changed.'))
-    return reported
+    const host = open(run)
+    try {
+      const made = await host.plan()
+      if (!setting.json) view.print(out, planText(made, out.page, 'Nothing was changed.'))
+      return { plan: made, report: host.report(made, allowsLockout(flags)) }
+    } finally {
+      await host.close()
+    }
   }
   const reports = await overHosts(setting, flags, work, ({ report }, view) => showProblems(setting, report, view))
   const failed = exitOfFleet(reports.map(({ report }) => report))
@@ -153,26 +152,11 @@ export async function overHosts<Report extends AnyReport>(
     return await onEach(hosts, { forks, verbose, tell: ended }, async (host) => {
       const prepared = await prepare(site, host, where, view.note)
       output.hide(prepared.secrets.values())
-      const own = { ...prepared, only: flags.only, who: () => whoIsAtWork(dirname(site.file)) }
-      return work(hostRun(own, show, interrupts.signal), view)
+      return work(hostOptions(prepared, site, flags.only, show, interrupts.signal), view)
     })
   } finally {
     view.close()
     interrupts.stop()
-  }
-}
-
-function hostRun(
-  { only, ...prepared }: ReadyHost & { only: readonly string[]; who: HostRun['who'] },
-  progress: HostRun['progress'],
-  signal: AbortSignal,
-): HostRun {
-  return {
-    ...prepared,
-    types,
-    progress,
-    ...(only.length === 0 ? {} : { only: (resource) => isAskedFor(resource, only) }),
-    signal,
   }
 }
 

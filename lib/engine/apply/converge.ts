@@ -3,42 +3,23 @@
  */
 import { ConnectionLost } from '../../transport/connection.ts'
 import { Locked, lockedBy, Stale } from '../errors.ts'
-import { reportedError } from './failures.ts'
-import { type Holder, Watched, watchText } from '../host/lockHolder.ts'
-import { lockoutOf, refuseBarred, refuseOtherLedger, refuseRemovals } from '../plan/refusals.ts'
-import type { HostReport, Plan, PlanReport } from '../report.ts'
+import { Watched, watchText } from '../host/lockHolder.ts'
+import { type Agreed, isPending, refusalOf } from '../plan/refusals.ts'
+import type { Holder, HostReport, Plan } from '../report.ts'
 import { awaitLockText } from '../onHost/runText.ts'
-import { Session, type SessionOptions } from './session.ts'
+import { type HostOptions, open } from './openHost.ts'
 
 /** Seconds for which the lock is waited for with one program. */
 const LOCK_TURN_S = 60
 /** Runs without a client that are watched, at most: a host could tell of one more for ever. */
 const MOST_WATCHED = 10
 
-export type HostRun = SessionOptions & {
-  /** Number of removals the operator agreed to; needed beyond the budget. */
-  allowRemove?: number
-  /** Go on with a plan that is certain to lock the operator out; the guard on the host is armed all the same. */
-  allowLockout?: boolean
-}
+export type HostRun = HostOptions & Agreed
 export type ConvergeRun = HostRun & {
   /** Asked once, before anything is written, and only when there is something to do. */
   confirm: (plan: Plan) => Promise<boolean>
   /** Where another run is at work: waits for its end, then plans and asks again. @default false: it throws `Locked` */
   wait?: boolean
-}
-
-/** Reads the host and says what differs; writes nothing. */
-export async function reportPlan(options: HostRun): Promise<{ plan: Plan; report: PlanReport }> {
-  const session = new Session(options)
-  try {
-    const { plan } = await session.readPlan()
-    const report = session.planned(plan)
-    const refused = options.allowLockout === true ? undefined : lockoutOf(plan)
-    return { plan, report: refused === undefined ? report : { ...report, error: reportedError(refused) } }
-  } finally {
-    await session.close()
-  }
 }
 
 /**
@@ -94,25 +75,26 @@ async function watch({ catalog, connect, progress, signal }: ConvergeRun, holder
 
 /** @returns A run that is at work without a client, in place of a report: nothing was done then. */
 async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> {
-  const session = new Session(options)
+  const host = open(options)
   try {
-    const hostPlan = await session.readPlan()
-    const { holder } = hostPlan
+    const plan = await host.plan()
+    const { holder } = plan
     if (holder?.alone === true) return holder
     if (holder !== undefined) throw lockedBy(holder.text)
-    refuseOtherLedger(hostPlan, options.undo?.ledgerDigest)
-    if (hostPlan.items.every(({ shown }) => shown.kind === 'recheck')) {
-      return session.report(hostPlan.plan, (change) => ({ ...change, outcome: 'unchanged' }))
-    }
-    refuseBarred(hostPlan)
-    refuseRemovals(hostPlan, options.allowRemove)
-    const lockout = options.allowLockout === true ? undefined : lockoutOf(hostPlan.plan)
-    if (lockout !== undefined) throw lockout
-    if (!(await options.confirm(hostPlan.plan))) {
-      return session.report(hostPlan.plan, (change) => ({ ...change, outcome: 'skipped' }))
-    }
-    return await session.apply(hostPlan)
+    refuseOtherLedger(plan, options.undo?.ledgerDigest)
+    if (!isPending(plan)) return host.untouched(plan, 'unchanged')
+    const refused = refusalOf(plan, options)
+    if (refused !== undefined) throw refused
+    return (await options.confirm(plan)) ? await host.apply(plan, options) : host.untouched(plan, 'skipped')
   } finally {
-    await session.close()
+    await host.close()
   }
+}
+
+/** The undo was planned with one ledger; another run has written a new one since. */
+function refuseOtherLedger({ ledger }: Plan, known: string | undefined): void {
+  if (known === undefined || ledger === known) return
+  throw new Stale('another run has changed this host since it was looked at; nothing was written', {
+    next: 'undo again',
+  })
 }

@@ -5,7 +5,7 @@ import type { Connection } from '../../transport/connection.ts'
 import { ask } from '../host/ask.ts'
 import { HostError } from '../errors.ts'
 import { groupBy } from '../../kit/groupBy.ts'
-import type { Planned } from '../plan/plan.ts'
+import type { Planned } from '../plan/planned.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { PlanOptions } from '../plan/scope.ts'
 

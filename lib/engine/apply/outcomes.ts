@@ -2,7 +2,7 @@
  * How each resource came out during a run. All that a run finds out about that is noted here, and nowhere else.
  */
 import { skipFailure, UNREACHED } from './failures.ts'
-import type { Planned } from '../plan/plan.ts'
+import type { Planned } from '../plan/planned.ts'
 import type { Failure, Outcome } from '../report.ts'
 import { labelOf, type Ref } from '../../kit/ref.ts'
 

@@ -13,7 +13,7 @@ import {
   mayHoldSecret,
   otherSites,
 } from '../host/ledger.ts'
-import type { Planned } from '../plan/plan.ts'
+import type { Planned } from '../plan/planned.ts'
 import type { OutcomesSoFar } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 import type { HostPlan } from '../plan/planHost.ts'

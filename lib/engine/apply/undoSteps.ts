@@ -7,7 +7,8 @@
  */
 import { type LedgerEntry, mayHoldSecret } from '../host/ledger.ts'
 import { type Bytes, keptOf, localField, type UndoStep } from '../host/undoRecord.ts'
-import { changeBetween, fieldsBetween, type Planned, type Planning } from '../plan/plan.ts'
+import { changeBetween, fieldsBetween } from '../plan/changes.ts'
+import { type Planned, type Planning } from '../plan/planned.ts'
 import { joined } from '../../kit/parts.ts'
 import {
   type AnyType,

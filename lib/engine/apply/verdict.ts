@@ -5,7 +5,8 @@
  */
 import { settledFailure } from './failures.ts'
 import { Outcomes } from './outcomes.ts'
-import { hides, type Planned, type Planning, remainingDifference } from '../plan/plan.ts'
+import { hides, remainingDifference } from '../plan/changes.ts'
+import { type Planned, type Planning } from '../plan/planned.ts'
 import { stateIn, type TypeReading } from '../host/read.ts'
 import type { Failure, PlanChange, ReportChange } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'

@@ -8,17 +8,9 @@ import type { Answer, Section } from './read.ts'
 import { fits, parseJson } from '../../kit/form.ts'
 import { LineReader } from './lineReader.ts'
 import { RUN_ABOUT, type RunAbout, RECORDED_RUN, type RecordedRun } from './runRecord.ts'
+import type { Holder } from '../report.ts'
 import { labelOf, type Ref } from '../../kit/ref.ts'
 import { lines } from '../../kit/shell.ts'
-
-export type Holder = {
-  run: string
-  unit: string
-  /** `run 4 of ada@laptop since 16:59:02 UTC (keelson-4-ab12cd, commit 3f2c1ab, plan 0d3c9f1)` */
-  text: string
-  /** Nobody sees what it does: its client was killed, or the line to it broke. */
-  alone: boolean
-}
 
 /**
  * Prints what the holder left in `owner`, and `alone` when no client follows it. A worker that only waits for its client

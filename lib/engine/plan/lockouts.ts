@@ -5,7 +5,7 @@
 import type { Peer } from '../../transport/connection.ts'
 import { type Answer, notUnderstood, type Section } from '../host/read.ts'
 import { isGuarded } from './stage.ts'
-import type { Planned, Planning } from './plan.ts'
+import type { Planned, Planning } from './planned.ts'
 import type { Lockout } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 import type { AnyType, Gate, GateView, Operator } from '../../kit/resourceType.ts'

@@ -9,10 +9,12 @@ import { type Detail, detailOf } from './secondRead.ts'
 import { KEEPS_CHANGING, NotUnderstood, Stale } from '../errors.ts'
 import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, parseFacts } from '../host/facts.ts'
 import { gateSections, lockoutsIn, operatorOf } from './lockouts.ts'
-import { type Holder, HOLDER_SECTION, parseHolder } from '../host/lockHolder.ts'
+import { HOLDER_SECTION, parseHolder } from '../host/lockHolder.ts'
 import { damageWarnings, type Ledger } from '../host/ledger.ts'
 import { checkPlaces, linksSection } from '../host/links.ts'
-import { type Planned, type Planning, planItems, summarize } from './plan.ts'
+import { type Planned, type Planning } from './planned.ts'
+import { planItems } from './plan.ts'
+import { summarize } from './summarize.ts'
 import {
   type Answer,
   fingerprintOf,
@@ -22,7 +24,7 @@ import {
   type Section,
   type TypeReading,
 } from '../host/read.ts'
-import type { Plan } from '../report.ts'
+import type { Holder, Plan } from '../report.ts'
 import {
   declaredRequests,
   mergeRequests,
@@ -44,8 +46,6 @@ export type HostPlan = {
   fingerprints: ReadonlyMap<Task, string>
   /** SHA-256 of the ledger's bytes, or of nothing. */
   ledgerDigest: string
-  /** The run that was at work meanwhile. */
-  holder?: Holder
 }
 
 type Answers = ReadonlyMap<string, Answer>
@@ -181,14 +181,18 @@ class HostPlanner {
 /** @param answers The last ones, by which the same is to be done as by those that were looked at. */
 function hostPlanOf({ planning, items }: Look, detail: Detail, answers: Answers): HostPlan {
   const holder = parseHolder(answers.get(HOLDER_SECTION.name)!)
+  const ledgerDigest = fingerprintOf(answers.get('keelson-ledger')!.bytes)
   return {
-    ...(holder === undefined ? {} : { holder }),
-    plan: summarize(planning, detail.showTexts(answers), lockoutsIn(items, planning, answers)),
+    plan: {
+      ...summarize(planning, detail.showTexts(answers), lockoutsIn(items, planning, answers)),
+      ...(holder === undefined ? {} : { holder }),
+      ledger: ledgerDigest,
+    },
     planning,
     items,
     stage: detail.stage,
     fingerprints: detail.fingerprints(answers),
-    ledgerDigest: fingerprintOf(answers.get('keelson-ledger')!.bytes),
+    ledgerDigest,
   }
 }
 

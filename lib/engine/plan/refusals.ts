@@ -1,49 +1,29 @@
 /**
  * Plans that are not carried out, each by its reason. Nothing has been written then.
  */
-import { Refused, Stale } from '../errors.ts'
-import { barred } from './protection.ts'
-import type { Plan } from '../report.ts'
-import type { HostPlan } from './planHost.ts'
+import { Refused } from '../errors.ts'
+import type { Plan, PlanChange, Removals } from '../report.ts'
+import type { Planned, Planning } from './planned.ts'
 
-/** The undo was planned with one ledger; another run has written a new one since. */
-export function refuseOtherLedger({ ledgerDigest }: HostPlan, known: string | undefined): void {
-  if (known === undefined || ledgerDigest === known) return
-  throw new Stale('another run has changed this host since it was looked at; nothing was written', {
-    next: 'undo again',
-  })
+/** What the operator agreed to beforehand. */
+export type Agreed = {
+  /** Number of removals; needed beyond the budget. */
+  allowRemove?: number
+  /** Go on with a plan that is certain to lock the operator out; the guard on the host is armed all the same. */
+  allowLockout?: boolean
 }
 
-/** @throws {Refused} When it would take away or replace what is protected. */
-export function refuseBarred({ items, planning }: HostPlan): void {
-  const sentences = barred(planning, items)
-  if (sentences.length === 0) return
-  throw new Refused(`${sentences.join('; ')}; nothing was written`, {
-    next: 'declare the protected one with protect: false and converge that first; or say forget(…) of it, and it stays',
-  })
+/** Whether there is anything to do, and not only to look at again. */
+export function isPending({ changes }: Plan): boolean {
+  return changes.some(({ kind }: PlanChange) => kind !== 'recheck')
 }
 
-/**
- * More than max(5, 20 %) of what is owned goes only when the count is given; so does anything where nothing is declared,
- * or where the host has been converged under another name.
- */
-export function refuseRemovals({ items, planning }: HostPlan, allowRemove: number | undefined): void {
-  const removals = items.filter(({ change, resource }) => change?.kind === 'remove' && resource === undefined)
-  const owned = Object.keys(planning.ledger?.entries ?? {}).length
-  const { host, resources } = planning.catalog
-  const former = planning.ledger?.host ?? host.name
-  const budget = resources.length === 0 || former !== host.name ? 0 : Math.max(5, Math.floor(owned * 0.2))
-  if (removals.length <= budget || removals.length === allowRemove) return
-  const what = removals.length === 1 ? '1 resource' : `${removals.length} resources`
-  throw new Refused(
-    former === host.name
-      ? `${what} would be removed, more than ${budget} of the ${owned} that Keelson owns here`
-      : `${what} would be removed of the ${owned} that Keelson owns here, and this host was ${former} before: the inventory may have the wrong address`,
-    {
-      why: removals.map(({ shown }) => shown.label).join('\n'),
-      next: `if all of them should go: --allow-remove ${removals.length}`,
-    },
-  )
+/** Why a plan is not applied; undefined where it is. */
+export function refusalOf(plan: Plan, { allowRemove, allowLockout }: Agreed): Refused | undefined {
+  const { barred = [], removals } = plan
+  if (barred.length > 0) return barredBy(barred)
+  if (removals !== undefined && removals.labels.length !== allowRemove) return removalsOf(removals)
+  return allowLockout === true ? undefined : lockoutOf(plan)
 }
 
 /** Undefined where it is not certain that nobody could log in any more. */
@@ -52,4 +32,37 @@ export function lockoutOf({ lockouts }: Plan): Refused | undefined {
   return new Refused(`nobody could log in any more as you do now: ${lockouts.join('; ')}; nothing was written`, {
     next: 'let this login in as well; with --allow lockout it is tried, and taken back unless a new login works',
   })
+}
+
+function barredBy(sentences: readonly string[]): Refused {
+  return new Refused(`${sentences.join('; ')}; nothing was written`, {
+    next: 'declare the protected one with protect: false and converge that first; or say forget(…) of it, and it stays',
+  })
+}
+
+function removalsOf({ labels, owned, budget, former }: Removals): Refused {
+  const what = labels.length === 1 ? '1 resource' : `${labels.length} resources`
+  return new Refused(
+    former === undefined
+      ? `${what} would be removed, more than ${budget} of the ${owned} that Keelson owns here`
+      : `${what} would be removed of the ${owned} that Keelson owns here, and this host was ${former} before: the inventory may have the wrong address`,
+    { why: labels.join('\n'), next: `if all of them should go: --allow-remove ${labels.length}` },
+  )
+}
+
+/**
+ * More than max(5, 20 %) of what is owned goes only when the count is given; so does anything where nothing is declared,
+ * or where the host has been converged under another name. Undefined where no more than that goes.
+ */
+export function removalsIn(
+  items: readonly Planned[],
+  { ledger, catalog: { host, resources } }: Pick<Planning, 'ledger' | 'catalog'>,
+): Removals | undefined {
+  const removals = items.filter(({ change, resource }) => change?.kind === 'remove' && resource === undefined)
+  const owned = Object.keys(ledger?.entries ?? {}).length
+  const former = ledger?.host ?? host.name
+  const budget = resources.length === 0 || former !== host.name ? 0 : Math.max(5, Math.floor(owned * 0.2))
+  if (removals.length <= budget) return undefined
+  const labels = removals.map(({ shown }) => shown.label)
+  return { labels, owned, budget, ...(former === host.name ? {} : { former }) }
 }

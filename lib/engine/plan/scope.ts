@@ -5,7 +5,7 @@ import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from '..
 import { groupBy } from '../../kit/groupBy.ts'
 import { isOfSite, type Ledger, type LedgerEntry } from '../host/ledger.ts'
 import { order } from '../catalog/order.ts'
-import type { Planning } from './plan.ts'
+import type { Planning } from './planned.ts'
 import type { Request } from '../host/read.ts'
 import type { Undoing } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'

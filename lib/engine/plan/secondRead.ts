@@ -3,7 +3,8 @@
  * is about to be written.
  */
 import { groupBy } from '../../kit/groupBy.ts'
-import { isAsLastApplied, type Planned, type Planning } from './plan.ts'
+import { isAsLastApplied } from './changes.ts'
+import { type Planned, type Planning } from './planned.ts'
 import { type Answer, fingerprintOf, fingerprintText, notUnderstood, type Section } from '../host/read.ts'
 import { type AnyType, type Fetched, type FieldChange, Unknown } from '../../kit/resourceType.ts'
 import { nextStage, type Stage, type Task } from './stage.ts'

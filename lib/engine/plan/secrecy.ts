@@ -46,7 +46,7 @@ function secretPaths(planning: Planning): { paths: ReadonlySet<string>; links: R
   if (found !== undefined) return found
   const { catalog, ledger, types } = planning
   const entries = Object.values(ledger?.entries ?? {})
-  const links = linksOf([...entries, ...catalog.resources])
+  const links = linksOf([...entries, ...catalog.resources], types)
   const secret = [
     ...entries.filter(mayHoldSecret),
     ...catalog.resources.filter(({ desired }) => secretNames(desired).length > 0),
@@ -62,25 +62,13 @@ function secretPaths(planning: Planning): { paths: ReadonlySet<string>; links: R
   return made
 }
 
-function linksOf(all: readonly Known[]): Map<string, string> {
+function linksOf(all: readonly Known[], types: Planning['types']): Map<string, string> {
   const links = all.flatMap(({ type, name, desired }): [string, string][] => {
-    const target = isLink(type, desired) ? desired.target : undefined
-    return target === undefined ? [] : [[name, target.startsWith('/') ? target : `${parentOf(name)}/${target}`]]
+    const target = desired === null ? undefined : types.get(type)?.leads?.(name, desired)
+    return target === undefined ? [] : [[name, target]]
   })
   return new Map([['/var/run', '/run'], ['/var/lock', '/run/lock'], ...links])
 }
-
-function isLink(type: string, desired: Json): desired is { target: string } {
-  return (
-    type === 'symlink' &&
-    typeof desired === 'object' &&
-    desired !== null &&
-    'target' in desired &&
-    typeof desired['target'] === 'string'
-  )
-}
-
-const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
 /** Where a path leads through links that are declared or were. */
 function followed(path: string, links: ReadonlyMap<string, string>): string {
@@ -107,8 +95,16 @@ function plain(path: string): string {
   return `/${parts.join('/')}`
 }
 
-/** What stands there may hold a secret that the declaration does not name any more: only fields without one are shown. */
-export function shownFields(fields: FieldChange[], entry: LedgerEntry | undefined, hidden: boolean): FieldChange[] {
+/**
+ * Fields as a plan has them, plain JSON. What stands there may hold a secret that the declaration does not name any more:
+ * then only fields without one are shown.
+ */
+export function shownFields(
+  changed: readonly FieldChange[],
+  entry: LedgerEntry | undefined,
+  hidden: boolean,
+): FieldChange[] {
+  const fields = changed.map(withoutUndefined)
   const mayHold = mayHoldSecret(entry)
   if (!mayHold && !hidden) return fields
   const open = !mayHold || entry?.hides === true ? [] : openFields(entry!.desired)
@@ -118,6 +114,10 @@ export function shownFields(fields: FieldChange[], entry: LedgerEntry | undefine
     const { before: _before, after: _after, ...rest } = one
     return { ...rest, form: 'secret' }
   })
+}
+
+function withoutUndefined({ before, after, ...field }: FieldChange): FieldChange {
+  return { ...field, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }
 }
 
 function openFields(desired: Json): string[] {

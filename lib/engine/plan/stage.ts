@@ -1,7 +1,7 @@
 /**
  * Stages: which changes can be applied together without reading the host again, and in which order. Pure.
  */
-import type { Planned, Planning } from './plan.ts'
+import type { Planned, Planning } from './planned.ts'
 import type { Ref } from '../../kit/ref.ts'
 import { type Change, type Context, type Json, type Step, Unknown } from '../../kit/resourceType.ts'
 

@@ -6,7 +6,8 @@
  */
 import type { CatalogResource } from '../catalog/catalog.ts'
 import { type Ledger, type LedgerEntry, ledgerDigest } from '../host/ledger.ts'
-import { changeBetween, dataIn } from '../plan/plan.ts'
+import { changeBetween } from '../plan/changes.ts'
+import { dataIn } from '../plan/undeclared.ts'
 import { stateIn, type TypeReading } from '../host/read.ts'
 import type { Staying } from '../report.ts'
 import { labelOf, type Ref } from '../../kit/ref.ts'

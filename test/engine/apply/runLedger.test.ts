@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert'
 import type { Outcome, OutcomesSoFar } from '../../../lib/engine/report.ts'
 import { RunLedger } from '../../../lib/engine/apply/runLedger.ts'
 import { emptyLedger, type Ledger, type LedgerEntry, ledgerDigest } from '../../../lib/engine/host/ledger.ts'
-import { planItems, summarize } from '../../../lib/engine/plan/plan.ts'
+import { planItems } from '../../../lib/engine/plan/plan.ts'
+import { summarize } from '../../../lib/engine/plan/summarize.ts'
 import type { Json } from '../../../lib/kit/resourceType.ts'
 import { nextStage } from '../../../lib/engine/plan/stage.ts'
 import type { HostPlan } from '../../../lib/engine/plan/planHost.ts'
@@ -33,7 +34,7 @@ function hostPlanOf(was: Json, desired: Json, more: Partial<LedgerEntry> = {}): 
   const planning = planningOf([resource(REF, desired)], [file], { file: new Map([['/a', was]]) }, { ledger })
   const items = planItems(planning)
   return {
-    plan: summarize(planning, items, []),
+    plan: { ...summarize(planning, items, []), ledger: '' },
     planning,
     items,
     stage: nextStage(items),

@@ -3,6 +3,7 @@ import type { Fault } from '../fault.ts'
 
 const TOUCHES = 'lib/engine/plan/touches.ts'
 const PLAN = 'lib/engine/plan/plan.ts'
+const CHANGES = 'lib/engine/plan/changes.ts'
 const KEEP = 'lib/engine/onHost/guardKeep.ts'
 const REVERT = 'lib/engine/onHost/guardRevert.ts'
 const PLACES = 'lib/engine/onHost/guardPlaces.ts'
@@ -10,7 +11,7 @@ const PLACES = 'lib/engine/onHost/guardPlaces.ts'
 export const GUARD_FAULTS: readonly Fault[] = [
   {
     what: 'ways in: only what a type says of itself',
-    file: PLAN,
+    file: CHANGES,
     find: "if (touchesWayIn(type, change, context)) return 'lockout'",
     replace: 'void touchesWayIn',
     tests: ['engine/plan/touches'],

@@ -84,7 +84,7 @@ export const HOSTILE_FAULTS: readonly Fault[] = [
   },
   {
     what: 'take away what another site has declared',
-    file: 'lib/engine/plan/plan.ts',
+    file: 'lib/engine/plan/undeclared.ts',
     find: '!kept.has(ref) && isOfSite(entry, planning.catalog.site)',
     replace: '!kept.has(ref)',
     tests: ['engine/sites'],

@@ -28,7 +28,7 @@ export const WORDS_FAULTS: readonly Fault[] = [
   },
   {
     what: 'say of what is gone that it stays',
-    file: 'lib/engine/plan/plan.ts',
+    file: 'lib/engine/plan/undeclared.ts',
     find: '  if (stays === undefined || stays === NOTHING_LEFT) return stays',
     replace: '  if (stays === undefined) return stays',
     tests: ['engine/plan/plan'],

@@ -1,0 +1,71 @@
+/**
+ * The plan as people and programs see it: data, without what carries it out. Pure.
+ */
+import { digestOf, spokenOf } from '../catalog/catalog.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import { isOfSite } from '../host/ledger.ts'
+import { barred, keptWarnings } from './protection.ts'
+import { removalsIn } from './refusals.ts'
+import { labelOf } from '../../kit/ref.ts'
+import type { Lockout, Plan, PlanChange } from '../report.ts'
+import { openedBy } from './opens.ts'
+import { rightsWarnings } from './rights.ts'
+import { followUpsOf, summaryOf } from './summary.ts'
+import { type Planned, type Planning, inScope } from './planned.ts'
+
+/** What other sites have declared on the host is left to them. */
+function foreignWarnings({ catalog, ledger, prune }: Planning): string[] {
+  if (!prune) return []
+  const spoken = spokenOf(catalog)
+  const foreign = Object.entries(ledger?.entries ?? {}).filter(
+    ([ref, entry]) => !spoken.has(ref) && !isOfSite(entry, catalog.site),
+  )
+  return [...groupBy(foreign, ([, { sites = [] }]) => sites.join(', '))].map(([site, entries]) => {
+    const named = entries.slice(0, 3).map(([ref]) => labelOf(ref))
+    const more = entries.length > named.length ? ` and ${entries.length - named.length} more` : ''
+    return `${named.join(', ')}${more} belong to site ${site} and stay; declare them here to take them over`
+  })
+}
+
+/** All of a plan but the ledger that it was made with. */
+export function summarize(
+  planning: Planning,
+  items: readonly Planned[],
+  lockouts: readonly Lockout[] = [],
+): Omit<Plan, 'ledger'> {
+  const shut = new Set(lockouts.flatMap(({ refs }) => refs))
+  const changes = items.map((item): PlanChange => {
+    const { shown } = item
+    const opens = openedBy(item, shown.fields)
+    return {
+      ...shown,
+      ...(opens.length === 0 ? {} : { opens }),
+      ...(shut.has(shown.ref) ? { locksOut: true } : {}),
+    }
+  })
+  const barredOnes = barred(planning, items)
+  const removals = removalsIn(items, planning)
+  const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref)).length
+  const undeclared = items.filter(({ resource }) => resource === undefined).length
+  return {
+    format: 1,
+    host: planning.catalog.host,
+    changes,
+    followUps: followUpsOf(changes),
+    summary: summaryOf(changes, looked + undeclared),
+    partial: planning.scope !== undefined && planning.undo === undefined,
+    ...(planning.undo === undefined ? {} : { undo: planning.undo }),
+    first: planning.ledger === undefined,
+    warnings: [
+      ...planning.warnings,
+      ...keptWarnings(planning),
+      ...foreignWarnings(planning),
+      ...barredOnes,
+      ...rightsWarnings(items),
+    ],
+    ...(barredOnes.length === 0 ? {} : { barred: barredOnes }),
+    ...(removals === undefined ? {} : { removals }),
+    ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
+    digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
+  }
+}
