@@ -2,6 +2,7 @@
 import type { Fault } from '../fault.ts'
 
 const STANDING = 'lib/render/view/standing.ts'
+const PLAN_VIEW = 'lib/render/view/planView.ts'
 const RUNS = 'lib/engine/host/storedRun.ts'
 
 export const WORDS_FAULTS: readonly Fault[] = [
@@ -25,6 +26,20 @@ export const WORDS_FAULTS: readonly Fault[] = [
     find: "[summary.unchanged + count('unchanged') - already, 'unchanged'],",
     replace: "[summary.unchanged + count('unchanged'), 'unchanged'],",
     tests: ['render/sums'],
+  },
+  {
+    what: 'leave what is forgotten out of a plan',
+    file: PLAN_VIEW,
+    find: "of('create', 'change', 'remove', 'forget')",
+    replace: "of('create', 'change', 'remove')",
+    tests: ['render/view', 'render/planText'],
+  },
+  {
+    what: 'give a label to a form of output as it came',
+    file: PLAN_VIEW,
+    find: '    sign: signOf(change),\n    label: cleanLine(label),',
+    replace: '    sign: signOf(change),\n    label,',
+    tests: ['render/view', 'render/raw'],
   },
   {
     what: 'say of what is gone that it stays',
