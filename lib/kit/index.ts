@@ -10,6 +10,7 @@ export { undoWholeFile, WHOLE_FILE, wholeFileReader, type WholeFileState } from 
 export * as form from './forms.ts'
 export { payload } from './prelude.ts'
 export { type KnownType, type NamedType, type OwnRef, type Ref, refOf, type TypedRef, under } from './ref.ts'
+export { type Restart, restartFunctions } from './restart.ts'
 export {
   type Change,
   type Compared,

@@ -142,7 +142,7 @@ function onEach(host: SandboxHost): void {
     // Kills the run where it would restart Redis.
     await sshOk(
       host,
-      `printf '%s\\n' '#!/bin/sh' 'case "$*" in "restart redis-server") systemctl kill --signal=KILL "keelson-[0-9]*.service" ;; esac' \\
+      `printf '%s\\n' '#!/bin/sh' 'case "$*" in "restart -- redis-server") systemctl kill --signal=KILL "keelson-[0-9]*.service" ;; esac' \\
          'exec /usr/bin/systemctl "$@"' > /usr/local/sbin/systemctl; chmod 755 /usr/local/sbin/systemctl`,
     )
     try {

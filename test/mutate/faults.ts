@@ -19,6 +19,7 @@ const REFUSALS = 'lib/engine/plan/refusals.ts'
 const GUARD_TEXT = 'lib/engine/onHost/guard.ts'
 const PRELUDE = 'lib/kit/prelude.ts'
 const HANDS = 'lib/kit/hands.ts'
+const RESTART = 'lib/kit/restart.ts'
 const SERVICE = 'lib/resources/systemd/serviceProgram.ts'
 const BOOKKEEPING = 'lib/engine/apply/runLedger.ts'
 
@@ -187,7 +188,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'no undo for a service',
-    file: SERVICE,
+    file: RESTART,
     find: '  [ "$goes_back" = yes ] || fail "$unit: $*"\n',
     replace: '  fail "$unit: $*"\n',
     tests: ['hosts/healthGate'],
@@ -201,9 +202,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'go back without telling systemd',
-    file: SERVICE,
-    find: '  systemctl daemon-reload\n  take_listing',
-    replace: '  take_listing',
+    file: RESTART,
+    find: '  systemctl daemon-reload\n',
+    replace: '',
     tests: ['hosts/healthGate'],
   },
   {
@@ -222,7 +223,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'believe a service that died',
-    file: SERVICE,
+    file: RESTART,
     find: '      *) give_up "it did not stay up after $action; above is what it said" ;;\n',
     replace: '',
     tests: ['hosts/healthGate'],
@@ -594,7 +595,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a service that dies within a second is up',
-    file: SERVICE,
+    file: RESTART,
     find: 'until=$(($(now_ms) + settle_ms))',
     replace: 'until=$(now_ms)',
     tests: ['hosts/systemd'],

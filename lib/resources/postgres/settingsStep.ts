@@ -6,6 +6,8 @@
  */
 import type { Change, Step } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
+import { restartFunctions } from '../../kit/restart.ts'
+import { raw } from '../../kit/shell.ts'
 import { PG_SQL } from './psql.ts'
 import { literal, literals, settingIdentifier, settingLiteral } from './sql.ts'
 
@@ -13,9 +15,9 @@ import { literal, literals, settingIdentifier, settingLiteral } from './sql.ts'
 type SettingChange = Change<{ value: string }>
 
 /**
- * `reload_postgres` reloads and waits until the server says it has loaded; `restart_postgres` restarts the cluster and
- * waits until it takes connections. pg_conf_load_time() of a new session is the postmaster's own, and only moves when
- * a whole configuration without a mistake was loaded (ProcessConfigFileInternal).
+ * `reload_postgres` reloads and waits until the server says it has loaded; `unit` is the cluster's. pg_conf_load_time() of
+ * a new session is the postmaster's own, and only moves when a whole configuration without a mistake was loaded
+ * (ProcessConfigFileInternal).
  */
 export const LOADING = `
 loaded_at() { echo 'select pg_conf_load_time();' | pg_sql --dbname=postgres; }
@@ -29,18 +31,21 @@ reload_postgres() {
     sleep 0.1
   done
 }
-restart_postgres() {
-  timeout 120 systemctl restart "$unit" || return 1
-  tries=0
-  until "\${k_psql%psql}pg_isready" -q -h /var/run/postgresql -p 5432; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 300 ] || return 1
-    sleep 0.1
-  done
-}
 # Debian names a cluster, and with it its unit, VERSION/NAME.
 cluster=$(echo "select current_setting('cluster_name');" | pg_sql --dbname=postgres) || fail 'PostgreSQL does not answer'
 unit=postgresql@$(printf '%s' "$cluster" | tr / -)`
+
+const RESTART = restartFunctions({
+  unit: raw('"$unit"'),
+  restartSeconds: 120,
+  timeoutMs: 30_000,
+  probe: '"${k_psql%psql}pg_isready" -q -h /var/run/postgresql -p 5432',
+  putBack: 'put_settings_back && printf %s "$auto"',
+  words: {
+    again: 'PostgreSQL did not start with these settings; it runs again with those it had',
+    never: raw('"PostgreSQL does not start, not even with the settings it had; see journalctl -u $unit"'),
+  },
+})
 
 export function settingsStep(changes: readonly SettingChange[]): Step {
   return {
@@ -49,19 +54,16 @@ export function settingsStep(changes: readonly SettingChange[]): Step {
 ${LOADING}
 auto=$(echo "select current_setting('data_directory') || '/postgresql.auto.conf';" | pg_sql --dbname=postgres)
 read_file "$auto" "$P/before" || fail "$auto cannot be read"
-put_back() { replace_file "$auto" postgres postgres 0600 "$P/before"; }
-pg_sql --dbname=postgres < "$P/settings" || { put_back; fail 'none of these settings was changed; correct what the server says and converge again'; }
+put_settings_back() { replace_file "$auto" postgres postgres 0600 "$P/before"; }
+pg_sql --dbname=postgres < "$P/settings" || { put_settings_back; fail 'none of these settings was changed; correct what the server says and converge again'; }
 reload_postgres || {
   echo "select sourcefile, sourceline, name, error from pg_file_settings where error is not null and not applied;" | pg_sql --dbname=postgres >&2
-  put_back
+  put_settings_back
   fail 'the server did not load its configuration; the settings were put back'
 }
-if [ "$(pg_sql --dbname=postgres < "$P/pending")" = t ] && ! restart_postgres; then
-  journalctl --no-pager --lines=8 --output=cat --unit="$unit" >&2 || :
-  put_back
-  systemctl reset-failed "$unit" || :
-  restart_postgres || fail "PostgreSQL does not start, not even with the settings it had; see journalctl -u $unit"
-  fail 'PostgreSQL did not start with these settings; it runs again with those it had'
+if [ "$(pg_sql --dbname=postgres < "$P/pending")" = t ]; then
+${RESTART}
+restart_unit
 fi`,
     payload: {
       settings: `${changes.flatMap(alterStatements).join('\n')}\n`,

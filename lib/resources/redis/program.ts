@@ -5,6 +5,7 @@
  * redis-cli quote alike, and printf is a builtin, so it is never an argument of a process.
  */
 import type { Change, Context, Step } from '../../kit/resourceType.ts'
+import { restartFunctions } from '../../kit/restart.ts'
 import { quote, sh } from '../../kit/shell.ts'
 import type { StateText } from '../../kit/value.ts'
 import { LOADED } from '../../kit/stateFolders.ts'
@@ -114,6 +115,21 @@ END { for (i = 1; i <= n; i++) printf "%s", put[order[i]] }`
 // No directive can be checked without a last one that is wrong for sure: redis-server would start.
 const LAST = 'maxmemory keelson-end-of-candidate'
 
+const RESTART = restartFunctions({
+  unit: 'redis-server',
+  restartSeconds: 120,
+  // While it loads its data it says LOADING.
+  timeoutMs: 240_000,
+  probe: 'echo PING | ask_redis | grep -qx PONG',
+  logs: ['/var/log/redis/redis-server.log'],
+  putBack: 'put "$P/before" && printf %s "$conf"',
+  comeUp: `restart_unit; rm -f ${DUE}`,
+  words: {
+    again: 'Redis did not start with this redis.conf; it runs again with the one it had',
+    never: 'Redis does not start, not even with the redis.conf it had; see journalctl -u redis-server',
+  },
+})
+
 function applyText(restart: boolean, live: boolean): string {
   return `${ASK}
 [ -e "$conf" ] || fail "$(command -v redis-server > /dev/null && echo "$conf is not there" || echo 'Redis is not installed')"
@@ -135,27 +151,13 @@ if [ "$active" = active ] && ${live ? ':' : 'false'}; then
   esac
 fi
 put() { replace_text "$conf" "$P/before" "$1"; }
-# A restart ends when Redis answers; while it loads its data it says LOADING.
-restart_redis() {
-  timeout 120 systemctl restart redis-server || return 1
-  tries=0
-  until echo PING | ask_redis | grep -qx PONG; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 1200 ] && systemctl is-active --quiet redis-server || return 1
-    sleep 0.2
-  done
-}
 mkdir -p -m 0700 ${DUE.slice(0, DUE.lastIndexOf('/'))}
 sed "s/^/$(systemctl show -P InvocationID redis-server) /" "$P/gone" > ${DUE}
 put "$P/candidate"
-if [ "$active" = active ] && [ "$restart" = yes ] && ! restart_redis; then
-  journalctl --no-pager --lines=8 --output=cat --unit=redis-server >&2 || :
-  tail -n 5 /var/log/redis/redis-server.log >&2 || :
-  put "$P/before"
-  systemctl reset-failed redis-server || :
-  restart_redis || fail 'Redis does not start, not even with the redis.conf it had; see journalctl -u redis-server'
+if [ "$active" = active ] && [ "$restart" = yes ]; then
+${RESTART}
+come_up
+else
   rm -f ${DUE}
-  fail 'Redis did not start with this redis.conf; it runs again with the one it had'
-fi
-rm -f ${DUE}`
+fi`
 }

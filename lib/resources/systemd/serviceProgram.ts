@@ -7,6 +7,7 @@
  * A service that ran and does not come up with what this run changed gets its files back as they were before the run, and
  * runs with them again. It is a failure all the same, and those changes are undone.
  */
+import { restartFunctions } from '../../kit/restart.ts'
 import { quote } from '../../kit/shell.ts'
 import { LISTING, RECORDS, type Load } from './watch.ts'
 
@@ -36,23 +37,27 @@ export type ServiceWork = {
 
 export function serviceProgram(work: ServiceWork): string {
   const settings = [
-    `unit=${quote(work.unit)}`,
     `records=${quote(RECORDS)}`,
     `want_enabled=${answer(work.enabled)}`,
     `want_running=${answer(work.running)}`,
     `want_masked=${answer(work.masked)}`,
     `planned=${work.load}`,
     `planned_with=${quote(work.invocation ?? '')}`,
-    `settle_ms=${work.settleMs}`,
-    `timeout_ms=${work.timeoutMs}`,
     `replaces_workers=${answer(work.replacesWorkers)}`,
-    `goes_back=${answer(work.goesBack)}`,
     `list_watched() { kind=$1; shift; [ $# -eq 0 ] || timeout 60 find -H "$@" \\( -type d -printf "$kind d - - %m %U:%G %p\\0" -o -printf "$kind ${LISTING}" \\) 2>/dev/null | head -z -n 100000 || :; }`,
     `restart_paths() { "$@" ${words(work.restartPaths)}; }`,
     `reload_paths() { "$@" ${words(work.reloadPaths)}; }`,
     `listens() { printf '%s\\n' ${words(work.listens)}; }`,
-    `log_files() { printf '%s\\n' ${words(work.logs)}; }`,
-    `probe() { ${work.probe === undefined ? ':' : `timeout 10 sh -c ${quote(work.probe)}`}; }`,
+    restartFunctions({
+      unit: work.unit,
+      settleMs: work.settleMs,
+      timeoutMs: work.timeoutMs,
+      probe: work.probe === undefined ? ':' : `timeout 10 sh -c ${quote(work.probe)}`,
+      logs: work.logs,
+      putBack: PUT_BACK,
+      comeUp: COME_UP,
+    }),
+    `goes_back=${answer(work.goesBack)}`,
   ]
   return `${settings.join('\n')}\n${PROGRAM}`
 }
@@ -60,38 +65,20 @@ export function serviceProgram(work: ServiceWork): string {
 const answer = (value: boolean | undefined): string => (value === undefined ? "''" : value ? 'yes' : 'no')
 const words = (values: readonly string[]): string => values.map(quote).join(' ')
 
+/** All files that this run has changed of it, wherever: the worker is told which of its tasks that has undone. */
+const PUT_BACK = `undone=$(restart_paths put_back && reload_paths put_back && loaded_paths put_back) || return 1
+  [ -n "$undone" ] || return 0
+  printf '%s\\n' "$undone" | cut -d' ' -f1 | sort -u > "\${P%/*}/undone" || return 1
+  printf '%s\\n' "$undone" | cut -d' ' -f2- | sort -u`
+
+/** Ports and probe are what is wanted now, which what it had before may never have had. */
+const COME_UP = `take_listing "$P/listing"
+  if is_up && [ "$action" = reload ]; then act reload; else act restart; fi
+  settle
+  write_record`
+
 const PROGRAM = `
 record=$records/$unit
-show() { systemctl show --timestamp=us+utc -p "$1" --value -- "$unit"; }
-# Since the host came up: a clock that is set meanwhile ends no wait, and makes none last.
-now_ms() { read -r up rest < /proc/uptime; echo "\${up%.*}\${up#*.}0"; }
-is_up() { case $(show ActiveState) in active | reloading | refreshing) return 0 ;; *) return 1 ;; esac; }
-
-# Everything the host can say about why, then the sentence.
-give_up() {
-  journalctl --sync >/dev/null 2>&1 || :
-  {
-    systemctl show -p Id,ActiveState,SubState,Result,ExecMainStatus,NRestarts -- "$unit" | tr '\\n' ' '
-    printf '\\n'
-    journalctl -u "$unit" -n 20 --no-pager -o cat --since "@$began" 2>/dev/null || :
-    log_files | while IFS= read -r log; do
-      if [ -f "$log" ]; then tail -c "+$(($(log_size "$log") + 1))" -- "$log" | tail -n 20; fi
-    done
-  } >&2
-  [ "$goes_back" = yes ] || fail "$unit: $*"
-  goes_back=no
-  go_back "$*"
-}
-# With the files it had before this run. The change it did not come up with is a failure in any case.
-go_back() {
-  undone=$(restart_paths put_back && reload_paths put_back && loaded_paths put_back) || fail "$unit: $1. What it had before could not be put back"
-  [ -n "$undone" ] || fail "$unit: $1"
-  printf '%s\\n' "$undone" | cut -d' ' -f1 | sort -u > "\${P%/*}/undone"
-  files=$(printf '%s\\n' "$undone" | cut -d' ' -f2- | sort -u | tr '\\n' ' ')
-  if again=$(come_up_again 2>&1); then fail "$unit: $1. It runs again with what it had before: \${files% }"; fi
-  printf '%s\\n' "$again" >&2
-  fail "$unit: $1. What it had before was put back (\${files% }), and it does not run with that either"
-}
 # What it had loaded besides, as far as that is known: files that are no longer of the site.
 loaded_paths() {
   [ -f "$P/loaded" ] || return 0
@@ -99,25 +86,6 @@ loaded_paths() {
   while IFS= read -r path; do set -- "$@" "$path"; done < "$P/loaded-paths"
   "$@"
 }
-come_up_again() {
-  began=$(date +%s)
-  mark_logs
-  # What was put back has its old time, by which systemd does not see that it changed.
-  systemctl daemon-reload
-  take_listing "$P/listing"
-  if is_up && [ "$action" = reload ]; then act reload; else act restart; fi
-  # Ports and probe are what is wanted now, which it may never have had.
-  settle
-  write_record
-}
-mark_logs() {
-  : > "$P/log-sizes"
-  log_files | while IFS= read -r log; do
-    if [ -f "$log" ]; then stat -c '%s %n' -- "$log" >> "$P/log-sizes"; fi
-  done
-}
-log_size() { while read -r size name; do if [ "$name" = "$1" ]; then printf '%s' "$size"; return; fi; done < "$P/log-sizes"; printf 0; }
-
 take_listing() { { restart_paths list_watched restart; reload_paths list_watched reload; } | LC_ALL=C sort -z > "$1"; }
 part() { grep -az "^$1 " -- "$2" || [ $? -eq 1 ]; }
 same_part() { part "$1" "$record" > "$P/then"; part "$1" "$P/listing" > "$P/now"; cmp -s -- "$P/then" "$P/now"; }
@@ -146,38 +114,6 @@ put_record() {
 }
 write_record() { put_record cat -- "$P/listing"; }
 
-# A unit that dies at once has been "active" too: it must stay the same one for a while.
-settle() {
-  same='' until=$(($(now_ms) + settle_ms))
-  while :; do
-    # One process each time: several services may settle at once, and on a small host.
-    shown=$(systemctl show -p ActiveState,InvocationID,NRestarts,Result -- "$unit")
-    case $(shown ActiveState) in
-      active | reloading | refreshing) ;;
-      *) give_up "it did not stay up after $action; above is what it said" ;;
-    esac
-    [ "\${same:=$(shown InvocationID) $(shown NRestarts)}" = "$(shown InvocationID) $(shown NRestarts)" ] ||
-      give_up "it was started again by itself after $action; above is what it said"
-    case $(shown Result) in success | '') ;; *) give_up "it failed after $action; above is what it said" ;; esac
-    [ "$(now_ms)" -lt "$until" ] || return 0
-    sleep 0.2
-  done
-}
-# A property in what was shown.
-shown() { line="
-$shown"; line=\${line#*"
-$1="}; printf '%s' "\${line%%
-*}"; }
-# wait_for SENTENCE COMMAND…: asks again until it holds or the time is up.
-wait_for() {
-  sentence=$1; shift
-  deadline=$(($(now_ms) + timeout_ms))
-  until "$@"; do
-    is_up || give_up "it went down while it was waited for; above is what it said"
-    [ "$(now_ms)" -lt "$deadline" ] || give_up "$sentence within $((timeout_ms / 1000)) s after $action"
-    sleep 0.1
-  done
-}
 has_listener() {
   case $1 in
     /*) ss -lxnH | awk -v want="$1" '$5 == want { found = 1 } END { exit !found }' ;;
@@ -227,7 +163,6 @@ act() {
   fi
 }
 
-began=$(date +%s)
 mark_logs
 action=start
 [ "$(show LoadState)" != not-found ] || fail "$unit: there is no such unit; declare its package or unit file before it"

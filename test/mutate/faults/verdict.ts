@@ -69,6 +69,27 @@ export const VERDICT_FAULTS: readonly Fault[] = [
     tests: HOSTS,
   },
   {
+    what: 'a daemon that was restarted need not stay up',
+    file: 'lib/kit/restart.ts',
+    find: '  [ "$settle_ms" -eq 0 ] || settle\n',
+    replace: '',
+    tests: ['hosts/restart'],
+  },
+  {
+    what: 'a daemon that was restarted need not answer',
+    file: 'lib/kit/restart.ts',
+    find: "  wait_for 'the probe failed' probe\n",
+    replace: '',
+    tests: ['hosts/restart'],
+  },
+  {
+    what: 'a daemon that does not come up keeps what it did not come up with',
+    file: 'lib/kit/restart.ts',
+    find: '  re_files=$(put_before) ||',
+    replace: '  re_files=none ||',
+    tests: ['hosts/restart'],
+  },
+  {
     what: 'append a line to the last Match of sshd_config',
     file: 'lib/resources/files/editLines.ts',
     find: 'if (!at && want[4] == "head") at = head + 1',
