@@ -7,11 +7,10 @@ import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Site } from '../dsl/site.ts'
 import type { HostOptions } from '../engine/apply/openHost.ts'
 import type { Catalog } from '../engine/catalog/catalog.ts'
-import type { AnyReport, HostReport, Summary } from '../engine/report.ts'
+import type { HostReport, Summary } from '../engine/report.ts'
 import { secretNames } from '../kit/value.ts'
 import { describeError } from './errors.ts'
 import { findMachine, type Machine, type Where } from './machine.ts'
-import type { Reported } from '../render/json.ts'
 import { isAskedFor } from './select.ts'
 import { whoIsAtWork } from './who.ts'
 
@@ -43,30 +42,35 @@ export async function prepare(
 }
 
 /**
- * Runs `work` on all hosts, at most `forks` at a time. What it throws becomes that host's report.
- * @param options.tell Called for each host as soon as it is done.
+ * Runs `work` on all hosts, at most `forks` at a time. Every command that is about hosts goes over them this way.
+ *
+ * @param about.failed What comes of a host on which it throws; the others go on.
+ * @param about.tell Called for each host as soon as it is done.
  */
-export async function onEach<Report extends AnyReport>(
-  hosts: readonly Evaluated[],
-  { forks, verbose, tell }: { forks: number; verbose: boolean; tell: (reported: Reported<Report | Lost>) => void },
-  work: (host: Evaluated) => Promise<Reported<Report>>,
-): Promise<Reported<Report | Lost>[]> {
-  const reports: Reported<Report | Lost>[] = []
+export async function onEach<Host, Result>(
+  hosts: readonly Host[],
+  about: {
+    forks: number
+    work: (host: Host) => Promise<Result>
+    failed: (host: Host, error: unknown, tookMs: number) => Result
+    tell?: (result: Result) => void
+  },
+): Promise<Result[]> {
+  const results: Result[] = []
   const waiting = [...hosts.entries()]
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [position, host] = next
       const started = performance.now()
-      try {
-        reports[position] = await work(host)
-      } catch (error) {
-        reports[position] = { report: failedReport(host.chosen, error, performance.now() - started, verbose) }
-      }
-      tell(reports[position])
+      const result = await about
+        .work(host)
+        .catch((error: unknown) => about.failed(host, error, performance.now() - started))
+      results[position] = result
+      about.tell?.(result)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(forks, hosts.length) }, worker))
-  return reports
+  await Promise.all(Array.from({ length: Math.min(about.forks, hosts.length) }, worker))
+  return results
 }
 
 /** What opens a host that is ready. @param only Patterns of what is looked at; all when there is none. */
@@ -92,7 +96,7 @@ export function hostOptions(
 /** Of a host that could not be planned or converged at all. */
 export type Lost = HostReport & { changes: never[] }
 
-function failedReport({ name, address }: InventoryHost, error: unknown, tookMs: number, verbose: boolean): Lost {
+export function lostReport({ name, address }: InventoryHost, error: unknown, tookMs: number, verbose: boolean): Lost {
   return {
     host: name,
     address,

@@ -9,13 +9,14 @@ import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
 import { EXIT_CODES, type ExitName } from '../engine/report.ts'
 import { describeError } from './errors.ts'
-import { addAllow, addGlobals, addHosts, addMachine, type HostFlags, type MachineFlags, several } from './options.ts'
+import { addAllow, addGlobals, addHosts, addMachine, type HostFlags, several } from './options.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
 import type { CommandContext } from './setting.ts'
 import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
+import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
 
 /** Sets the exit code that main returns. */
@@ -169,7 +170,7 @@ function addRuns(program: Command, setting: CommandContext, run: Run): void {
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
   addGlobals(addMachine(command))
     .addHelpText('after', examples(program, 'runs', 'runs 12', 'runs --sandbox --json'))
-    .action((number: string | undefined, flags: Pick<HostFlags, 'host'> & MachineFlags) =>
+    .action((number: string | undefined, flags: RunsFlags) =>
       run(async () => (await import('./commands/runs.ts')).runs(setting, number, flags)),
     )
 }

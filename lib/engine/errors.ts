@@ -1,17 +1,17 @@
 /**
  * The ways in which planning or converging a host can end early. Each says what the host said and what to do next.
  */
-import { TransportError } from '../transport/connection.ts'
+import { LoginRefused, TransportError, Unreachable, WrongHostKey } from '../transport/connection.ts'
 import type { ExitName } from './report.ts'
 
-abstract class EngineError extends Error {
+/** Common shape of what Keelson itself throws: one sentence, what the host said, what this side knows, what to do next. */
+export abstract class KeelsonError extends Error {
   readonly said: string
   readonly why: string
   readonly next: string
   abstract readonly exit: ExitName
 
-  /** @param about.said By the host. @param about.why More in words of this side. */
-  constructor(message: string, { said = '', why = '', next }: { said?: string; why?: string; next: string }) {
+  constructor(message: string, { said = '', why = '', next = '' }: { said?: string; why?: string; next?: string }) {
     super(message)
     this.name = new.target.name
     this.said = said
@@ -20,23 +20,22 @@ abstract class EngineError extends Error {
   }
 }
 
-/** What an error brings besides its message; what a line or a login said of itself is no word of the host. */
-export function wordsOf(error: Error): { said: string; why: string; next: string } {
-  if (error instanceof EngineError) return { said: error.said, why: error.why, next: error.next }
-  const text = (key: 'said' | 'next'): string => {
-    const value: unknown = Reflect.get(error, key)
-    return typeof value === 'string' ? value : ''
-  }
-  const words = text('said')
-  const isOfHost = error instanceof TransportError && HOST_SPOKE.has(error.name)
-  return { said: isOfHost ? words : '', why: isOfHost ? '' : words, next: text('next') }
+/** What an error brings besides its message; nothing where it is one of neither room. */
+export function wordsOf(error: Error): Pick<KeelsonError, 'said' | 'why' | 'next'> {
+  const isOurs = error instanceof KeelsonError || error instanceof TransportError
+  return isOurs ? { said: error.said, why: error.why, next: error.next } : { said: '', why: '', next: '' }
 }
 
-/** Transport errors that bring what a program or a server said; the others, what this machine did. */
-const HOST_SPOKE = new Set(['LoginRefused', 'SudoRefused', 'TimedOut'])
+/** Exit 5 is for hosts that were not reached; what fails in a program that runs there is none of that. */
+export function exitOfError(error: Error): ExitName {
+  if (error instanceof KeelsonError) return error.exit
+  if (error.name === 'AbortError') return 'interrupted'
+  const isUnreached = error instanceof Unreachable || error instanceof WrongHostKey || error instanceof LoginRefused
+  return isUnreached ? 'unreachable' : 'error'
+}
 
 /** Another run holds the host's lock. */
-export class Locked extends EngineError {
+export class Locked extends KeelsonError {
   readonly exit = 'locked'
 }
 
@@ -48,17 +47,17 @@ export function lockedBy(holder: string): Locked {
 }
 
 /** The host moved since the plan was made; nothing was written. */
-export class Stale extends EngineError {
+export class Stale extends KeelsonError {
   readonly exit = 'stale'
 }
 
 /** Protection or removal budget, and then nothing was written; or the guard, and then the host went back. */
-export class Refused extends EngineError {
+export class Refused extends KeelsonError {
   readonly exit = 'refused'
 }
 
 /** The host is not what the inventory says, or answered what cannot be understood. Nothing was written by this step. */
-export class HostError extends EngineError {
+export class HostError extends KeelsonError {
   readonly exit = 'error'
 }
 
@@ -69,7 +68,7 @@ export class NotUnderstood extends HostError {}
 export class RunGone extends HostError {}
 
 /** There is no such run on the host. */
-export class NoSuchRun extends EngineError {
+export class NoSuchRun extends KeelsonError {
   readonly exit = 'usage'
 }
 

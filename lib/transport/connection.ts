@@ -77,15 +77,21 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** Common shape: one sentence, what the other side said, what to do next. */
+/** Common shape: one sentence, what the other side said, what this side knows besides, what to do next. */
 export abstract class TransportError extends Error {
   readonly said: string
+  readonly why: string
   readonly next: string
 
-  constructor(message: string, { said = '', next }: { said?: string; next: string }, cause?: unknown) {
+  constructor(
+    message: string,
+    { said = '', why = '', next }: { said?: string; why?: string; next: string },
+    cause?: unknown,
+  ) {
     super(message, cause === undefined ? undefined : { cause })
     this.name = new.target.name
     this.said = said
+    this.why = why
     this.next = next
   }
 }

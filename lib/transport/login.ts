@@ -125,7 +125,7 @@ class Attempt {
 
   #silent(): Unreachable {
     return new Unreachable(`${this.#route.name} takes connections but does not answer`, {
-      said: `nothing for ${ANSWER_TIMEOUT_MS / 1000} s`,
+      why: `nothing for ${ANSWER_TIMEOUT_MS / 1000} s`,
       next: 'The machine may be overloaded, or the port may not be sshd.',
     })
   }
@@ -157,7 +157,7 @@ class Attempt {
     return new Unreachable(
       `${this.#route.name} and this client do not agree on how to speak`,
       {
-        said: error.message,
+        why: error.message,
         next: 'The host must offer one of curve25519-sha256 or ecdh-sha2-nistp256, and a plain host key (no certificate, no post-quantum-only exchange).',
       },
       error,

@@ -132,7 +132,7 @@ async function openSocket({ host, port }: Route): Promise<Duplex> {
     throw new Unreachable(
       `${host} port ${port} cannot be reached`,
       {
-        said: saidBy(error),
+        why: saidBy(error),
         next: 'Check the address and port in the inventory, that the machine is up, and its firewall.',
       },
       error,
@@ -149,7 +149,7 @@ function openForward({ host, port, through }: Route, jump: Client): Promise<Dupl
       if (!('reason' in error)) return reject(new HungUp(`the line to ${through?.name} broke: ${error.message}`))
       const next = 'Check the address, and that the jump host allows forwarding (AllowTcpForwarding).'
       const message = `${host} port ${port} cannot be reached through ${through?.name}`
-      reject(new Unreachable(message, { said: error.message, next }, error))
+      reject(new Unreachable(message, { why: error.message, next }, error))
     }
     try {
       jump.forwardOut('127.0.0.1', 0, host, port, (error, channel) => (error ? refused(error) : resolve(channel)))

@@ -331,11 +331,11 @@ function tooMuchOutput(maxOutput: number): TooMuchOutput {
   })
 }
 
-export function connectionLost(said: string): ConnectionLost {
+export function connectionLost(why: string): ConnectionLost {
   return new ConnectionLost(
     'the connection ended while the program ran; what it did on the host is not known from here',
     {
-      said,
+      why,
       next: 'Connect again and look at what the program was to change before running it once more.',
     },
   )

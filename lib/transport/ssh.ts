@@ -206,15 +206,15 @@ function hungUp({ name }: Route, error: HungUp): Unreachable {
   return new Unreachable(
     `${name} hung up before the login was done`,
     {
-      said: error.message,
+      why: error.message,
       next: 'Too many logins at once (MaxStartups), a ban (fail2ban), or a port that is not sshd.',
     },
     error,
   )
 }
 
-function notConnected(said: string): ConnectionLost {
-  return new ConnectionLost('there is no connection to run the program on', { said, next: 'Connect again.' })
+function notConnected(why: string): ConnectionLost {
+  return new ConnectionLost('there is no connection to run the program on', { why, next: 'Connect again.' })
 }
 
 function ignore(): void {}

@@ -45,7 +45,7 @@ export async function readSshConfig(address: string, given: { user?: string; por
     throw new Unreachable(
       `the ssh configuration for ${address} cannot be read`,
       {
-        said: saidBy(error),
+        why: saidBy(error),
         next: `Try: ssh -G ${address}`,
       },
       error,

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Evaluated, oneAtATime, onEach } from '../../lib/cli/fleet.ts'
+import { type Evaluated, lostReport, oneAtATime, onEach } from '../../lib/cli/fleet.ts'
 import { inventory } from '../../lib/dsl/inventory.ts'
 import { Locked } from '../../lib/engine/errors.ts'
 import type { HostReport } from '../../lib/engine/report.ts'
@@ -15,7 +15,7 @@ const { hosts } = inventory({
 })
 const evaluated: Evaluated[] = hosts.map((chosen) => ({ chosen, catalog: { host: planOf([]).host, resources: [] } }))
 
-function reportOf({ chosen }: Evaluated): { report: HostReport } {
+function reportOf({ chosen }: Evaluated): Result {
   const trips = { connections: 1, execs: 1 }
   return {
     report: {
@@ -29,12 +29,22 @@ function reportOf({ chosen }: Evaluated): { report: HostReport } {
   }
 }
 
-const quiet = { forks: 10, verbose: false, tell: () => {} }
+type Result = { report: HostReport }
+
+const quiet = {
+  forks: 10,
+  failed: ({ chosen }: Evaluated, error: unknown, tookMs: number): Result => ({
+    report: lostReport(chosen, error, tookMs, false),
+  }),
+}
 
 test('a host that fails does not stop another, and its error becomes its report', async () => {
-  const reports = await onEach(evaluated, quiet, async (host) => {
-    if (host.chosen.name === 'b') throw new Locked('another run holds this host', { said: 'run 4', next: 'wait' })
-    return reportOf(host)
+  const reports = await onEach(evaluated, {
+    ...quiet,
+    async work(host) {
+      if (host.chosen.name === 'b') throw new Locked('another run holds this host', { said: 'run 4', next: 'wait' })
+      return reportOf(host)
+    },
   })
   assert.equal(
     reports.map(({ report }) => [report.host, report.error]),
@@ -50,12 +60,16 @@ test('a host that fails does not stop another, and its error becomes its report'
 test('no more hosts than asked for are worked on at once', async () => {
   let now = 0
   let most = 0
-  await onEach(evaluated, { ...quiet, forks: 2 }, async (host) => {
-    now += 1
-    most = Math.max(most, now)
-    await Promise.resolve()
-    now -= 1
-    return reportOf(host)
+  await onEach(evaluated, {
+    ...quiet,
+    forks: 2,
+    async work(host) {
+      now += 1
+      most = Math.max(most, now)
+      await Promise.resolve()
+      now -= 1
+      return reportOf(host)
+    },
   })
   assert.is(most, 2)
 })
@@ -64,12 +78,15 @@ test('each host is told of as soon as it is done', async () => {
   const told: string[] = []
   let release = (): void => undefined
   const held = new Promise<void>((resolve) => (release = resolve))
-  const all = onEach(evaluated, { ...quiet, tell: ({ report }) => told.push(report.host) }, async (host) => {
-    if (host.chosen.name === 'a') await held
-    if (host.chosen.name === 'd') release()
-    return reportOf(host)
+  await onEach(evaluated, {
+    ...quiet,
+    tell: ({ report }) => told.push(report.host),
+    async work(host) {
+      if (host.chosen.name === 'a') await held
+      if (host.chosen.name === 'd') release()
+      return reportOf(host)
+    },
   })
-  await all
   assert.is(told[0], 'b')
   assert.is(told.length, 4)
 })

@@ -52,6 +52,15 @@ test('an --only that fits nothing exits 64 before any host is contacted', async 
   assert.match(stderr, '--only note:frist fits no resource; did you mean note:first?')
 })
 
+for (const command of ['plan', 'converge', 'runs', 'undo']) {
+  test(`${command} takes how many hosts it goes over at a time`, async () => {
+    const flags = command === 'converge' || command === 'undo' ? ['--yes'] : []
+    const { code, stderr } = await runSite([command, ...flags, '--forks', '0'])
+    assert.is(code, 64)
+    assert.match(stderr, '--forks takes a whole number from 1 on, not "0"')
+  })
+}
+
 test('one machine cannot stand in for two hosts', async () => {
   const { code, stderr } = await runSite(['plan', '--at', 'root@192.0.2.9'])
   assert.is(code, 64)

@@ -90,7 +90,7 @@ for (const code of ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNR
   test(`${code} while a program runs is a lost connection that says so`, async () => {
     const [connection, [socket]] = await socketsOf(() => connectSsh(sshd.target, {}))
     const run = connection.run('echo on; exec sleep 60', { onStdout: () => socket?.destroy(systemError(code)) })
-    assert.match((await inTime(rejects(run, ConnectionLost))).said, code)
+    assert.match((await inTime(rejects(run, ConnectionLost))).why, code)
     await inTime(connection.close())
   })
 }

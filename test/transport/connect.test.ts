@@ -202,7 +202,7 @@ test('a host that always hangs up is unreachable', async () => {
 
 test('a closed port, an unknown name and a name that is an option are unreachable', async () => {
   const closed = await rejects(connectSsh({ ...sshd.target, port: await freePort() }, {}), Unreachable)
-  assert.match(closed.said, 'ECONNREFUSED')
+  assert.match(closed.why, 'ECONNREFUSED')
   await rejects(connectSsh({ ...sshd.target, address: 'nosuch.invalid' }, {}), Unreachable)
   const option = await rejects(connectSsh({ ...sshd.target, address: '-oProxyCommand=true' }, {}), Unreachable)
   assert.match(option.message, 'is not a host name')

@@ -6,7 +6,7 @@ import type { AnyReport, ExitName, HostReport, Plan, PlanReport, Progress } from
 import { askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { exitOfFleet } from '../../engine/exit.ts'
-import { hostOptions, type Lost, oneAtATime, onEach, prepare } from '../fleet.ts'
+import { type Evaluated, hostOptions, type Lost, lostReport, oneAtATime, onEach, prepare } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
@@ -149,10 +149,15 @@ export async function overHosts<Report extends AnyReport>(
     tell(reported, view)
   }
   try {
-    return await onEach(hosts, { forks, verbose, tell: ended }, async (host) => {
-      const prepared = await prepare(site, host, where, view.note)
-      output.hide(prepared.secrets.values())
-      return work(hostOptions(prepared, site, flags.only, show, interrupts.signal), view)
+    return await onEach<Evaluated, Reported<Report | Lost>>(hosts, {
+      forks,
+      tell: ended,
+      async work(host) {
+        const prepared = await prepare(site, host, where, view.note)
+        output.hide(prepared.secrets.values())
+        return work(hostOptions(prepared, site, flags.only, show, interrupts.signal), view)
+      },
+      failed: ({ chosen: its }, error, tookMs) => ({ report: lostReport(its, error, tookMs, verbose) }),
     })
   } finally {
     view.close()

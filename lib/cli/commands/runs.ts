@@ -3,11 +3,13 @@
  */
 import type { InventoryHost } from '../../dsl/inventory.ts'
 import { HostError } from '../../engine/errors.ts'
+import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import { EXIT_CODES, type ExitName, type HostProblem } from '../../engine/report.ts'
 import { parseRecords, READ_RUNS, type StoredRun } from '../../engine/host/storedRun.ts'
 import { describeError, UsageError } from '../errors.ts'
 import { worstOf } from '../../engine/exit.ts'
-import { findMachine, type Where } from '../machine.ts'
+import { onEach } from '../fleet.ts'
+import { findMachine, type Machine, type Where } from '../machine.ts'
 import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress } from '../progress.ts'
 import { cleanJson } from '../../render/clean.ts'
@@ -19,7 +21,7 @@ import { viewRun, viewRuns } from '../../render/view/runs.ts'
 import { selectHosts } from '../select.ts'
 import type { CommandContext } from '../setting.ts'
 
-export type RunsFlags = Pick<HostFlags, 'host'> & MachineFlags
+export type RunsFlags = Pick<HostFlags, 'host' | 'forks'> & MachineFlags
 
 /** @param number Shows one run in full. @throws {UsageError} When there is no such run. */
 export async function runs(setting: CommandContext, number: string | undefined, flags: RunsFlags): Promise<ExitName> {
@@ -27,7 +29,7 @@ export async function runs(setting: CommandContext, number: string | undefined, 
   const chosen = selectHosts(site.hosts, flags.host)
   const where = whereFrom(flags, chosen.length)
   const wanted = number === undefined ? undefined : String(parseCount('runs', number))
-  const known = await Promise.all(chosen.map((host) => runsOf(setting, host, where)))
+  const known = await runsOf(setting, chosen, where, parseCount('--forks', flags.forks))
   const failed = known.flatMap(({ error }) => (error === undefined ? [] : [error]))
   if (wanted !== undefined && failed.length === 0) requireRun(wanted, known)
   const shown = known.map((of) =>
@@ -67,36 +69,42 @@ function textOf(
     : its.map((one) => renderRun(viewRun(host, one), page))
 }
 
-async function runsOf(setting: CommandContext, chosen: InventoryHost, where: Where): Promise<Known> {
-  const { name: host, address } = chosen
+async function runsOf(
+  { site, output, verbose }: CommandContext,
+  chosen: readonly InventoryHost[],
+  where: Where,
+  forks: number,
+): Promise<Known[]> {
+  const view = openProgress(output.err)
   try {
-    const { runs: its, damaged } = await readRuns(setting, chosen, where)
-    return { host, address, runs: its, ...(damaged.length === 0 ? {} : { damaged }) }
-  } catch (error) {
-    return { host, address, error: describeError(error, setting.verbose) }
+    return await onEach<InventoryHost, Known>(chosen, {
+      forks,
+      async work(host) {
+        const { connect } = await findMachine(site, host, where, view.note)
+        const { runs: its, damaged } = await readRuns(connect)
+        return { ...aboutOf(host), runs: its, ...(damaged.length === 0 ? {} : { damaged }) }
+      },
+      failed: (host, error) => ({ ...aboutOf(host), error: describeError(error, verbose) }),
+    })
+  } finally {
+    view.close()
   }
 }
 
-async function readRuns(
-  { site, output }: CommandContext,
-  chosen: InventoryHost,
-  where: Where,
-): Promise<{ runs: StoredRun[]; damaged: string[] }> {
-  const view = openProgress(output.err)
+function aboutOf({ name, address }: InventoryHost): Pick<Known, 'host' | 'address'> {
+  return { host: name, address }
+}
+
+async function readRuns(connect: Machine['connect']): Promise<{ runs: StoredRun[]; damaged: string[] }> {
+  const connection = await connect()
   try {
-    const connection = await (await findMachine(site, chosen, where, view.note)).connect()
-    try {
-      const { stdout, stderr, exit } = await connection.run(READ_RUNS)
-      if (exit !== 0)
-        throw new HostError('the runs of the host cannot be read', {
-          said: stderr,
-          next: 'look at /var/lib/keelson/runs on the host',
-        })
-      return parseRecords(stdout.toString())
-    } finally {
-      await connection.close()
-    }
+    const { stdout, stderr, exit } = await connection.run(READ_RUNS)
+    if (exit === 0) return parseRecords(stdout.toString())
+    throw new HostError('the runs of the host cannot be read', {
+      said: stderr,
+      next: `look at ${RUNS_FOLDER} on the host`,
+    })
   } finally {
-    view.close()
+    await connection.close()
   }
 }

@@ -34,7 +34,7 @@ export type HostOptions = Omit<PlanOptions, 'mark'> &
 function lostWhileReading(error: ConnectionLost): ConnectionLost {
   return new ConnectionLost(
     'the connection broke each time the host was read; nothing was written',
-    { said: error.said, next: 'run the same again when the line is better' },
+    { why: error.why, next: 'run the same again when the line is better' },
     error,
   )
 }
