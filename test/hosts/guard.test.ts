@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { HostError, Refused } from '../../lib/engine/errors.ts'
 import { parseRuns, READ_RUNS } from '../../lib/engine/host/storedRun.ts'
-import { aptPackage, command, edit, file, service, ufwDefaults, ufwRule } from '../../lib/index.ts'
+import { aptPackage, command, edit, file, service, sysctl, ufwDefaults, ufwRule } from '../../lib/index.ts'
 import { boot, powerCut } from '../../lib/sandbox/sandbox.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 import { convergeOn, planOn, runOn } from '../support/converge.ts'
@@ -242,6 +242,41 @@ yes '#' | head -c 1000000 > /etc/sysctl.d/growing`,
     assert.match(error.said, 'etc/sysctl.d/growing: file changed as we read it')
   } finally {
     await sshOk(host, 'rm -f /usr/local/sbin/tar /etc/sysctl.d/growing; chown root /etc/sysctl.d')
+  }
+})
+
+test('what an account holds in folders that were given away is left out where it is large, and stays', async () => {
+  const declared = '/etc/sysctl.d/60-keelson-net.ipv4.ip_default_ttl.conf'
+  await sshOk(
+    host,
+    `id grower > /dev/null 2>&1 || useradd --system grower
+mkdir -p /etc/ssh/given/below; echo small > /etc/ssh/given/small; chown -R grower /etc/ssh/given
+mkdir -p /etc/sysctl.d && chown grower /etc/sysctl.d
+echo own > /etc/ssh/owned; chown grower /etc/ssh/owned; touch /etc/sysctl.d/of-root; chmod 0600 /etc/sysctl.d/of-root
+runuser -u grower -- sh -c 'for at in "/etc/ssh/given/hu
+ge " /etc/ssh/given/below/huge /etc/ssh/owned /etc/sysctl.d/huge ${declared}; do truncate -s 3G "$at"; done'`,
+  )
+  const given = `find /etc/ssh/given /etc/ssh/owned /etc/sysctl.d ! -path ${declared} -printf '%p %y %s %m %u\n' | sort`
+  const before = await sshOk(host, given)
+  try {
+    await assertTakenBack(host, () => {
+      sysctl({ key: 'net.ipv4.ip_default_ttl', value: 63 })
+      const settings = file({ path: '/etc/ssh/sshd_config.d/00-nobody.conf', content: 'AllowUsers nobody\n' })
+      service({ name: 'ssh.service', running: true, reloadOn: [settings] })
+    })
+    assert.is(await sshOk(host, given), before)
+    assert.is(
+      await sshOk(
+        host,
+        `ls ${declared} 2>/dev/null; ls -d /etc/*.keelson-old 2>/dev/null; sysctl -n net.ipv4.ip_default_ttl`,
+      ),
+      '64\n',
+    )
+  } finally {
+    await sshOk(
+      host,
+      'rm -rf /etc/ssh/given /etc/ssh/owned /etc/sysctl.d/huge /etc/sysctl.d/of-root; chown root /etc/sysctl.d',
+    )
   }
 })
 

@@ -2,8 +2,8 @@
  * What the lock-out guard keeps before a guarded stage, as shell text: it is the host that is read here, and nothing is
  * written but below the guard's own folder.
  *
- * All of it is bounded. What is too large is named, and then nothing is guarded and nothing changed: where that is in a
- * home, it is the one of the operator or of root.
+ * All of it is bounded. What is too large is named, and then nothing is guarded and nothing changed: it is root's, or in
+ * the home of the operator. In folders that are not root's alone what is too large is left out, and stays as it is.
  */
 import { GUARD_BEFORE, GUARD_FILTERS } from '../../kit/stateFolders.ts'
 import { ENTER, NFT_TABLES, RIGHTS, SETTING_FOLDERS } from './guardPlaces.ts'
@@ -17,6 +17,9 @@ const HOME_FILE_KIB = 1024
 const HOME_FOLDER_BYTES = 8 * 2 ** 20
 /** Files that are kept of ~/.ssh, besides those that sshd reads. */
 const HOME_FILES_MOST = 200
+
+/** Tests of find(1): in such a folder not only root may write, and such a file can be made larger by others. */
+const GIVEN = String.raw`'(' ! -user root -o -perm /022 ')' '(' -type d -o -type f -size +${HOME_FILE_KIB}k ')'`
 
 /** A file that an earlier stage wrote, and a change of this one makes use of. */
 export type Carried = { stage: number; path: string }
@@ -44,14 +47,16 @@ export function keepText(keep: Keep): string {
     'mkdir "$guard/was" && : > "$guard/carried"',
     ...carry,
     rightsText(keep),
+    `operator=${quote(keep.operator)} number=0 && : > "$guard/homes"`,
     homesText(keep),
+    givenText(keep),
     unitsText(keep),
     kernelText(keep),
   ]
   return `${FUNCTIONS}\n${parts.join(' &&\n')}`
 }
 
-/** Reads of a home what counts, as its owner. */
+/** Reads of a folder what counts: of a home as its owner, of one that was given away as root, from inside (GID `root`). */
 const FOLDER_FUNCTION = `folder() {
   number=$((number + 1))
   (keep_folder "$@")
@@ -67,7 +72,7 @@ keep_folder() {
     [ ! -e "./$name" ] && [ ! -L "./$name" ] || set -- "$@" "./$name"
   done
   [ $# -gt 0 ] || [ "$kind" = all ] || { keep_line; return; }
-  large=$([ $# -eq 0 ] || as_owner find "$@" -maxdepth 0 -type f -size +${HOME_FILE_KIB}k -printf ' %f')
+  large=$([ $# -eq 0 ] || [ "$gid" = root ] || as_owner find "$@" -maxdepth 0 -type f -size +${HOME_FILE_KIB}k -printf ' %f')
   if [ -n "$large" ]; then
     [ "$account" = "$operator" ] || return 0
     echo "the lock-out guard keeps at most ${HOME_FILE_KIB} KiB of a file in a home; in $folder larger:$large" >&2
@@ -79,15 +84,15 @@ keep_folder() {
   fi
   list "$@" | pack && keep_line
 }
-list() { [ $# -eq 0 ] || printf '%s\\0' "$@"; }
+list() { [ $# -eq 0 ] || as_owner find "$@" -maxdepth 0 ! -size +${HOME_FILE_KIB}k -print0; }
 pack() { as_owner tar --no-recursion --ignore-failed-read --null -T - -cf - 2> /dev/null | head -c ${HOME_FOLDER_BYTES + 1} > "$guard/home.$number"; }
 keep_line() { printf '%s %s %s %s\\n' "$number" "$uid" "$gid" "$folder" >> "$guard/homes"; }`
 
 /**
  * - `carry STAGE PATH`: the file as that stage found it, in place of what it is now. (GNU tar's --delete takes others too.)
  * - `is_roots PATH`: whether nobody but root can redirect it.
- * - `keep_files`: what changes while it is read is read again; where others may write, they could go on with that for ever.
- * - `too_large`: fails, and names the largest, when it is told of more bytes (`SIZE PATH` a line) than are kept.
+ * - `keep_files`: what changes while it is read is read again. Others cannot change it: what was given away is not in it.
+ * - `too_large`: whether that is more than is kept, by its sizes (`BYTES ROOT` a line); names the largest.
  */
 const FUNCTIONS = `carry() {
   [ -e "${GUARD_BEFORE}/$1.tar" ] || return 1
@@ -107,25 +112,25 @@ is_roots() {
   done
 }
 too_large() {
-  sum=0 most=0
-  while read -r size path; do
-    sum=$((sum + size))
-    [ "$size" -le "$most" ] || most=$size largest=$path
-  done
-  [ "$sum" -gt ${MOST_BYTES} ] || return 1
-  echo "the lock-out guard keeps at most ${MOST_BYTES / 2 ** 20} MiB; /$largest alone holds $((most / 1048576)) MiB" >&2
+  awk -v most=${MOST_BYTES} '
+    { size = $1; sub(/^[^ ]* /, ""); sum += size; of[$0] += size; if (of[$0] > of[largest]) largest = $0 }
+    END {
+      if (sum <= most) exit 1
+      printf "the lock-out guard keeps at most %d MiB; /%s alone holds %d MiB\\n", most / 1048576, largest, of[largest] / 1048576
+    }' "$guard/sizes" >&2
 }
-only_others() {
-  while IFS= read -r line; do
-    case $line in *': Exiting with failure status'*) continue ;; esac
-    line=\${line#*: }
-    if is_roots "/\${line%%: *}/."; then return 1; fi
-  done
+existing() { while read -r path; do if [ -e "$path" ] || [ -L "$path" ]; then printf '%s\\0' "\${path#/}"; fi; done; }
+list_files() {
+  existing < "$guard/kept-by-list" > "$guard/fixed" && existing < "$guard/more" > "$guard/list" && cd / &&
+    xargs -0r stat -c '%s %n' -- < "$guard/list" > "$guard/sizes" &&
+    find -files0-from "$guard/fixed" ${GIVEN} -fprintf "$guard/given" '/%p\\n' -prune -o -printf '%s %H\\n' -fprint0 "$guard/whole" >> "$guard/sizes" &&
+    cat "$guard/whole" >> "$guard/list"
 }
 keep_files() {
   for try in 1 2 3; do
-    said=$(tar -C / --null -T "$guard/list" -cpf "$guard/saved.tar" 2>&1) && return
-    [ -z "$said" ] || ! printf '%s\\n' "$said" | only_others || return 0
+    said=$(list_files 2>&1) || continue
+    if too_large; then return 1; fi
+    said=$(tar -C / --no-recursion --null -T "$guard/list" -cpf "$guard/saved.tar" 2>&1) && return
   done
   printf '%s\\n' "$said" >&2
   return 1
@@ -145,9 +150,7 @@ function filesText({ touched, named, rootHome, carried }: Keep): string {
   return `printf '%s\\n' ${fixed.map(quote).join(' ')} > "$guard/kept-by-list" &&
   for path in ${more.join(' ')}; do
     if { [ ! -d "$path" ] || [ -L "$path" ]; } && is_roots "$path"; then printf '%s\\n' "$path"; fi
-  done | sort -u | cat "$guard/kept-by-list" - > "$guard/roots" &&
-  { while read -r path; do if [ -e "$path" ] || [ -L "$path" ]; then printf '%s\\0' "\${path#/}"; fi; done; } < "$guard/roots" > "$guard/list" &&
-  ! (cd / && du -sb --files0-from="$guard/list") 2> /dev/null | too_large &&
+  done | sort -u > "$guard/more" && cat "$guard/kept-by-list" "$guard/more" > "$guard/roots" &&
   keep_files`
 }
 
@@ -178,13 +181,12 @@ function rightsText({ touched, named, rootHome }: Keep): string {
  */
 function homesText({ operator, accounts, touched, named }: Keep): string {
   const others = [...new Set([operator, ...accounts])].filter((name) => name !== 'root')
-  if (others.length === 0) return ': > "$guard/homes"'
+  if (others.length === 0) return ':'
   const folders = HOME_FILES.map(({ folder, names }) => {
     const inside = folder === '' ? ['.ssh', ...names] : names
     return `folder "$account" "$uid" "$gid" "$real${folder === '' ? '' : `/${folder}`}" ${folder === '.ssh' ? 'all' : 'only'} ${inside.join(' ')}`
   })
-  return `operator=${quote(operator)} number=0 && : > "$guard/homes" &&
-for account in ${others.map(quote).join(' ')}; do
+  return `for account in ${others.map(quote).join(' ')}; do
   IFS=: read -r name x uid gid about home shell <<END
 $(getent passwd -- "$account")
 END
@@ -200,6 +202,21 @@ $above" at=\${at%/*} at=\${at:-/}; done
     folder "$account" "$uid" "$gid" "\${path%/*}" only "\${path##*/}" || exit 1
   done
 done`
+}
+
+/** Of what was given away: what is small, and what the changes write. The rest is left where it is. */
+function givenText({ touched }: Keep): string {
+  return `while IFS= read -r given; do
+  ${RIGHTS} "$given" >> "$guard/rights" && set -- && uid=$(stat -c %u -- "$given") || continue
+  for path in ${touched.map(quote).join(' ')}; do
+    case $path in
+      "$given") folder '' 0 root "\${path%/*}" only "\${path##*/}" ;;
+      "$given"/*/*) folder '' "$uid" root "\${path%/*}" only "\${path##*/}" ;;
+      "$given"/*) set -- "$@" "\${path##*/}" ;;
+    esac
+  done
+  [ ! -d "$given" ] || folder '' "$uid" root "$given" all "$@"
+done < "$guard/given"`
 }
 
 /** `UNIT ACTIVE ENABLED` a line. */

@@ -23,20 +23,21 @@ export const NFT_TABLES = `nft_tables() {
 /**
  * `enter FOLDER UID` goes into a folder of a home and looks at it from inside, where nobody can redirect it any more;
  * `as_owner COMMAND…` then acts as who owns it: root only where nobody else can write in it. So a link that a user puts in
- * its home leads root nowhere. sshd, too, reads a user's keys as that user (sshd_config(5), AuthorizedKeysFile).
+ * its home leads root nowhere. sshd, too, reads a user's keys as that user (sshd_config(5), AuthorizedKeysFile). Where `gid`
+ * is `root`, the folder is one of the system's that was given away: only names in it are used, and no links followed.
  */
 export const ENTER = `enter() {
   cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || return 1
   set -- "$2" $(stat -c '%u %a' .)
   owner=$2
   case $owner in
-    0) case $3 in *[2367]? | *[2367]) return 1 ;; esac ;;
     "$1") ;;
+    0) case $3 in *[2367]? | *[2367]) return 1 ;; esac ;;
     *) return 1 ;;
   esac
 }
 as_owner() {
-  if [ "$owner" = 0 ]; then timeout 20 "$@"; else timeout 20 setpriv --reuid "$owner" --regid "$gid" --clear-groups -- "$@"; fi
+  if [ "$owner" = 0 ] || [ "$gid" = root ]; then timeout 20 "$@"; else timeout 20 setpriv --reuid "$owner" --regid "$gid" --clear-groups -- "$@"; fi
 }`
 
 /** Of a folder or file: owner, group, mode, inode, type. Numbers of devices are others with the next start. */

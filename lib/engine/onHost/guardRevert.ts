@@ -63,18 +63,31 @@ while read -r path; do
   [ ! -e "was$path" ] && [ ! -L "was$path" ] || cp -aT "was$path" "new$path" || exit 1
 done < carried
 there() { [ -e "$1" ] || [ -L "$1" ]; }
+# What was left out of PATH, as not only root's, comes over from what PATH was. Its names are root's.
+left_back() {
+  while IFS= read -r given; do
+    case $given in "$1"/*) there "$given" || ! there "$1.keelson-old\${given#"$1"}" || mv -T "$1.keelson-old\${given#"$1"}" "$given" ;; esac
+  done < given
+}
 while read -r path; do
   # What is in /run is another one with each start of the host.
   case $path in /run/*) [ -e ${GUARD_FILTERS}.same-boot ] || continue ;; esac
-  rm -rf "$path.keelson-old"
+  ! grep -qxF -- "$path" given || continue
+  if there "$path.keelson-old"; then
+    there "$path" || mv -T "$path.keelson-old" "$path"
+    left_back "$path"
+    rm -rf "$path.keelson-old"
+  fi
   there "new$path" || there "$path" || continue
   # What nobody changed stays, so that nobody loads it again.
   if diff -rq --no-dereference "new$path" "$path" && tar -C / -df saved.tar "\${path#/}"; then continue; fi > /dev/null 2>&1
   printf '%s\\n' "$path" >> moved
   ! there "$path" || mv -T "$path" "$path.keelson-old"
   ! there "new$path" || mv -T "new$path" "$path" || cp -aT "new$path" "$path"
+  left_back "$path"
   rm -rf "$path.keelson-old"
-done < roots`
+done < roots
+cat given >> moved`
 
 const HOMES_BACK = `home_back() {
   enter "$folder" "$uid" || return 0

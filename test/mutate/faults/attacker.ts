@@ -1,6 +1,8 @@
 /** Faults that let an account stop a converge, or see more than it may. */
 import type { Fault } from '../fault.ts'
 
+const KEEP = 'lib/engine/onHost/guardKeep.ts'
+
 export const ATTACKER_FAULTS: readonly Fault[] = [
   {
     what: 'attacker: an answer that is not understood stops all of a host',
@@ -32,10 +34,24 @@ export const ATTACKER_FAULTS: readonly Fault[] = [
     tests: ['hosts/bounds'],
   },
   {
-    what: 'attacker: who changes a file that the guard keeps stops what is guarded',
-    file: 'lib/engine/onHost/guardKeep.ts',
-    find: ' || ! printf \'%s\\\\n\' "$said" | only_others || return 0\n',
-    replace: '\n',
+    what: 'attacker: the guard keeps whole what an account may write in',
+    file: KEEP,
+    find: "'(' -type d -o -type f -size",
+    replace: "'(' -false -o -type f -size",
+    tests: ['hosts/guard'],
+  },
+  {
+    what: 'attacker: the guard keeps a file of an account, however large',
+    file: KEEP,
+    find: '-o -type f -size +${HOME_FILE_KIB}k',
+    replace: '-o -false',
+    tests: ['hosts/guard'],
+  },
+  {
+    what: 'attacker: what the guard has not kept of an account goes when it takes back',
+    file: 'lib/engine/onHost/guardRevert.ts',
+    find: '  left_back "$path"\n  rm -rf',
+    replace: '  rm -rf',
     tests: ['hosts/guard'],
   },
 ]
