@@ -127,6 +127,13 @@ place() {
 judged() {
   [ $# -eq 0 ] || (cd "$P" && "$@" "$shown") || fail "$path: the candidate was refused; the old file is still in place"
 }
+# in_time COMMAND…: what a program that judges a file reads besides may never end.
+in_time() {
+  timeout --kill-after=5 60 "$@" && return
+  j_code=$?
+  case $j_code in 124 | 137) echo "no end within 60 s; it was killed: $*" >&2 ;; esac
+  return "$j_code"
+}
 replace_file() { at "$1" fail write_file "$@"; }
 write_file() {
   w_owner=$2 w_group=$3 w_mode=$4 w_source=$5

@@ -175,15 +175,18 @@ for (const host of hosts) {
     await sshOk(host, 'systemctl stop swap; rm -rf /srv/eve/*')
   })
 
-  test('pipes and files without an end among what sudo and sysctl read, when the folders were given away', async () => {
-    await sshOk(host, 'mkdir -p /etc/sudoers.d /etc/sysctl.d && chown eve /etc/sudoers.d /etc/sysctl.d')
-    await asEve('cd /etc; for at in sudoers.d sysctl.d; do mkfifo $at/pipe.conf; ln -s /dev/zero $at/zero.conf; done')
+  test('pipes and files without an end among what sshd, sudo and sysctl read, when the folders were given away', async () => {
+    await sshOk(host, 'cd /etc && mkdir -p sudoers.d sysctl.d && chown eve sudoers.d sysctl.d ssh/sshd_config.d')
+    await asEve(
+      'cd /etc; for at in sudoers.d sysctl.d ssh/sshd_config.d; do mkfifo $at/pipe.conf; ln -s /dev/zero $at/zero.conf; done',
+    )
     try {
       const started = performance.now()
       const plan = await planOn(
         host,
         () => {
           file({ path: '/etc/ordinary', content: 'x' })
+          file({ path: '/etc/ssh/sshd_config.d/00-tries.conf', content: 'MaxAuthTries 4\n' })
           sysctl({ key: 'net.ipv4.tcp_keepalive_time', value: 7000 })
         },
         SCOPED,
@@ -194,7 +197,7 @@ for (const host of hosts) {
     } finally {
       await sshOk(
         host,
-        'cd /etc; rm -f sudoers.d/*.conf sysctl.d/pipe.conf sysctl.d/zero.conf; chown root sudoers.d sysctl.d',
+        'cd /etc; rm -f {sudoers.d,sysctl.d,ssh/sshd_config.d}/{pipe,zero}.conf; chown root sudoers.d sysctl.d ssh/sshd_config.d',
       )
     }
   })

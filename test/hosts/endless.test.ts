@@ -70,6 +70,20 @@ test('a step that does not end is killed with all that it started, and the rest 
   await gone('sleep (60|0.3)')
 })
 
+test('a judge of a new file that does not end is killed after a minute, and the old file stays', async () => {
+  await sshOk(host, 'mkfifo /srv/never; echo old > /srv/judged')
+  const declare = (): void => void file({ path: '/srv/judged', content: 'new\n', validate: 'cat /srv/never %' })
+  const started = performance.now()
+  const report = await convergeOn(host, declare, SCOPED)
+  assert.ok(performance.now() - started < 120_000)
+  assert.is(
+    saidOf(report, 'file:/srv/judged'),
+    'no end within 60 s; it was killed: sh -euc cat /srv/never "$1" judge /srv/.keelson.judged\n/srv/judged: the candidate was refused; the old file is still in place',
+  )
+  assert.is(await sshOk(host, 'cat /srv/judged; rm /srv/never'), 'old\n')
+  await gone('cat /srv/never')
+})
+
 test('what a step leaves in the background ends with it, and what it has systemd start stays', async () => {
   const apply = `setsid -f sleep 603 >/dev/null 2>&1; setsid -f sleep 605; systemd-run --quiet --unit=kept sleep 604; touch /srv/left`
   const declare = (): void => {

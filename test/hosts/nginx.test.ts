@@ -114,6 +114,16 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     await sshOk(host, 'nginx -t')
   })
 
+  test(`${os}: a pipe that an account has put where nginx reads holds it up for seconds, and is named`, async () => {
+    const [pipe, folder] = ['/etc/nginx/sites-enabled/pipe', '/etc/nginx/sites-enabled']
+    await sshOk(host, `chown www-data ${folder}; runuser -u www-data -- mkfifo ${pipe}`)
+    const started = performance.now()
+    const answer = await said(world([{ name: 'late', serverNames: ['late.test'] }]))
+    assert.match(answer, `nginx -t did not end within 10 s: it may be waiting for pipes: ${pipe}; nothing was replaced`)
+    assert.ok(performance.now() - started < 60_000)
+    await sshOk(host, `rm ${pipe}; chown root ${folder}; test ! -e ${folder}/late`)
+  })
+
   test(`${os}: a name that a foreign file has already is refused, though nginx only warns`, async () => {
     await sshOk(host, 'echo "server { listen 80; server_name taken.test; }" > /etc/nginx/conf.d/foreign.conf')
     const answer = await said(world([{ name: 'taken', serverNames: ['taken.test'] }]))

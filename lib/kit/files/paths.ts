@@ -131,7 +131,7 @@ export function replaceText(
   if (judges.length === 0) return replace
   const texts = judges.map((judge) => judge.replaceAll(/%%|%/g, (found) => (found === '%%' ? '%' : '"$1"')))
   // A shell of its own for each: `set -e` has no effect left of `||`, and none can end this one or its traps.
-  const judging = texts.map((text) => `${sh`sh -euc ${text} judge`} "$1" || return 1\n`)
+  const judging = texts.map((text) => `${sh`in_time sh -euc ${text} judge`} "$1" || return 1\n`)
   return `judge() {\n${judging.join('')}}\n${replace} judge`
 }
 

@@ -66,7 +66,7 @@ export type Edit = {
   position?: Position
   /** Make the file, of root and mode 0644, when it is not there. Otherwise that is an error. @default false */
   create?: boolean
-  /** Shell command that judges the new file before it replaces the old; `%` stands for its path. */
+  /** Shell command that judges the new file before it replaces the old, within a minute; `%` stands for its path. */
   validate?: string
   /** @default 'present' */
   ensure?: 'present' | 'absent'

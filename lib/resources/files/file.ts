@@ -57,7 +57,7 @@ export type File = {
   mode?: string
   /**
    * Shell command that judges the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. In a
-   * folder of another account only root can open that path: `'runuser -u app -- check < %'`.
+   * folder of another account only root can open that path: `'runuser -u app -- check < %'`. It has a minute.
    */
   validate?: string
   /** @default 'present' */

@@ -111,10 +111,14 @@ function placeInCandidate({ path, content, link, source }: Sourced): string[] {
  * `nginx -t` opens logs, makes its pid file and temporary directories (seen on Debian 12 and 13 with nginx stopped), so it
  * gets a mount namespace in which the candidate is /etc/nginx, and log and state directories are empty copies.
  * A warning is no reason for nginx to fail (its lines differ by time and process id, which are cut off), but a second vhost of the same name is one; so warnings count, except those
- * that the present tree gives too.
+ * that the present tree gives too. Names of servers may have to be looked up, which takes its time; a pipe that
+ * somebody has put there is waited for without an end.
  */
-const TEST_CANDIDATE = `test_tree() {
-  unshare --mount sh -c '
+const TEST_CANDIDATE = `pipes=$(find "$tree" -type p -printf ' /etc/nginx/%P' | head -c 1000)
+most=60
+[ -z "$pipes" ] || most=10
+test_tree() {
+  timeout --kill-after=5 "$most" unshare --mount sh -c '
     set -eu
     rm -rf -- "$2"; mkdir -m 0700 -- "$2"
     (cd /var/log && find . -type d -print0) | (cd "$2" && xargs -0 mkdir -p --)
@@ -126,7 +130,7 @@ const TEST_CANDIDATE = `test_tree() {
 }
 had_pid=no; [ ! -e /run/nginx.pid ] || had_pid=yes
 verdict=ok
-said=$(test_tree "$tree") || verdict=refused
+said=$(test_tree "$tree") || case $? in 124 | 137) verdict=late ;; *) verdict=refused ;; esac
 warnings() { grep -F '[warn]' | sed 's/^.*\\[warn\\] *\\([0-9#]*: \\)\\{0,1\\}//; s/:[0-9]*$//' | sort -u || :; }
 if [ "$verdict" = ok ]; then
   printf '%s\\n' "$said" | warnings > "$P/warnings"
@@ -138,6 +142,7 @@ if [ "$verdict" = ok ]; then
 fi
 if [ "$had_pid" = no ] && [ -e /run/nginx.pid ] && [ ! -s /run/nginx.pid ]; then rm -f -- /run/nginx.pid; fi
 case $verdict in
+  late) fail "nginx -t did not end within $most s\${pipes:+: it may be waiting for pipes:$pipes}; nothing was replaced" ;;
   refused) printf '%s\\n' "$said" >&2; fail 'nginx refuses this configuration; nothing was replaced' ;;
   warned) printf '%s\\n' "$said" >&2; fail 'nginx warns of this configuration, which means a part of it is ignored; nothing was replaced' ;;
 esac`

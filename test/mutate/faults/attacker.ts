@@ -54,4 +54,25 @@ export const ATTACKER_FAULTS: readonly Fault[] = [
     replace: '  rm -rf',
     tests: ['hosts/guard'],
   },
+  {
+    what: 'attacker: a pipe among its files holds nginx up',
+    file: 'lib/resources/nginx/tree.ts',
+    find: 'timeout --kill-after=5 "$most" unshare',
+    replace: 'unshare',
+    tests: ['hosts/nginx'],
+  },
+  {
+    what: 'attacker: a pipe among its files holds up the trial of a login',
+    file: 'lib/engine/plan/gates/trial.ts',
+    find: 'timeout --kill-after=5 ${LIMITS.seconds} unshare',
+    replace: 'unshare',
+    tests: ['hosts/bounds'],
+  },
+  {
+    what: 'attacker: who judges a file has no end of time',
+    file: 'lib/kit/hands.ts',
+    find: 'timeout --kill-after=5 60 "$@" && return',
+    replace: '"$@" && return',
+    tests: ['hosts/endless'],
+  },
 ]

@@ -7,6 +7,9 @@ import { bytesTo, quote, raw, sh } from '../../../kit/shell.ts'
 import type { Becomes, Touch } from '../../../kit/touch.ts'
 import type { Reveal } from '../../../kit/value.ts'
 
+/** Seconds, and room: who may write below the roots may put there what has no end. */
+const LIMITS = { seconds: 20, room: '64m' }
+
 /**
  * Shell text that runs a program where the roots, files or folders, are as they would be. Its exit is not zero when they
  * cannot be made so. Undefined when the client does not know all that would be written there.
@@ -18,9 +21,9 @@ export function trialText(
 ): string | undefined {
   const texts = touches.filter((touch) => isBelow(roots, touch)).map((touch) => textOf(touch, reveal))
   if (!texts.every((text) => text !== undefined)) return undefined
-  return `unshare --mount sh -eu <<'END-OF-TRIAL'
+  return `timeout --kill-after=5 ${LIMITS.seconds} unshare --mount sh -eu <<'END-OF-TRIAL'
 umask 077
-mount -t tmpfs none /tmp
+mount -t tmpfs -o size=${LIMITS.room} none /tmp
 for root in ${roots.map(quote).join(' ')}; do
   mkdir -p "/tmp/new\${root%/*}"
   cp -a -- "$root" "/tmp/new$root"
