@@ -76,7 +76,7 @@ if [ -n "$said" ]; then
   printf '%s\\n' "$said" >&2
   fail "the server does not understand these lines of pg_hba.conf; the old file is in place again"
 fi
-reload_postgres || fail 'the server did not load its configuration; see its log'
+reload_postgres || fail "PostgreSQL did not load its configuration after $hba was written; see its log"
 # The account that all this is done by must still get in.
 echo 'select 1;' | pg_sql --dbname=postgres > /dev/null || {
   put "$P/before"

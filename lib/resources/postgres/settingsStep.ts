@@ -59,7 +59,7 @@ pg_sql --dbname=postgres < "$P/settings" || { put_settings_back; fail 'none of t
 reload_postgres || {
   echo "select sourcefile, sourceline, name, error from pg_file_settings where error is not null and not applied;" | pg_sql --dbname=postgres >&2
   put_settings_back
-  fail 'the server did not load its configuration; the settings were put back'
+  fail "PostgreSQL did not load its configuration; $auto was put back as it was"
 }
 if [ "$(pg_sql --dbname=postgres < "$P/pending")" = t ]; then
 ${RESTART}
