@@ -7,15 +7,14 @@ import * as assert from 'uvu/assert'
 import { quote } from '../../../lib/kit/shell.ts'
 import { type SandboxHost, snapshot } from '../../../lib/sandbox/sandbox.ts'
 import { sshOk } from '../../support/host.ts'
-import { CANARY, GO, NOTES, REST, WORK } from './oracle.ts'
+import { CANARY, GO, NOTES, WORK } from './oracle.ts'
 import { NAMES, type Scene } from './scene.ts'
 import { specOf, type Way } from './ways.ts'
 
 /** Label of a host's disk as it was prepared. */
 export const WHOLE = 'whole'
 const PROGRAM = fileURLToPath(new URL('attacker.pl', import.meta.url))
-/** A copy of what scenes alter of the system's. */
-const COPIES = '/var/lib/attack'
+const ON_HOST = '/var/lib/attacker.pl'
 
 /** A host with accounts, and with what they are after. @param scenes Those it is to be able to show. */
 export async function prepareScenes(host: SandboxHost, scenes: readonly Scene[]): Promise<void> {
@@ -23,7 +22,7 @@ export async function prepareScenes(host: SandboxHost, scenes: readonly Scene[])
   await sshOk(
     host,
     `(${packages.length === 0 ? ':' : `apt-get -q update; DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends ${packages.join(' ')}`}) >/dev/null 2>&1
-systemctl stop '*.timer' cron 2>/dev/null
+systemctl disable --quiet cron 2>/dev/null; systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer 2>/dev/null
 for name in app other deploy; do useradd --create-home $name; done; mkdir -p /srv/other /srv/www && chown other /srv/other
 for folder in /etc/bait.d /root/bait.d /home/other/bait.d; do
   for below in . conf sub homes main .ssh; do
@@ -33,19 +32,16 @@ for folder in /etc/bait.d /root/bait.d /home/other/bait.d; do
 done
 chown -R other: /home/other; mkdir -p /root/.ssh /etc/sudoers.d /etc/cron.d /etc/sysctl.d; echo '# ${CANARY}' >> /root/.ssh/authorized_keys
 printf '# ${CANARY}\\n' > /etc/sudoers.d/bait; chmod 0440 /etc/sudoers.d/bait; usermod -p '$6$${CANARY}$x' other
-mkdir -p ${COPIES} && cd /etc && for name in redis postgresql nginx cron.d sudoers.d sysctl.d ufw; do [ ! -e $name ] || cp -a $name ${COPIES}/; done
-if [ -e /var/lib/postgresql ]; then systemctl stop postgresql; cp -a /var/lib/postgresql ${COPIES}/cluster; systemctl start postgresql; fi
-cat > ${COPIES}/attacker.pl <<'END'
+cat > ${ON_HOST} <<'END'
 ${readFileSync(PROGRAM, 'utf8')}END
 `,
   )
   await snapshot(host.name, WHOLE)
 }
 
-/** The scenes as they are at first, on a host that Keelson has never been on. */
+/** The scenes as they are at first, on a host that Keelson has never been on, once that has started. */
 export function beginText(scenes: readonly Scene[]): string {
-  const own = scenes.flatMap(({ folders, keeps }) => (keeps === true ? [] : folders)).map(quote)
-  return `rm -rf /var/lib/keelson /run/keelson ${NOTES} ${GO} ${REST.join(' ')} ${WORK} ${own.join(' ')}
+  return `systemctl is-system-running --wait > /dev/null; systemctl stop '*.timer'
 install -d -m 0755 ${WORK}
 ${scenes.map(({ setUp }) => `{ ${setUp}\n} 2>&1`).join('\n')}`
 }
@@ -58,7 +54,7 @@ export function startText(parts: readonly { scene: Scene; way: Way }[]): string 
     const work = `${WORK}/${index}`
     return `install -d -o ${scene.account} -m 0755 ${work}
 printf %s ${quote(specOf(scene, way, work, rewritten))} > ${NOTES}/spec${index}
-echo 'setpriv --reuid=${scene.account} --regid=${scene.account} --init-groups perl ${COPIES}/attacker.pl < ${NOTES}/spec${index} > ${NOTES}/said${index} 2>&1 &' >> ${NOTES}/attackers
+echo 'setpriv --reuid=${scene.account} --regid=${scene.account} --init-groups perl ${ON_HOST} < ${NOTES}/spec${index} > ${NOTES}/said${index} 2>&1 &' >> ${NOTES}/attackers
 ready="$ready ${work}/ready"`
   })
   return `ready=

@@ -64,15 +64,17 @@ export function attack(host: SandboxHost, seed: number, scenes: readonly Scene[]
   return attackParts(host, parts, Math.floor(seed / PROTECTED) % 2 === 0)
 }
 
-/** @param protects Whether the kernel protects links in folders that all may write, and hard links to files of others. */
-export async function attackParts(host: SandboxHost, parts: readonly Part[], protects: boolean): Promise<number> {
-  try {
-    return await withLinks(protects, () => new Bout(host, parts, protects).fight())
-  } catch (error) {
-    // Whatever the host has lost, the next case is to find it whole.
+/**
+ * @param protects Whether the kernel protects links in folders that all may write, and hard links to files of others. Left
+ *   out, as this machine has it.
+ */
+export async function attackParts(host: SandboxHost, parts: readonly Part[], protects?: boolean): Promise<number> {
+  const work = async (): Promise<number> => {
+    // Whatever an earlier case has left, or what ran has still to notice of it: each begins with the host as it was.
     await restore(host.name, WHOLE)
-    throw error
+    return new Bout(host, parts, protects).fight()
   }
+  return protects === undefined ? work() : withLinks(protects, work)
 }
 
 class Bout {
@@ -81,12 +83,12 @@ class Bout {
   readonly #about: string
   readonly #undoes: boolean
 
-  constructor(host: SandboxHost, parts: readonly Part[], protects: boolean) {
+  constructor(host: SandboxHost, parts: readonly Part[], protects?: boolean) {
     this.#host = host
     this.#parts = parts
     this.#undoes = parts.some(({ phase }) => phase === 'undo')
     const each = parts.map(({ scene, phase, way }) => `${scene.name}, ${phase} (${way.moves.join(' ')})`)
-    this.#about = `${host.os}, links ${protects ? '' : 'not '}protected: ${each.join('; ')}`
+    this.#about = `${host.os}, links ${protects === false ? 'not ' : ''}protected: ${each.join('; ')}`
   }
 
   async fight(): Promise<number> {
@@ -196,6 +198,8 @@ class Bout {
         'no longer as the plan saw it',
         'it keeps changing',
         'Killed',
+        // A service that did not come up with it.
+        ...ended.changes.map(({ label }) => label),
       ]
       assert.ok(
         names.some((name) => said.includes(name)),

@@ -17,7 +17,7 @@ export type Scene = {
   /** Base names that it knows. */
   names: readonly string[]
   packages: readonly string[]
-  /** Shell text that makes all of it anew, whatever an earlier case has left; the folders are gone before, if they are its own. */
+  /** Shell text that makes it, on a host with the packages. */
   setUp: string
   declare: (version: Version) => void
   phases: readonly Phase[]
@@ -27,8 +27,6 @@ export type Scene = {
   made?: readonly string[]
   /** What would make the attacker root if it came to lie there as a file of root's. */
   evil?: string
-  /** The folders are the system's, and stay when a scene is made anew. */
-  keeps?: true
   /** The account is to know the secret. */
   told?: true
   /** Moves that are not made: what they come to is known, and takes long. */

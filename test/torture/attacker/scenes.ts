@@ -125,7 +125,6 @@ const home: Scene = {
   types: ['user', 'authorized-keys'],
   names: ['attacked', 'attacked2', '.ssh', 'authorized_keys', 'homes'],
   setUp: `${ownFolders(HOMES)}
-for name in attacked attacked2 attacked3; do userdel $name; groupdel $name; done 2>/dev/null
 install -d -o app ${HOMES}/homes`,
   phases: ['create'],
   rewritten: ['passwd', 'shadow', 'group', 'gshadow', 'subuid', 'subgid'].flatMap((name) => [

@@ -36,8 +36,7 @@ const redis: Scene = {
   folders: ['/etc/redis'],
   names: ['redis.conf', 'environment'],
   packages: ['redis-server'],
-  keeps: true,
-  setUp: `rm -rf /etc/redis; cp -a /var/lib/attack/redis /etc/redis; systemctl reset-failed redis-server; systemctl restart redis-server`,
+  setUp: 'systemctl start redis-server',
   phases: ALL,
   evil: 'maxmemory-clients 0',
   told: true,
@@ -62,10 +61,8 @@ const postgres: Scene = {
   folders: ['/etc/postgresql', '/var/lib/postgresql'],
   names: ['pg_hba.conf', 'environment', 'main', 'postgresql.auto.conf', '.psqlrc', '.pgpass'],
   packages: ['postgresql'],
-  keeps: true,
-  setUp: `rm -rf /etc/postgresql; cp -a /var/lib/attack/postgresql /etc/postgresql
-systemctl stop 'postgresql@*'; rm -rf /var/lib/postgresql; cp -a /var/lib/attack/cluster /var/lib/postgresql
-systemctl reset-failed 'postgresql@*'; systemctl start postgresql`,
+  // The unit of all clusters does not wait for them.
+  setUp: 'for cluster in /etc/postgresql/*; do systemctl start postgresql@${cluster##*/}-main; done',
   phases: ALL,
   declare(version) {
     const line = { type: 'host', database: 'all', user: 'app', address: '10.0.0.0/8' } as const
@@ -89,17 +86,12 @@ const given = (folders: readonly string[]): string =>
 
 const jobs: Scene = {
   name: 'folders given away',
-  // What the guard cannot keep, however large, it refuses to change.
-  spares: ['huge'],
   types: ['cron-job', 'sysctl', 'file'],
   account: 'app',
   folders: ['/etc/cron.d', '/etc/sysctl.d'],
   names: ['keelson-attacked', '60-keelson-net.ipv4.tcp_keepalive_time.conf', 'environment'],
   packages: ['cron'],
-  keeps: true,
-  setUp: `rm -rf /etc/cron.d /etc/sysctl.d
-for name in cron.d sysctl.d; do cp -a /var/lib/attack/$name /etc/$name; done
-${given(['/etc/cron.d', '/etc/sysctl.d'])}`,
+  setUp: given(['/etc/cron.d', '/etc/sysctl.d']),
   phases: ALL,
   evil: '* * * * * root touch /run/pwned',
   declare(version) {
@@ -117,14 +109,12 @@ ${given(['/etc/cron.d', '/etc/sysctl.d'])}`,
 /** What shuts others out is guarded besides, and what the guard keeps it must read first. */
 const rights: Scene = {
   name: 'sudoers given away',
-  spares: ['huge'],
   types: ['sudoers'],
   account: 'app',
   folders: ['/etc/sudoers.d'],
   names: ['attacked', 'environment'],
   packages: ['sudo'],
-  keeps: true,
-  setUp: `rm -rf /etc/sudoers.d; cp -a /var/lib/attack/sudoers.d /etc/sudoers.d\n${given(['/etc/sudoers.d'])}`,
+  setUp: given(['/etc/sudoers.d']),
   phases: ['create', 'change', 'undo'],
   evil: 'app ALL=(ALL:ALL) NOPASSWD: ALL',
   declare(version) {
@@ -138,15 +128,14 @@ const UNITS = '/etc/systemd/system'
 const APP = '/srv/units'
 const units: Scene = {
   name: 'units',
+  // systemd itself would wait for a pipe among its drop-ins, for ever, and with it the host.
+  spares: ['fifo'],
   types: ['unit', 'drop-in', 'timer', 'service'],
   account: 'app',
   folders: [`${UNITS}/attacked.service.d`, APP],
   names: ['nice.conf', 'environment', ...NAMES],
   packages: [],
-  keeps: true,
-  setUp: `systemctl stop attacked.service attacked.timer 2>/dev/null
-rm -rf ${UNITS}/attacked.* ${UNITS}/*.wants/attacked.* ${APP}; systemctl daemon-reload; systemctl reset-failed
-${ownFolders(APP)}
+  setUp: `${ownFolders(APP)}
 ${given([`${UNITS}/attacked.service.d`])}`,
   made: [`${UNITS}/attacked.service`, `${UNITS}/attacked.timer`, `${UNITS}/timers.target.wants/attacked.timer`],
   phases: ['create', 'change', 'gone', 'undo', 'breaks'],
@@ -189,9 +178,7 @@ const nginx: Scene = {
   folders: [`${NGINX}/sites-available`, `${NGINX}/sites-enabled`, `${NGINX}/snippets`],
   names: ['attacked', 'attacked.conf', 'environment'],
   packages: ['nginx-light'],
-  keeps: true,
-  setUp: `rm -rf ${NGINX}; cp -a /var/lib/attack/nginx ${NGINX}
-chown www-data: ${NGINX}/sites-available ${NGINX}/sites-enabled ${NGINX}/snippets`,
+  setUp: `chown www-data: ${NGINX}/sites-available ${NGINX}/sites-enabled ${NGINX}/snippets`,
   phases: ALL,
   declare(version) {
     nginxSnippet({ path: 'snippets/attacked.conf', content: `# ${version}\n`, ...presence(version) })
@@ -212,10 +199,7 @@ const open: Scene = {
   folders: ['/tmp', '/var/tmp', '/dev/shm'],
   names: ['environment', 'ufw'],
   packages: ['ufw'],
-  keeps: true,
-  setUp: `find /tmp /var/tmp /dev/shm -xdev -mindepth 1 -user app -delete
-rm -rf /etc/ufw; cp -a /var/lib/attack/ufw /etc/ufw
-{ groupdel attacked4; dpkg --purge hello; } > /dev/null 2>&1 || :`,
+  setUp: ':',
   phases: ['create', 'change', 'gone', 'absent'],
   rewritten: ['/etc/group', '/etc/group-', '/etc/gshadow', '/etc/gshadow-', '/etc/default/ufw'],
   made: [
