@@ -77,6 +77,31 @@ for (const host of hosts) {
     await sshOk(host, 'rm /srv/eve/edited')
   })
 
+  test('forty files of hers of 1 MB, each of which is edited', async () => {
+    await asEve('for i in $(seq 40); do yes y | head -c 1000000 > /srv/eve/long$i; done')
+    await sshOk(host, 'echo y > /srv/zone')
+    const declare = (line: string) => (): void => {
+      for (let number = 1; number <= 40; number += 1) edit({ path: `/srv/eve/long${number}`, line })
+      edit({ path: '/etc/hosts', line: `192.0.2.99 ${line}` })
+      edit({ path: '/srv/zone', line })
+    }
+    // Once where the plan is made of it, once where it is what a run comes to.
+    for (const line of ['first', 'second']) {
+      const report = await convergeOn(host, declare(line), SCOPED)
+      assert.is(report.error, undefined)
+      for (const ref of [`edit:/etc/hosts 192.0.2.99 ${line}`, `edit:/srv/zone ${line}`] as const)
+        assert.is(changeOf(report, ref).outcome, 'changed')
+      const failed = report.changes.filter(({ outcome }) => outcome === 'failed')
+      assert.ok(failed.length > 0 && failed.length < 40, String(failed.length))
+      assert.ok(
+        failed.every(
+          ({ ref, failure }) => ref.includes('/srv/eve/') && /while it is read, or/.test(failure?.said ?? ''),
+        ),
+      )
+    }
+    await sshOk(host, 'rm /srv/eve/long*')
+  })
+
   test('a folder of hers with 100,000 names, of which only one may be there', async () => {
     await asEve('mkdir /srv/eve/full; cd /srv/eve/full && seq 100000 | xargs touch')
     await costsOnly('directory:/srv/eve/full', /full holds \d+ names or more/, () => {

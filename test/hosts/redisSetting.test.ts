@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { HostError } from '../../lib/engine/errors.ts'
 import { resource } from '../../lib/dsl/declare.ts'
 import { secret } from '../../lib/kit/secret.ts'
+import { file } from '../../lib/index.ts'
 import { type RedisSetting, redisSetting } from '../../lib/resources/redis/redisSetting.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
@@ -58,6 +59,23 @@ function onEach(host: SandboxHost): void {
     await sshOk(host, `mv -f ${CONF}.away ${CONF}`)
     assert.ok(plan.changes.length > 0)
     assert.ok(performance.now() - started < 60_000)
+  })
+
+  test(`${host.os}: nor does one of 40 MB`, async () => {
+    await sshOk(
+      host,
+      `cp -a ${CONF} ${CONF}.away; runuser -u redis -- sh -c "yes 'maxclients 100' | head -c 40M >> ${CONF}"`,
+    )
+    const plan = await planOn(host, () => {
+      all()()
+      file({ path: '/srv/besides', content: 'x' })
+    })
+    await sshOk(host, `mv -f ${CONF}.away ${CONF}`)
+    assert.is(changeOf(plan, 'file:/srv/besides').certainty, 'exact')
+    assert.match(
+      changeOf(plan, 'redis-setting:maxmemory').because ?? '',
+      '/etc/redis/redis.conf has more than the 1048576 bytes that are read of it',
+    )
   })
 
   test(`${host.os}: names the file that is not there, and not the package`, async () => {

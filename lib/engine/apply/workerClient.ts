@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Connection, ConnectionLost, TimedOut, Unreachable } from '../../transport/connection.ts'
-import { explained, READ_MS } from '../host/ask.ts'
+import { type Connection, ConnectionLost, TimedOut, TooMuchOutput, Unreachable } from '../../transport/connection.ts'
+import { ask, explained, READ_MS } from '../host/ask.ts'
 import { HostError, lockedBy, Refused, RunGone, Stale } from '../errors.ts'
 import { Events, type TaskEvent } from './workerEvents.ts'
 import { remedyFor } from './remedies.ts'
@@ -81,25 +81,25 @@ export class WorkerClient {
     const start = await this.#start(files)
     const events = new Events(onEvent, steps)
     const tail = framedProgram(sections, mark)
+    const names = sections.map(({ name }) => name)
+    let answers: Map<string, Answer> | undefined
     const stderr = await this.persist(async (connection) => {
       events.restart()
       const follow = events.ended ? OVER : followText(id, this.#stage, this.#seen + events.count + 1)
       const begin = events.count === 0 && !start.isOver() ? start : undefined
       const program = `${begin?.text ?? ''}${follow}${tail}`
       const result = await this.#follow(connection, program, begin?.input, events).catch(async (error) => {
-        throw await explained(error, connection, sections, this.#options.readMs)
+        if (!(error instanceof TooMuchOutput && events.over))
+          throw await explained(error, connection, sections, this.#options.readMs)
+        answers = await ask(connection, sections, mark, names, this.#options.readMs)
+        return { exit: 0, stderr: '' }
       })
       if (result.exit === NOT_STARTED) throw notStarted(this.#stage, result.stderr)
       return result.stderr
     })
     this.#seen += events.count
     this.#judge(events)
-    return parseFrames(
-      events.rest(),
-      stderr,
-      mark,
-      sections.map(({ name }) => name),
-    )
+    return answers ?? parseFrames(events.rest(), stderr, mark, names)
   }
 
   /** A step may take its time; what is read after the last of them may not. */

@@ -3,6 +3,7 @@
  */
 import { type Connection, TimedOut, TooMuchOutput } from '../../transport/connection.ts'
 import { HostError } from '../errors.ts'
+import { LESS_OF_FILES } from '../../kit/files/tarStream.ts'
 import { type Answer, framedProgram, parseFrames, type Section } from './read.ts'
 
 /** Reading a host takes a second or two; a check of a command may take one minute. */
@@ -13,6 +14,9 @@ export const LONGEST_ANSWER = 32 * 2 ** 20
 const ALONE_MS = 20_000
 
 /**
+ * Runs sections and takes their answers apart. Accounts may have more than one answer holds: then less is read of files,
+ * and what is left out is unknown.
+ *
  * @param expected What has to be answered: names of sections, or of types that are read by an interpreter.
  * @param timeoutMs For all of it together.
  * @throws {HostError} When it is not answered in time, is too much, or was cut off.
@@ -24,12 +28,19 @@ export async function ask(
   expected: readonly string[],
   timeoutMs = READ_MS,
 ): Promise<Map<string, Answer>> {
+  const program = framedProgram(sections, mark)
   try {
-    const program = framedProgram(sections, mark)
-    const { stdout, stderr } = await connection.run(program, { timeoutMs, maxOutput: LONGEST_ANSWER })
-    return parseFrames(stdout, stderr, mark, expected)
+    return await answersTo(program).catch((error: unknown) => {
+      if (error instanceof TooMuchOutput) return answersTo(`${LESS_OF_FILES}\n${program}`)
+      throw error
+    })
   } catch (error) {
     throw await explained(error, connection, sections, timeoutMs)
+  }
+
+  async function answersTo(text: string): Promise<Map<string, Answer>> {
+    const { stdout, stderr } = await connection.run(text, { timeoutMs, maxOutput: LONGEST_ANSWER })
+    return parseFrames(stdout, stderr, mark, expected)
   }
 }
 

@@ -26,10 +26,13 @@ const LONGEST = { root: 8 * 2 ** 20, others: 2 ** 20 }
  */
 export function readSmallFiles(paths: readonly string[]): string {
   if (paths.length === 0) return ':'
-  // find exits 1 when some path is missing: an answer, not a failure.
+  const [ofRoot, ofOthers] = [`-user root -size -${LONGEST.root + 1}c`, `-size -${LONGEST.others + 1}c`]
+  // find exits 1 when some path is missing: an answer, not a failure. Where less is taken, what is root's comes first.
   return `(
+k_files() { ${findEach(paths)} -type f "$@" -print0 2>/dev/null; }
 ${findEach(paths)} -printf '%p\\0%y\\0%m\\0%u:%g\\0%s\\0%l\\0' 2>/dev/null || [ $? -eq 1 ]
-${findEach(paths)} -type f \\( -size -${LONGEST.others + 1}c -o -user root -size -${LONGEST.root + 1}c \\) -print0 2>/dev/null | ${TAR_FILES}
+if [ -z "\${k_most:-}" ]; then k_files '(' ${ofOthers} -o ${ofRoot} ')'
+else k_files ${ofRoot}; k_files ! -user root ${ofOthers}; fi | ${TAR_FILES}
 )`
 }
 

@@ -4,11 +4,14 @@
  * meanwhile (a pipe, a link, a file that grows) neither stalls it nor shifts another file's bytes.
  */
 
-/** Bytes of all files together; the rest is cut off, and not taken for anything. */
-const MOST = 32 * 2 ** 20
+/** Bytes of all files together, and where that was too much; the rest is cut off, and not taken for anything. */
+const MOST = { first: 32 * 2 ** 20, less: 2 ** 20 }
+
+/** Stands before a program that is to take less of files, because with all that accounts have its answer was too long. */
+export const LESS_OF_FILES = `k_most=${MOST.less}`
 
 /** Shell text that prints the files whose paths come NUL-terminated on stdin, in base64. Nothing in it tells their times. */
-export const TAR_FILES = `tar -c --format=gnu -b 1 --null --verbatim-files-from -T - --no-recursion -P --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0 2>/dev/null | head -c ${MOST} | base64 -w0`
+export const TAR_FILES = `tar -c --format=gnu -b 1 --null --verbatim-files-from -T - --no-recursion -P --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0 2>/dev/null | head -c "\${k_most:-${MOST.first}}" | base64 -w0`
 
 const BLOCK = 512
 

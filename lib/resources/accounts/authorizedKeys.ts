@@ -229,7 +229,7 @@ function parseFiles(
 
 function unread(path: string, { size }: Found): string {
   if (size > LONGEST) return `${path} has ${size} bytes, more than the ${LONGEST} that are read`
-  return `${path} is changed by somebody while it is read`
+  return `${path} is changed by somebody while it is read, or too much is read with it`
 }
 
 function keysLookedAt(

@@ -191,7 +191,7 @@ function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null 
       file.kind === 'link'
         ? `a link to ${file.target}; declare the edit for that`
         : file.kind === 'moving'
-          ? 'changed by somebody while it is read'
+          ? 'changed by somebody while it is read, or too much is read with it'
           : 'not a file, or one too long to edit'
     return new Unknown(`${wish.path} is ${what}`)
   }

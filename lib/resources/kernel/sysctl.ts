@@ -100,6 +100,9 @@ function canonical(value: string): string {
 // /etc/sysctl.conf counts where Debian 12 links it as 99-sysctl.conf.
 const SETTINGS = '/etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf'
 
+/** Bytes: who may write in one of the folders can fill it. */
+const LONGEST_SETTINGS = 4 * 2 ** 20
+
 /**
  * Running values, then every setting line of sysctl.d with its file. grep exits 1 without a match and 2 without a file.
  * Who may write in one of the folders can put there what never ends.
@@ -110,7 +113,7 @@ function readText(entries: readonly Desired<SysctlState>[]): string {
     `grep -Hs -e '' --`,
   )}; } || :
 printf '\\0'
-timeout --foreground 15 grep -Hs -D skip -e '=' -- ${SETTINGS} || :`
+timeout --foreground 15 grep -Hs -D skip -e '=' -- ${SETTINGS} | head -c ${LONGEST_SETTINGS}`
 }
 
 function parseReading(stdout: string, entries: readonly Desired<SysctlState>[]): Map<string, SysctlState | null> {

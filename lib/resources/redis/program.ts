@@ -12,6 +12,8 @@ import { LOADED } from '../../kit/stateFolders.ts'
 import { AT_START, confLine, quoteArgument, SECRET_DIRECTIVES, valueArguments } from './conf.ts'
 
 export const NOT_INSTALLED = 3
+/** Bytes of redis.conf, without comments, that are read: the account of Redis may make it as long as it likes. */
+export const LONGEST_CONF = 2 ** 20
 /** It is installed, and redis.conf is not there. */
 export const NO_CONF = 4
 
@@ -53,7 +55,7 @@ export function readRedis(names: readonly string[]): string {
   const asked = names.filter((name) => !SECRET_DIRECTIVES.has(name))
   return `${ASK}
 [ -e "$conf" ] || { command -v redis-server > /dev/null && exit ${NO_CONF}; exit ${NOT_INSTALLED}; }
-grep_conf -viE ${quote(`^[[:space:]]*(#|$|(${SECRETS.join('|')})[[:space:]])`)}
+grep_conf -viE ${quote(`^[[:space:]]*(#|$|(${SECRETS.join('|')})[[:space:]])`)} | head -c ${LONGEST_CONF + 1}
 printf '\\0'
 read_conf
 for k_name in ${SECRETS.join(' ')}; do

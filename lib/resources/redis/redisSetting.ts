@@ -21,7 +21,7 @@ import {
   SECRET_DIRECTIVES,
   splitArguments,
 } from './conf.ts'
-import { NO_CONF, NOT_INSTALLED, readRedis, redisStep } from './program.ts'
+import { LONGEST_CONF, NO_CONF, NOT_INSTALLED, readRedis, redisStep } from './program.ts'
 
 export type RedisSetting = {
   /** The directive: `maxmemory`, `save`. */
@@ -132,6 +132,8 @@ function parseRedis(output: Output, names: readonly string[]): Map<string, Redis
   const [conf, digests, active, answers, due] = output.stdout.split('\0')
   if (conf === undefined || digests === undefined || active === undefined || answers === undefined || due === undefined)
     throw new Error(`expected redis.conf and the answers of redis-cli, exit ${output.exit}`)
+  if (Buffer.byteLength(conf) > LONGEST_CONF)
+    return new Unknown(`/etc/redis/redis.conf has more than the ${LONGEST_CONF} bytes that are read of it`)
   const running = active.trim() === 'active' ? parseAnswers(answers) : {}
   const secrets = parseDigests(digests)
   const waiting = new Set(due.split('\n'))

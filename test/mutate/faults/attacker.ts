@@ -75,4 +75,25 @@ export const ATTACKER_FAULTS: readonly Fault[] = [
     replace: '"$@" && return',
     tests: ['hosts/endless'],
   },
+  {
+    what: 'attacker: what it has fills the whole answer',
+    file: 'lib/engine/host/ask.ts',
+    find: 'answersTo(`${LESS_OF_FILES}\\n${program}`)',
+    replace: 'answersTo(program)',
+    tests: ['hosts/bounds'],
+  },
+  {
+    what: 'attacker: what it has fills what is read at the end of a run',
+    file: 'lib/engine/apply/workerClient.ts',
+    find: 'if (!(error instanceof TooMuchOutput && events.over))',
+    replace: 'if (error instanceof Error)',
+    tests: ['hosts/bounds'],
+  },
+  {
+    what: 'attacker: redis.conf fills the whole answer',
+    file: 'lib/resources/redis/program.ts',
+    find: '| head -c ${LONGEST_CONF + 1}',
+    replace: '',
+    tests: ['hosts/redisSetting'],
+  },
 ]
