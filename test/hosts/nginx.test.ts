@@ -124,6 +124,22 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     await sshOk(host, `rm ${pipe}; chown root ${folder}; test ! -e ${folder}/late`)
   })
 
+  test(`${os}: a link that an account has put in its folder leads no candidate elsewhere`, async () => {
+    const [folder, elsewhere] = ['/etc/nginx/snippets/given', '/srv/elsewhere']
+    await sshOk(
+      host,
+      `mkdir -p ${folder} ${elsewhere}; echo precious > ${elsewhere}/own.conf; chown www-data ${folder}
+runuser -u www-data -- ln -s ${elsewhere} ${folder}/sub; runuser -u www-data -- mkdir ${folder}/plain.conf`,
+    )
+    const declare = (path: string) => (): void => {
+      world()()
+      snippet({ path: `snippets/given/${path}`, content: '# ours\n' })
+    }
+    assert.match(await said(declare('sub/own.conf')), `${folder}/sub leads out of /etc/nginx by a link`)
+    assert.match(await said(declare('plain.conf')), `${folder}/plain.conf is a directory`)
+    assert.is(await sshOk(host, `cat ${elsewhere}/own.conf; rm -r ${folder} ${elsewhere}`), 'precious\n')
+  })
+
   test(`${os}: a name that a foreign file has already is refused, though nginx only warns`, async () => {
     await sshOk(host, 'echo "server { listen 80; server_name taken.test; }" > /etc/nginx/conf.d/foreign.conf')
     const answer = await said(world([{ name: 'taken', serverNames: ['taken.test'] }]))

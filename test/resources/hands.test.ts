@@ -53,7 +53,7 @@ const KNOWN: { readonly [file: string]: number } = {
   'resources/accounts/authorizedKeys.ts': 2,
   'resources/files/edit.ts': 2,
   // Candidates in the run's folder, and below a mount namespace.
-  'resources/nginx/tree.ts': 13,
+  'resources/nginx/tree.ts': 10,
   // Records below /run/keelson.
   'resources/redis/program.ts': 3,
   'resources/systemd/serviceProgram.ts': 4,

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
 import type { Context, Step, Was, UndoTarget } from '../../kit/resourceType.ts'
-import { quote, raw, sh, type ShellText } from '../../kit/shell.ts'
+import { sh } from '../../kit/shell.ts'
 import { holdsSecret, type StateText } from '../../kit/value.ts'
 import type { SmallFile } from '../../kit/files/smallFiles.ts'
 
@@ -68,6 +68,7 @@ export function replaceNginxFiles(work: readonly NginxWork[], { reveal }: Contex
     run: [
       CHECK_INSTALLED,
       'tree=$P/tree; rm -rf -- "$tree" "$P/before"; cp -a -- /etc/nginx "$tree"',
+      CANDIDATE,
       ...files.flatMap(placeInCandidate),
       TEST_CANDIDATE,
       ...files.flatMap(dropLink),
@@ -92,19 +93,21 @@ const CHECK_INSTALLED = `if [ ! -d /etc/nginx ] || ! command -v nginx >/dev/null
   fail 'nginx is not installed on this host: declare its package before its configuration'
 fi`
 
-function inTree(path: string): ShellText {
-  return raw(`"$tree"${quote(path.slice(NGINX.length))}`)
-}
+/** `candidate PATH`: sets `place` to it in the tree. A link in there that leads out of it would lead to what is in use. */
+const CANDIDATE = `candidate() {
+  place=$tree\${1#${NGINX}}
+  case $(realpath -m -- "\${place%/*}")/ in
+    "$tree"/*) rm -rf -- "$place" ;;
+    *) fail "\${1%/*} leads out of ${NGINX} by a link: $1 is left alone. Make it a folder" ;;
+  esac
+}`
 
 function placeInCandidate({ path, content, link, source }: Sourced): string[] {
-  const place = inTree(path)
-  const text =
-    content === null
-      ? sh`rm -f -- ${place}`
-      : sh`mkdir -p -- "$(dirname -- ${place})"; rm -f -- ${place}; cat -- ${payload(source)} > ${place}`
-  if (link === undefined) return [text]
-  const at = inTree(link.path)
-  return [text, link.target === null ? sh`rm -f -- ${at}` : sh`rm -f -- ${at}; ln -s -- ${link.target} ${at}`]
+  const text = sh`candidate ${path}`
+  const file = content === null ? [] : [sh`mkdir -p -- "\${place%/*}"; cat -- ${payload(source)} > "$place"`]
+  if (link === undefined) return [text, ...file]
+  const made = link.target === null ? [] : [sh`ln -s -- ${link.target} "$place"`]
+  return [text, ...file, sh`candidate ${link.path}`, ...made]
 }
 
 /**

@@ -96,4 +96,11 @@ export const ATTACKER_FAULTS: readonly Fault[] = [
     replace: '',
     tests: ['hosts/redisSetting'],
   },
+  {
+    what: 'attacker: a candidate for nginx is written where a link leads',
+    file: 'lib/resources/nginx/tree.ts',
+    find: '    *) fail "\\${1%/*} leads out of',
+    replace: '    *) : "\\${1%/*} leads out of',
+    tests: ['hosts/nginx'],
+  },
 ]
