@@ -20,6 +20,8 @@ export function payload(name: string): ShellText {
  * - `fail MESSAGE…` ends the step with the message as its last words.
  * - `await_locks SECONDS PATH…` waits until nobody has an fcntl(2) lock on any of these files, and tells the client who has
  *   one meanwhile. After so many seconds it fails and names the holder. The files themselves are left alone.
+ * - `in_time COMMAND…` runs a program that judges configuration, for a minute at most, and says so when that is over (exit
+ *   status 124 or 137): what it reads besides may be a pipe that somebody has put there, and never end.
  *
  * What follows takes paths and goes wherever another account may write, too; see hands.ts. All of it fails, naming the
  * folder and its owner, where another account could lead it elsewhere.

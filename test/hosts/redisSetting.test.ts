@@ -181,4 +181,16 @@ function onEach(host: SandboxHost): void {
   })
 }
 
+test('a pipe that redis.conf includes holds a change up for a minute', async () => {
+  await sshOk(
+    thirteen,
+    `cp -a ${CONF} ${CONF}.away; runuser -u redis -- sh -c 'mkfifo /etc/redis/pipe; echo include /etc/redis/pipe >> ${CONF}'`,
+  )
+  const started = performance.now()
+  const report = await convergeOn(thirteen, all({ maxmemory: '65mb' }), { secrets: { redis: 'new one' } })
+  assert.match(changeOf(report, 'redis-setting:maxmemory').failure?.said ?? '', 'no end within 60 s')
+  assert.ok(performance.now() - started < 120_000)
+  await sshOk(thirteen, `mv -f ${CONF}.away ${CONF}; rm /etc/redis/pipe`)
+})
+
 test.run()

@@ -137,7 +137,7 @@ function applyText(restart: boolean, live: boolean): string {
 [ -e "$conf" ] || fail "$(command -v redis-server > /dev/null && echo "$conf is not there" || echo 'Redis is not installed')"
 read_file "$conf" "$P/before" || fail "$conf cannot be read"
 ${sh`awk ${REWRITE}`} "$P/names" "$P/lines" "$P/before" > "$P/candidate"
-verdict=$({ cat "$P/candidate"; printf '\\n%s\\n' ${quote(LAST)}; } | setpriv --reuid=redis --regid=redis --init-groups redis-server - 2>&1) || :
+verdict=$({ cat "$P/candidate"; printf '\\n%s\\n' ${quote(LAST)}; } | in_time setpriv --reuid=redis --regid=redis --init-groups redis-server - 2>&1) || :
 case $verdict in
   *">>> '${LAST}'"*) ;;
   *) printf '%s\\n' "$verdict" >&2; fail 'redis-server refuses the new redis.conf; nothing was changed' ;;

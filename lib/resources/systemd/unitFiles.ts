@@ -193,7 +193,8 @@ fi`
 }
 
 const CHECK = `if [ $# -gt 0 ]; then
-  said=$(SYSTEMD_UNIT_PATH="$check:" SYSTEMD_LOG_LEVEL=info SYSTEMD_LOG_TARGET=console systemd-analyze verify --man=no -- "$@" 2>&1) || :
+  said=$(in_time env SYSTEMD_UNIT_PATH="$check:" SYSTEMD_LOG_LEVEL=info SYSTEMD_LOG_TARGET=console systemd-analyze verify --man=no -- "$@" 2>&1) ||
+    case $? in 124 | 137) fail "$said; nothing was replaced" ;; esac
   wrong=
   while IFS= read -r line; do
     case $line in
