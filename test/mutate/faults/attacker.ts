@@ -1,9 +1,25 @@
-/** Faults that let an account stop a converge, or see more than it may. */
+/** Faults that let an account lead root's hands elsewhere, stop a converge, or see more than it may. */
 import type { Fault } from '../fault.ts'
 
+const ENTER = 'lib/kit/enter.ts'
 const KEEP = 'lib/engine/onHost/guardKeep.ts'
+const SLICE = ['hosts/attacker']
 
 export const ATTACKER_FAULTS: readonly Fault[] = [
+  {
+    what: 'attacker: it is not looked at where a step into a folder of another has led',
+    file: ENTER,
+    find: 'look "$1" || fail "$here/$1 was exchanged while it was entered',
+    replace: 'look "$1" || : "$here/$1 was exchanged while it was entered',
+    tests: SLICE,
+  },
+  {
+    what: 'attacker: what is to come is made ready under a name that can be guessed, in the folder of another',
+    file: 'lib/kit/hands.ts',
+    find: 'new=./keelson.new dest=../$name up=..',
+    replace: 'cd ..; new=./.keelson.$name dest=./$name up=.',
+    tests: SLICE,
+  },
   {
     what: 'attacker: an answer that is not understood stops all of a host',
     file: 'lib/engine/host/read.ts',
