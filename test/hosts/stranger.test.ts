@@ -1,9 +1,11 @@
 /**
- * The resource type that the README writes, outside of the repository: with the packed package and nothing else, it is
- * type-checked, planned, converged, found to drift, removed and undone on throw-away hosts.
+ * What the README has strangers write, outside of the repository, with the packed package and nothing else. A resource type
+ * is type-checked, planned, converged, found to drift, removed and undone on throw-away hosts; a program opens one.
  */
+import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freshHost, sshOk } from '../support/host.ts'
@@ -12,6 +14,8 @@ import { keelson, newFolder, typecheck } from '../support/packed.ts'
 const test = suite('a type of a stranger')
 
 const [, TYPE = ''] = /## Add a resource type[^]*?```ts\n([^]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? []
+
+const [, PROGRAM = ''] = /A program of your own[^]*?```ts\n([^]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? []
 
 const site = (role: string): string => `import { absent, site } from 'keelson'
 import { hostsEntry } from './hostsEntry.ts'
@@ -88,6 +92,27 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     assert.not.match(await hosts(), '10.9.9.9')
     assert.equal((await entries()).length, 2)
   })
+
+  test(`${os}: a program plans and applies, and then has nothing to do`, async () => {
+    writeFileSync(
+      join(folder, 'site.ts'),
+      site(`${DATABASE}\n    hostsEntry({ address: '10.0.0.6', names: ['queue'] })`),
+    )
+    const sandboxed = PROGRAM.replace("site.open('web-1')", `site.open('web-1', { sandbox: '${host.name}' })`)
+    assert.is.not(sandboxed, PROGRAM)
+    writeFileSync(join(folder, 'program.ts'), PROGRAM)
+    assert.equal(await typecheck(folder), { code: 0, stdout: '', stderr: '' })
+    writeFileSync(join(folder, 'program.ts'), sandboxed)
+    assert.equal(await programIn(folder), 'web-1: 2 changes, 0 failed\n')
+    assert.match(await hosts(), '10.0.0.6 queue\n')
+    assert.equal(await programIn(folder), 'web-1: 0 changes, 0 failed\n')
+  })
+}
+
+/** What a program prints that is run as the README says, in a folder that has the package. */
+async function programIn(folder: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', 'program.ts'], { cwd: folder })
+  return stdout
 }
 
 test.run()
