@@ -14,7 +14,7 @@ import { openOutput } from './output.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
-import type { CommandContext } from './setting.ts'
+import type { CommandContext } from './commandContext.ts'
 import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
 import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
@@ -30,35 +30,35 @@ type Run = (work: () => Promise<ExitName | number>) => Promise<void>
  * @returns The exit code.
  */
 export async function main(site: Site, argv: readonly string[], name: string): Promise<number> {
-  const setting = settingFor(site, argv)
+  const context = contextFor(site, argv)
   let code: number = EXIT_CODES.ok
   const run: Run = async (work) => {
     const exit = await work()
     code = typeof exit === 'number' ? exit : EXIT_CODES[exit]
   }
-  const onCrash = (error: unknown): never => crash(error, setting, argv)
+  const onCrash = (error: unknown): never => crash(error, context, argv)
   process.on('uncaughtException', onCrash)
   try {
-    await programFor(name, setting, run, argv).parseAsync([...argv], { from: 'user' })
+    await programFor(name, context, run, argv).parseAsync([...argv], { from: 'user' })
   } catch (error) {
-    code = endWith(error, setting, argv)
+    code = endWith(error, context, argv)
   } finally {
     process.off('uncaughtException', onCrash)
   }
-  setting.output.flush()
+  context.output.flush()
   return code
 }
 
 /** Tells why a command line cannot be run at all. @returns The exit code. */
 export function refuse(error: unknown, site: Site, argv: readonly string[]): number {
-  const setting = settingFor(site, argv)
-  const code = endWith(error, setting, argv)
-  setting.output.flush()
+  const context = contextFor(site, argv)
+  const code = endWith(error, context, argv)
+  context.output.flush()
   return code
 }
 
 /** Known before the command line is understood, because mistakes in it are shown too. */
-function settingFor(site: Site, argv: readonly string[]): CommandContext {
+function contextFor(site: Site, argv: readonly string[]): CommandContext {
   const end = argv.indexOf('--')
   const own = end === -1 ? argv : argv.slice(0, end)
   const verbose = own.includes('--verbose')
@@ -95,7 +95,7 @@ function crash(error: unknown, { output, json }: CommandContext, argv: readonly 
   process.exit(EXIT_CODES.error)
 }
 
-function programFor(name: string, setting: CommandContext, run: Run, argv: readonly string[]): Command {
+function programFor(name: string, context: CommandContext, run: Run, argv: readonly string[]): Command {
   const program = new Command(name)
     .description('Declares what servers should be, shows what differs, and brings them there.')
     .helpOption('-h, --help', 'how to use it')
@@ -105,31 +105,31 @@ function programFor(name: string, setting: CommandContext, run: Run, argv: reado
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => setting.output.out.write(text),
-      writeErr: (text) => setting.output.err.write(text),
+      writeOut: (text) => context.output.out.write(text),
+      writeErr: (text) => context.output.err.write(text),
     })
-  addPlan(program, setting, run, argv)
-  addConverge(program, setting, run, argv)
-  addRuns(program, setting, run)
-  addUndo(program, setting, run)
-  addGraph(program, setting, run)
-  addSandbox(program, setting, run)
-  addSecrets(program, setting, run)
-  addInit(program, setting, run)
-  addUp(program, setting, run)
+  addPlan(program, context, run, argv)
+  addConverge(program, context, run, argv)
+  addRuns(program, context, run)
+  addUndo(program, context, run)
+  addGraph(program, context, run)
+  addSandbox(program, context, run)
+  addSecrets(program, context, run)
+  addInit(program, context, run)
+  addUp(program, context, run)
   return program.addHelpText('after', examples(program, 'plan', 'converge --host "web-*"', 'converge --sandbox try'))
 }
 
 /** What a command line asks for again and again: the same without its first word and --watch. */
-async function watched(setting: CommandContext, argv: readonly string[]): Promise<ExitName> {
+async function watched(context: CommandContext, argv: readonly string[]): Promise<ExitName> {
   const { watchPlans } = await import('./commands/watch.ts')
   return watchPlans(
-    setting,
+    context,
     argv.slice(1).filter((word) => word !== '--watch' && word !== '--yes'),
   )
 }
 
-function addPlan(program: Command, setting: CommandContext, run: Run, argv: readonly string[]): void {
+function addPlan(program: Command, context: CommandContext, run: Run, argv: readonly string[]): void {
   const command = program.command('plan').description('show what would change, and why; the hosts are not touched')
   addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--detailed-exitcode', 'exit 2 when something would change')
@@ -140,12 +140,12 @@ function addPlan(program: Command, setting: CommandContext, run: Run, argv: read
     )
     .action((flags: PlanFlags & { watch?: true }) =>
       run(async () =>
-        flags.watch === true ? watched(setting, argv) : (await import('./commands/hosts.ts')).plan(setting, flags),
+        flags.watch === true ? watched(context, argv) : (await import('./commands/hosts.ts')).plan(context, flags),
       ),
     )
 }
 
-function addConverge(program: Command, setting: CommandContext, run: Run, argv: readonly string[]): void {
+function addConverge(program: Command, context: CommandContext, run: Run, argv: readonly string[]): void {
   const command = program.command('converge').description('plan, ask, apply, verify')
   addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--yes', 'do not ask; unknown host keys and guards stay refused')
@@ -158,12 +158,12 @@ function addConverge(program: Command, setting: CommandContext, run: Run, argv: 
     )
     .action((flags: ConvergeFlags & { watch?: true }) =>
       run(async () =>
-        flags.watch === true ? watched(setting, argv) : (await import('./commands/hosts.ts')).converge(setting, flags),
+        flags.watch === true ? watched(context, argv) : (await import('./commands/hosts.ts')).converge(context, flags),
       ),
     )
 }
 
-function addRuns(program: Command, setting: CommandContext, run: Run): void {
+function addRuns(program: Command, context: CommandContext, run: Run): void {
   const command = program
     .command('runs [number]')
     .description('what was done to the hosts, by whom and how it came out; a number shows one run')
@@ -171,11 +171,11 @@ function addRuns(program: Command, setting: CommandContext, run: Run): void {
   addGlobals(addMachine(command))
     .addHelpText('after', examples(program, 'runs', 'runs 12', 'runs --sandbox --json'))
     .action((number: string | undefined, flags: RunsFlags) =>
-      run(async () => (await import('./commands/runs.ts')).runs(setting, number, flags)),
+      run(async () => (await import('./commands/runs.ts')).runs(context, number, flags)),
     )
 }
 
-function addUndo(program: Command, setting: CommandContext, run: Run): void {
+function addUndo(program: Command, context: CommandContext, run: Run): void {
   const command = program
     .command('undo [number]')
     .description('take back what a run did, the latest if no number is given: plan, ask, apply, verify')
@@ -184,11 +184,11 @@ function addUndo(program: Command, setting: CommandContext, run: Run): void {
     .option('--yes', 'do not ask')
     .addHelpText('after', examples(program, 'undo', 'undo 12 --host web-1', 'undo --yes --sandbox try'))
     .action((number: string | undefined, flags: UndoFlags) =>
-      run(async () => (await import('./commands/undo.ts')).undo(setting, number, flags)),
+      run(async () => (await import('./commands/undo.ts')).undo(context, number, flags)),
     )
 }
 
-function addGraph(program: Command, setting: CommandContext, run: Run): void {
+function addGraph(program: Command, context: CommandContext, run: Run): void {
   const command = program
     .command('graph')
     .description('show what is declared, and what needs what; no host is contacted')
@@ -197,11 +197,11 @@ function addGraph(program: Command, setting: CommandContext, run: Run): void {
     .option('--format <format>', 'tree, or dot for Graphviz', 'tree')
     .addHelpText('after', examples(program, 'graph', 'graph --format dot | dot -Tsvg > site.svg'))
     .action((flags: Pick<HostFlags, 'host'> & { format: string }) =>
-      run(async () => (await import('./commands/graph.ts')).graph(setting, flags)),
+      run(async () => (await import('./commands/graph.ts')).graph(context, flags)),
     )
 }
 
-function addSandbox(program: Command, setting: CommandContext, run: Run): void {
+function addSandbox(program: Command, context: CommandContext, run: Run): void {
   const load = () => import('./commands/sandbox.ts')
   const sandbox = program
     .command('sandbox')
@@ -212,9 +212,9 @@ function addSandbox(program: Command, setting: CommandContext, run: Run): void {
     )
   addGlobals(sandbox.command('up <name>').description('boot a fresh host, or name the one that is there'))
     .option('--os <system>', 'debian-12 or debian-13', 'debian-13')
-    .action((name: string, flags: { os: string }) => run(async () => (await load()).sandboxUp(setting, name, flags)))
+    .action((name: string, flags: { os: string }) => run(async () => (await load()).sandboxUp(context, name, flags)))
   addGlobals(sandbox.command('list').description('all hosts')).action(() =>
-    run(async () => (await load()).sandboxList(setting)),
+    run(async () => (await load()).sandboxList(context)),
   )
   addGlobals(sandbox.command('ssh <name> [command...]').description('log in, or run a command there'))
     .passThroughOptions()
@@ -222,11 +222,11 @@ function addSandbox(program: Command, setting: CommandContext, run: Run): void {
   addGlobals(sandbox.command('down [name]').description('take a host away for good'))
     .option('--all', 'all of them, and whatever crashed clients left')
     .action((name: string | undefined, flags: { all?: boolean }) =>
-      run(async () => (await load()).sandboxDown(setting, name, flags)),
+      run(async () => (await load()).sandboxDown(context, name, flags)),
     )
 }
 
-function addSecrets(program: Command, setting: CommandContext, run: Run): void {
+function addSecrets(program: Command, context: CommandContext, run: Run): void {
   const load = () => import('./commands/secrets.ts')
   const secrets = program
     .command('secrets')
@@ -234,29 +234,29 @@ function addSecrets(program: Command, setting: CommandContext, run: Run): void {
     .addHelpText('after', examples(program, 'secrets set postgres-takeclient', 'secrets list', 'secrets edit'))
   addGlobals(secrets.command('set <name>').description('store a value; it is asked for, or read from standard input'))
     .addHelpText('after', examples(program, 'secrets set postgres-takeclient', 'secrets set api-key < key.txt'))
-    .action((name: string) => run(async () => (await load()).secretsSet(setting, name)))
+    .action((name: string) => run(async () => (await load()).secretsSet(context, name)))
   addGlobals(secrets.command('list').description('names of the stored values')).action(() =>
-    run(async () => (await load()).secretsList(setting)),
+    run(async () => (await load()).secretsList(context)),
   )
   addGlobals(secrets.command('edit').description('change the stored values in your editor (VISUAL, EDITOR)')).action(
-    () => run(async () => (await load()).secretsEdit(setting)),
+    () => run(async () => (await load()).secretsEdit(context)),
   )
 }
 
-function addInit(program: Command, setting: CommandContext, run: Run): void {
+function addInit(program: Command, context: CommandContext, run: Run): void {
   addGlobals(program.command('init').description('write a small site into this folder, to start from'))
     .addHelpText('after', examples(program, 'init'))
-    .action(() => run(async () => (await import('./commands/init.ts')).init(setting)))
+    .action(() => run(async () => (await import('./commands/init.ts')).init(context)))
 }
 
-function addUp(program: Command, setting: CommandContext, run: Run): void {
+function addUp(program: Command, context: CommandContext, run: Run): void {
   addGlobals(
     program
       .command('up', { hidden: true })
       .description('boot a throw-away host, converge the first host on it, and try it'),
   )
     .addHelpText('after', examples(program, 'up'))
-    .action(() => run(async () => (await import('./up.ts')).up(setting)))
+    .action(() => run(async () => (await import('./up.ts')).up(context)))
 }
 
 function examples(program: Command, ...lines: string[]): string {

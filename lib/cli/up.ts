@@ -10,7 +10,7 @@ import { converge } from './commands/hosts.ts'
 import { UsageError } from './errors.ts'
 import { cleanLine } from '../render/clean.ts'
 import { pad, widest } from '../render/text/page.ts'
-import type { CommandContext } from './setting.ts'
+import type { CommandContext } from './commandContext.ts'
 
 const UP_HOST = 'takeclient'
 const CLAIM = 'server_name:'
@@ -18,21 +18,21 @@ const ANSWER_WITHIN_MS = 5000
 
 type Answer = { url: string; ok: boolean; said: string }
 
-export async function up(setting: CommandContext): Promise<ExitName> {
-  const [host] = setting.site.hosts
+export async function up(context: CommandContext): Promise<ExitName> {
+  const [host] = context.site.hosts
   if (host === undefined) throw new UsageError('the inventory has no hosts')
   const [{ ensureRequirements, missingPackages }, sandbox] = await Promise.all([
     import('../sandbox/requirements.ts'),
     import('../sandbox/sandbox.ts'),
   ])
   const missing = await missingPackages()
-  if (missing.length > 0) setting.output.err.write(`installing ${missing.join(', ')}\n`)
+  if (missing.length > 0) context.output.err.write(`installing ${missing.join(', ')}\n`)
   await ensureRequirements({ install: true })
-  const { address } = await sandbox.up(UP_HOST, { os: host.os }, (text) => setting.output.err.write(`${text}\n`))
+  const { address } = await sandbox.up(UP_HOST, { os: host.os }, (text) => context.output.err.write(`${text}\n`))
   const flags = { host: [host.name], only: [], forks: '1', sandbox: UP_HOST, yes: true }
-  const exit = await converge({ ...setting, json: false }, flags)
+  const exit = await converge({ ...context, json: false }, flags)
   if (exit !== 'ok') return exit
-  return showSite(setting, address, domainsOf(await setting.site.evaluate(host.name)))
+  return showSite(context, address, domainsOf(await context.site.evaluate(host.name)))
 }
 
 /** Names that web servers of this catalog answer to, without wildcards and catch-alls. */

@@ -7,7 +7,7 @@ import { UsageError } from '../errors.ts'
 import { cleanJson } from '../../render/clean.ts'
 import { renderDot, renderTree } from '../../render/text/graph.ts'
 import { hint, selectHosts } from '../select.ts'
-import type { CommandContext } from '../setting.ts'
+import type { CommandContext } from '../commandContext.ts'
 
 export type GraphFlags = { host: string[]; format: string }
 

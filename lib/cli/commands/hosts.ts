@@ -20,7 +20,7 @@ import { problemsOf } from '../../render/view/problem.ts'
 import { viewResult } from '../../render/view/result.ts'
 import { applied, planned } from '../../render/view/standing.ts'
 import { checkOnly, selectHosts } from '../select.ts'
-import type { CommandContext } from '../setting.ts'
+import type { CommandContext } from '../commandContext.ts'
 
 export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean }
 export type ConvergeFlags = HostFlags &
@@ -33,28 +33,28 @@ export type HostWork<Report extends AnyReport = HostReport> = (
 ) => Promise<Reported<Report>>
 
 /** Shows what would change; the hosts are not touched. */
-export async function plan(setting: CommandContext, flags: PlanFlags): Promise<ExitName> {
+export async function plan(context: CommandContext, flags: PlanFlags): Promise<ExitName> {
   const [{ open }, planText] = await Promise.all([import('../../engine/apply/openHost.ts'), loadPlanText()])
-  const { out } = setting.output
+  const { out } = context.output
   const work: HostWork<PlanReport> = async (run, view) => {
     const host = open(run)
     try {
       const made = await host.plan()
-      if (!setting.json) view.print(out, planText(made, out.page, 'Nothing was changed.'))
+      if (!context.json) view.print(out, planText(made, out.page, 'Nothing was changed.'))
       return { plan: made, report: host.report(made, allowsLockout(flags)) }
     } finally {
       await host.close()
     }
   }
-  const reports = await overHosts(setting, flags, work, ({ report }, view) => showProblems(setting, report, view))
+  const reports = await overHosts(context, flags, work, ({ report }, view) => showProblems(context, report, view))
   const failed = exitOfFleet(reports.map(({ report }) => report))
   const isPending = reports.some(({ report }) => report.changes.length > 0)
   const exit = failed === 'ok' && isPending && flags.detailedExitcode === true ? 'changes' : failed
-  return finish(setting, 'plan', reports, exit)
+  return finish(context, 'plan', reports, exit)
 }
 
 /** Plans, asks, applies and verifies. */
-export async function converge(setting: CommandContext, flags: ConvergeFlags): Promise<ExitName> {
+export async function converge(context: CommandContext, flags: ConvergeFlags): Promise<ExitName> {
   if (flags.yes !== true && !isInteractive()) {
     throw new UsageError(
       'converge asks before it changes anything, and there is no terminal to ask on',
@@ -68,18 +68,18 @@ export async function converge(setting: CommandContext, flags: ConvergeFlags): P
   const { convergeHost } = await import('../../engine/apply/converge.ts')
   const turn = oneAtATime()
   const work: HostWork = async (run, view) => {
-    const { shown, confirm } = asking(setting, view, turn, flags.yes === true)
+    const { shown, confirm } = asking(context, view, turn, flags.yes === true)
     const report = await convergeHost({ ...run, ...more, confirm, wait: flags.wait === true })
     const made = shown()
     return { report, ...(made === undefined ? {} : { plan: made }) }
   }
-  const reports = await overHosts(setting, flags, work, (reported, view) => showResult(setting, reported, view))
-  return finish(setting, 'converge', reports, exitOfFleet(reports.map(({ report }) => report)))
+  const reports = await overHosts(context, flags, work, (reported, view) => showResult(context, reported, view))
+  return finish(context, 'converge', reports, exitOfFleet(reports.map(({ report }) => report)))
 }
 
 /** Asks whether a plan should be applied, and knows which plan was shown. */
 export function asking(
-  setting: CommandContext,
+  context: CommandContext,
   view: ProgressView,
   turn: ReturnType<typeof oneAtATime>,
   yes: boolean,
@@ -89,7 +89,7 @@ export function asking(
     shown: () => shown,
     confirm(made) {
       shown = made
-      return turn(() => view.aside(() => confirmPlan(setting, made, yes)))
+      return turn(() => view.aside(() => confirmPlan(context, made, yes)))
     },
   }
 }
@@ -116,12 +116,12 @@ async function loadPlanText(): Promise<(plan: Plan, page: Page, sentence?: strin
 
 /** Runs a command's work on every host asked for. Nothing is connected to before all recipes were evaluated. */
 export async function overHosts<Report extends AnyReport>(
-  setting: CommandContext,
+  context: CommandContext,
   flags: HostFlags & MachineFlags,
   work: HostWork<Report>,
   tell: (reported: Reported<Report | Lost>, view: ProgressView) => void,
 ): Promise<Reported<Report | Lost>[]> {
-  const { site, output, verbose } = setting
+  const { site, output, verbose } = context
   const chosen = selectHosts(site.hosts, flags.host)
   const where = whereFrom(flags, chosen.length)
   const forks = parseCount('--forks', flags.forks)
@@ -169,24 +169,24 @@ function showProblems({ output: { err } }: CommandContext, report: AnyReport, vi
   for (const problem of problemsOf(report)) view.print(err, renderProblem(problem, err.page))
 }
 
-export function showResult(setting: CommandContext, { report, plan: shown }: Reported, view: ProgressView): void {
-  const { out } = setting.output
-  if (setting.json) return showProblems(setting, report, view)
+export function showResult(context: CommandContext, { report, plan: shown }: Reported, view: ProgressView): void {
+  const { out } = context.output
+  if (context.json) return showProblems(context, report, view)
   // Finished steps stand between the plan and this on a terminal.
   const gap = shown !== undefined && out.isTerminal ? '\n' : ''
   view.print(out, `${gap}${renderResult(viewResult(report), out.page)}`)
 }
 
 export function finish(
-  setting: CommandContext,
+  context: CommandContext,
   command: string,
   hosts: readonly Reported<AnyReport>[],
   exit: ExitName,
 ): ExitName {
-  const { out } = setting.output
+  const { out } = context.output
   const reports = hosts.map(({ report }) => report)
   const standing = command === 'plan' ? planned : applied
-  if (!setting.json && reports.length > 1) out.write(`\n${renderFleet(viewFleet(reports, standing), out.page)}`)
-  if (setting.json) out.write(renderJson(command, hosts, exit))
+  if (!context.json && reports.length > 1) out.write(`\n${renderFleet(viewFleet(reports, standing), out.page)}`)
+  if (context.json) out.write(renderJson(command, hosts, exit))
   return exit
 }

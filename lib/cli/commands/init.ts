@@ -8,7 +8,7 @@ import deepmerge from 'deepmerge'
 import { version } from '../../dsl/home.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { UsageError } from '../errors.ts'
-import type { CommandContext } from '../setting.ts'
+import type { CommandContext } from '../commandContext.ts'
 
 const SITE = `/**
  * What each role has. Plan it with \`npx keelson plan\`, apply it with \`npx keelson converge\`.

@@ -19,17 +19,17 @@ import { renderRun, renderRuns } from '../../render/text/runsText.ts'
 import { errorProblem } from '../../render/view/problem.ts'
 import { viewRun, viewRuns } from '../../render/view/runs.ts'
 import { selectHosts } from '../select.ts'
-import type { CommandContext } from '../setting.ts'
+import type { CommandContext } from '../commandContext.ts'
 
 export type RunsFlags = Pick<HostFlags, 'host' | 'forks'> & MachineFlags
 
 /** @param number Shows one run in full. @throws {UsageError} When there is no such run. */
-export async function runs(setting: CommandContext, number: string | undefined, flags: RunsFlags): Promise<ExitName> {
-  const { site, output, json } = setting
+export async function runs(context: CommandContext, number: string | undefined, flags: RunsFlags): Promise<ExitName> {
+  const { site, output, json } = context
   const chosen = selectHosts(site.hosts, flags.host)
   const where = whereFrom(flags, chosen.length)
   const wanted = number === undefined ? undefined : String(parseCount('runs', number))
-  const known = await runsOf(setting, chosen, where, parseCount('--forks', flags.forks))
+  const known = await runsOf(context, chosen, where, parseCount('--forks', flags.forks))
   const failed = known.flatMap(({ error }) => (error === undefined ? [] : [error]))
   if (wanted !== undefined && failed.length === 0) requireRun(wanted, known)
   const shown = known.map((of) =>

@@ -10,7 +10,7 @@ import { UsageError } from '../errors.ts'
 import { cleanJson } from '../../render/clean.ts'
 import { pad, widest } from '../../render/text/page.ts'
 import { hint } from '../select.ts'
-import type { CommandContext } from '../setting.ts'
+import type { CommandContext } from '../commandContext.ts'
 
 const SYSTEMS = ['debian-12', 'debian-13'] as const
 

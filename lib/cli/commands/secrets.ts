@@ -9,13 +9,13 @@ import type { ExitName } from '../../engine/report.ts'
 import { askHidden, isInteractive, readStdin } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { cleanJson, cleanLine } from '../../render/clean.ts'
-import type { CommandContext } from '../setting.ts'
+import type { CommandContext } from '../commandContext.ts'
 
-export async function secretsSet(setting: CommandContext, name: string): Promise<ExitName> {
+export async function secretsSet(context: CommandContext, name: string): Promise<ExitName> {
   const value = isInteractive() ? await askHidden(`Value of ${cleanLine(name)}: `) : await readStdin()
   if (value === '') throw new UsageError(`no value for ${name}`, 'type it when asked, or give it on standard input')
-  const { err } = setting.output
-  const made = await storeOf(setting).set(name, value)
+  const { err } = context.output
+  const made = await storeOf(context).set(name, value)
   for (const file of made) err.write(`made ${cleanLine(file)}\n`)
   err.write(`${cleanLine(name)} is stored in secrets.age\n`)
   if (made.some((file) => file.endsWith('.key'))) {
@@ -24,21 +24,21 @@ export async function secretsSet(setting: CommandContext, name: string): Promise
   return 'ok'
 }
 
-export async function secretsList(setting: CommandContext): Promise<ExitName> {
-  const names = await storeOf(setting).list()
-  if (setting.json) setting.output.out.write(`${cleanJson(names)}\n`)
-  else for (const name of names) setting.output.out.write(`${cleanLine(name)}\n`)
-  if (names.length === 0) setting.output.err.write('no secrets are stored; secrets set NAME stores one\n')
+export async function secretsList(context: CommandContext): Promise<ExitName> {
+  const names = await storeOf(context).list()
+  if (context.json) context.output.out.write(`${cleanJson(names)}\n`)
+  else for (const name of names) context.output.out.write(`${cleanLine(name)}\n`)
+  if (names.length === 0) context.output.err.write('no secrets are stored; secrets set NAME stores one\n')
   return 'ok'
 }
 
 /** Opens the person's own editor on the clear text. */
-export async function secretsEdit(setting: CommandContext): Promise<ExitName> {
+export async function secretsEdit(context: CommandContext): Promise<ExitName> {
   if (!isInteractive())
     throw new UsageError('secrets edit opens an editor, and there is no terminal for one', 'use secrets set NAME')
   const editor = process.env['VISUAL'] ?? process.env['EDITOR']
   if (editor === undefined || editor === '') throw new UsageError('no editor is known', 'set VISUAL or EDITOR')
-  await storeOf(setting).edit(async (file) => {
+  await storeOf(context).edit(async (file) => {
     // Editors are often given with arguments, `code --wait`, so a shell reads the words; the file is no part of them.
     const child = spawn('sh', ['-c', `exec ${editor} "$1"`, 'sh', file], { stdio: 'inherit' })
     const [code]: unknown[] = await once(child, 'close')

@@ -6,7 +6,7 @@ import { BIN } from '../../dsl/home.ts'
 import { quote } from '../../kit/shell.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { cleanLine } from '../../render/clean.ts'
-import type { CommandContext } from '../setting.ts'
+import type { CommandContext } from '../commandContext.ts'
 
 const IGNORED = new Set(['node_modules', '.git', 'coverage'])
 const WATCHED = new Set(['.ts', '.json', '.conf', '.py', '.cjs', '.mjs', '.js', '.age'])
