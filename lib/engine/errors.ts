@@ -1,10 +1,13 @@
 /**
- * The ways in which planning or converging a host can end early. Each says what the host said and what to do next.
+ * The errors that end planning or converging a host early. Each states what the host said and what to do next.
  */
 import { LoginRefused, TransportError, Unreachable, WrongHostKey } from '../transport/connection.ts'
 import type { ExitName } from './report.ts'
 
-/** Common shape of what Keelson itself throws: one sentence, what the host said, what this side knows, what to do next. */
+/**
+ * Base of all errors that Keelson itself throws: one sentence, what the host said, what this client knows, what to do
+ * next.
+ */
 export abstract class KeelsonError extends Error {
   readonly said: string
   readonly why: string
@@ -20,13 +23,13 @@ export abstract class KeelsonError extends Error {
   }
 }
 
-/** What an error brings besides its message; nothing where it is one of neither room. */
+/** The details an error carries besides its message; empty for an error of neither the engine nor the transport. */
 export function wordsOf(error: Error): Pick<KeelsonError, 'said' | 'why' | 'next'> {
   const isOurs = error instanceof KeelsonError || error instanceof TransportError
   return isOurs ? { said: error.said, why: error.why, next: error.next } : { said: '', why: '', next: '' }
 }
 
-/** Exit 5 is for hosts that were not reached; what fails in a program that runs there is none of that. */
+/** Returns exit 5 for hosts that were not reached. A program that fails on a host is another exit. */
 export function exitOfError(error: Error): ExitName {
   if (error instanceof KeelsonError) return error.exit
   if (error.name === 'AbortError') return 'interrupted'
@@ -39,32 +42,32 @@ export class Locked extends KeelsonError {
   readonly exit = 'locked'
 }
 
-/** @param holder As people see it. */
+/** @param holder Text for people, as `Holder.text`. */
 export function lockedBy(holder: string): Locked {
   return new Locked(`this host is locked by ${holder}`, {
     next: 'wait for it to end, then converge again, or converge --wait; a plan needs no lock',
   })
 }
 
-/** The host moved since the plan was made; nothing was written. */
+/** The host changed since the plan was made; nothing was written. */
 export class Stale extends KeelsonError {
   readonly exit = 'stale'
 }
 
-/** Protection or removal budget, and then nothing was written; or the guard, and then the host went back. */
+/** Protection or the removal budget refused the plan, and nothing was written; or the guard reverted the host. */
 export class Refused extends KeelsonError {
   readonly exit = 'refused'
 }
 
-/** The host is not what the inventory says, or answered what cannot be understood. Nothing was written by this step. */
+/** The host is not what the inventory says, or its answer cannot be parsed. This step wrote nothing. */
 export class HostError extends KeelsonError {
   readonly exit = 'error'
 }
 
-/** An answer of the host does not fit together, as when something changes while it is read. */
+/** Parts of the host's answer contradict each other, as when something changes while it is read. */
 export class NotUnderstood extends HostError {}
 
-/** The worker of a run is gone, with the host or alone, before its stage was through. */
+/** The worker of a run ended, alone or with the host, before its stage was complete. */
 export class RunGone extends HostError {}
 
 /** There is no such run on the host. */
@@ -72,5 +75,5 @@ export class NoSuchRun extends KeelsonError {
   readonly exit = 'usage'
 }
 
-/** Why nothing is known of what another look at the host finds changed again. */
+/** Why a resource that differs at every reading is unknown. */
 export const KEEPS_CHANGING = 'it keeps changing while it is read'

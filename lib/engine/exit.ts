@@ -1,9 +1,9 @@
 /**
- * Exit codes: what one host's report comes to, and several hosts' together. Pure.
+ * Exit codes of one host's report and of several hosts together. Pure.
  */
 import type { AnyReport, ExitName } from './report.ts'
 
-/** The worst first, for hosts that ended differently and where nothing was applied. */
+/** Worst first: the order that decides when hosts ended differently and nothing was applied. */
 const WORST_FIRST: readonly ExitName[] = [
   'interrupted',
   'usage',
@@ -17,7 +17,7 @@ const WORST_FIRST: readonly ExitName[] = [
   'ok',
 ]
 
-/** A host on which some changes failed is applied in part when others were applied, else an error. */
+/** A host with failed changes is applied in part when other changes were applied, else an error. */
 export function exitOfHost(report: AnyReport): ExitName {
   if (report.error !== undefined) return report.error.exit
   const failed = report.changes.some(({ outcome, failure }) => outcome === 'failed' || failure !== undefined)
@@ -26,14 +26,15 @@ export function exitOfHost(report: AnyReport): ExitName {
   return wasApplied(report) ? 'partial' : 'error'
 }
 
-/** An undo that leaves something: what could go back has gone, or there was nothing that could. */
+/** The exit of an undo that leaves something: applied in part, or nothing could be undone. */
 function exitOfRest(report: AnyReport): ExitName {
   if (wasApplied(report)) return 'partial'
   return report.changes.length === 0 ? 'refused' : 'ok'
 }
 
 /**
- * All hosts the same: that. Some failed after something was applied anywhere: applied in part. Otherwise the worst.
+ * The common exit when all hosts agree; applied in part when some failed and anything was applied on any host;
+ * otherwise the worst.
  */
 export function exitOfFleet(reports: readonly AnyReport[]): ExitName {
   const exit = worstOf(reports.map(exitOfHost))
@@ -41,7 +42,6 @@ export function exitOfFleet(reports: readonly AnyReport[]): ExitName {
   return isMixed && exit !== 'interrupted' && reports.some(wasApplied) ? 'partial' : exit
 }
 
-/** The worst of several. */
 export function worstOf(exits: readonly ExitName[]): ExitName {
   return WORST_FIRST.find((name) => exits.includes(name)) ?? 'ok'
 }

@@ -1,5 +1,5 @@
 /**
- * What a plan and a converge say: plain JSON that every renderer and `--json` start from.
+ * The reports of plan and converge: plain JSON, the input of every renderer and of `--json`.
  */
 import type { CatalogHost, Source } from './catalog/catalog.ts'
 import type { Ref } from '../kit/ref.ts'
@@ -7,19 +7,21 @@ import type { Consequence, FieldChange } from '../kit/resourceType.ts'
 
 /**
  * - `follow-up`: a service has yet to load what changed; nothing else differs.
- * - `adopt`: it is on the host as declared, and Keelson will remember it (record only).
- * - `forget`: no longer declared, was there before Keelson or is not ours to remove: the record goes, it stays.
- * - `recheck`: in order now, but an earlier change of this plan (a package) may alter it; it is looked at again then.
+ * - `adopt`: the host has the resource as declared, and the ledger will record it (record only).
+ * - `forget`: no longer declared, and either older than Keelson or not Keelson's to remove: the record is removed, the
+ *   resource stays.
+ * - `recheck`: in order now, but an earlier change of this plan (a package) may alter it; it is read again after that
+ *   change.
  */
 export type ChangeKind = 'create' | 'change' | 'remove' | 'follow-up' | 'adopt' | 'forget' | 'recheck'
 
-/** intent: the code changed; drift: the host was changed by another hand; both. */
+/** intent: the code changed; drift: somebody else changed the host; both. */
 export type Cause = 'intent' | 'drift' | 'both'
 
 /**
- * - `exact`: read, and will be done as shown.
+ * - `exact`: read, and will be applied as shown.
  * - `predicted`: `because` says what an earlier change may still alter.
- * - `unknown`: could not be read yet, `because` says why; it is read after what it needs is there.
+ * - `unknown`: could not be read yet, `because` says why; it is read once its needs are in place.
  * - `opaque`: a command without a check.
  */
 export type Certainty = 'exact' | 'predicted' | 'unknown' | 'opaque'
@@ -34,37 +36,37 @@ export type PlanChange = {
   certainty: Certainty
   because?: string
   fields: FieldChange[]
-  /** Where it is declared; absent when it no longer is. */
+  /** Where the resource is declared; absent when it no longer is. */
   source?: Source
-  /** Run that made or last changed it, when the ledger knows. */
+  /** Run that made or last changed the resource, when the ledger knows. */
   run?: string
-  /** Run that was to do this before, and is not known to have done it. */
+  /** Earlier run that planned this change and is not known to have applied it. */
   leftBy?: string
-  /** What it opens to others: `lets root log in with a password`. */
+  /** Access that the change opens to others: `lets root log in with a password`. */
   opens?: string[]
-  /** With the causes `drift` and `both`: what another hand did. */
+  /** With the causes `drift` and `both`: what somebody else changed. */
   drift?: Drift
-  /** Set where it is certain that nobody could log in after it. */
+  /** Set when it is certain that nobody could log in after this change. */
   locksOut?: true
 }
 
-/** What happened to it between a run, which left it as it was to be, and now. */
+/** What happened to the resource since the last run that left it as declared. */
 export type Drift = {
   /** `stopped`, `put into sudo` */
   what: string[]
   run: string
-  /** When that run ended, where the ledger knows. ISO 8601. */
+  /** When that run ended, if the ledger knows. ISO 8601. */
   at?: string
 }
 
-/** Why nobody could log in any more, and the changes that it lies in. */
+/** Why nobody could log in any more, and the changes that cause it. */
 export type Lockout = { because: string; refs: Ref[] }
 
 export type FollowUp = { action: 'reload' | 'restart'; unit: string; because: string }
 
-/** Every resource that was looked at is counted once: all but `resources` add up to it. */
+/** Counts every resource that was read exactly once: all fields but `resources` add up to it. */
 export type Summary = {
-  /** Those in scope, and what is owned and no longer declared. */
+  /** Resources in scope, and owned ones that are no longer declared. */
   resources: number
   create: number
   change: number
@@ -72,80 +74,80 @@ export type Summary = {
   adopt: number
   forget: number
   recheck: number
-  /** Those that only have something to load. */
+  /** Resources that only have something to load. */
   followUps: number
   unchanged: number
 }
 
-/** Something that undo leaves as it is. `rest`: it goes back, and this much of it stays. */
+/** Something that undo leaves as it is. `rest`: undo restores the resource except for this part. */
 export type Staying = { ref: Ref; label: string; because: string; rest?: true }
 
 export type Undoing = { run: string; stays: Staying[] }
 
-/** More than goes without being asked. */
+/** Set when a plan removes more than the budget allows without consent. */
 export type Removals = {
   labels: string[]
-  /** How many Keelson owns on the host, and how many of them may go unasked. */
+  /** How many resources Keelson owns on the host, and how many of them may be removed without consent. */
   owned: number
   budget: number
-  /** The name that the host was last converged under, where that was another. */
+  /** Name that the host was last converged under, if it differs. */
   former?: string
 }
 
-/** A run that is at work on a host. */
+/** A run that is in progress on a host. */
 export type Holder = {
   run: string
   unit: string
   /** `run 4 of ada@laptop since 16:59:02 UTC (keelson-4-ab12cd, commit 3f2c1ab, plan 0d3c9f1)` */
   text: string
-  /** Nobody sees what it does: its client was killed, or the line to it broke. */
+  /** No client follows the run: its client was killed, or the connection broke. */
   alone: boolean
 }
 
-/** JSON: what is read from a file is as good as what was made. */
+/** Plain JSON: a plan read from a file is equivalent to one made in this process. */
 export type Plan = {
   format: 1
   host: CatalogHost
-  /** In the order they would be applied. */
+  /** In the order in which they would be applied. */
   changes: PlanChange[]
   followUps: FollowUp[]
   summary: Summary
-  /** Only part of the catalog was looked at (`--only`). */
+  /** The plan covers only part of the catalog (`--only`). */
   partial: boolean
   /** True when nothing has ever been converged on this host. */
   first: boolean
   /** Sentences about the host that are not changes: memory differs from the inventory, a run did not finish. */
   warnings: string[]
-  /** Why nobody could log in any more, where that is certain: a sentence for each way in that is shut. */
+  /** Why nobody could log in any more, where that is certain: a sentence for each way in that would be closed. */
   lockouts?: string[]
-  /** Set where a run's changes are taken back. */
+  /** Set when the plan undoes a run. */
   undo?: Undoing
-  /** Why it is refused: a sentence for each protected resource that it would take away or replace. */
+  /** Why the plan is refused: a sentence for each protected resource that it would remove or replace. */
   barred?: string[]
-  /** Set where it is refused unless the count is agreed to. */
+  /** Set when the plan is refused unless the number of removals is agreed to. */
   removals?: Removals
-  /** The run that was at work on the host while it was read. */
+  /** The run that was in progress on the host while it was read. */
   holder?: Holder
-  /** SHA-256 of the ledger that it was made with, or of nothing. */
+  /** SHA-256 of the ledger that the plan was made with, or of nothing. */
   ledger: string
-  /** Of the normalised changes only: no time, order or run. */
+  /** Digest of the normalised changes only: without time, order or run. */
   digest: string
 }
 
 export type Outcome = 'changed' | 'unchanged' | 'failed' | 'skipped' | 'recorded'
 
-/** How resources came out so far, for who only asks. */
+/** Read-only view of how resources came out so far. */
 export type OutcomesSoFar = { of(ref: Ref): { outcome: Outcome } | undefined }
 
-/** Why a change failed or was skipped. Host text is cleaned of secrets here, of control characters when shown. */
+/** Why a change failed or was skipped. Secrets are removed from host text here, control characters when it is shown. */
 export type Failure = {
   phase: 'read' | 'apply' | 'verify'
-  /** Title of the step that ran, in words; its shell text is no matter of a report. */
+  /** Title of the step that failed, in words; a report never contains its shell text. */
   step?: string
   exit?: number
-  /** With `step`, what the host said; otherwise a sentence of our own. */
+  /** With `step`, what the host said; otherwise a sentence of Keelson. */
   said: string
-  /** Left out where nobody knows better than what was said. */
+  /** Absent when nothing can be added to `said`. */
   next?: string
 }
 
@@ -158,7 +160,7 @@ type HostAbout = {
   address: string
   trips: Trips
   seconds: number
-  /** Of `undo`; without a run where none has changed anything. */
+  /** Set for `undo`; without `run` when no run has changed anything. */
   undo?: Partial<Pick<Undoing, 'run'>> & Pick<Undoing, 'stays'>
   /** Set when the host could not be planned or converged at all. */
   error?: HostProblem
@@ -167,27 +169,26 @@ type HostAbout = {
 export type HostProblem = {
   name: string
   message: string
-  /** By the host. */
+  /** What the host said. */
   said: string
-  /** More in words of this side. */
+  /** What this client adds to it. */
   why?: string
   next: string
   exit: ExitName
 }
 
-/** A host that was read: nothing of this has been done. */
+/** The report of a host that was only read. */
 export type PlanReport = HostAbout & { summary: Summary; changes: PlanChange[] }
 
-/** A host that was converged. */
+/** The report of a host that was converged. */
 export type HostReport = HostAbout & {
-  /** As planned; `failed` says how many of those did not come out right. */
+  /** As planned; `failed` says how many of those changes did not come out right. */
   summary: Summary & { failed: number }
   changes: ReportChange[]
   /** Identifier of the run on the host; absent when nothing was applied. */
   run?: string
 }
 
-/** Either of the two. */
 export type AnyReport = HostAbout & {
   summary: Summary
   changes: (PlanChange & Partial<Pick<ReportChange, 'outcome' | 'failure'>>)[]
@@ -207,7 +208,7 @@ export const EXIT_CODES = {
 } as const
 export type ExitName = keyof typeof EXIT_CODES
 
-/** What happens while hosts are planned and converged, for progress. */
+/** Progress events while hosts are planned and converged. */
 export type Progress = { host: string } & HostProgress
 
 export type HostProgress =
@@ -217,9 +218,9 @@ export type HostProgress =
   | { event: 'applying'; run: string; unit: string; steps: number }
   | { event: 'step'; ref: Ref; label: string; title: string; state: 'started' | 'ok' | 'failed' | 'skipped' }
   | { event: 'reconnecting'; because: string; attempt: number }
-  /** For the run that holds the lock, and then all begins anew; or a step for a lock on the host. */
+  /** Waits for the run that holds the lock, after which everything starts over; or a step waits for a lock on the host. */
   | { event: 'waiting'; because: string }
-  /** A new login has to work before a change that may lock the operator out is kept. */
+  /** A new login has to succeed before a change that may lock the operator out becomes permanent. */
   | { event: 'proving' }
   | { event: 'verifying' }
   | { event: 'done' }

@@ -1,6 +1,6 @@
 /**
- * Why something is to be changed, by what the ledger knows of it: the declaration is another, or the host was changed by
- * another hand. What a run left undone has the cause that it had then, and is nobody else's doing. Pure.
+ * Why a resource is to be changed, judged by the ledger: the declaration changed, or somebody else changed the host.
+ * What a run left undone has the cause that it had in that run. Pure.
  */
 import { type Ledger, ledgerDigest } from '../host/ledger.ts'
 import type { Cause } from '../report.ts'
@@ -8,14 +8,14 @@ import type { Ref } from '../../kit/ref.ts'
 import type { Json } from '../../kit/resourceType.ts'
 import { secretNames } from '../../kit/value.ts'
 
-/** Of the planning, what causes are about. */
+/** The part of the planning that causes depend on. */
 type Planning = { ledger: Ledger | undefined; secrets: ReadonlyMap<string, string> }
 
 /**
- * Intent when the declaration is not what was last applied; drift when it is and the host has something else; both
- * when neither agrees with the ledger.
+ * Intent when the declaration is not what was last applied; drift when it is and the host has something else; both when
+ * neither agrees with the ledger.
  *
- * @param hasMoved Whether the host has something else than this state, which was last applied.
+ * @param hasMoved Whether the host differs from this state, which was last applied.
  */
 export function causeOf(
   { ledger, secrets }: Planning,
@@ -24,13 +24,13 @@ export function causeOf(
 ): Cause {
   const entry = ledger?.entries[ref]
   if (ledger === undefined || entry === undefined) return 'intent'
-  // What differs since such a run was cut off may be its own doing.
+  // A difference that appeared after such a run was cut off may be the run's own doing.
   const left = entry.left?.cause ?? (entry.pending || ledger.begun !== undefined ? 'intent' : undefined)
   if (entry.digest === ledgerDigest(ledger.key, desired, secrets)) return left ?? 'drift'
   if (left === 'intent') return 'intent'
-  // What was last applied is not in the ledger any more.
+  // The ledger no longer has what was last applied.
   if (entry.pending) return 'both'
-  // What was last applied held a secret that is no longer asked for: what the host has cannot be compared with it.
+  // The state last applied held a secret that is no longer requested, so the host's state cannot be compared with it.
   if (secretNames(entry.desired).some((name) => !secrets.has(name))) return 'intent'
   return hasMoved(entry.desired) ? 'both' : 'intent'
 }

@@ -1,6 +1,6 @@
 /**
- * What a plan is certain to shut the operator out of. Gates say so by what changes touch; all that might still work is left to
- * the guard on the host. Pure.
+ * The ways in that a plan is certain to close for the operator. Gates judge by what changes touch; whatever might still
+ * work is left to the guard on the host. Pure.
  */
 import type { Peer } from '../../transport/connection.ts'
 import { type Answer, notUnderstood, type Section } from '../host/read.ts'
@@ -17,12 +17,12 @@ import { touchesOf } from './touches.ts'
 
 type Watched = { gate: Gate; view: GateView; text: string; refs: Ref[] }
 
-/** What the gates need of the host to judge these changes. */
+/** The sections that the gates read from the host to judge these changes. */
 export function gateSections(items: readonly Planned[], planning: Planning): Section[] {
   return watchedIn(items, planning).map(({ gate, text }) => ({ name: sectionOf(gate), text }))
 }
 
-/** @param answers Those of `gateSections`. */
+/** @param answers Answers to `gateSections`. */
 export function lockoutsIn(
   items: readonly Planned[],
   planning: Planning,
@@ -76,14 +76,14 @@ function gatesOf(items: readonly Planned[]): Gate[] {
   return [...new Set([SSHD_GATE, SUDO_GATE, ...items.flatMap(({ type }) => type.gates ?? [])])]
 }
 
-/** What a resource would touch if nothing of it were there yet. */
+/** What a resource would touch if nothing of it existed yet. */
 function declaredTouches({ type, name, desired }: CatalogResource, types: ReadonlyMap<string, AnyType>): Touch[] {
   const ofType = types.get(type)
   if (ofType === undefined || desired === null) return []
   return touchesOf(ofType, { kind: 'create', name, before: null, after: desired, fields: [] })
 }
 
-/** Who came in by a connection on which a program has run; undefined for this machine itself. */
+/** Who logged in over a connection on which a program has run; undefined for this machine itself. */
 export function operatorOf({ account, localAddress, remoteAddress, remotePort, keys }: Peer): Operator | undefined {
   if (account === undefined || localAddress === undefined || remoteAddress === undefined || remotePort === undefined)
     return undefined

@@ -1,6 +1,6 @@
 /**
- * What a change opens to others, in words: by its type, and by the lines that it brings into texts of daemons known for
- * that. Pure.
+ * What a change opens to others, in words: as its type says, and by the lines that it adds to the configuration of
+ * daemons known to grant access. Pure.
  */
 import type { Ref } from '../../kit/ref.ts'
 import type { AnyType, Change, FieldChange, Json } from '../../kit/resourceType.ts'

@@ -1,6 +1,6 @@
 /**
- * The plan: what differs between what is declared, what was read and what the ledger knows, in the order in which it
- * would be applied. Pure.
+ * The plan: the differences between the declarations, the readings and the ledger, in the order in which they would be
+ * applied. Pure.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { type CatalogResource } from '../catalog/catalog.ts'
@@ -18,7 +18,7 @@ import { type Planned, type Planning, hasChange, inScope } from './planned.ts'
 import { goneText, planForgotten, planUndeclared } from './undeclared.ts'
 import { changeBetween, hides, isFollowUp, certaintyOf, consequenceOf, plannedChange } from './changes.ts'
 
-/** Everything that differs, removals of what is no longer declared last, each before what it needed. */
+/** All differences. Removals of resources that are no longer declared come last, each before what it needed. */
 export function planItems(planning: Planning): Planned[] {
   const items = new Map<Ref, Planned>()
   const closures = closuresOf(planning)
@@ -34,8 +34,8 @@ export function planItems(planning: Planning): Planned[] {
 }
 
 /**
- * What a guarded unit comes right after is guarded with it: it reads those files, and so does the next start of the host.
- * And so is a unit or command that comes right after a guarded file: it may be what loads it.
+ * Also guards each item that a guarded unit comes right after, because the unit, and the next start of the host, reads
+ * those files; and each unit or command that comes right after a guarded file, because it may load that file.
  */
 function guardTogether(items: ReadonlyMap<Ref, Planned>, { needsOf }: Planning): void {
   const changed = [...items.values()].filter(hasChange)
@@ -54,7 +54,7 @@ function guardTogether(items: ReadonlyMap<Ref, Planned>, { needsOf }: Planning):
   }
 }
 
-/** For each ref all refs it needs, near and far. */
+/** Maps each ref to all refs that it needs, directly or indirectly. */
 function closuresOf({ ordered, needsOf }: Planning): Map<Ref, Set<Ref>> {
   const closures = new Map<Ref, Set<Ref>>()
   for (const { ref } of ordered) {
@@ -126,7 +126,7 @@ function planResource(
   return adoption(planning, resource, base, about)
 }
 
-/** Something in order that the ledger does not know yet, or knows with another declaration or an unconfirmed one. */
+/** A resource in order that the ledger does not have yet, has with another declaration, or has as unconfirmed. */
 function adoption(
   planning: Planning,
   resource: CatalogResource,
@@ -157,12 +157,12 @@ function adoption(
   }
 }
 
-/** Whether an entry was made for this very declaration. */
+/** Whether an entry was made for exactly this declaration. */
 function isOf({ ledger, secrets }: Planning, { desired }: CatalogResource, entry: LedgerEntry): boolean {
   return desired !== null && entry.digest === ledgerDigest(ledger!.key, desired, secrets)
 }
 
-/** Taken away, and the ledger still has it: a run was cut off, or another hand was faster. */
+/** The resource is gone and the ledger still has it: a run was cut off, or somebody else removed it first. */
 function goneAlready(
   base: Omit<Planned, 'shown'>,
   about: Pick<PlanChange, 'ref' | 'label' | 'source'>,
@@ -176,13 +176,13 @@ function causeOfChange(planning: Planning, resource: CatalogResource, change: Ch
   const { before, fields } = change
   if (before instanceof Unknown || isFollowUp(change) || fields.some(({ opaque }) => opaque)) return 'intent'
   const type = planning.types.get(resource.type)!
-  // By a new declaration that is something else to ask for, and says nothing of what was applied.
+  // A difference that a new declaration brings is another request, and says nothing about what was applied.
   const differs = (applied: Json): boolean =>
     type.alteredByOthers !== true && changeBetween(type, resource.name, applied, before, planning.context) !== undefined
   return causeOf(planning, resource, differs)
 }
 
-/** What was last applied against what is there: where the declaration is another one, not what is to be changed. */
+/** Compares what was last applied with what is there, which is not the planned change when the declaration is new. */
 function happened(
   planning: Planning,
   { ref, name, type: typeName }: CatalogResource,

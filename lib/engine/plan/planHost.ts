@@ -1,6 +1,6 @@
 /**
- * Looks at a host: one trip reads everything, a second fetches the text that differs and fingerprints what is about to
- * be written. Nothing is written.
+ * Reads a host and plans its changes: one trip reads everything, a second fetches the text that differs and
+ * fingerprints what is about to be written. Nothing is written.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Connection } from '../../transport/connection.ts'
@@ -42,7 +42,7 @@ export type HostPlan = {
   planning: Planning
   items: Planned[]
   stage: Stage
-  /** By the stage's comparable tasks, what their resources' reading hashes to now. */
+  /** For each comparable task of the stage, the digest of the present reading of its resources. */
   fingerprints: ReadonlyMap<Task, string>
   /** SHA-256 of the ledger's bytes, or of nothing. */
   ledgerDigest: string
@@ -51,9 +51,9 @@ export type HostPlan = {
 type Answers = ReadonlyMap<string, Answer>
 type Look = { answers: Answers; planning: Planning; items: Planned[] }
 
-/** How often a host that moves while it is read is read again before giving up. */
+/** How often a host that changes while it is read is read again before giving up. */
 const ATTEMPTS = 3
-/** And then, when what moved is left out. */
+/** How often it is then read again with the changing resources left out. */
 const MORE_ATTEMPTS = 10
 
 /** @throws {HostError | Stale} */
@@ -68,7 +68,7 @@ class HostPlanner {
   readonly #requests: readonly Request[]
   readonly #sections: readonly Section[]
   readonly #expected: readonly string[]
-  /** Warnings about the host's clock, which is only asked the first time. */
+  /** Warnings about the host's clock, which is read only the first time. */
   #clock: readonly string[] = []
 
   constructor(connection: Connection, options: PlanOptions) {
@@ -92,7 +92,7 @@ class HostPlanner {
       const next = sameAnswers(answers, later, this.#expected)
         ? { ...seen, answers: later }
         : await this.#look(later, more)
-      // A unit in a restart loop reads otherwise each time; what counts is that the same is to be done.
+      // A unit in a restart loop reads differently each time; only the planned changes have to be the same.
       if (sameChanges(items, next.items)) return hostPlanOf(seen, detail, next.answers)
       moving.push(...movingIn(items, next.items))
       seen = next
@@ -100,7 +100,10 @@ class HostPlanner {
     return this.#besides(seen, moving)
   }
 
-  /** What keeps changing is unknown; any account may see to that for what it owns, and then all else goes on. */
+  /**
+   * Plans with the changing resources as unknown: any account can keep what it owns changing, and that must not stop
+   * the rest.
+   */
   async #besides(seen: Look, moving: Planned[]): Promise<HostPlan> {
     let settled = this.#without(seen, moving)
     for (let attempt = 0; attempt < MORE_ATTEMPTS; attempt += 1) {
@@ -108,7 +111,7 @@ class HostPlanner {
       const more = [...detail.sections, ...gateSections(settled.items, settled.planning)]
       const later = this.#without(await this.#look(await this.#read(more), more), moving)
       if (sameChanges(settled.items, later.items)) return hostPlanOf(settled, detail, later.answers)
-      // Something else at each look: one account may own much.
+      // Other resources may change at each reading: one account may own many.
       moving.push(...movingIn(settled.items, later.items))
       settled = this.#without(later, moving)
     }
@@ -142,7 +145,10 @@ class HostPlanner {
     return ask(this.#connection, [...this.#sections, ...more], mark, expected, readMs)
   }
 
-  /** What does not fit together has been read while it changed, more often than it is a mistake in here. */
+  /**
+   * Reads again when parts of an answer contradict each other: that is more often a change during the reading than a
+   * fault here.
+   */
   async #look(first: Answers, more: readonly Section[]): Promise<Look> {
     let answers = first
     for (let attempt = 1; ; attempt += 1) {
@@ -160,7 +166,7 @@ class HostPlanner {
     checkPlaces(this.#options.catalog.resources, answers)
     const undeclared = await readUndeclared(this.#connection, this.#options, ledger, odd)
     const readings = joinReadings(parseReadings(answers, this.#requests, odd), undeclared)
-    // Known since the host has answered.
+    // The peer is known once the host has answered.
     const operator = operatorOf(this.#connection.peer)
     const context: WaysContext = {
       ...this.#base.context,
@@ -178,7 +184,7 @@ class HostPlanner {
   }
 }
 
-/** @param answers The last ones, by which the same is to be done as by those that were looked at. */
+/** @param answers The latest, which lead to the same changes as those the plan was made from. */
 function hostPlanOf({ planning, items }: Look, detail: Detail, answers: Answers): HostPlan {
   const holder = parseHolder(answers.get(HOLDER_SECTION.name)!)
   const ledgerDigest = fingerprintOf(answers.get('keelson-ledger')!.bytes)
@@ -196,7 +202,7 @@ function hostPlanOf({ planning, items }: Look, detail: Detail, answers: Answers)
   }
 }
 
-/** What Keelson asks of a host for itself. */
+/** Sections that Keelson reads for itself. */
 const OWN_SECTIONS = [...FACT_SECTIONS, HOLDER_SECTION]
 
 function atWork(holder: Holder | undefined): string[] {
@@ -206,7 +212,7 @@ function atWork(holder: Holder | undefined): string[] {
   ]
 }
 
-/** Of an undo: what goes back, and services that have to load it. */
+/** The items of an undo: what it restores, and services that have to load that. */
 function ownItems(items: Planned[], undo: Undo | undefined): Planned[] {
   if (undo === undefined) return items
   const changed = new Set(
@@ -226,7 +232,7 @@ function sameChanges(a: readonly Planned[], b: readonly Planned[]): boolean {
   return a === b || isDeepStrictEqual(changesOf(a), changesOf(b))
 }
 
-/** Items by which two looks at a host differ. */
+/** Items in which two readings of a host differ. */
 function movingIn(a: readonly Planned[], b: readonly Planned[]): Planned[] {
   const earlier = new Map(a.map((item) => [item.shown.ref, item]))
   return b.filter((item) => {
@@ -235,13 +241,13 @@ function movingIn(a: readonly Planned[], b: readonly Planned[]): Planned[] {
   })
 }
 
-/** Sections that read again all that is declared or owned. */
+/** Sections that read again everything that is declared or owned. */
 export function againSections(hostPlan: HostPlan, options: PlanOptions): { sections: Section[]; requests: Request[] } {
   const requests = mergeRequests(declaredRequests(options), undeclaredRequests(options, hostPlan.planning.ledger))
   return { sections: readSections(requests, options.mark), requests }
 }
 
-/** Plans what a plan over the last reading has left to do: it fingerprints what is about to be written. */
+/** Plans what the last reading shows is left to do, and fingerprints what is about to be written. */
 export async function replan(
   connection: Connection,
   hostPlan: HostPlan,
@@ -264,7 +270,10 @@ export async function replan(
   }
 }
 
-/** Only the ledger tells what is owned and no longer declared; when there is any, it costs a trip of its own. */
+/**
+ * Reads what is owned and no longer declared. Only the ledger knows that, so it costs an additional trip when there is
+ * any.
+ */
 async function readUndeclared(
   connection: Connection,
   options: PlanOptions,

@@ -1,5 +1,5 @@
 /**
- * What a plan is made from, and what stands in it for one resource.
+ * The input of a plan, and its item for one resource.
  */
 import { type Catalog, type CatalogResource, type Forgotten } from '../catalog/catalog.ts'
 import { type Ledger } from '../host/ledger.ts'
@@ -10,24 +10,24 @@ import { type TypeReading } from '../host/read.ts'
 import { type Wish } from './rights.ts'
 import { type WaysContext } from './touches.ts'
 
-/** A change of the plan with what the engine needs to carry it out. */
+/** A planned change with what the engine needs to carry it out. */
 export type Planned = {
   shown: PlanChange
   type: AnyType
   name: string
   desired: Json | null
-  /** Absent for what is only recorded or only looked at again. */
+  /** Absent for what is only recorded or only read again. */
   change?: Change<Json>
-  /** Refs this comes after, all of them, near and far. */
+  /** All refs this comes after, directly or indirectly. */
   after: ReadonlySet<Ref>
   wish?: Wish
-  /** The declaration; absent when it is no longer declared. */
+  /** The declaration; absent when the resource is no longer declared. */
   resource?: CatalogResource
 }
 
 export type Planning = {
   catalog: Catalog
-  /** Resources in the order in which they are to be in order, and what each needs, declared ones only. */
+  /** Declared resources in the order in which they are brought into order, and what each needs. */
   ordered: readonly CatalogResource[]
   needsOf: ReadonlyMap<Ref, readonly Ref[]>
   types: ReadonlyMap<string, AnyType>
@@ -35,18 +35,18 @@ export type Planning = {
   ledger: Ledger | undefined
   secrets: ReadonlyMap<string, string>
   context: WaysContext
-  /** Refs looked at; all when absent. */
+  /** Refs that are read; all when absent. */
   scope?: ReadonlySet<Ref>
-  /** Of these, what a run is through with. */
+  /** Refs within the scope that a run has finished with. */
   settled?: ReadonlySet<Ref>
-  /** What is to be forgotten, as far as it is looked at. */
+  /** Resources to forget, as far as they are in scope. */
   forgotten: readonly Forgotten[]
-  /** Whether what is owned and no longer declared is taken away. */
+  /** Whether resources that are owned and no longer declared are removed. */
   prune: boolean
   warnings: readonly string[]
-  /** Set where a run is undone. */
+  /** Set when a run is undone. */
   undo?: Undoing
-  /** What an undo stops or turns off, and may be gone afterwards with what brought it. */
+  /** Refs that an undo stops or disables; they may be gone afterwards, together with what created them. */
   mayBeGone?: ReadonlySet<Ref>
 }
 

@@ -1,6 +1,6 @@
 /**
- * What stays, and what may not be done, because of something protected. Protection stands in the ledger; it ends when a
- * converge has recorded a declaration without it, or `forget`. Pure.
+ * Refusals and warnings because of protected resources. Protection is recorded in the ledger; it ends when a converge
+ * records a declaration without it, or by `forget`. Pure.
  */
 import { type Catalog, type CatalogResource, spokenOf } from '../catalog/catalog.ts'
 import type { Ledger } from '../host/ledger.ts'
@@ -8,7 +8,7 @@ import type { PlanChange, Undoing } from '../report.ts'
 import { labelOf, type Ref } from '../../kit/ref.ts'
 import type { AnyType, Change, Json } from '../../kit/resourceType.ts'
 
-/** Of the planning, what protection is about. */
+/** The part of the planning that protection depends on. */
 type Planning = {
   catalog: Catalog
   ledger: Ledger | undefined
@@ -20,7 +20,7 @@ type Planning = {
 
 type Item = { shown: PlanChange; change?: Change<Json>; resource?: CatalogResource }
 
-/** Protected things and all that they need, near and far, each with the protected one. */
+/** Maps protected resources, and everything they need directly or indirectly, to the protected one. */
 export function protectedRefs({
   catalog,
   ledger,
@@ -42,7 +42,7 @@ export function protectedRefs({
   return kept
 }
 
-/** What stays though nobody declares it. */
+/** Warnings about protected resources that stay though nobody declares them. */
 export function keptWarnings(planning: Planning): string[] {
   if (!planning.prune) return []
   const spoken = spokenOf(planning.catalog)
@@ -55,9 +55,9 @@ export function keptWarnings(planning: Planning): string[] {
     )
 }
 
-/** Sentences about changes that would take away or replace what is protected, or take away what that needs. */
+/** Sentences about changes that would remove or replace a protected resource, or remove something that one needs. */
 export function barred(planning: Planning, items: readonly Item[]): string[] {
-  // What an undo must leave is found when the undo is planned.
+  // Planning an undo already finds what the undo must leave.
   if (planning.undo !== undefined) return []
   const kept = protectedRefs(planning)
   const holders = holdersOf(planning, kept)
@@ -84,7 +84,7 @@ function aboutPlace({ shown, change, resource }: Item, holders: ReadonlyMap<stri
   return holder === undefined ? undefined : `${labelOf(holder)} is protected, and ${shown.label} would take its place`
 }
 
-/** Who has what only one resource may have, of protected ones that no recipe speaks of any more. */
+/** Maps each claim to the protected resource that holds it and that no recipe mentions any more. */
 function holdersOf({ catalog, ledger, types }: Planning, kept: ReadonlyMap<Ref, Ref>): Map<string, Ref> {
   const spoken = spokenOf(catalog)
   return new Map(

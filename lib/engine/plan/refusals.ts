@@ -1,24 +1,24 @@
 /**
- * Plans that are not carried out, each by its reason. Nothing has been written then.
+ * Why a plan is refused. Nothing has been written then.
  */
 import { Refused } from '../errors.ts'
 import type { Plan, PlanChange, Removals } from '../report.ts'
 import type { Planned, Planning } from './planned.ts'
 
-/** What the operator agreed to beforehand. */
+/** What the operator agreed to in advance. */
 export type Agreed = {
-  /** Number of removals; needed beyond the budget. */
+  /** Number of removals; required above the budget. */
   allowRemove?: number
-  /** Go on with a plan that is certain to lock the operator out; the guard on the host is armed all the same. */
+  /** Apply a plan that is certain to lock the operator out; the guard on the host is armed all the same. */
   allowLockout?: boolean
 }
 
-/** Whether there is anything to do, and not only to look at again. */
+/** Whether the plan does more than read resources again. */
 export function isPending({ changes }: Plan): boolean {
   return changes.some(({ kind }: PlanChange) => kind !== 'recheck')
 }
 
-/** Why a plan is not applied; undefined where it is. */
+/** Why a plan is refused; undefined when it is not. */
 export function refusalOf(plan: Plan, { allowRemove, allowLockout }: Agreed): Refused | undefined {
   const { barred = [], removals } = plan
   if (barred.length > 0) return barredBy(barred)
@@ -26,7 +26,7 @@ export function refusalOf(plan: Plan, { allowRemove, allowLockout }: Agreed): Re
   return allowLockout === true ? undefined : lockoutOf(plan)
 }
 
-/** Undefined where it is not certain that nobody could log in any more. */
+/** Undefined unless it is certain that nobody could log in any more. */
 export function lockoutOf({ lockouts }: Plan): Refused | undefined {
   if (lockouts === undefined) return undefined
   return new Refused(`nobody could log in any more as you do now: ${lockouts.join('; ')}; nothing was written`, {
@@ -51,8 +51,8 @@ function removalsOf({ labels, owned, budget, former }: Removals): Refused {
 }
 
 /**
- * More than max(5, 20 %) of what is owned goes only when the count is given; so does anything where nothing is declared,
- * or where the host has been converged under another name. Undefined where no more than that goes.
+ * Removing more than max(5, 20 %) of what is owned requires the count as consent; so does any removal when nothing is
+ * declared, or when the host was last converged under another name. Undefined when no consent is required.
  */
 export function removalsIn(
   items: readonly Planned[],

@@ -1,17 +1,17 @@
 /**
- * Rights that nobody declared. Pure.
+ * Rights that no recipe declares. Pure.
  */
 import type { Catalog, CatalogResource } from '../catalog/catalog.ts'
 import type { LedgerEntry } from '../host/ledger.ts'
 import { labelOf, type Ref, typeName } from '../../kit/ref.ts'
 import { type AnyType, type Json, Unknown } from '../../kit/resourceType.ts'
 
-/** What is to be as declared, and without the rights that came by another hand. */
+/** The desired state with the undeclared rights to keep: rights that somebody else granted later are removed. */
 export type Wish = {
   desired: Json | null
-  /** Rights that were there when it was taken over, and stay; absent for what has none to speak of. */
+  /** Rights that existed when the resource was adopted, and stay; absent for a type without such rights. */
   kept?: string[]
-  /** They have just been found. */
+  /** This reading found the rights. */
   fresh?: true
 }
 
@@ -37,7 +37,7 @@ export function wishOf(
   }
 }
 
-/** What is taken over with rights that its declaration does not mention. */
+/** Warns about adopted resources with rights that their declaration does not mention. */
 export function rightsWarnings(items: readonly { shown: { ref: Ref }; wish?: Wish }[]): string[] {
   return items.flatMap(({ shown, wish }) =>
     wish?.fresh === true && wish.kept !== undefined && wish.kept.length > 0

@@ -1,5 +1,5 @@
 /**
- * What a plan is asked for: which part of a catalog is looked at, and what has to be read for it.
+ * The scope of a plan: which part of a catalog is planned, and what has to be read for it.
  */
 import { type Catalog, type CatalogResource, type Forgotten, spokenOf } from '../catalog/catalog.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -17,28 +17,28 @@ export type PlanOptions = {
   types: ReadonlyMap<string, AnyType>
   secrets: ReadonlyMap<string, string>
   only?: (resource: CatalogResource | Forgotten) => boolean
-  /** Set where a run is undone: the catalog is made for that, and holds what it is to be like again. */
+  /** Set when a run is undone: the catalog is made for the undo, and holds what it restores. */
   undo?: Undo
-  /** For each time the host is read, in milliseconds. @default three minutes */
+  /** Time limit of each reading, in milliseconds. @default three minutes */
   readMs?: number
-  /** Random word that closes the sections of this client's read programs. */
+  /** Random mark that closes the sections of this client's read programs. */
   mark: string
 }
 
 export type Undo = Undoing & {
-  /** What goes back, by its ledger entry of that time; null for none. What only follows has the entry that it has. */
+  /** What the undo restores, with its ledger entry of that time, null for none; followers have their present entry. */
   entries: ReadonlyMap<Ref, LedgerEntry | null>
-  /** Of `entries`, what the run made: it may be gone afterwards. */
+  /** Refs in `entries` that the run created: they may be gone afterwards. */
   made: ReadonlySet<Ref>
-  /** Of `entries`, what is only to follow. */
+  /** Refs in `entries` that only follow other changes. */
   followers: ReadonlySet<Ref>
-  /** State by which something that is to be gone is found on the host. */
+  /** States by which resources to be removed are found on the host. */
   was: ReadonlyMap<Ref, Json>
-  /** SHA-256 of the ledger all this was made with. */
+  /** SHA-256 of the ledger that the undo was planned with. */
   ledgerDigest: string
 }
 
-/** What is known of a plan before the host is read. */
+/** The part of a planning that is known before the host is read. */
 export function planningBase({
   catalog,
   types,

@@ -1,6 +1,6 @@
 /**
- * What a second look at a host asks, once it is known what is to be done: the text that differs, and a fingerprint of what
- * is about to be written.
+ * The second reading of a host, once its changes are known: the text that differs, and a fingerprint of what is about
+ * to be written.
  */
 import { groupBy } from '../../kit/groupBy.ts'
 import { isAsLastApplied } from './changes.ts'
@@ -12,7 +12,7 @@ import { nextStage, type Stage, type Task } from './stage.ts'
 export type Detail = {
   sections: Section[]
   stage: Stage
-  /** The items with the host's texts in their text fields: what stands there, and what it has kept. */
+  /** The items with the host's texts in their text fields: the present text, and the one kept for undo. */
   showTexts(answers: ReadonlyMap<string, Answer>): Planned[]
   fingerprints(answers: ReadonlyMap<string, Answer>): Map<Task, string>
 }
@@ -47,7 +47,7 @@ function isCompared({ comparable, items }: Task): boolean {
   )
 }
 
-/** Shell text by which a task's resources are fingerprinted, here and by the worker. */
+/** Shell text that fingerprints a task's resources, run by the client and by the worker. */
 export function compareTextOf(planning: Planning, { items }: Task, mark: string): string {
   const entries = items.map(({ name, shown, desired }) => ({
     name,
@@ -83,7 +83,7 @@ function keptTexts({ change }: Planned): string[] {
   return change?.fields.flatMap(({ afterAt }) => afterAt ?? []) ?? []
 }
 
-/** What is not there any more is left out, and then the field only says that it differs. */
+/** Leaves out a text that no longer exists; the field then only says that it differs. */
 function withText(planning: Planning, item: Planned, texts: ReadonlyMap<string, Fetched>): Planned {
   const { change, type, name } = item
   const before = isThere(item) ? texts.get(name) : undefined
@@ -92,7 +92,7 @@ function withText(planning: Planning, item: Planned, texts: ReadonlyMap<string, 
   const fields = item.shown.fields.map(({ afterAt, ...field }): FieldChange => {
     if (field.form !== 'text') return field
     if (!isShown) return { field: field.field, form: 'secret' }
-    // Only what everybody may read is kept with a text to be shown; the copy itself is root's.
+    // A copy of a file is kept with its text to show only when everybody may read the file; root owns the copy.
     const after = afterAt === undefined ? undefined : texts.get(afterAt)
     return {
       ...field,

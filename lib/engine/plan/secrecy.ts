@@ -1,13 +1,13 @@
 /**
- * What of a difference may be shown. Secrecy goes by path, over the whole ledger: what one resource has written with a
- * secret may be read again by another, of another type or through a link. Pure.
+ * Which parts of a difference may be shown. Secrecy goes by path, over the whole ledger: what one resource wrote with a
+ * secret may be read by another, of another type or through a link. Pure.
  */
 import type { Catalog } from '../catalog/catalog.ts'
 import { type Ledger, type LedgerEntry, mayHoldSecret } from '../host/ledger.ts'
 import { type AnyType, type FieldChange, type Json, pathsOf, Unknown } from '../../kit/resourceType.ts'
 import { secretNames } from '../../kit/value.ts'
 
-/** Of a planning, what secrecy is about. */
+/** The part of the planning that secrecy depends on. */
 type Planning = {
   catalog: Catalog
   ledger: Ledger | undefined
@@ -16,18 +16,18 @@ type Planning = {
 
 type Known = { type: string; name: string; desired: Json }
 
-/** Fields that say nothing of a file's text. */
+/** Fields that reveal nothing of a file's text. */
 const RIGHTS: ReadonlySet<string> = new Set(['owner', 'group', 'mode', 'kind', 'acl'])
-/** Links of which one leads to another, at most. */
+/** Maximum number of links followed from one path. */
 const MOST_LINKS = 10
 
 const known = new WeakMap<Planning, { paths: ReadonlySet<string>; links: ReadonlyMap<string, string> }>()
 
 /**
- * Whether what a resource reads may hold a secret of another one, or is not for everybody to read. What Keelson wrote
- * itself it may show.
+ * Whether the reading of a resource may hold another resource's secret, or is not readable by everybody. What Keelson
+ * itself wrote may be shown.
  *
- * @param isOurs Whether what was read is what was last applied.
+ * @param isOurs Whether the reading equals what was last applied.
  */
 export function isHidden(
   planning: Planning,
@@ -40,7 +40,7 @@ export function isHidden(
   return paths.size > 0 && pathsOf(type, name, desired ?? observed).some((path) => paths.has(followed(path, links)))
 }
 
-/** Paths whose text may hold a secret, and the links that are known. */
+/** Paths whose text may hold a secret, and the known links. */
 function secretPaths(planning: Planning): { paths: ReadonlySet<string>; links: ReadonlyMap<string, string> } {
   const found = known.get(planning)
   if (found !== undefined) return found
@@ -70,7 +70,7 @@ function linksOf(all: readonly Known[], types: Planning['types']): Map<string, s
   return new Map([['/var/run', '/run'], ['/var/lock', '/run/lock'], ...links])
 }
 
-/** Where a path leads through links that are declared or were. */
+/** Where a path leads through links that are or were declared. */
 function followed(path: string, links: ReadonlyMap<string, string>): string {
   let at = plain(path)
   for (let step = 0; step < MOST_LINKS; step += 1) {
@@ -96,8 +96,8 @@ function plain(path: string): string {
 }
 
 /**
- * Fields as a plan has them, plain JSON. What stands there may hold a secret that the declaration does not name any more:
- * then only fields without one are shown.
+ * Fields as a plan shows them, plain JSON. When the host's text may hold a secret that the declaration no longer names,
+ * only fields that cannot contain one are shown.
  */
 export function shownFields(
   changed: readonly FieldChange[],

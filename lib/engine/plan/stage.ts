@@ -8,13 +8,13 @@ import { type Change, type Context, type Json, type Step, Unknown } from '../../
 /** Changes carried out as one unit: one resource, or several of a type that batches. */
 export type Task = {
   items: Planned[]
-  /** Positions in the stage of the tasks this one comes after. */
+  /** Positions in the stage of the tasks that this one comes after. */
   after: number[]
-  /** What nothing in this stage alters before this task runs, so that the worker can compare before it writes. */
+  /** No earlier task of this stage alters these resources, so the worker can compare them before it writes. */
   comparable: boolean
 }
 
-/** Whether a change may shut its operator out. */
+/** Whether a change may lock its operator out. */
 export function isGuarded({ change, shown }: Planned): boolean {
   return change !== undefined && shown.consequence === 'lockout'
 }
@@ -25,9 +25,10 @@ export type Stage = {
 }
 
 /**
- * Takes what can be applied now. What is not known until something else is done, and what an altering change
- * (a package) comes before, waits for a later stage and is read again then. What may lock the operator out is applied
- * after all that can do without. What mostly waits, and nothing needs, goes with the last stage, beside the rest of it.
+ * Selects what can be applied now. Unknown items whose needs are not yet applied, and items that an altering change (a
+ * package) comes before, wait for a later stage and are read again then. Items that may lock the operator out are
+ * applied after everything that does not need them. Items that mostly wait, and that nothing needs, run in the last
+ * stage, beside its other tasks.
  */
 export function nextStage(items: readonly Planned[]): Stage {
   const waiting = new Set<Ref>()
@@ -52,7 +53,7 @@ export function nextStage(items: readonly Planned[]): Stage {
   }
 }
 
-/** What mostly waits, and nothing else comes after. */
+/** Items that mostly wait, and that nothing else comes after. */
 function patientOf(items: readonly Planned[]): Planned[] {
   const changes = items.filter(({ change }) => change !== undefined)
   const needed = new Set(changes.flatMap(({ after }) => [...after]))
@@ -60,8 +61,8 @@ function patientOf(items: readonly Planned[]): Planned[] {
 }
 
 /**
- * Of what could be applied now, what has to wait: guarded changes and what comes after them, while there is anything else
- * to do; then what comes after them. Patient ones wait as long as something else is to be done, before a later stage.
+ * Refs that could be applied now and have to wait: guarded changes and what comes after them, while anything else can
+ * be applied; then what comes after them. Patient items wait while a later stage follows and this one has other work.
  */
 function heldBack(now: readonly Planned[], patient: ReadonlySet<Planned>, hasLater: boolean): Set<Ref> {
   const guarded = guardedOf(now)
@@ -77,7 +78,7 @@ function heldBack(now: readonly Planned[], patient: ReadonlySet<Planned>, hasLat
   return withFollowers(followers, now)
 }
 
-/** Guarded changes, and those that are applied in one batch with them: their order may be what matters. */
+/** Guarded changes, and those applied in one batch with them: their order may matter. */
 function guardedOf(now: readonly Planned[]): Planned[] {
   const batches = new Set(
     now.filter((item) => isGuarded(item) && item.type.batch !== undefined).map(({ type }) => type),
@@ -85,7 +86,7 @@ function guardedOf(now: readonly Planned[]): Planned[] {
   return now.filter((item) => isGuarded(item) || (item.change !== undefined && batches.has(item.type)))
 }
 
-/** Refs of items and of all that comes after them. */
+/** Refs of the items and of everything that comes after them. */
 function withFollowers(first: readonly Planned[], items: readonly Planned[]): Set<Ref> {
   const refs = new Set(first.map(({ shown }) => shown.ref))
   for (const { shown, after } of items) if ([...after].some((ref) => refs.has(ref))) refs.add(shown.ref)
@@ -94,7 +95,7 @@ function withFollowers(first: readonly Planned[], items: readonly Planned[]): Se
 
 function isAltering(need: Planned | undefined, item: Planned): boolean {
   if (need?.change === undefined) return false
-  // What reads as in order is looked at again before anything else comes to rely on it.
+  // A resource that reads as in order is read again before anything else relies on it.
   if (item.change === undefined && item.shown.kind === 'recheck') return true
   return need.type.altersOthers === true && need.type !== item.type
 }
@@ -105,7 +106,7 @@ function isUnknown({ change, shown }: Planned): boolean {
 
 type Group = { items: Planned[]; after: Set<Group> }
 
-/** One group for each item; items of a batching type share one unless that would close a circle. */
+/** One group for each item; items of a batching type share one unless that would create a cycle. */
 function grouped(items: readonly Planned[]): Group[] {
   const groups: Group[] = []
   const groupOf = new Map<Ref, Group>()
@@ -152,7 +153,10 @@ function inOrder(groups: readonly Group[]): Task[] {
   }))
 }
 
-/** Resources of one type may be read from one place, such as the files of sysctl.d: one's step alters all readings. */
+/**
+ * False when an earlier step alters the reading: resources of one type may be read from one place, such as the files of
+ * sysctl.d.
+ */
 function isComparable({ items, after }: Group, earlier: readonly Group[]): boolean {
   const { type } = items[0]!
   if ([...after].some((need) => need.items.some((bringer) => items.some((item) => isBrought(item, bringer)))))
@@ -160,7 +164,7 @@ function isComparable({ items, after }: Group, earlier: readonly Group[]): boole
   return type.readsAlone === true || (after.size === 0 && !earlier.some((group) => group.items[0]!.type === type))
 }
 
-/** Whether one makes the other, or what that lies in: a home comes with files of its own. */
+/** Whether `bringer` creates the resource, or one that it needs: a new home already has files. */
 function isBrought({ shown, resource }: Planned, bringer: Planned): boolean {
   if (bringer.change === undefined) return false
   return bringer.resource?.brings?.some((ref) => ref === shown.ref || resource?.needs.includes(ref)) === true

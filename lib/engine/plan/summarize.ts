@@ -1,5 +1,5 @@
 /**
- * The plan as people and programs see it: data, without what carries it out. Pure.
+ * The plan as plain data for people and programs, without what carries it out. Pure.
  */
 import { digestOf, spokenOf } from '../catalog/catalog.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -13,7 +13,7 @@ import { rightsWarnings } from './rights.ts'
 import { followUpsOf, summaryOf } from './summary.ts'
 import { type Planned, type Planning, inScope } from './planned.ts'
 
-/** What other sites have declared on the host is left to them. */
+/** Warns about resources that other sites declared on the host; they stay. */
 function foreignWarnings({ catalog, ledger, prune }: Planning): string[] {
   if (!prune) return []
   const spoken = spokenOf(catalog)
@@ -27,7 +27,7 @@ function foreignWarnings({ catalog, ledger, prune }: Planning): string[] {
   })
 }
 
-/** All of a plan but the ledger that it was made with. */
+/** The plan without the digest of its ledger. */
 export function summarize(
   planning: Planning,
   items: readonly Planned[],

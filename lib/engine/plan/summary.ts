@@ -1,5 +1,5 @@
 /**
- * What a plan comes to, in numbers. Pure.
+ * The counts of a plan. Pure.
  */
 import type { FollowUp, PlanChange, Summary } from '../report.ts'
 
@@ -11,7 +11,7 @@ export function followUpsOf(changes: readonly PlanChange[]): FollowUp[] {
   )
 }
 
-/** @param resources All that were looked at, with or without a change. */
+/** @param resources Number of resources that were read, with or without a change. */
 export function summaryOf(changes: readonly PlanChange[], resources: number): Summary {
   const count = (kind: PlanChange['kind']): number => changes.filter((change) => change.kind === kind).length
   return {

@@ -1,5 +1,6 @@
 /**
- * What is owned and no longer declared, or let go: removed when Keelson made it, otherwise only forgotten. Pure.
+ * Resources that are owned and no longer declared, or declared as forgotten: those that Keelson created are removed,
+ * the others only forgotten. Pure.
  */
 import { spokenOf } from '../catalog/catalog.ts'
 import { leftBy } from './causes.ts'
@@ -12,12 +13,12 @@ import { stateIn } from '../host/read.ts'
 import { type Planned, type Planning } from './planned.ts'
 import { consequenceOf } from './changes.ts'
 
-/** Of what the ledger has and the host has not. */
+/** Describes a resource that the ledger has and the host does not. */
 export function goneText({ pending, run }: LedgerEntry): string {
   return pending === true ? `not there: run ${run} had not finished it` : NOTHING_LEFT
 }
 
-/** What the recipes let go of. What is not owned needs nothing. */
+/** Plans the `forget` declarations of the recipes. A resource that is not owned needs nothing. */
 export function planForgotten({ catalog, forgotten, ledger, types }: Planning): Planned[] {
   return forgotten.flatMap(({ ref, type, name, source }): Planned[] => {
     const entry = ledger?.entries[ref]
@@ -38,7 +39,7 @@ export function planForgotten({ catalog, forgotten, ledger, types }: Planning): 
   })
 }
 
-/** What the ledger owns and nobody declares: removed when Keelson made it, otherwise only forgotten. */
+/** Plans resources that the ledger owns and nobody declares: removed when Keelson created them, otherwise only forgotten. */
 export function planUndeclared(planning: Planning): Planned[] {
   const spoken = spokenOf(planning.catalog)
   const kept = protectedRefs(planning)
@@ -69,7 +70,7 @@ export function planUndeclared(planning: Planning): Planned[] {
       return [{ ...base, after: new Set(), shown }]
     }
     const change: Change<Json> = { kind: 'remove', name: entry.name, before: observed, after: null, fields: [] }
-    // Taken away in the opposite order: after everything that needed it.
+    // Removals run in the opposite order: after everything that needed the resource.
     const after = new Set([...gone].filter((other) => planning.ledger!.entries[other]!.needs.includes(ref)))
     const consequence = consequenceOf(type, change, planning.context)
     const shown: PlanChange = { ...about, ...leftBy(planning, ref), kind: 'remove', consequence }
@@ -78,7 +79,7 @@ export function planUndeclared(planning: Planning): Planned[] {
   return dependentsFirst(items)
 }
 
-/** Why what nobody declares any more is only forgotten; undefined where it is to be taken away. */
+/** Why a resource that is no longer declared is only forgotten; undefined when it is removed. */
 function whyForgotten(type: AnyType, observed: Json | Unknown, entry: LedgerEntry): string | undefined {
   if (observed === null) return goneText(entry)
   const stays = entry.made ? dataIn(type, observed, entry.desired) : 'it was there before Keelson'
@@ -95,7 +96,7 @@ function dependentsFirst(items: readonly Planned[]): Planned[] {
   const sorted: Planned[] = []
   while (left.size > 0) {
     const free = [...left.values()].filter(({ after }) => ![...after].some((ref) => left.has(ref)))
-    // Needs recorded over several runs may form a circle; then any order is as good as another.
+    // Needs recorded over several runs may form a cycle; then any order will do.
     for (const item of free.length > 0 ? free : [...left.values()]) {
       sorted.push(item)
       left.delete(item.shown.ref)

@@ -1,6 +1,6 @@
 /**
- * Whether sshd, as a plan leaves it, lets the operator in. sshd itself says what it would make of its files for this login
- * (`sshd -T -C`, sshd(8)); what that means for the account is judged here.
+ * Whether sshd would let the operator in after a plan. sshd itself computes the settings of its files for this login
+ * (`sshd -T -C`, sshd(8)); this file judges what they mean for the account.
  */
 import { BlockList, isIP } from 'node:net'
 import type { Gate, GateView, Operator } from '../../../kit/resourceType.ts'
@@ -19,7 +19,7 @@ export const SSHD_GATE: Gate = {
   command(view) {
     const { account, from, to, port } = view.operator
     const login = `user=${account},host=${from},addr=${from},laddr=${to},lport=${port}`
-    // Where the files cannot be made as they would be, the rest still counts.
+    // Where the trial files cannot be created, the other checks still count.
     const trial = trialText(ROOTS, view, sh`sshd -T -C ${login}`) ?? 'false'
     return `${trial}
 printf '\\0%s\\0' "$?"
@@ -50,7 +50,7 @@ k_home=$(getent passwd -- ${quote(account)} | cut -d: -f6)
   },
 }
 
-/** Whether the change ends the sshd of Debian; sessions outlive that, new ones do not begin. */
+/** Whether the change stops Debian's sshd; sessions outlive that, new ones cannot begin. */
 function stopsIt(touch: Touch): boolean {
   if ('without' in touch) return touch.without === 'openssh-server'
   return 'unit' in touch && touch.stops === true && SERVICES.includes(touch.unit)
@@ -58,7 +58,7 @@ function stopsIt(touch: Touch): boolean {
 
 const NO_SHELLS = ['/usr/sbin/nologin', '/sbin/nologin', '/bin/false', '/usr/bin/false']
 
-/** @param today The host's own day. */
+/** @param today The host's own date. */
 function goneText({ touches, operator: { account } }: GateView, today: string): string | undefined {
   const login = touches.flatMap((touch) => ('account' in touch ? (touch.login ?? []) : []))[0]
   if (login === undefined) return undefined
@@ -71,8 +71,8 @@ function goneText({ touches, operator: { account } }: GateView, today: string): 
 }
 
 /**
- * Whether the service's sshd, with no options of its own, is what listens where the operator came in: not a socket of
- * systemd, nor another daemon with other files.
+ * Whether the ssh service's sshd, without options, listens where the operator logged in: not a systemd socket, nor
+ * another daemon with other files.
  */
 function isListener(daemon: string, listeners: string): boolean {
   const [pid = '', title, program, ...options] = daemon.split(' ')
@@ -81,7 +81,7 @@ function isListener(daemon: string, listeners: string): boolean {
   return isPlain && found.length > 0 && found.every((line) => line.includes(`${pid},`))
 }
 
-/** What `sshd -T` prints: a keyword in small letters and a value a line, some of them several times. */
+/** Output of `sshd -T`: one lower-case keyword and value per line; some keywords repeat. */
 class Settings {
   readonly #values = new Map<string, string[]>()
 
@@ -128,7 +128,7 @@ function isReached(listening: string, to: string, port: number): boolean {
   return Number(number) === port && ['::', '0.0.0.0', to].includes(address)
 }
 
-/** AllowUsers and the like. Whether a pattern of host names fits is not known here, nor one of several with a `!`. */
+/** Checks AllowUsers and the like. It cannot decide patterns of host names, nor lists that contain a `!`. */
 function namesText(settings: Settings, { operator, touches }: GateView, groups: readonly string[]): string | undefined {
   const { account } = operator
   const denied = settings.words('denyusers').find((pattern) => fitsUser(pattern, operator) === 'yes')
@@ -136,7 +136,7 @@ function namesText(settings: Settings, { operator, touches }: GateView, groups: 
   const allowed = settings.words('allowusers')
   if (allowed.length > 0 && allowed.every((pattern) => fitsUser(pattern, operator) === 'no'))
     return `sshd would not let ${account} in (AllowUsers ${allowed.join(' ')})`
-  // Its groups may be others by then.
+  // The account's groups may differ by then.
   if (touches.some((touch) => 'group' in touch || ('account' in touch && touch.login !== undefined))) return undefined
   const isIn = (pattern: string): boolean => groups.some((group) => isLike(group, pattern))
   const deniedGroup = settings.words('denygroups').find((pattern) => !pattern.includes('!') && isIn(pattern))
@@ -170,7 +170,7 @@ function isLike(text: string, pattern: string): boolean {
 
 const KEY_FILES = ['.ssh/authorized_keys', '.ssh/authorized_keys2', '%h/.ssh/authorized_keys']
 
-/** Only where sshd looks nowhere else, and every key that the client has is known. */
+/** Checks keys only where sshd reads no other source of keys and every key of the client is known. */
 function keysText(settings: Settings, { operator, touches }: GateView, more: string): string | undefined {
   const { account, keys } = operator
   const listed = touches.flatMap((touch) => ('account' in touch ? (touch.keys ?? []) : []))[0]

@@ -1,5 +1,5 @@
 /**
- * Whether sudo, as a plan leaves it, lets the operator become root. sudo itself is asked (`sudo -l -U`, sudo(8)).
+ * Whether sudo would let the operator become root after a plan. sudo itself answers (`sudo -l -U`, sudo(8)).
  */
 import type { Gate, GateView } from '../../../kit/resourceType.ts'
 import { sh } from '../../../kit/shell.ts'
@@ -13,13 +13,13 @@ export const SUDO_GATE: Gate = {
   reads: (touch, { account }) => account !== 'root' && (isBelow(ROOTS, touch) || isRemoval(touch)),
   command(view) {
     if (isRemoved(view)) return ':'
-    // It begins with env, see the transport's wrapper.
+    // The transport's wrapper runs env first.
     return trialText(ROOTS, view, sh`sudo -n -l -U ${view.operator.account} env || echo "exit $?"`)
   },
   judge({ stdout, stderr }, view) {
     const { account } = view.operator
     if (isRemoved(view)) return `without sudo, ${account} cannot become root`
-    // It says nothing where it does not allow it; anything else it has to say is about something else.
+    // sudo prints nothing when it denies the command; any other output is about something else.
     return stdout === 'exit 1\n' && stderr === '' ? `sudo would no longer let ${account} become root` : undefined
   },
 }

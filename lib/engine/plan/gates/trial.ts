@@ -1,18 +1,18 @@
 /**
- * Configuration as a plan would leave it, tried on the host before anything is written: copies in a mount namespace
- * (unshare(1)) that nothing outside of it sees, and that end with it.
+ * Tries configuration on the host as a plan would leave it, before anything is written. The copies are in a mount
+ * namespace (unshare(1)), which other processes do not see and which ends with the trial.
  */
 import type { GateView } from '../../../kit/resourceType.ts'
 import { bytesTo, quote, raw, sh } from '../../../kit/shell.ts'
 import type { Becomes, Touch } from '../../../kit/touch.ts'
 import type { Reveal } from '../../../kit/value.ts'
 
-/** Seconds, and room: who may write below the roots may put there what has no end. */
+/** Limits of time and space: an account that may write below the roots could put files of endless size there. */
 const LIMITS = { seconds: 20, room: '64m' }
 
 /**
- * Shell text that runs a program where the roots, files or folders, are as they would be. Its exit is not zero when they
- * cannot be made so. Undefined when the client does not know all that would be written there.
+ * Shell text that runs a program with the roots, files or folders, as they would become. It exits non-zero when they
+ * cannot be created. Undefined when the client does not know everything that would be written there.
  */
 export function trialText(
   roots: readonly string[],
@@ -38,19 +38,19 @@ END-OF-TRIAL`
 
 type PathTouch = Extract<Touch, { path: string }>
 
-/** Whether it is about something at or below the roots. */
+/** Whether it touches a path at or below the roots. */
 export function isBelow(roots: readonly string[], touch: Touch): touch is PathTouch {
   return 'path' in touch && roots.some((root) => touch.path === root || touch.path.startsWith(`${root}/`))
 }
 
-/** A secret in a file that decides who comes in stays on standard input, like the rest of the program. */
+/** A secret in a file that decides about logins stays on standard input, like the rest of the program. */
 function textOf({ path, becomes }: PathTouch, reveal: Reveal): string | undefined {
   if (becomes === undefined) return undefined
   const made = makingOf(becomes, reveal)
   return made === '' ? '' : `${sh`place ${path}`}\n${made}`
 }
 
-/** Shell text that brings `$new` to what it becomes. */
+/** Shell text that makes `$new` what the touch says it becomes. */
 function makingOf(becomes: Becomes, reveal: Reveal): string {
   if ('same' in becomes) return ''
   if ('gone' in becomes) return 'rm -rf -- "$new"'
