@@ -37,6 +37,8 @@ const redis: Scene = {
   names: ['redis.conf', 'environment'],
   packages: ['redis-server'],
   setUp: 'systemctl start redis-server',
+  // The server writes there what it holds, whenever it is stopped.
+  made: ['/var/lib/redis'],
   phases: ALL,
   evil: 'maxmemory-clients 0',
   told: true,
