@@ -6,7 +6,7 @@
  * the home of the operator. In folders that are not root's alone what is too large is left out, and stays as it is.
  */
 import { GUARD_BEFORE, GUARD_FILTERS } from '../../kit/stateFolders.ts'
-import { ENTER, NFT_TABLES, RIGHTS, SETTING_FOLDERS } from './guardPlaces.ts'
+import { ENTER_OWNED, NFT_TABLES, RIGHTS, SETTING_FOLDERS } from './guardPlaces.ts'
 import { quote } from '../../kit/shell.ts'
 import { HOME_FILES, KEPT_FILES, KEPT_UNITS, PROGRAMS } from '../host/waysIn.ts'
 import { fixedPart, foldersAbove, joined } from '../host/ways.ts'
@@ -66,7 +66,7 @@ keep_folder() {
   shift 5
   names=$guard/names.$number
   printf './%s\\n' "$@" > "$names"
-  if ! enter "$folder" "$uid"; then [ -e "$folder" ] || [ -L "$folder" ] || keep_line; return 0; fi
+  if ! enter_owned "$folder" "$uid"; then [ -e "$folder" ] || [ -L "$folder" ] || keep_line; return 0; fi
   for name; do
     shift
     [ ! -e "./$name" ] && [ ! -L "./$name" ] || set -- "$@" "./$name"
@@ -135,7 +135,7 @@ keep_files() {
   printf '%s\\n' "$said" >&2
   return 1
 }
-${ENTER}
+${ENTER_OWNED}
 ${FOLDER_FUNCTION}`
 
 /** Roots of what is kept whole. A folder that is only touched is not: a change may be about the rights of `/etc`. */

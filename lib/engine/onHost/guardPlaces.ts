@@ -21,12 +21,16 @@ export const NFT_TABLES = `nft_tables() {
 }`
 
 /**
- * `enter FOLDER UID` goes into a folder of a home and looks at it from inside, where nobody can redirect it any more;
+ * `enter_owned FOLDER UID` goes into a folder of a home and looks at it from inside, where nobody can redirect it any more;
  * `as_owner COMMAND…` then acts as who owns it: root only where nobody else can write in it. So a link that a user puts in
  * its home leads root nowhere. sshd, too, reads a user's keys as that user (sshd_config(5), AuthorizedKeysFile). Where `gid`
  * is `root`, the folder is one of the system's that was given away: only names in it are used, and no links followed.
+ *
+ * It is not the `enter` of the kit, which follows links of root, makes folders and fails with a sentence: a guard knows the
+ * folder by its real path, so that where `cd` has led is all there is to look at, and what it cannot enter it leaves alone.
+ * Its programs also run when a host starts, with nothing of a run around them.
  */
-export const ENTER = `enter() {
+export const ENTER_OWNED = `enter_owned() {
   cd -P -- "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ] || return 1
   set -- "$2" $(stat -c '%u %a' .)
   owner=$2

@@ -5,7 +5,7 @@
  * alone again; then files of root; then those in homes, as their owners; then what runs.
  */
 import { GUARD_FILTERS, GUARD_FOLDER } from '../../kit/stateFolders.ts'
-import { ENTER, IS_FILTER, NFT_TABLES, RIGHTS, SETTING_FOLDERS } from './guardPlaces.ts'
+import { ENTER_OWNED, IS_FILTER, NFT_TABLES, RIGHTS, SETTING_FOLDERS } from './guardPlaces.ts'
 import { quote } from '../../kit/shell.ts'
 import { KEPT_UNITS, PROGRAMS } from '../host/waysIn.ts'
 
@@ -41,10 +41,10 @@ ${stop}
  * Rights of a folder are set from inside of it. One that was another's, and now is another folder, is left alone. What is no
  * folder is a program, and lies where only root can write by then.
  */
-const RIGHTS_BACK = `${ENTER}
+const RIGHTS_BACK = `${ENTER_OWNED}
 rights_back() {
   [ -e "$path" ] || [ -L "$path" ] || [ "$uid" != 0 ] ||
-    (name=\${path##*/} path=\${path%/*} && enter "\${path:-/}" 0 && mkdir -m 0700 -- "./$name")
+    (name=\${path##*/} path=\${path%/*} && enter_owned "\${path:-/}" 0 && mkdir -m 0700 -- "./$name")
   cd -P -- "$path" && [ "$(pwd -P)" = "$path" ] || return 0
   [ "$(stat -c %i .)" = "$inode" ] || [ "$uid" = 0 ] || return 0
   chown "$uid:$gid" . && chmod "$mode" .
@@ -90,7 +90,7 @@ done < roots
 cat given >> moved`
 
 const HOMES_BACK = `home_back() {
-  enter "$folder" "$uid" || return 0
+  enter_owned "$folder" "$uid" || return 0
   [ -e "$guard/home.$number" ] || : > "$guard/home.$number"
   as_owner tar -tf - < "$guard/home.$number" > "$guard/listed" 2>/dev/null || :
   while read -r name; do
