@@ -1,5 +1,5 @@
 /**
- * The front door: every name a recipe imports.
+ * The front door: every name that a recipe imports.
  */
 import { absent, forget, resource } from './dsl/declare.ts'
 import { aptPackage as aptPackageType } from './resources/apt/aptPackage.ts'
@@ -43,12 +43,12 @@ export type { HostReport, Plan, PlanReport } from './engine/report.ts'
 export type { ResourceType } from './kit/resourceType.ts'
 export type { TextValue } from './kit/value.ts'
 
-/** A Debian package: installed or not, at which version, held or not: `aptPackage({ name: 'nginx' })`. */
+/** A Debian package: whether it is installed, at which version, and whether it is held: `aptPackage({ name: 'nginx' })`. */
 export const aptPackage = resource(aptPackageType)
 /** The keys that may log in as a user: `authorizedKeys({ user: 'deploy', keys: ['ssh-ed25519 AAAA…'] })`. */
 export const authorizedKeys = resource(authorizedKeysType)
 /**
- * Shell text that brings something about, and shell text that says whether it is so, for what no other type does:
+ * Shell text that reaches a state, and shell text that checks for it, for what no other type covers:
  * `command({ name: 'locale', check: 'locale -a | grep -qx de_DE.utf8', apply: 'locale-gen de_DE.UTF-8' })`.
  */
 export const command = resource(commandType)
@@ -57,7 +57,7 @@ export const command = resource(commandType)
  * `cronJob({ name: 'sessions', user: 'app', schedule: '30 3 * * *', command: '/srv/app/bin/sessions' })`.
  */
 export const cronJob = resource(cronJobType)
-/** A directory: owner, group, mode, and optionally nothing in it but what is named: `directory({ path: '/srv/app' })`. */
+/** A directory: owner, group, mode, and optionally no entries but the listed ones: `directory({ path: '/srv/app' })`. */
 export const directory = resource(directoryType)
 /**
  * Settings added to a systemd unit that a package ships: /etc/systemd/system/UNIT.d/NAME.conf (systemd.unit(5)):
@@ -65,16 +65,16 @@ export const directory = resource(directoryType)
  */
 export const dropIn = resource(dropInType)
 /**
- * A line, or a marked block, in a file that others own:
+ * A line, or a marked block, in a file that something else owns:
  * `edit({ path: '/etc/memcached.conf', line: '-m 128', replaces: '-m ' })`.
  */
 export const edit = resource(editType)
-/** A file that is owned whole, its content, owner, group and mode: `file({ path: '/etc/motd', content: 'Hello\n' })`. */
+/** A file with its whole content, owner, group and mode: `file({ path: '/etc/motd', content: 'Hello\n' })`. */
 export const file = resource(fileType)
 /** A group in the host's group database: `group({ name: 'deploy' })`. */
 export const group = resource(groupType)
 /**
- * A file of nginx's configuration that is no site: nginx.conf, something in conf.d, a snippet that sites include:
+ * A file of nginx's configuration other than a site: nginx.conf, a file in conf.d, a snippet that sites include:
  * `nginxSnippet({ path: 'conf.d/tokens.conf', content: 'server_tokens off;\n' })`.
  */
 export const nginxSnippet = resource(nginxSnippetType)
@@ -88,12 +88,12 @@ export const postgresDatabase = resource(postgresDatabaseType)
 /** An extension in one PostgreSQL database: `postgresExtension({ name: 'citext', database: 'shop' })`. */
 export const postgresExtension = resource(postgresExtensionType)
 /**
- * The privileges of one PostgreSQL role on one thing, exactly those that are named:
+ * The privileges of one PostgreSQL role on one object, exactly the listed ones:
  * `postgresGrant({ role: 'report', on: { database: 'shop' }, privileges: ['CONNECT'] })`.
  */
 export const postgresGrant = resource(postgresGrantType)
 /**
- * A line of pg_hba.conf: who may log in from where, and how. The first line that fits a login decides:
+ * A line of pg_hba.conf: who may log in from where, and how. The first line that matches a login decides:
  * `postgresHba({ type: 'host', database: 'shop', user: 'shop', address: '10.0.0.0/8', method: 'scram-sha-256' })`.
  */
 export const postgresHba = resource(postgresHbaType)
@@ -102,49 +102,49 @@ export const postgresHba = resource(postgresHbaType)
  * `postgresRole({ name: 'shop', login: true, password: secret('shop-database') })`.
  */
 export const postgresRole = resource(postgresRoleType)
-/** A setting of the PostgreSQL cluster, as ALTER SYSTEM makes it: `postgresSetting({ name: 'work_mem', value: '16MB' })`. */
+/** A setting of the PostgreSQL cluster, written by ALTER SYSTEM: `postgresSetting({ name: 'work_mem', value: '16MB' })`. */
 export const postgresSetting = resource(postgresSettingType)
 /**
- * A directive of Redis, its lines in /etc/redis/redis.conf and what the running server has:
+ * A directive of Redis, in /etc/redis/redis.conf and in the running server:
  * `redisSetting({ name: 'maxmemory', value: '256mb' })`.
  */
 export const redisSetting = resource(redisSettingType)
 /**
- * A systemd unit's state, enabled, running, and having loaded what is on disk:
+ * The state of a systemd unit: enabled, running, and with its current files loaded:
  * `service({ name: 'nginx', enabled: true, running: true })`.
  */
 export const service = resource(serviceType)
 /**
- * A file in /etc/sudoers.d, who may run what as whom (sudoers(5)):
+ * A file in /etc/sudoers.d: who may run what as whom (sudoers(5)):
  * `sudoers({ name: 'deploy', user: 'deploy', commands: ['/usr/bin/systemctl restart app'], noPassword: true })`.
  */
 export const sudoers = resource(sudoersType)
 /**
- * A symbolic link. It is replaced by rename, so that it points somewhere at every instant:
+ * A symbolic link. It is replaced by rename, so that it has a target at every instant:
  * `symlink({ path: '/srv/app/current', target: 'releases/12' })`.
  */
 export const symlink = resource(symlinkType)
 /**
- * A kernel setting, its running value and a file of its own in /etc/sysctl.d that sets it at boot:
+ * A kernel setting: its running value, and a file in /etc/sysctl.d that sets it at boot:
  * `sysctl({ key: 'vm.swappiness', value: 10 })`.
  */
 export const sysctl = resource(sysctlType)
 /**
- * A systemd timer: its file in /etc/systemd/system, enabled and waiting. What it starts is a `unit`:
+ * A systemd timer: its file in /etc/systemd/system, enabled and started. The unit that it starts is a `unit`:
  * `timer({ name: 'report', onCalendar: 'daily', persistent: true })`.
  */
 export const timer = resource(timerType)
 /**
- * ufw as a whole: default policies, logging, and whether it is on. One for each host:
+ * The global state of ufw: default policies, logging, and whether it is enabled. One per host:
  * `ufwDefaults({ incoming: 'deny', outgoing: 'allow', enabled: true })`.
  */
 export const ufwDefaults = resource(ufwDefaultsType)
 /** A rule of ufw. Of rules that overlap, the one declared first decides: `ufwRule({ action: 'allow', port: 443, protocol: 'tcp' })`. */
 export const ufwRule = resource(ufwRuleType)
 /**
- * A systemd unit file in /etc/systemd/system. Whether the unit is enabled and running is for `service`:
+ * A systemd unit file in /etc/systemd/system. A `service` declares whether the unit is enabled and running:
  * `unit({ name: 'app.service', service: { ExecStart: '/srv/app/bin/serve', User: 'app' } })`.
  */
 export const unit = resource(unitType)
-/** A user in the host's password database: `user({ name: 'deploy' })`. Its home is made, never removed. */
+/** A user in the host's password database: `user({ name: 'deploy' })`. Its home is created, never removed. */
 export const user = resource(userType)

@@ -1,5 +1,5 @@
 /**
- * Questions to the person at the terminal, on stderr so that stdout stays what was asked for.
+ * Asks questions at the terminal, on stderr so that stdout contains only the requested output.
  */
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
@@ -14,7 +14,7 @@ export function isInteractive(): boolean {
   return isatty(0) && isatty(2)
 }
 
-/** Only `y` and `yes` are yes. @throws {Interrupted} On Ctrl-C or the end of input. */
+/** Returns true for `y` and `yes` only. @throws {Interrupted} On Ctrl-C or the end of input. */
 export async function askYes(question: string): Promise<boolean> {
   const answer = await askLine(`${cleanLine(question)} [y/N] `, process.stderr)
   return /^y(es)?$/i.test(answer.trim())
@@ -23,19 +23,19 @@ export async function askYes(question: string): Promise<boolean> {
 /** Asks for a value that is not shown while it is typed. @throws {Interrupted} On Ctrl-C or the end of input. */
 export async function askHidden(prompt: string): Promise<string> {
   process.stderr.write(cleanLine(prompt))
-  // readline echoes what is typed to its output; this one swallows it.
+  // readline echoes input to its output; this stream discards it.
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const answer = await askLine('', silent)
   process.stderr.write('\n')
   return answer
 }
 
-/** All of stdin, without the newline that `echo` puts at its end. */
+/** All of stdin, without the newline that `echo` appends. */
 export async function readStdin(): Promise<string> {
   return (await text(process.stdin)).replace(/\r?\n$/, '')
 }
 
-/** What a connection may ask of a person; nothing when there is none. */
+/** The questions that a connection may ask; none when nobody is at the terminal. */
 export function askForLogin(): Ask {
   if (!isInteractive()) return {}
   return {
@@ -45,7 +45,7 @@ export function askForLogin(): Ask {
 }
 
 /**
- * Asks each question once, however many connections to a machine need the answer: one is made anew when a line broke, and
+ * Asks each question once, however many connections to a machine need the answer: a client reconnects after a loss, and
  * to prove that a login still works, when nobody may be there to type.
  */
 export function remembering({ passphrase, sudoPassword }: Ask): Ask {
@@ -71,7 +71,7 @@ async function askLine(prompt: string, output: Writable): Promise<string> {
       lines.once('close', () => reject(new Interrupted('nobody answered; nothing was changed')))
       lines.once('SIGINT', () => {
         lines.close()
-        // readline took the key; what Ctrl-C means is decided in one place, for all hosts.
+        // readline consumed the key; one place handles Ctrl-C for all hosts.
         process.kill(process.pid, 'SIGINT')
       })
       lines.question(prompt).then(resolve, reject)

@@ -1,6 +1,6 @@
 /**
  * `keelson`, the bin of the package: finds the site of the working folder and runs the site's own command line, so that
- * one copy of the library is at work.
+ * only one copy of the library runs.
  */
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -10,11 +10,11 @@ import { UsageError } from './errors.ts'
 import { loadSite } from './load.ts'
 
 const NAME = 'keelson'
-/** Commands and options that no site has a part in. */
+/** Commands and options that need no site. */
 const SITELESS: readonly (string | undefined)[] = ['init', 'sandbox', '--version', '-V', undefined]
 
 /**
- * @param given Without node and the file.
+ * @param given Arguments without node and the file.
  * @returns The exit code.
  */
 export async function start(given: readonly string[]): Promise<number> {
@@ -55,7 +55,7 @@ function noSite(file: string): Site {
   }
 }
 
-/** Started by its own file in the repository; the package has a file that calls `start`. */
+/** The repository starts this file directly; the package has another file that calls `start`. */
 const [, started] = process.argv
 if (started !== undefined && realpathSync(started) === fileURLToPath(import.meta.url)) {
   void start(process.argv.slice(2)).then((code) => (process.exitCode = code))

@@ -1,5 +1,5 @@
 /**
- * What every command is given.
+ * The argument of every command.
  */
 import type { Site } from '../dsl/site.ts'
 import type { Output } from './output.ts'
@@ -7,7 +7,7 @@ import type { Output } from './output.ts'
 export type CommandContext = {
   site: Site
   output: Output
-  /** Stdout is read by a program: its last line is the report, and nothing else stands there. */
+  /** A program reads stdout: its last line is the report, and it contains nothing else. */
   json: boolean
   verbose: boolean
 }

@@ -1,5 +1,5 @@
 /**
- * From whatever was thrown to a problem that can be shown and an exit code.
+ * Converts whatever was thrown to a problem that can be shown, and an exit code.
  */
 import { formatSource } from '../engine/catalog/catalog.ts'
 import { exitOfError, KeelsonError, wordsOf } from '../engine/errors.ts'
@@ -7,7 +7,7 @@ import { type Diagnostic, RecipeError } from '../engine/catalog/evaluate.ts'
 import type { HostProblem } from '../engine/report.ts'
 import { isMistake } from '../render/view/problem.ts'
 
-/** The command line asks for something that does not exist or cannot be done as asked. Exit 64. */
+/** The command line names something that does not exist, or asks for what cannot be done. Exit 64. */
 export class UsageError extends KeelsonError {
   readonly exit = 'usage'
 
@@ -25,7 +25,7 @@ export class Interrupted extends KeelsonError {
   }
 }
 
-/** An error as a report holds it. Its words and its exit are known where it was made. */
+/** Converts an error to its form in a report. Its message and exit were decided where it was created. */
 export function describeError(error: unknown, verbose = false): HostProblem {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), said: '', next: '', exit: 'error' }
   const { name } = error
@@ -37,7 +37,7 @@ export function describeError(error: unknown, verbose = false): HostProblem {
   return { name, message: message || name, said, ...(why === '' ? {} : { why }), next, exit: exitOfError(error) }
 }
 
-/** The first mistake is the sentence, the others stand below it. */
+/** The first mistake becomes the message, the others follow below it. */
 function describeMistakes({ name, diagnostics: [first, ...others] }: RecipeError): HostProblem {
   const sentence = ({ source, message }: Diagnostic): string =>
     source === undefined ? message : `${formatSource(source)}: ${message}`

@@ -1,5 +1,5 @@
 /**
- * One piece of work on several hosts at once; a host that fails never stops another.
+ * Runs one task on several hosts at once; a host that fails never stops another.
  */
 import { dirname } from 'node:path'
 import { types } from '../dsl/declare.ts'
@@ -14,18 +14,17 @@ import { findMachine, type Machine, type Where } from './machine.ts'
 import { isAskedFor } from './select.ts'
 import { whoIsAtWork } from './who.ts'
 
-/** A host ready to be planned or converged. */
 export type ReadyHost = {
   catalog: Catalog
   connect: Machine['connect']
   secrets: ReadonlyMap<string, string>
 }
 
-/** A host, and its catalog for the machine the inventory describes. */
+/** A host, and its catalog for the machine that the inventory describes. */
 export type Evaluated = { chosen: InventoryHost; catalog: Catalog }
 
 /**
- * Finds the machine a catalog is for, and the secrets it needs.
+ * Finds the machine that a catalog is applied to, and the secrets that it needs.
  * @throws When a secret has no value, or a throw-away host does not boot.
  */
 export async function prepare(
@@ -42,9 +41,9 @@ export async function prepare(
 }
 
 /**
- * Runs `work` on all hosts, at most `forks` at a time. Every command that is about hosts goes over them this way.
+ * Runs `work` on all hosts, at most `forks` at a time. Every command about hosts uses it.
  *
- * @param about.failed What comes of a host on which it throws; the others go on.
+ * @param about.failed Returns the result of a host on which `work` throws; the others continue.
  * @param about.tell Called for each host as soon as it is done.
  */
 export async function onEach<Host, Result>(
@@ -73,7 +72,7 @@ export async function onEach<Host, Result>(
   return results
 }
 
-/** What opens a host that is ready. @param only Patterns of what is looked at; all when there is none. */
+/** The options that open a prepared host. @param only Patterns of the resources in scope; all when there are none. */
 export function hostOptions(
   { catalog, connect, secrets }: ReadyHost,
   site: Site,
@@ -93,7 +92,7 @@ export function hostOptions(
   }
 }
 
-/** Of a host that could not be planned or converged at all. */
+/** The report of a host that could not be planned or converged at all. */
 export type Lost = HostReport & { changes: never[] }
 
 export function lostReport({ name, address }: InventoryHost, error: unknown, tookMs: number, verbose: boolean): Lost {
@@ -121,7 +120,7 @@ const NOTHING: Summary & { failed: number } = {
   followUps: 0,
 }
 
-/** Lets one caller at a time in, in the order in which they came: for questions to the one person there is. */
+/** Runs one caller's work at a time, in order of arrival: for questions at the one terminal. */
 export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve()
   return (work) => {

@@ -1,5 +1,6 @@
 /**
- * Ctrl-C: the first says what goes on without this client and how to come back to it, and gives up; the second leaves.
+ * Handles Ctrl-C: the first prints what continues without this client and how to return to it, and stops; the second
+ * exits at once.
  */
 import { EXIT_CODES, type Progress } from '../engine/report.ts'
 import { Interrupted } from './errors.ts'
@@ -7,15 +8,15 @@ import { cleanLine } from '../render/clean.ts'
 
 export type Interrupts = {
   signal: AbortSignal
-  /** To be told of everything that happens, to know what runs where. */
+  /** Receives all progress, to know what runs on which host. */
   watch: (progress: Progress) => void
-  /** Back to how signals were handled before. */
+  /** Restores the previous signal handling. */
   stop: () => void
 }
 
 /**
- * @param say Writes text to stderr, past any live lines.
- * @param leave Takes live lines away and says one last thing; the process ends right after it.
+ * @param say Writes text to stderr, above any live lines.
+ * @param leave Removes live lines and writes a last text; the process ends right after it.
  */
 export function catchInterrupts(say: (text: string) => void, leave: (text: string) => void): Interrupts {
   const controller = new AbortController()
@@ -41,7 +42,7 @@ export function catchInterrupts(say: (text: string) => void, leave: (text: strin
   }
 }
 
-/** What goes on where. */
+/** Says what continues on which host. */
 function leaveText(running: ReadonlyMap<string, string>): string {
   const lines = [...running].flatMap(([host, unit]) => [
     `${cleanLine(host)}: what was handed over is finished on the host, by ${cleanLine(unit)}`,

@@ -1,5 +1,5 @@
 /**
- * Loads a site.ts for the bin, and turns what Node and its loaders say of a broken one into a sentence.
+ * Loads a site.ts for the bin, and converts the errors of Node and its loaders into one sentence.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, relative } from 'node:path'
@@ -14,7 +14,7 @@ import type { Program } from './site.ts'
 
 /**
  * @param file Absolute path.
- * @throws {UsageError} When it is not there or is no site.
+ * @throws {UsageError} When the file does not exist or is not a site.
  * @throws {RecipeError} With the line that cannot be loaded.
  */
 export async function loadSite(file: string): Promise<Program> {
@@ -33,11 +33,14 @@ export async function loadSite(file: string): Promise<Program> {
   throw new UsageError(`${basename(file)} has no site`, 'end it with: export default site(inventory, { … })')
 }
 
-/** Node reads TypeScript itself from 22.18 on; before, tsx does. In the repository whoever loaded this file does too. */
+/**
+ * Node reads TypeScript itself from 22.18 on; before, tsx does. In the repository, the loader that loaded this file
+ * reads it too.
+ */
 async function readTypeScript(): Promise<void> {
   if (!isBuilt || Reflect.get(process.features, 'typescript')) return
   const { register } = await import('tsx/esm/api')
-  // It stays: the lines of recipes are taken by its source maps.
+  // The loader stays registered: recipe lines are found through its source maps.
   register()
 }
 
@@ -45,7 +48,7 @@ function isProgram(value: unknown): value is Program {
   return typeof value === 'object' && value !== null && 'run' in value && typeof value.run === 'function'
 }
 
-/** What kept the site from loading, with the line where it stands. */
+/** Why the site cannot be loaded, with the line at fault. */
 async function mistakeIn(error: unknown, file: string): Promise<Diagnostic> {
   const root = dirname(file)
   const at = ({ file: path, ...place }: Source): Source => ({ file: relative(root, path), ...place })
@@ -57,7 +60,7 @@ async function mistakeIn(error: unknown, file: string): Promise<Diagnostic> {
 
 type Found = Diagnostic & { source: Source }
 
-/** An import of a file or package that is not there. */
+/** An import of a file or package that does not exist. */
 function lost({ message }: Error): Found | undefined {
   const [, kind, name = '', importer = ''] =
     /^Cannot find (module|package) '(.+)' imported from (.+)$/.exec(message) ?? []
@@ -81,7 +84,7 @@ function namesIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder) : []
 }
 
-/** The line of a file on which a name stands in quotes. Node tells the file only. */
+/** The line of a file on which a name stands in quotes. Node reports the file only. */
 function placeOf(name: string, importer: string): Source {
   const file = importer.startsWith('file:') ? fileURLToPath(importer) : importer
   const lines = readFileSync(file, 'utf8').split('\n')
@@ -89,7 +92,7 @@ function placeOf(name: string, importer: string): Source {
   return { file, line: Math.max(index, 0) + 1, column: 1 }
 }
 
-/** A name that the other file does not export. */
+/** An import of a name that the other file does not export. */
 async function notExported(error: Error): Promise<Found | undefined> {
   const [, from = '', name = ''] = /module '(.+)' does not provide an export named '(.+)'$/.exec(error.message) ?? []
   const source = topOf(error)
@@ -99,7 +102,7 @@ async function notExported(error: Error): Promise<Found | undefined> {
   return { message: `${from} exports no ${name}${hint}`, source, next: 'correct the name in the import' }
 }
 
-/** Names that a module exports; none where it cannot be loaded. */
+/** Names that a module exports; none when it cannot be loaded. */
 async function exportsOf(specifier: string, importer: string): Promise<string[]> {
   const url = specifier.startsWith('.') ? new URL(specifier, pathToFileURL(importer)).href : specifier
   return import(url).then(Object.keys, () => [])
@@ -118,7 +121,7 @@ function badSyntax(error: Error): Found | undefined {
   return { message: error.message, source, next }
 }
 
-/** `file:///a/site.ts:4` or `/a/site.ts:4`, with which Node begins the stack of what it cannot compile. */
+/** The `file:///a/site.ts:4` or `/a/site.ts:4` with which Node begins the stack of an error that it cannot compile. */
 function topOf({ stack = '' }: Error): Source | undefined {
   const [, where, line] = /^((?:file:\/\/)?\/.+):(\d+)$/m.exec(stack.split('\n', 1)[0] ?? '') ?? []
   if (where === undefined) return undefined

@@ -1,5 +1,5 @@
 /**
- * Which machine a host's catalog is run against: its own, a throw-away one, or any other.
+ * The machine that a host's catalog is applied to: its own, a throw-away one, or any other.
  */
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ import { UsageError } from './errors.ts'
 
 export type Where =
   | { kind: 'own' }
-  /** A throw-away host; called like the host when it has no name of its own. */
+  /** A throw-away host; it has the host's name unless `name` is set. */
   | { kind: 'sandbox'; name?: string }
   | { kind: 'other'; target: Target }
   /** This machine, without ssh. */
@@ -22,16 +22,16 @@ export type Where =
 
 export type Machine = {
   connect: () => Promise<Connection>
-  /** Set when it is another machine than the inventory describes. */
+  /** Set for another machine than the one the inventory describes. */
   standIn?: Override
-  /** Values by name; `usedAt` tells the recipe line that needs one. */
+  /** Values by name; `usedAt` returns the recipe line that needs a secret. */
   secrets: (
     names: readonly string[],
     usedAt: (name: string) => Source | undefined,
   ) => Promise<ReadonlyMap<string, string>>
 }
 
-/** @param note Told of what takes longer than a moment, such as building an image. */
+/** @param note Receives messages about slow work, such as building an image. */
 export async function findMachine(
   site: Site,
   host: InventoryHost,
@@ -52,11 +52,11 @@ export async function findMachine(
 
 async function sandboxMachine(name: string, os: InventoryHost['os'], note: (text: string) => void): Promise<Machine> {
   const sandbox = await import('../sandbox/sandbox.ts')
-  // One that runs already keeps its OS, and the catalog is made for that.
+  // A running one keeps its OS, and the catalog is made for that.
   const known = await sandbox.find(name)
   const running = await sandbox.up(name, { os: known?.os ?? os }, note)
   const { address, port, user, identityFile, hostKey } = running
-  // A container sees the processors and the memory of the machine it runs on.
+  // A container has the processors and the memory of the machine it runs on.
   const size = { cpus: availableParallelism(), memoryMiB: Math.round(totalmem() / 2 ** 20) }
   const standIn = { address, os: running.os, ...size, container: true }
   return {
@@ -74,14 +74,14 @@ async function storedSecrets(
   return secretStore(dirname(site.file)).load(...asked)
 }
 
-/** Values that are nobody's real ones, the same at each run: derived from the key that opens the throw-away host. */
+/** Substitutes for real secrets, the same in each run: derived from the key that opens the throw-away host. */
 function generatedSecrets(key: Buffer, host: string, names: readonly string[]): Map<string, string> {
   const valueOf = (name: string): string =>
     createHmac('sha256', key).update(`${host}\0${name}`).digest('hex').slice(0, 32)
   return new Map(names.map((name) => [name, valueOf(name)]))
 }
 
-/** How the inventory says to log in; what it leaves out is left to ssh_config. */
+/** The login that the inventory specifies; ssh_config decides what it leaves out. */
 export function targetOf({ address, port, user, identityFile, hostKey, jump }: InventoryHost): Target {
   return {
     address,
@@ -102,7 +102,7 @@ function connecting(target: Target): () => Promise<Connection> {
 }
 
 /**
- * `--at USER@ADDRESS[:PORT]`; an IPv6 address with a port stands in brackets.
+ * Parses `--at USER@ADDRESS[:PORT]`; an IPv6 address with a port is in brackets.
  * @throws {UsageError}
  */
 export function parseAt(at: string, more: { identity?: string; hostKey?: string }): Target {

@@ -1,7 +1,7 @@
 /**
- * The command line: which commands there are, what they take, and how they end.
+ * The command line: its commands, their arguments, and their exit codes.
  *
- * Each command's code is loaded when it is called, so that `--help` costs only what stands here.
+ * Each command's code is loaded when it is called, so that `--help` loads only this file.
  */
 import { Command, CommanderError } from 'commander'
 import { version } from '../dsl/home.ts'
@@ -25,8 +25,8 @@ type Run = (work: () => Promise<ExitName | number>) => Promise<void>
 /**
  * Runs one command line.
  *
- * @param argv Without node and the file.
- * @param name How the program is started.
+ * @param argv Arguments without node and the file.
+ * @param name The name by which the program was started.
  * @returns The exit code.
  */
 export async function main(site: Site, argv: readonly string[], name: string): Promise<number> {
@@ -49,7 +49,7 @@ export async function main(site: Site, argv: readonly string[], name: string): P
   return code
 }
 
-/** Tells why a command line cannot be run at all. @returns The exit code. */
+/** Says why a command line cannot be run at all. @returns The exit code. */
 export function refuse(error: unknown, site: Site, argv: readonly string[]): number {
   const context = contextFor(site, argv)
   const code = endWith(error, context, argv)
@@ -57,7 +57,7 @@ export function refuse(error: unknown, site: Site, argv: readonly string[]): num
   return code
 }
 
-/** Known before the command line is understood, because mistakes in it are shown too. */
+/** The setting is made before the command line is parsed, because it is needed to show parse errors. */
 function contextFor(site: Site, argv: readonly string[]): CommandContext {
   const end = argv.indexOf('--')
   const own = end === -1 ? argv : argv.slice(0, end)
@@ -72,7 +72,7 @@ function contextFor(site: Site, argv: readonly string[]): CommandContext {
 
 function endWith(error: unknown, { output, json, verbose }: CommandContext, argv: readonly string[]): number {
   if (error instanceof CommanderError) {
-    // Help and version are shown by commander itself, and so is what it does not understand.
+    // commander itself shows help, version and what it cannot parse.
     const exit = error.exitCode === 0 ? 'ok' : 'usage'
     if (json && exit !== 'ok') output.out.write(renderJson(argv[0] ?? '', [], exit))
     return EXIT_CODES[exit]
@@ -84,7 +84,7 @@ function endWith(error: unknown, { output, json, verbose }: CommandContext, argv
   return EXIT_CODES[described.exit]
 }
 
-/** An error that nobody caught. Node would show it as it is, with whatever secret is in its text. */
+/** Handles an error that nobody caught. Node would print it unmasked, with any secret in its text. */
 function crash(error: unknown, { output, json }: CommandContext, argv: readonly string[]): never {
   const { message, why } = describeError(error, true)
   const next =
@@ -120,7 +120,7 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   return program.addHelpText('after', examples(program, 'plan', 'converge --host "web-*"', 'converge --sandbox try'))
 }
 
-/** What a command line asks for again and again: the same without its first word and --watch. */
+/** Repeats the rest of the command line, without its first word and --watch. */
 async function watched(context: CommandContext, argv: readonly string[]): Promise<ExitName> {
   const { watchPlans } = await import('./commands/watch.ts')
   return watchPlans(

@@ -1,5 +1,5 @@
 /**
- * A host of a site, opened by a program instead of the command line.
+ * Opens a host of a site for a program instead of the command line.
  */
 import type { Site } from '../dsl/site.ts'
 import { open, type OpenHost } from '../engine/apply/openHost.ts'
@@ -9,13 +9,13 @@ import type { Where } from './machine.ts'
 import { checkOnly } from './select.ts'
 
 export type OpenOptions = {
-  /** A throw-away host in its place, booted when it is not running: its name, or true for one that is named as the host. */
+  /** Uses a throw-away host instead, booted if it is not running: its name, or true for one with the host's name. */
   sandbox?: string | true
-  /** Only these, and what they need, each by its ref, its type or a tag, as for `--only`. @default all */
+  /** Only these resources, and what they need, each by its ref, its type or a tag, as for `--only`. @default all */
   only?: readonly string[]
-  /** Told of what happens meanwhile. */
+  /** Called for each progress event. */
   progress?: (progress: Progress) => void
-  /** Ends what is going on, once what was begun on the host is safe. */
+  /** Ends the work in progress, once what was begun on the host is safe. */
   signal?: AbortSignal
 }
 
@@ -25,7 +25,7 @@ export async function openOf(
   name: string,
   { sandbox, only = [], progress = () => {}, signal }: OpenOptions = {},
 ): Promise<OpenHost> {
-  // It tells of a name that is none.
+  // It throws for an unknown name.
   const catalog = await site.evaluate(name)
   const chosen = site.hosts.find((host) => host.name === name)!
   checkOnly(only, [...catalog.resources, ...(catalog.forgotten ?? [])])

@@ -1,16 +1,15 @@
 /**
- * Options that several commands share, from commander's strings to values.
+ * Options that several commands share, converted from commander's strings to values.
  */
 import { type Command, Option } from 'commander'
 import { UsageError } from './errors.ts'
 import { parseAt, type Where } from './machine.ts'
 
-/** As commander leaves them. */
 export type HostFlags = { host: string[]; only: string[]; forks: string }
 export type AllowFlags = { allow?: 'lockout' }
 export type MachineFlags = { sandbox?: string | true; at?: string; identity?: string; hostKey?: string }
 
-/** @param command Gets `--json`, `--verbose` and `--no-color`. */
+/** @param command Gets the options `--json`, `--verbose` and `--no-color`. */
 export function addGlobals(command: Command): Command {
   return command
     .option('--json', 'the last line of stdout is the report')
@@ -24,7 +23,7 @@ export function addHosts(command: Command): Command {
     .addOption(several('--only <what>', 'a ref, type or tag, with what it needs', 'everything'))
 }
 
-/** An option that may be given several times. */
+/** An option that may be repeated. */
 export function several(flags: string, description: string, otherwise: string): Option {
   return new Option(flags, `${description} (repeatable)`)
     .default([], otherwise)
@@ -40,7 +39,7 @@ export function addMachine(command: Command): Command {
     .option('--forks <n>', 'hosts at a time', '10')
 }
 
-/** @param command Plans something: `--allow lockout`, for what it would otherwise refuse. */
+/** @param command Gets `--allow lockout`, which permits a plan that would otherwise be refused. */
 export function addAllow(command: Command): Command {
   return command.addOption(
     new Option('--allow <what>', 'lockout: go on though it is certain that nobody could log in afterwards').choices([

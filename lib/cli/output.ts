@@ -1,5 +1,5 @@
 /**
- * The two ways out: stdout for what was asked for, stderr for what happens meanwhile. All text passes the redactor.
+ * The two output streams: stdout for the requested output, stderr for progress. All text passes the redactor.
  */
 import { isatty } from 'node:tty'
 import picocolors from 'picocolors'
@@ -9,9 +9,9 @@ import type { Page } from '../render/text/page.ts'
 
 /** One of stdout and stderr. */
 export type Sink = {
-  /** Text in which nothing steers a terminal but colours; anything else becomes visible. */
+  /** Writes text. Of terminal control sequences only colours are kept; others are made visible. */
   write: (text: string) => void
-  /** Takes so many lines above the cursor away, on a terminal. */
+  /** Erases so many lines above the cursor, on a terminal. */
   erase: (lines: number) => void
   page: Page
   isTerminal: boolean
@@ -20,15 +20,15 @@ export type Sink = {
 export type Output = {
   out: Sink
   err: Sink
-  /** From here on these values are masked. */
+  /** Masks these values from now on. */
   hide: (secrets: Iterable<string>) => void
-  /** Shows what was kept back because it might have been the start of a secret. */
+  /** Writes what was held back because it might have been the start of a secret. */
   flush: () => void
 }
 
 export type OutputOptions = { colour: boolean; verbose: boolean }
 
-/** @param options.colour False for --no-color, which outdoes the environment. */
+/** @param options.colour False for --no-color, which overrides the environment. */
 export function openOutput(options: OutputOptions): Output {
   const hidden = new Set<string>()
   let redactors: Redactor = redactor([])
@@ -54,7 +54,7 @@ class RedactedStream {
   constructor(to: NodeJS.WriteStream, { stream }: Redactor) {
     this.#to = to
     this.#text = stream()
-    // A reader that has seen enough (`| head`) is no error.
+    // A reader that closes the pipe early (`| head`) is not an error.
     to.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
     })
@@ -85,14 +85,14 @@ function sinkOf(
   if (isTerminal) to.on('resize', () => (page.width = to.columns))
   return {
     write: (text) => stream.write(coloursOnly(text)),
-    // Up to the first of them, then everything below goes (ECMA-48: CPL, ED).
+    // Moves the cursor up to the first of the lines, then erases everything below (ECMA-48: CPL, ED).
     erase: (lines) => stream.write(`\x1b[${lines}F\x1b[J`),
     page,
     isTerminal,
   }
 }
 
-/** NO_COLOR (no-color.org) outdoes FORCE_COLOR; without either, a terminal has colours, in CI or not. */
+/** NO_COLOR (no-color.org) overrides FORCE_COLOR; without either, a terminal has colours, in CI or not. */
 export function wantsColour(env: { [name: string]: string | undefined }, isTerminal: boolean): boolean {
   if (env['NO_COLOR']) return false
   const force = env['FORCE_COLOR']

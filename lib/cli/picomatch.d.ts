@@ -1,4 +1,4 @@
-/** The part of picomatch that is used here; the package brings no types. */
+/** The part of picomatch that Keelson uses; the package has no type declarations. */
 declare module 'picomatch' {
   /** @returns Whether a name fits the glob pattern. */
   export default function picomatch(pattern: string): (name: string) => boolean

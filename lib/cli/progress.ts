@@ -1,6 +1,6 @@
 /**
- * What happens while hosts are read and converged, on stderr. A terminal has one live line for each host at its
- * bottom, with finished steps scrolling away above it; anything else gets plain lines.
+ * Shows progress on stderr while hosts are read and converged. A terminal has one live line for each host at its
+ * bottom, and finished steps scroll away above it; other outputs get plain lines.
  */
 import type { Progress } from '../engine/report.ts'
 import { cleanLine } from '../render/clean.ts'
@@ -10,9 +10,9 @@ import type { Sink } from './output.ts'
 
 export type ProgressView = {
   show: (progress: Progress) => void
-  /** A line about something else that takes a while. */
+  /** Writes a line about other slow work. */
   note: (text: string) => void
-  /** Takes the live lines away while `work` uses the terminal. */
+  /** Removes the live lines while `work` uses the terminal. */
   aside: <T>(work: () => Promise<T>) => Promise<T>
   /** Writes a text above the live lines, to either sink. */
   print: (to: Sink, text: string) => void
@@ -27,7 +27,7 @@ export function openProgress(sink: Sink): ProgressView {
   return sink.isTerminal ? new LiveView(sink) : plainView(sink)
 }
 
-/** Plain lines: what was done, how it ended. Nothing that moves. */
+/** Plain lines: what was done and how it ended, without live lines. */
 function plainView({ write }: Sink): ProgressView {
   return {
     show: (progress) => {
@@ -58,7 +58,7 @@ function plainLine(progress: Progress): string | undefined {
   }
 }
 
-/** Live lines are drawn below everything else and taken away before anything else is written. */
+/** Draws live lines below all other output and removes them before anything else is written. */
 class LiveView implements ProgressView {
   readonly #sink: Sink
   readonly #live = new Map<string, Live>()
@@ -66,7 +66,7 @@ class LiveView implements ProgressView {
   #timer: NodeJS.Timeout | undefined
   #hosts = 0
   #asides = 0
-  /** What came while someone else used the terminal. */
+  /** Text that arrived while `aside` was running. */
   readonly #waiting: [to: Sink, text: string][] = []
 
   constructor(sink: Sink) {

@@ -1,5 +1,5 @@
 /**
- * Which hosts and which resources a command is about. Pure.
+ * Selects the hosts and resources of a command. Pure.
  */
 import picomatch from 'picomatch'
 import { didYouMean } from '../dsl/didYouMean.ts'
@@ -9,10 +9,10 @@ import { labelOf } from '../kit/ref.ts'
 import { UsageError } from './errors.ts'
 
 /**
- * Hosts in the inventory's order.
+ * Selects hosts, in the inventory's order.
  *
  * @param patterns Names, or patterns such as `web-*`; none for all hosts.
- * @throws {UsageError} When one fits no host.
+ * @throws {UsageError} When a pattern matches no host.
  */
 export function selectHosts(hosts: readonly InventoryHost[], patterns: readonly string[]): InventoryHost[] {
   if (patterns.length === 0) return [...hosts]
@@ -31,15 +31,15 @@ function namesFor(pattern: string, names: readonly string[]): string[] {
   )
 }
 
-/** What tells a resource apart, be it declared or forgotten. */
+/** The fields that select a resource, declared or forgotten. */
 type Asked = Pick<Forgotten, 'ref' | 'type' | 'tags'>
 
-/** A resource by its ref (`file:/etc/motd`), its label (`file /etc/motd`), its type or one of its tags. */
+/** Whether a word is the resource's ref (`file:/etc/motd`), its label (`file /etc/motd`), its type or one of its tags. */
 export function isAskedFor({ ref, type, tags }: Asked, words: readonly string[]): boolean {
   return words.some((word) => word === ref || word === labelOf(ref) || word === type || tags.includes(word))
 }
 
-/** @throws {UsageError} When a word fits no resource of any host. */
+/** @throws {UsageError} When a word matches no resource of any host. */
 export function checkOnly(words: readonly string[], resources: readonly Asked[]): void {
   for (const word of words) {
     if (resources.some((resource) => isAskedFor(resource, [word]))) continue

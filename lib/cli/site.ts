@@ -1,7 +1,7 @@
 /**
- * `site(…)`: what a site.ts calls, and what makes that file a program.
+ * `site(…)`: the function that a site.ts calls, and that makes the calling file a program.
  *
- * This file is loaded by every recipe's start, so it imports next to nothing.
+ * Every recipe loads this module when it starts, so it imports next to nothing.
  */
 import { realpathSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -11,18 +11,18 @@ import { callerFile } from '../dsl/source.ts'
 import type { OpenHost } from '../engine/apply/openHost.ts'
 import type { OpenOptions } from './open.ts'
 
-/** A site, and the command line on it. */
+/** A site with its command line. */
 export type Program = Site & {
   /**
-   * @param argv Without node and the file.
-   * @param name How the program is started, for its help.
+   * @param argv Arguments without node and the file.
+   * @param name The name by which the program was started, for its help.
    * @returns The exit code.
    */
   run(argv: readonly string[], name?: string): Promise<number>
   /**
-   * Opens one of its hosts for a program: what it declares and the secrets of that are found, nothing is connected to yet.
+   * Opens one of its hosts for a program: evaluates its recipes and finds their secrets, but does not connect yet.
    *
-   * @throws {RecipeError | UsageError} With all mistakes of the host's recipes at once, or for a name that is none.
+   * @throws {RecipeError | UsageError} With all mistakes of the host's recipes at once, or for an unknown name.
    * @example
    * const host = await site.open('web-1')
    * try {
@@ -36,8 +36,8 @@ export type Program = Site & {
 }
 
 /**
- * Names the roles of an inventory's hosts. When the calling file is the one node was started with, the command line
- * is run once that file has been evaluated; imported by another file, nothing runs.
+ * Defines the roles of an inventory's hosts. When the calling file is the one that node was started with, the command
+ * line runs once that file has been evaluated; when another file imports it, nothing runs.
  *
  * @example export default site(inventory, { server: (host) => file({ path: '/etc/motd', content: host.name }) })
  */

@@ -1,6 +1,6 @@
 /**
  * up: from a fresh machine to a running site to look at. Boots a throw-away host, converges the site's first host on
- * it, asks each of its domains for a page, and says how to open them in a browser.
+ * it, requests a page from each of its domains, and says how to open them in a browser.
  */
 import http from 'node:http'
 import https from 'node:https'
@@ -40,7 +40,7 @@ export function domainsOf({ resources }: Catalog): string[] {
   const names = resources
     .flatMap(({ claims }) => claims)
     .filter((claim) => claim.startsWith(CLAIM))
-    // After the name stands what it listens on: `server_name:example.com@443`.
+    // The listener follows the name: `server_name:example.com@443`.
     .map((claim) => claim.slice(CLAIM.length).split('@', 1).join(''))
   return [...new Set(names)].filter((name) => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name))
 }
@@ -60,7 +60,7 @@ async function showSite({ output }: CommandContext, address: string, domains: re
   return answers.every(({ ok }) => ok) ? 'ok' : 'error'
 }
 
-/** One GET to the address, as if its name were the domain: over TLS, or in clear where nothing speaks TLS. */
+/** Sends one GET to the address with the domain as its name: over TLS, or in clear when the port does not speak TLS. */
 async function ask(address: string, domain: string): Promise<Answer> {
   const overTls = await answerTo(
     https.get({ ...aim(address, domain), path: '/', servername: domain, rejectUnauthorized: false }),
@@ -71,7 +71,7 @@ async function ask(address: string, domain: string): Promise<Answer> {
   return inClear.ok ? inClear : overTls
 }
 
-/** Any certificate will do (see `ask`): the host is a stand-in, with certificates that nobody signed. */
+/** Accepts any certificate (see `ask`): the host is a stand-in, with certificates that nobody signed. */
 function aim(address: string, domain: string): http.RequestOptions {
   return { host: address, headers: { host: domain }, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }
 }

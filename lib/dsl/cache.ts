@@ -1,19 +1,19 @@
 /**
- * What is made once and used by later runs: files in node_modules/.cache/keelson. Losing them costs time and nothing
- * else, so whatever fails here is told under NODE_DEBUG=keelson only.
+ * A cache for later runs: files in node_modules/.cache/keelson. Losing them only costs time, so errors are printed
+ * under NODE_DEBUG=keelson only.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { debuglog } from 'node:util'
 import { CACHE } from './home.ts'
 
-/** Ends every file: one that a crash cut off is not taken for a whole one. */
+/** The end of every file: a file that a crash cut off is not taken for a whole one. */
 const END = '\n//whole\n'
 
 const debug = debuglog('keelson')
 
 /**
- * @param name Path below the folder; it has to change with whatever the content is made of.
+ * @param name Path below the folder; it must change with everything that the content depends on.
  * @returns The content; undefined when there is none.
  */
 export function readCached(name: string): Buffer | undefined {
@@ -25,7 +25,7 @@ export function readCached(name: string): Buffer | undefined {
   }
 }
 
-/** In one move: two commands may start at once. */
+/** Writes by rename, because two commands may start at once. */
 export function writeCached(name: string, content: string | Uint8Array): void {
   const file = join(CACHE, name)
   const part = join(dirname(file), `.${process.pid}-${basename(file)}`)

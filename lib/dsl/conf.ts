@@ -1,5 +1,5 @@
 /**
- * conf`…`: text that carries meaning. It may hold secrets and handles, and remembers them.
+ * conf`…`: text that remembers the secrets and handles in it.
  */
 import { inspect } from 'node:util'
 import { Secret, Text } from '../kit/value.ts'
@@ -12,12 +12,12 @@ type Piece = string | Secret
 const SHORT = { depth: 0, breakLength: Infinity, maxArrayLength: 3, maxStringLength: 20 }
 
 /**
- * A text block: a first empty line goes, the indentation common to all lines goes, a value of several lines keeps the
- * indentation of the line it stands in (a secret of several lines cannot). Backslashes stand as written. An array
- * becomes one line for each item; without items it takes the line away that it stands alone in.
+ * A text block: a first empty line and the indentation common to all lines are removed, and a value of several lines
+ * keeps the indentation of its line (a secret of several lines cannot). Backslashes are kept. An array becomes one line
+ * per item; an empty array removes a line in which it is alone.
  *
  * @example file({ path: '/etc/app.env', mode: '0600', content: conf`PASSWORD=${secret('app')}\n` })
- * @throws {TypeError} For undefined, null, booleans and other objects, which are hardly ever what was meant.
+ * @throws {TypeError} For undefined, null, booleans and other objects, which are almost always mistakes.
  */
 export function conf(parts: TemplateStringsArray, ...values: ConfValue[]): Text {
   const [first = '', ...others] = unindent(parts.raw.map(written))
@@ -38,7 +38,7 @@ export function conf(parts: TemplateStringsArray, ...values: ConfValue[]): Text 
   )
 }
 
-/** Of a raw template only what keeps it from ending, or a value from beginning, is not text. */
+/** Keeps a raw template as written, except for backslashes that keep it from ending, or a value from beginning. */
 function written(raw: string): string {
   return raw.replaceAll('\\${', '${').replaceAll('\\`', '`')
 }
@@ -63,12 +63,12 @@ function valuePieces(value: ConfValue | undefined, refs: string[]): Piece[] {
   )
 }
 
-/** Takes the common indentation away; only the literal parts count, values do not. */
+/** Removes the common indentation; only the literal parts count, values do not. */
 function unindent(literals: readonly string[]): string[] {
   const [first = '', ...others] = literals
   if (!first.startsWith('\n')) return [...literals]
   const open = [first.slice(1), ...others]
-  // A value in the middle of a line stands for something that is not white space.
+  // A value in the middle of a line counts as a character that is not white space.
   const lines = open.join('\u0000').split('\n')
   const indents = lines.filter((line) => line.trim() !== '').map((line) => /^[ \t]*/.exec(line)![0].length)
   const width = Math.min(...indents, Infinity)
@@ -94,7 +94,7 @@ function cutIndent(piece: Piece | undefined): Piece {
   return typeof piece === 'string' ? piece.replace(/[ \t]*$/, '') : ''
 }
 
-/** Strings that follow each other become one. */
+/** Appends a piece; adjacent strings become one. */
 function append(pieces: Piece[], piece: Piece): void {
   const last = pieces.at(-1)
   if (typeof piece === 'string' && typeof last === 'string') pieces[pieces.length - 1] = last + piece

@@ -1,5 +1,5 @@
 /**
- * Resource functions and the one collector they declare into.
+ * Resource functions, and the one collector of their declarations.
  */
 import type { Declaration } from '../engine/catalog/evaluate.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
@@ -8,9 +8,9 @@ import { type AnyType, desiredOf, pathsOf, type ResourceType } from '../kit/reso
 import { Text } from '../kit/value.ts'
 import { callerSource } from './source.ts'
 
-/** What every resource takes besides its own props. */
+/** The props that every resource accepts besides its own. */
 export type Common = {
-  /** Resources that must be in order first, where nothing else says so. */
+  /** Resources that must be in order first, for needs that nothing else declares. */
   after?: Handle | readonly Handle[]
   /** Names for `--only`. */
   tags?: readonly string[]
@@ -20,13 +20,13 @@ export type Common = {
 
 export const COMMON_KEYS: readonly (keyof Common)[] = ['after', 'tags', 'protect']
 
-/** The function that declares resources of one type. `absent` and `forget` take it as a value. */
+/** The function that declares resources of one type. `absent` and `forget` take it as an argument. */
 export type Resource<Props extends object, Key extends keyof Props, AbsentProp extends keyof Props> = {
   (props: Props & Common): Handle<Props>
   readonly of: Pick<ResourceType<Props, unknown, Key, AbsentProp>, 'type' | 'key' | 'absentProps'>
 }
 
-/** A declared resource. Passing it on as a value wires it and puts what takes it after it. */
+/** A declared resource. A resource that receives it as a value comes after it. */
 export class Handle<Props = object> {
   readonly ref: TypedRef
   readonly type: string
@@ -43,7 +43,6 @@ export class Handle<Props = object> {
     this.#paths = paths
   }
 
-  /** Paths that it writes. */
   get paths(): readonly string[] {
     return this.#paths()
   }
@@ -66,11 +65,11 @@ let collector: Collector | undefined
 const EVALUATING = Symbol.for('keelson.evaluating')
 const registered = new Map<string, AnyType>()
 
-/** Every type a resource function was made for; removals need types that no recipe uses any more. */
+/** Every type that has a resource function; removals need types that no recipe uses any more. */
 export const types: ReadonlyMap<string, AnyType> = registered
 
 /**
- * Makes a type's function for recipes; two types of one name are an error.
+ * Makes a type's function for recipes. Two types of one name are an error.
  *
  * @example const hostsEntry = resource(hostsEntryType)
  */
@@ -91,8 +90,9 @@ export function resource<Props extends object, State, Key extends keyof Props, A
 }
 
 /**
- * Declares that something is not to be there, whoever made it: `absent(file, { path: '/etc/motd' })`. It takes the props
- * that tell which one is meant, and how it goes. What holds data is named by this, and goes with its data.
+ * Declares that something must not exist, whoever created it: `absent(file, { path: '/etc/motd' })`. It takes the props
+ * that identify the resource, and those that say how it is removed. A resource that holds data is removed with its
+ * data.
  */
 export function absent<
   Props extends { ensure?: 'present' | 'absent' },
@@ -111,8 +111,8 @@ export function absent<
 }
 
 /**
- * Lets go of something: it stays as it is, though Keelson made it or it was protected, and Keelson does not know it any
- * more. `forget(file, { path: '/etc/motd' })` can itself be left out once it was converged.
+ * Gives up ownership of a resource: it stays as it is, even if Keelson created it or it was protected, and the ledger
+ * drops it. `forget(file, { path: '/etc/motd' })` can be deleted from the recipe once it was converged.
  */
 export function forget<Props extends object, Key extends keyof Props, AbsentProp extends keyof Props>(
   what: Resource<Props, Key, AbsentProp>,
@@ -133,7 +133,7 @@ function typeOf(what: { of?: { type: string } } | undefined, by: 'absent' | 'for
   ])
 }
 
-/** Leaves a call with the collector. A name can only be made of props that are right; evaluation reports those that are not. */
+/** Adds a declaration to the collector. A name can only be made from valid props; evaluation reports invalid ones. */
 function note(
   { type, by, props }: Pick<Declaration, 'type' | 'by' | 'props'>,
   { after, tags = [], protect = false }: { [Name in keyof Common]: Common[Name] | undefined },
@@ -157,7 +157,7 @@ function note(
   collector.declarations.push(by === undefined ? call : { ...call, by })
 }
 
-/** What the compiler says as well, for recipes without types. */
+/** Mistakes that the compiler reports as well, for recipes without types. */
 function absenceMistakes({ type, schema, holdsData }: AnyType): string[] {
   if ('ensure' in schema.properties) return []
   const because = typeof holdsData === 'string' ? `: ${holdsData}` : ''
@@ -179,7 +179,7 @@ export function collect(root: string, declare: () => void): Declaration[] {
   }
 }
 
-/** Recipes may be written without types, and a need that is dropped in silence shows only on a fresh host. */
+/** Mistakes in the common props: recipes may be untyped, and a need that is silently dropped shows only on a fresh host. */
 function commonMistakes({ after, tags, protect }: { [Key in keyof Common]: unknown }): string[] {
   const handles: unknown[] = after === undefined ? [] : [after].flat()
   const areTags = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string' && /^[^\s,]+$/.test(tag))
@@ -204,7 +204,7 @@ function writtenBy(type: AnyType, name: string, props: Record<string, unknown>):
   try {
     return pathsOf(type, name, type.paths === undefined ? null : desiredOf(type, props))
   } catch {
-    // As with a name: its own evaluation reports what is wrong with the props.
+    // As with a name, evaluation reports what is wrong with the props.
     return []
   }
 }
@@ -221,7 +221,7 @@ function nameOf(type: AnyType, props: Record<string, unknown>): string {
 function refsIn(value: unknown, above: readonly unknown[] = []): Ref[] {
   if (value instanceof Handle) return [value.ref]
   if (value instanceof Text) return [...value.refs]
-  // A value that holds itself is reported when it is evaluated.
+  // Evaluation reports a value that contains itself.
   if (typeof value !== 'object' || value === null || above.includes(value)) return []
   return Object.values(value).flatMap((inner) => refsIn(inner, [...above, value]))
 }

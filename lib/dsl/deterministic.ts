@@ -1,13 +1,13 @@
 /**
- * Recipes run without a clock and without randomness, so that the same commit gives the same catalog.
+ * Runs recipes without a clock and without randomness, so that the same commit gives the same catalog.
  *
- * Other sources of change (node:crypto, performance.now, files, the environment) are out of reach here; evaluating twice
+ * This cannot block other sources of change (node:crypto, performance.now, files, the environment); evaluating twice
  * and comparing finds the first two.
  */
 
 /**
- * Runs `work` while `Date.now()`, `new Date()`, `Date()` and `Math.random()` throw. Dates made from a given time work
- * as ever.
+ * Runs `work` while `Date.now()`, `new Date()`, `Date()` and `Math.random()` throw. Dates made from a given time still
+ * work.
  */
 export function deterministic<Result>(work: () => Result): Result {
   const { Date: RealDate } = globalThis

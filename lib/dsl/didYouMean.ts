@@ -1,4 +1,4 @@
-/** The candidate that is most like a word; undefined when none is close. Swapped neighbours count as one mistake. */
+/** The candidate most similar to a word; undefined when none is close. Two swapped neighbours count as one mistake. */
 export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3))
   const ranked = candidates

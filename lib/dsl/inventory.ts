@@ -1,5 +1,5 @@
 /**
- * The inventory: every machine, where it is, what it is, which roles it carries.
+ * The inventory: every machine, its address, its size, and its roles.
  */
 import deepmerge from 'deepmerge'
 import type { Source } from '../engine/catalog/catalog.ts'
@@ -9,9 +9,9 @@ import { callerSource } from './source.ts'
 
 export type Os = 'debian-12' | 'debian-13'
 
-/** What a host has, and what defaults and roles may give it. */
+/** The fields of a host, which defaults and roles may provide. */
 type HostEntry<Data extends object> = {
-  /** Name or IP address as ssh would take it. */
+  /** Name or IP address in the form that ssh accepts. */
   address: string
   port?: number
   user?: string
@@ -21,20 +21,20 @@ type HostEntry<Data extends object> = {
   /** ProxyJump, `user@host:port[,…]`. */
   jump?: string
   os: Os
-  /** Hetzner server type; Postgres, workers and caches follow from it. */
+  /** Hetzner server type, from which recipes derive the sizes of Postgres, workers and caches. */
   server: ServerName
   roles: readonly string[]
   tags?: readonly string[]
-  /** Whatever recipes want to know of this host: plain JSON. */
+  /** Further data about this host for recipes: plain JSON. */
   data?: Data
 }
 
 type Given<Data extends object> = Partial<Omit<HostEntry<Data>, 'data'>> & { data?: Partial<Data> }
 
 export type InventoryProps<Data extends object> = {
-  /** For every host; what a role or the host says wins. */
+  /** For every host; values of a role or of the host override it. */
   defaults?: Given<Data>
-  /** For every host with the role; the host wins. */
+  /** For every host with the role; values of the host override it. */
   roles?: { readonly [role: string]: Given<Data> }
   hosts: { readonly [name: string]: Given<Data> }
 }
@@ -43,7 +43,7 @@ export type InventoryHost<Data extends object = object> = HostEntry<Data> & { na
 
 export type Inventory<Data extends object = object> = { readonly hosts: readonly InventoryHost<Data>[] }
 
-/** What a role function is told of its host. Frozen: recipes read it, nothing else. */
+/** The argument of a role function: its host. Frozen: recipes can only read it. */
 export type Host<Data extends object = object> = {
   readonly name: string
   readonly address: string
@@ -77,7 +77,7 @@ const ENTRY = {
 
 const LAYER = { type: 'object', additionalProperties: false, properties: ENTRY } as const
 
-/** Checked by evaluate, so that reading a site costs no schema library. */
+/** Checked by `evaluate`, so that loading a site loads no schema library. */
 export const INVENTORY_SCHEMA: JsonSchema = {
   type: 'object',
   additionalProperties: false,
@@ -89,7 +89,7 @@ export const INVENTORY_SCHEMA: JsonSchema = {
   },
 }
 
-/** After merging, this must be there. */
+/** The fields required after merging. */
 export const HOST_SCHEMA: JsonSchema = {
   type: 'object',
   additionalProperties: false,
@@ -97,7 +97,7 @@ export const HOST_SCHEMA: JsonSchema = {
   properties: { ...ENTRY, name: { type: 'string' } },
 }
 
-/** What a merged inventory was made of, for checking: what was given, and the absolute place of the call. */
+/** The source of a merged inventory, for checks: the given value, and the absolute place of the call. */
 export type Origin = { given: unknown; source: Source }
 
 const origins = new WeakMap<Inventory, Origin>()
@@ -110,8 +110,8 @@ export function originOf(merged: Inventory): Origin {
 }
 
 /**
- * Merges defaults, then the host's roles in their order, then the host itself. Lists are replaced, objects merged.
- * Nothing is checked yet: that is done when a host is evaluated.
+ * Merges defaults, then the host's roles in their order, then the host itself. Lists are replaced, objects merged. It
+ * checks nothing: that is done when a host is evaluated.
  *
  * @example inventory({ hosts: { 'web-1': { address: '192.0.2.1', os: 'debian-13', server: 'CX22', roles: ['server'] } } })
  */
@@ -130,7 +130,7 @@ function mergeHost<Data extends object>(
   const names = own.roles ?? defaults.roles
   const ofRoles = Array.isArray(names) ? names.map((role: string) => roles[role] ?? {}) : []
   const layers: object[] = [{ data: {} }, defaults, ...ofRoles, own, { name }]
-  // A list is no plain object, and so is replaced and not joined to the one before.
+  // A list is not a plain object, so it replaces the previous one instead of being joined to it.
   const merged: object = deepmerge.all(layers, { isMergeableObject: isPlainObject })
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- HOST_SCHEMA is checked before a host is used
   return merged as InventoryHost<Data>
@@ -140,7 +140,7 @@ function isPlainObject(value: object): boolean {
   return Object.getPrototypeOf(value) === Object.prototype
 }
 
-/** What recipes see of a host, with the machine's own size where another stands in for the real one. */
+/** The host as recipes see it, with the machine's own size when another machine stands in for the real one. */
 export function hostOf<Data extends object>(
   entry: InventoryHost<Data>,
   size: { cpus?: number; memoryMiB?: number } = {},

@@ -1,5 +1,5 @@
 /**
- * A site: which roles there are, and what each declares on a host.
+ * A site: its roles, and what each declares on a host.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -22,21 +22,18 @@ import {
 } from './inventory.ts'
 import { callerSource, sourceIn } from './source.ts'
 
-/**
- * What a role declares on its host. It may return handles for others to use, but not a promise: recipes are
- * synchronous.
- */
+/** What a role declares on its host. It may return handles for other roles, but not a promise: recipes are synchronous. */
 export type Role<Data extends object> = (host: Host<Data>) => RoleResult
 type RoleResult = void | (object & { then?: never })
 
-/** Frames of an error that recipes lead to: enough to get out of lib/ from wherever it is thrown. */
+/** Stack frames of an error to record: enough to reach the recipe from anywhere in lib/. */
 const FRAMES = 50
 
 export type Site = {
   /** Absolute path of the file that called site(…). */
   readonly file: string
   readonly hosts: readonly InventoryHost[]
-  /** Everything one host should have. @throws {RecipeError} With all mistakes at once. */
+  /** Everything that one host should have. @throws {RecipeError} With all mistakes at once. */
   evaluate(name: string, override?: Override): Promise<Catalog>
 }
 
@@ -45,8 +42,8 @@ export type Override = { address?: string; os?: Os; cpus?: number; memoryMiB?: n
 
 export type SiteOptions = {
   /**
-   * By which hosts know whose their resources are, wherever it is checked out: two sites of one name remove what the other
-   * has declared. @default the name in the nearest package.json
+   * The name by which hosts know their resources' site, in every checkout: two sites with the same name remove each
+   * other's resources. @default the name in the nearest package.json
    */
   name?: string
 }
@@ -66,7 +63,7 @@ export function defineSite<Data extends object>(
     file,
     hosts: inventory.hosts,
     async evaluate(name, override = {}) {
-      // Loaded here and not with the site: help, completion and the sandbox do without it.
+      // Loaded on demand: help, completion and the sandbox do not need it.
       const { schemaProblems, validateProps } = await import('./validate.ts')
       checkInventory(inventory, defined, schemaProblems)
       const entry = inventory.hosts.find((host) => host.name === name)
@@ -88,7 +85,7 @@ type Defined<Data extends object> = Place & {
   name: string | undefined
 }
 
-/** What the nearest package.json calls itself; undefined where there is none, or it has no name. */
+/** The name in the nearest package.json; undefined when there is no file or no name. */
 function packageName(folder: string): string | undefined {
   try {
     const about: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
@@ -114,19 +111,19 @@ function evaluateHost<Data extends object>(
   })
   const built = buildCatalog(declarations, about, validate, mistakes)
   const catalog = site === undefined ? built : { ...built, site }
-  // Circles are reported here, and not when the host has been read.
+  // Reports cycles here instead of after the host has been read.
   order(catalog.resources)
   return catalog
 }
 
-/** What went wrong while a role declared its resources. A role that throws does not keep others from being checked. */
+/** Mistakes of a role while it declared its resources. A role that throws does not prevent checks of the others. */
 function runRole(name: string, role: () => unknown, { root, place }: Place): readonly Diagnostic[] {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = FRAMES
   try {
     const result = deterministic(role)
     if (!isThenable(result)) return []
-    // That it is asynchronous is told; how it ends is not of interest.
+    // The mistake is that it is asynchronous; its result does not matter.
     result.then(undefined, () => undefined)
     const next = 'recipes are plain functions without await'
     return [{ message: `role ${name} is asynchronous`, source: place, next }]
@@ -155,7 +152,7 @@ function checkInventory<Data extends object>(
     () => inventory.hosts.flatMap((host) => unknownRoles(host, Object.keys(roles))),
     () => sharedMachines(inventory.hosts),
   ]
-  // Each takes it that those before it found nothing.
+  // Each check relies on those before it having found nothing.
   for (const check of checks) {
     const found = check()
     if (found.length === 0) continue
@@ -182,7 +179,7 @@ function unknownRoles(host: InventoryHost, known: readonly string[]): string[] {
     })
 }
 
-/** Two hosts that are one machine would each remove what the other declares. */
+/** Two hosts that are the same machine would each remove what the other declares. */
 function sharedMachines(hosts: readonly InventoryHost[]): string[] {
   const owners = new Map<string, string>()
   return hosts.flatMap(({ name, address, port = 22, jump = '' }) => {

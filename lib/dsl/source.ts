@@ -1,16 +1,16 @@
 /**
- * Where in a recipe something happened: the nearest frame outside Keelson.
+ * The recipe line at which something happened: the nearest stack frame outside Keelson.
  *
- * Taken from the stack's text: under tsx that text is mapped to TypeScript lines, the CallSite objects are not.
+ * Parsed from the stack's text: under tsx that text is mapped to TypeScript lines, the CallSite objects are not.
  */
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Source } from '../engine/catalog/catalog.ts'
 import { CACHE, OWN } from './home.ts'
 
-/** Keelson's own files, and lib/ compiled. */
+/** Files of Keelson itself, and compiled files of lib/. */
 const INSIDE = [OWN, CACHE]
-/** Enough to get out of Keelson from any resource function, and from a recipe of the package that calls others. */
+/** Enough frames to reach the recipe from any resource function, and from a recipe of the package that calls others. */
 const FRAMES = 20
 
 /** The caller's place, relative to the folder `root`. */
@@ -27,7 +27,7 @@ export function callerFile(): string {
   return `/${callerSource('/').file}`
 }
 
-/** The recipe's place in the stack of an error; undefined when no recipe has a part in it. */
+/** The recipe line in the stack of an error; undefined when no recipe is in it. */
 export function sourceIn(stack: string | undefined, root: string): Source | undefined {
   for (const line of stack?.split('\n') ?? []) {
     const frame = parseFrame(line)
@@ -37,7 +37,7 @@ export function sourceIn(stack: string | undefined, root: string): Source | unde
   return undefined
 }
 
-/** `    at name (file:///a/b.ts:1:2)` or `    at file:///a/b.ts:1:2`; undefined for what is not in a file. */
+/** `    at name (file:///a/b.ts:1:2)` or `    at file:///a/b.ts:1:2`; undefined for a frame without a file. */
 function parseFrame(line: string): Source | undefined {
   const [, named, bare] = /^ +at (?:.*? \((.*)\)|(?:async )?(.*[^)]))$/.exec(line) ?? []
   const [, where, row, column] = /^(.+):(\d+):(\d+)$/.exec(named ?? bare ?? '') ?? []

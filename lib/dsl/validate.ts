@@ -1,5 +1,5 @@
 /**
- * JSON Schema checks by ajv, and their findings in words.
+ * Checks JSON Schemas with ajv, and puts the findings into words.
  */
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -17,9 +17,9 @@ const { version }: { version: string } = load('ajv/package.json')
 const checks = new WeakMap<object, ValidateFunction>()
 
 /**
- * Sentences about what is wrong, each beginning with where in the value; empty when nothing is.
+ * Returns sentences about what is wrong, each beginning with its place in the value; empty when nothing is.
  *
- * @param more Keys that may stand beside those of the schema, for "did you mean".
+ * @param more Keys accepted in addition to those of the schema, for "did you mean".
  */
 export function schemaProblems(schema: JsonSchema, value: unknown, more: readonly string[] = []): string[] {
   let check = checks.get(schema)
@@ -32,7 +32,7 @@ export function schemaProblems(schema: JsonSchema, value: unknown, more: readonl
   return [...new Set(sentences)]
 }
 
-/** The check that ajv makes of a schema, as it was kept by an earlier run or made now. */
+/** The check that ajv makes from a schema, cached by an earlier run or compiled now. */
 function checkOf(schema: JsonSchema): ValidateFunction {
   const key = createHash('sha256')
     .update(`${version} ${JSON.stringify(schema)}`)
@@ -47,18 +47,18 @@ function checkOf(schema: JsonSchema): ValidateFunction {
   return module.exports
 }
 
-/** Source of a module that is the check. Loads ajv, which takes as long as to check all of a site. */
+/** Source of a module with the check. Loads ajv, which takes as long as checking a whole site. */
 function compile(schema: JsonSchema): string {
   const { Ajv }: typeof AjvPackage = load('ajv')
   const { default: sourceOf }: { default: (ajv: AjvPackage.Ajv, check: ValidateFunction) => string } =
     load('ajv/dist/standalone')
-  // Schemas are ours, and checked by a test.
+  // The schemas are Keelson's own, and a test checks them.
   const ajv = new Ajv({
     allErrors: true,
     strict: true,
     allowUnionTypes: true,
     validateSchema: false,
-    // A fragment that is referred to from several places is compiled once, not once for each.
+    // Compiles a fragment with several references once instead of once per reference.
     inlineRefs: false,
     verbose: true,
     code: { optimize: false, source: true },
@@ -69,8 +69,8 @@ function compile(schema: JsonSchema): string {
 export const validateProps: Validate = (schema, props) => schemaProblems(schema, props, COMMON_KEYS)
 
 /**
- * Inside an anyOf every branch complains; its own line says it better, unless one branch is plainly the one that was
- * meant: the only one for this kind of value, or one that got further than the others.
+ * Inside an anyOf every branch reports errors; the anyOf's own error is clearer, unless one branch was plainly meant:
+ * the only one for this kind of value, or one that matched further than the others.
  */
 function worthTelling(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')
@@ -82,7 +82,7 @@ function worthTelling(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   })
 }
 
-/** Complaints of the branch of a union that was meant; none where that cannot be told. */
+/** Errors of the union's branch that was meant; none when that is unclear. */
 function meantBy(union: ErrorObject, errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const branches = groupBy(
     errors.filter((error) => isInside(error, union)),
@@ -149,7 +149,7 @@ function knownKeys({ parentSchema }: ErrorObject): string[] {
 }
 
 function hint(word: string, candidates: readonly string[]): string {
-  // What all resources take is not taken everywhere.
+  // Props that every resource accepts are not accepted everywhere.
   const best = didYouMean(
     word,
     candidates.filter((candidate) => candidate !== word),

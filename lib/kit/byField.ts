@@ -1,5 +1,5 @@
 /**
- * Desired against observed, field by field.
+ * Compares desired with observed state, field by field.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Form } from './form.ts'
@@ -12,8 +12,8 @@ type Fields = { [field: string]: unknown }
 type StateForm = Pick<Form<unknown>, 'members'>
 
 /**
- * One `FieldChange` for each field the recipe manages and the host has otherwise. A field of the observed state that
- * the desired one leaves undefined is not managed. Secrets are held against what was observed of them, a digest, and
+ * Returns one `FieldChange` for each field that the recipe manages and the host has otherwise. A field of the observed
+ * state that the desired one leaves undefined is not managed. A secret is compared with the observed digest, and
  * reported without values.
  *
  * @example byField({ mode: '0644' }, { mode: '0600', owner: 'root' }) // one change, of mode
@@ -39,7 +39,7 @@ export function byField(
     .map((field) => fieldChange(field, have[field], want[field], members[field]?.shown))
 }
 
-/** As a type compares: by itself, or by field. */
+/** The differences of two states, by the type's own `diff` if it has one, otherwise by field. */
 export function differences<State>(
   type: Pick<Slots<never, State, never, never>, 'diff' | 'state'>,
   desired: State,
@@ -49,7 +49,7 @@ export function differences<State>(
   return type.diff?.(desired, observed, comparing) ?? byField(desired, observed, type.state, comparing)
 }
 
-/** A difference shown in the form its values call for. */
+/** A difference in the form that its values require. */
 function fieldChange(field: string, before: unknown, after: unknown, shown?: FieldChange['form']): FieldChange {
   if (shown === 'secret' || hasToken(before) || hasToken(after)) return { field, form: 'secret' }
   const form = shown ?? (field === 'mode' ? 'mode' : Array.isArray(after) ? 'list' : 'value')

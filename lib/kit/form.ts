@@ -1,45 +1,45 @@
 /**
- * What a host says of itself is input from outside: every record that comes back is held against a form before anything
- * else looks at it. Pure; a form is small enough to be asked with each plan, which a schema library is not.
+ * Checks what a host returns, which is untrusted input: every record is checked against a form before anything else
+ * reads it. Pure. A form, unlike a schema library, is small enough to load for every plan.
  */
 import type { TypedRef } from './ref.ts'
 import type { StateText } from './value.ts'
 
 /**
- * What a value has to be like. Where a form has fields, others may stand beside them in a record that a later version of
- * Keelson wrote (`more`); in what is to be brought about they may not.
+ * A check of a value. Where a form has fields, a record that a later version of Keelson wrote may have others as well
+ * (`more`); a state to apply may not.
  */
 export type Form<T> = {
   /** What is wrong, as the end of a sentence; undefined when nothing is. */
   problem: (value: unknown, more: More) => string | undefined
-  /** The field it is for may be left out. */
+  /** The field with this form may be absent. */
   optional?: true
-  /** It names a file of this machine: no host may say which. */
+  /** The value names a file of this machine: no host may choose it. */
   isLocal?: true
-  /** Fields of it that do. */
+  /** Fields whose value names a file of this machine. */
   local?: readonly string[]
-  /** Of fields: the form of each. */
+  /** The form of each field. */
   members?: { readonly [field: string]: Form<unknown> }
-  /** How a difference of it is shown. @default by its value */
+  /** How a difference is shown. @default by its value */
   shown?: 'text' | 'list' | 'mode' | 'secret'
-  /** What it counts as where it was not observed. */
+  /** The value that stands for one that was not observed. */
   missing?: unknown
   readonly of?: T
 }
 
 type More = 'more' | 'no more'
 
-/** A form for each field; those that may be left out have an optional one. */
+/** A form for each field; the form of an optional field is optional. */
 export type FieldForms<T> = {
   readonly [K in keyof T]-?: object extends Pick<T, K>
     ? Form<Exclude<T[K], undefined>> & { optional: true }
     : Form<T[K]>
 }
 
-/** Characters of a text that stands for a file, at most: as many bytes of a file as are read anywhere. */
+/** Maximum characters of a text that represents a file: as many bytes of a file as any reading takes. */
 const LONGEST_TEXT = 8 * 2 ** 20
 const LONGEST_LIST = 100_000
-/** C0 but tab, DEL, C1, and what Unicode takes for the end of a line. */
+/** C0 except tab, DEL, C1, and what Unicode treats as the end of a line. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/
 
@@ -85,7 +85,7 @@ export function matching(pattern: RegExp, what: string): Form<string> {
   }
 }
 
-/** A ref, as it was made by `refOf`. */
+/** A ref, as `refOf` makes it. */
 export const ref: Form<TypedRef> = {
   problem: (value, more) => text().problem(value, more) ?? (/^[^:]+:/.test(String(value)) ? undefined : 'is no ref'),
 }
@@ -114,7 +114,7 @@ export function oneOf<const T extends string | number | boolean | null>(...value
 }
 
 /**
- * One of the keys: with a union type given, each of its words has to stand there.
+ * One of the keys of `words`. With a union type given, the compiler requires each of its members as a key.
  *
  * @example form.wordOf<'on' | 'off'>({ on: true, off: true })
  */
@@ -143,7 +143,7 @@ export function list<T>(of: Form<T>, most = LONGEST_LIST): Form<T[]> {
   }
 }
 
-/** An object whose keys are free: `form.table(form.line())`. */
+/** An object with arbitrary keys: `form.table(form.line())`. */
 export function table<T>(of: Form<T>, key: Form<string> = line()): Form<{ [key: string]: T }> {
   return {
     problem(value, more) {
@@ -182,25 +182,28 @@ export function fields<T extends object>(forms: FieldForms<T>): Form<T> {
   }
 }
 
-/** A field whose difference is shown as a unified diff, a list, or not by its value: `form.shownAs('text', form.text())`. */
+/**
+ * A field whose difference is shown as a unified diff, as a list, or without its value:
+ * `form.shownAs('text', form.text())`.
+ */
 export function shownAs<T>(as: NonNullable<Form<T>['shown']>, form: Form<T>): Form<T> {
   return { ...form, shown: as }
 }
 
-/** A field that counts as this where it was not observed: `form.missingAs([], form.list(form.line()))`. */
+/** A field with a value for when it was not observed: `form.missingAs([], form.list(form.line()))`. */
 export function missingAs<T>(missing: NoInfer<T>, form: Form<T>): Form<T> {
   return { ...form, missing }
 }
 
-/** A field that may be left out: `form.optional(form.flag)`. */
+/** A field that may be absent: `form.optional(form.flag)`. */
 export function optional<T>(form: Form<T>): Form<T> & { optional: true } {
   return { ...form, optional: true }
 }
 
-/** For a path of a file on this machine. */
+/** The path of a file on this machine. */
 export const localPath: Form<string> = { ...line(), isLocal: true }
 
-/** What fits one of up to four forms: `form.either(form.flag, form.line())`. */
+/** A value that fits one of up to four forms: `form.either(form.flag, form.line())`. */
 export function either<A, B>(first: Form<A>, second: Form<B>): Form<A | B>
 export function either<A, B, C>(first: Form<A>, second: Form<B>, third: Form<C>): Form<A | B | C>
 export function either<A, B, C, D>(
@@ -226,14 +229,14 @@ export const stateText: Form<StateText> = either(
   secretForm,
   fields<{ $text: (string | { $secret: string })[] }>({ $text: list(either(text(), secretForm)) }),
 )
-/** Where a host keeps bytes that undo needs, under their SHA-256. */
+/** The path at which a host keeps bytes that undo needs, named by their SHA-256. */
 export const keptPath = matching(
   /^\/var\/lib\/keelson\/runs\/\d{1,9}\.kept\/bytes\/[0-9a-f]{64}$/,
   'path of kept bytes',
 )
-/** The highest number that Linux takes for an account, and more than anything else counts. */
+/** The highest account number of Linux, and above every other number that is counted. */
 export const MAX_ID = 2 ** 32 - 2
-/** For a type whose states are not of interest. */
+/** For a type whose states do not matter. */
 export const anything: Form<never> = { problem: () => undefined }
 /** Number of a run on its host. */
 export const runNumber = matching(/^[1-9][0-9]{0,8}$/, 'number of a run')
@@ -242,7 +245,7 @@ export const instant = matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/,
 /** SHA-256, hex. */
 export const sha256Hex = matching(/^[0-9a-f]{64}$/, 'SHA-256 digest')
 
-/** Whether a value from outside is what it has to be. */
+/** Whether an untrusted value fits a form. */
 export function fits<T>(form: Form<T>, value: unknown, more: More = 'more'): value is T {
   return form.problem(value, more) === undefined
 }
@@ -252,13 +255,13 @@ export function localField({ local = [] }: Form<unknown>, value: unknown): strin
   return isObject(value) ? local.find((name) => Reflect.get(value, name) !== undefined) : undefined
 }
 
-/** Values in one JSON text, and how deep they may lie in each other, at most: a ledger of 10,000 resources has half. */
+/** Maximum number of values in one JSON text, and of their nesting: a ledger of 10,000 resources has half as many. */
 const MOST_VALUES = 500_000
 const DEEPEST = 64
 
 /**
- * The value of a JSON text that may be made to fill the memory or the stack of whoever reads it.
- * @throws {SyntaxError} Where it is no JSON, or has too much in it.
+ * Parses a JSON text that may have been written to exhaust the reader's memory or stack.
+ * @throws {SyntaxError} When it is not JSON, or exceeds the limits.
  */
 export function parseJson(json: string): unknown {
   let depth = 0
@@ -295,7 +298,7 @@ export function isObject(value: unknown): value is { readonly [key: string]: unk
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A name from outside, short enough for a sentence. */
+/** An untrusted name, shortened for a sentence. */
 export function shown(name: string): string {
   return JSON.stringify(name.length > 100 ? `${name.slice(0, 99)}…` : name)
 }

@@ -1,5 +1,5 @@
 /**
- * The forms that a resource type is written with, which the second door gives out as `form`.
+ * The forms for writing a resource type, which lib/kit/index.ts exports as `form`.
  */
 export {
   either,

@@ -1,4 +1,4 @@
-/** Items by what `keyOf` says of each, keys and items in order of first appearance. */
+/** Groups items by `keyOf`; keys and items keep their order of first appearance. */
 export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
   const groups = new Map<Key, Item[]>()
   for (const item of items) {

@@ -1,6 +1,6 @@
 /**
- * The second door: what a resource type is written with, here and outside of this repository. A type is one object of the
- * shape `ResourceType`; `resource(type)`, from the front door, makes it callable in recipes.
+ * Everything needed to write a resource type, inside or outside this repository. A type is one object of the shape
+ * `ResourceType`; `resource(type)`, from lib/index.ts, makes it callable in recipes.
  */
 export { byField } from './byField.ts'
 export { changeText } from './files/changeText.ts'

@@ -1,6 +1,6 @@
 import type { FieldChange } from './resourceType.ts'
 
-/** Items that came to a list and went from it, by another hand. */
+/** Items that somebody else added to a list and removed from it. */
 export function listDrift(
   { before, after }: FieldChange,
   came: (items: string) => string,

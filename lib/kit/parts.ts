@@ -1,6 +1,7 @@
 /**
- * A state in three parts. Compared fields stand at its top; `how` holds what acting needs, and `seen` what is only observed.
- * On a host, and in what digests are made of, a desired state is one flat object: the forms of its type tell the parts.
+ * A state in three parts. Its top-level fields are compared; `how` holds what acting needs, and `seen` what is only
+ * observed. On a host, and as input of digests, a desired state is one flat object, which the forms of its type split
+ * into the parts.
  */
 import { isObject } from './form.ts'
 import type { AnyType, Json } from './resourceType.ts'
@@ -8,14 +9,14 @@ import type { AnyType, Json } from './resourceType.ts'
 type Forms = Pick<AnyType, 'state' | 'how' | 'seen'>
 type More = 'more' | 'no more'
 
-/** The flat object that a host keeps: without what was only observed. */
+/** Joins the parts into the flat object that a host keeps, without what was only observed. */
 export function joined(state: Json): Json {
   if (!isFields(state) || (state['how'] === undefined && state['seen'] === undefined)) return state
   const { how, seen: _, ...compared } = state
   return { ...compared, ...(isFields(how) ? how : {}) }
 }
 
-/** The parts of a flat object. What calls itself a part in it was not written by Keelson, and goes. */
+/** Splits a flat object into its parts. Drops a field of it that has a part's name: Keelson did not write it. */
 export function parted({ how: hows, seen: seens }: Forms, flat: Json): Json {
   if (!isFields(flat) || (hows === undefined && seens === undefined)) return flat
   const isOf = (part: Forms['how'], field: string): boolean => Object.hasOwn(part?.members ?? {}, field)
@@ -25,7 +26,7 @@ export function parted({ how: hows, seen: seens }: Forms, flat: Json): Json {
   return { ...compared, ...(Object.keys(how).length === 0 ? {} : { how }) }
 }
 
-/** What is wrong with a flat object that is to be a desired state, as the end of a sentence. */
+/** What is wrong with a flat object as a desired state, as the end of a sentence. */
 export function flatProblem(type: Forms, flat: Json, more: More): string | undefined {
   const state = parted(type, flat)
   if (!isFields(state) || type.how === undefined) return type.state.problem(state, more)

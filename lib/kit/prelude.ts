@@ -1,5 +1,5 @@
 /**
- * Shell functions every step can call. They run under `set -eu` in a POSIX sh as root.
+ * Shell functions that every step can call. They run under `set -eu` in a POSIX sh as root.
  */
 import { HANDS } from './hands.ts'
 import { raw, type ShellText } from './shell.ts'
@@ -8,7 +8,7 @@ import { raw, type ShellText } from './shell.ts'
  * The payload file NAME of the step, as a shell word for `sh`.
  *
  * @example sh`replace_file /etc/app.key root root 0600 ${payload('key')}`
- * @throws {TypeError} When it is no plain file name.
+ * @throws {TypeError} When NAME is not a plain file name.
  */
 export function payload(name: string): ShellText {
   if (!/^[A-Za-z0-9._-]+$/.test(name))
@@ -17,30 +17,32 @@ export function payload(name: string): ShellText {
 }
 
 /**
- * - `fail MESSAGE…` ends the step with the message as its last words.
- * - `await_locks SECONDS PATH…` waits until nobody has an fcntl(2) lock on any of these files, and tells the client who has
- *   one meanwhile. After so many seconds it fails and names the holder. The files themselves are left alone.
- * - `in_time COMMAND…` runs a program that judges configuration, for a minute at most, and says so when that is over (exit
- *   status 124 or 137): what it reads besides may be a pipe that somebody has put there, and never end.
+ * - `fail MESSAGE…` ends the step with the message as its last output.
+ * - `await_locks SECONDS PATH…` waits until no process holds an fcntl(2) lock on any of these files, and meanwhile
+ *   tells the client which process holds one. After SECONDS it fails and names the holder. It does not change the files.
+ * - `in_time COMMAND…` runs a program that checks configuration, for at most one minute, and reports a timeout (exit
+ *   status 124 or 137): the configuration may include a pipe that somebody has put there, and that never ends.
  *
- * What follows takes paths and goes wherever another account may write, too; see hands.ts. All of it fails, naming the
- * folder and its owner, where another account could lead it elsewhere.
- * - `replace_file PATH OWNER GROUP MODE SOURCE [CHECK…]` puts SOURCE's bytes at PATH: a candidate is made with owner and
- *   mode, judged by `CHECK… CANDIDATE` when given, synced, renamed to PATH, and the folder is synced. At no instant is PATH
- *   missing, half written or wider than MODE. A link at PATH is replaced, never followed. The candidate is removed when
- *   anything fails; one left by a power cut is removed by the next call.
- * - `replace_with_acl …` does the same for a file that is there and has an ACL, which the new one gets too: MODE sets what
- *   it allows at most (acl(5), "CORRESPONDENCE BETWEEN ACL ENTRIES AND FILE PERMISSION BITS").
- * - `replace_text PATH COPY SOURCE [CHECK…]` does the same for the file that was read into COPY, and leaves owner, group,
- *   mode, ACL and extended attributes as they are.
- * - `read_file PATH COPY [BYTES]` copies a file's bytes, for root alone; exit status `$NOTHING` when nothing is there. A pipe, a link, a file
- *   that is longer (8 MiB), and one with other names in a folder of another account are errors.
- * - `change_file PATH HOW OWNER…` calls the function HOW with a path of the file that is there, of one of these owners.
+ * The functions below take paths, also in folders that another account may write; see hands.ts. Each fails, naming the
+ * folder and its owner, where another account could redirect it.
+ * - `replace_file PATH OWNER GROUP MODE SOURCE [CHECK…]` puts SOURCE's bytes at PATH: it makes a candidate with owner
+ *   and mode, runs `CHECK… CANDIDATE` when given, syncs the candidate, renames it to PATH, and syncs the folder. At no
+ *   instant is PATH missing, half written or wider than MODE. A link at PATH is replaced, never followed. The candidate
+ *   is removed when anything fails; the next call removes one left by a power cut.
+ * - `replace_with_acl …` does the same for an existing file that has an ACL, which the new one gets too: MODE limits
+ *   what the ACL allows (acl(5), "CORRESPONDENCE BETWEEN ACL ENTRIES AND FILE PERMISSION BITS").
+ * - `replace_text PATH COPY SOURCE [CHECK…]` does the same for the file that was read into COPY, and preserves owner,
+ *   group, mode, ACL and extended attributes.
+ * - `read_file PATH COPY [BYTES]` copies a file's bytes, readable by root only; exit status `$NOTHING` when nothing is
+ *   there. A pipe, a link, a longer file (8 MiB), and a file with several names in a folder of another account are
+ *   errors.
+ * - `change_file PATH HOW OWNER…` calls the function HOW with a path of the existing file, which must belong to one of
+ *   these owners.
  * - `make_link PATH TARGET force|''` · `remove_link PATH` · `remove_file PATH` · `make_home PATH USER GROUP`
- * - `make_directory PATH HOW OWNER…` calls HOW for what it made, or for what is there and belongs to one of these owners.
- *   `make_folder PATH` makes it when it is missing, of root and mode 0755. Both make those above it.
+ * - `make_directory PATH HOW OWNER…` calls HOW for the directory it made, or for an existing one that belongs to one of
+ *   these owners. `make_folder PATH` makes a missing one, owned by root, with mode 0755. Both make the folders above it.
  * - `remove_directory PATH` · `remove_tree PATH` · `remove_entries PATH OWNER ./NAME…`
- * - `put_back ROOT…` puts back all that these have changed at or below the roots since the run began, and prints
+ * - `put_back ROOT…` restores everything that these have changed at or below the roots since the run began, and prints
  *   `STAGE/TASK PATH` of each.
  */
 export const PRELUDE = `

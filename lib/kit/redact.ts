@@ -1,39 +1,39 @@
 /**
- * Keeps secrets out of text: every known value is masked in whatever form tools commonly print it.
+ * Keeps secrets out of text: masks every known value in the forms in which tools commonly print it.
  *
- * It is the last net, not the first: plans hold secrets by name only. What it cannot see is a value that was cut in
- * pieces or transformed in a way that is neither in `formsOf` nor in redactWrapped.ts.
+ * It is the last safeguard, not the first: plans hold secrets by name only. It cannot find a value that was split or
+ * transformed in a way that neither `formsOf` nor redactWrapped.ts covers.
  */
 
 import { type Broken, brokenForms, brokenSpans, type Span } from './redactWrapped.ts'
 
-/** What stands where a secret was; its length tells nothing. */
+/** Replaces a secret; its length does not depend on the secret's. */
 export const MASK = '(secret)'
 
 /** Shorter values would mask ordinary words. */
 const SHORTEST = 4
-/** Lines of a longer secret, such as a private key, are masked one by one when they have this many characters. */
+/** Lines of a longer secret, such as a private key, are masked individually from this length on. */
 const SHORTEST_LINE = 8
 
-/** Words of a passphrase that have fewer are met everywhere. */
+/** Shorter words of a passphrase are too common to mask. */
 const SHORTEST_WORD = 5
 const SHORTEST_REVERSED = 6
 
 export type Redactor = {
   /** Masks a complete text. */
   redact: (text: string) => string
-  /** Masks a text that arrives in pieces, wherever it is cut. */
+  /** Masks a text that arrives in chunks, wherever it is split. */
   stream: () => RedactStream
 }
 
 export type RedactStream = {
-  /** @returns What may be shown so far: what could be the start of a secret is kept back. */
+  /** @returns What may be shown so far, without an end that could be the start of a secret. */
   write(chunk: string): string
   /** @returns The rest. */
   end(): string
 }
 
-/** @param secrets Clear values. Those with fewer than 4 characters are left alone. */
+/** @param secrets Clear values. Those with fewer than 4 characters are not masked. */
 export function redactor(secrets: Iterable<string>): Redactor {
   const all = [...secrets].filter((secret) => secret.length >= SHORTEST)
   const forms = longestFirst(all.flatMap((secret) => [...formsOf(secret), ...wordsOf(secret), ...reversed(secret)]))
@@ -45,19 +45,19 @@ export function redactor(secrets: Iterable<string>): Redactor {
 }
 
 /**
- * Masks what is left of a secret at the start of a text that was cut off there: of less than the whole, only the place
- * tells.
+ * Masks the rest of a secret at the start of a text that was cut off there: such a rest is recognised only by its
+ * position.
  */
 export function maskRest(text: string, secrets: Iterable<string>): string {
-  // The cut may go through a character.
+  // The cut may split a character.
   const whole = text.replace(/^\ufffd+/, '')
   const rest = Math.max(0, ...longestFirst([...secrets].flatMap(formsOf)).map((form) => restLength(whole, form)))
   return rest === 0 ? text : MASK + whole.slice(rest)
 }
 
 /**
- * The first, or the last, lines of a text that together have at most so many characters. Lines are taken whole, so that
- * none ends within a secret; where one is too long by itself, only how long it all is.
+ * The first, or the last, lines of a text, up to `most` characters. Lines are taken whole, so that none ends within a
+ * secret; if a single line is too long, the result only states the length of the text.
  */
 export function excerpt(text: string, from: 'start' | 'end', most: number): string {
   if (text.length <= most) return text
@@ -99,7 +99,7 @@ function redactStream(forms: readonly string[], broken: Broken): RedactStream {
   }
 }
 
-/** All occurrences; those that overlap are one span, so that no rest of a secret shows beside another. */
+/** Finds all occurrences. Those that overlap become one span, so that no part of a secret shows beside another. */
 function spansIn(text: string, forms: readonly string[], more: readonly Span[]): Span[] {
   const found = [...forms.flatMap((form) => occurrences(text, form)), ...more].sort((a, b) => a.start - b.start)
   const spans: Span[] = []
@@ -129,13 +129,13 @@ function mask(text: string, spans: readonly Span[]): string {
   return shown + text.slice(from)
 }
 
-/** Length of what no later piece can change: up to the first place where some form may have begun. */
+/** Length of the text that no later chunk can change: up to the first position where a form may have begun. */
 function safeLength(text: string, spans: readonly Span[], forms: readonly string[], most: number): number {
   const open = Math.min(most, ...forms.map((form) => openStart(text, form)))
   return spans.find(({ start, end }) => start < open && open < end)?.start ?? open
 }
 
-/** Where the end of the text is the beginning of the form; the text's length when it is not. */
+/** The position at which the end of the text is the beginning of the form; the text's length when there is none. */
 function openStart(text: string, form: string): number {
   for (let at = Math.max(0, text.length - form.length + 1); at < text.length; at += 1) {
     if (form.startsWith(text.slice(at))) return at
@@ -143,7 +143,7 @@ function openStart(text: string, form: string): number {
   return text.length
 }
 
-/** Every way of writing a secret that tools on the way to the screen may use. */
+/** Every encoding of a secret that tools may use before it is shown. */
 function formsOf(secret: string): string[] {
   if (secret.length < SHORTEST) return []
   const bytes = Buffer.from(secret)
@@ -160,20 +160,19 @@ function formsOf(secret: string): string[] {
   ]
 }
 
-/** Of a passphrase: each word by itself, but for short ones. */
+/** Each word of a passphrase by itself, except short ones. */
 function wordsOf(secret: string): string[] {
   const words = secret.includes('\n') ? [] : secret.split(/\s+/)
   return words.length < 2 ? [] : words.filter((word) => word.length >= SHORTEST_WORD)
 }
 
-/** As rev(1) prints it. */
 function reversed(secret: string): string[] {
   const lines = secret.split('\n').filter((line) => line.length >= SHORTEST_REVERSED)
   return lines.map((line) => Array.from(line).toReversed().join(''))
 }
 
 /**
- * The base64 characters that only the secret decides when it begins `offset` bytes into a group of three, in both
+ * The base64 characters that depend only on the secret when it begins `offset` bytes into a group of three, in both
  * alphabets (RFC 4648, 4 and 5).
  */
 function base64At(bytes: Buffer, offset: number): string[] {
@@ -183,14 +182,14 @@ function base64At(bytes: Buffer, offset: number): string[] {
 }
 
 function urlForms(secret: string): string[] {
-  // A lone surrogate cannot be encoded; toWellFormed does to it what UTF-8 output does.
+  // A lone surrogate cannot be encoded; toWellFormed replaces it as UTF-8 output does.
   const strict = encodeURIComponent(Buffer.from(secret).toString())
   const rfc3986 = strict.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
   const each = [strict, rfc3986, strict.replaceAll('%20', '+'), rfc3986.replaceAll('%20', '+')]
   return [...each, ...each.map((form) => form.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()))]
 }
 
-/** As JSON writes it, also with every character that is not ASCII or not printable as `\uXXXX`. */
+/** As JSON writes it, also with every character that is not printable ASCII as `\uXXXX`. */
 function jsonForms(secret: string): string[] {
   const plain = JSON.stringify(secret).slice(1, -1)
   const escaped = (text: string): string =>

@@ -1,30 +1,30 @@
 /**
- * Secrets in text that is broken up: base64 and hexadecimal over several lines, and dumps as od(1), xxd(1) and hexdump(1)
- * write them. Pure.
+ * Finds secrets in wrapped text: base64 and hexadecimal over several lines, and dumps as od(1), xxd(1) and hexdump(1)
+ * print them. Pure.
  */
 
-/** A piece of text that is to be masked; `end` is exclusive. */
+/** A range of text to mask; `end` is exclusive. */
 export type Span = { start: number; end: number }
 
-/** What to look for in text that is broken up. */
+/** What to look for in wrapped text. */
 export type Broken = {
-  /** As it stands in a text without line ends. */
+  /** As it appears in a text without line ends. */
   joined: readonly string[]
   /** In lower case, in a text without line ends, blanks and colons. */
   hex: readonly string[]
   bytes: readonly Buffer[]
 }
 
-/** Shorter values are met by accident where blanks are left out. */
+/** Shorter values occur by accident once blanks are removed. */
 const SHORTEST = 8
-/** Characters of a dump that a stream keeps back, at most. */
+/** Maximum characters of a dump that a stream holds back. */
 const LONGEST_DUMP = 65_536
 
-/** Line ends with what stands before the next line of a text that is shown indented, also as JSON writes them. */
+/** Line ends with the indentation of the next line, also as JSON writes them. */
 const LINE_ENDS = /(?:\r?\n|\\r|\\n)[ \t|>]*/g
 const SEPARATORS = /(?:[\s:]|\\[nrt])+/g
 
-/** @param encoded Forms of the secret that some tools break into lines. */
+/** @param encoded Returns the forms of the secret that some tools wrap. */
 export function brokenForms(secrets: readonly string[], encoded: (bytes: Buffer) => readonly string[]): Broken {
   const long = secrets.filter((secret) => secret.length >= SHORTEST)
   const all = secrets.map((secret) => Buffer.from(secret))
@@ -37,7 +37,7 @@ export function brokenForms(secrets: readonly string[], encoded: (bytes: Buffer)
   }
 }
 
-/** Where secrets stand broken up, and from where on a later piece of text may still make one. */
+/** Where wrapped secrets are, and the position from which a later chunk of text may still complete one. */
 export function brokenSpans(text: string, forms: Broken): { spans: Span[]; open: number } {
   const joined = squeezed(text, LINE_ENDS)
   const hex = squeezed(text.toLowerCase(), SEPARATORS)
@@ -48,10 +48,10 @@ export function brokenSpans(text: string, forms: Broken): { spans: Span[]; open:
   }
 }
 
-/** A text without some of it, and where its parts were. */
+/** A text with parts removed, and the original positions of what is left. */
 type Squeezed = { text: string; starts: number[]; at: number[] }
 
-/** A backslash at the end may be the beginning of a line end. */
+/** A backslash at the end may begin a line end. */
 function squeezed(whole: string, out: RegExp): Squeezed {
   const text = whole.endsWith('\\') ? whole.slice(0, -1) : whole
   const parts: string[] = []
@@ -75,7 +75,7 @@ function squeezed(whole: string, out: RegExp): Squeezed {
 }
 
 function spansOf(from: Squeezed, forms: readonly string[]): Span[] {
-  // Text that was not broken up is looked through elsewhere.
+  // Text that is not wrapped is searched elsewhere.
   if (from.starts.length < 2) return []
   return forms.flatMap((form) => {
     const found: Span[] = []
@@ -85,7 +85,7 @@ function spansOf(from: Squeezed, forms: readonly string[]): Span[] {
   })
 }
 
-/** Where a character of the squeezed text was. */
+/** The original position of a character of the squeezed text. */
 function placeOf({ starts, at }: Squeezed, index: number): number {
   let low = 0
   let high = starts.length - 1
@@ -106,12 +106,12 @@ function openIn(from: Squeezed, forms: readonly string[], length: number): numbe
   return open === text.length ? length : placeOf(from, open)
 }
 
-/** An offset, as od and hexdump write it, or with the colon of xxd. */
+/** An offset, as od and hexdump print it, or with the colon of xxd. */
 const OFFSET = /^[\s|>]*[0-9a-fA-F]{6,8}:?(?=\s|$)/
 const TOKENS = /^\s*((?:[0-9a-fA-F]{2,8}\s{1,2})*[0-9a-fA-F]{2,8})(?=\s|$)/
 const CHARACTERS = /^(?: {3}[^\s]| {2}\\[0abfnrtv]| [0-7]{3}| {4})+/
 
-/** The beginning of a line that may become one of a dump. */
+/** The beginning of a line that may become a line of a dump. */
 const MAY_BECOME = /^[\s|>]*([0-9a-fA-F][0-9a-fA-F\s:]*)?$|^[\s|>]*[0-9a-fA-F]{6,8}:?\s/
 
 type DumpLine = Span & { readings: (number[] | undefined)[] }
@@ -139,7 +139,7 @@ function dumpSpans(text: string, secrets: readonly Buffer[]): { spans: Span[]; o
   return { spans, open: Math.max(open, text.length - LONGEST_DUMP) }
 }
 
-/** The bytes that a line of a dump may stand for, by how it may be meant; undefined for another line. */
+/** The bytes that a line of a dump may represent, by interpretation; undefined for any other line. */
 function readingsOf(line: string): DumpLine['readings'] | undefined {
   const offset = OFFSET.exec(line)
   const rest = offset === null ? line : line.slice(offset[0].length)
@@ -164,7 +164,7 @@ const wordOf = (word: number): number[] => [word & 0xff, word >> 8]
 
 const ESCAPES: { readonly [letter: string]: number } = { 0: 0, a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11 }
 
-/** Of `od -c`: four columns for each byte. */
+/** The bytes of a line of `od -c`, which uses four columns for each. */
 function charactersOf(text: string): number[] {
   return [...text.matchAll(/.{4}/g)].map(([cell]) => {
     const word = cell.trim()
@@ -174,7 +174,7 @@ function charactersOf(text: string): number[] {
   })
 }
 
-/** The lines of a dump in which a secret stands, however it may be meant. */
+/** The lines of a dump that contain a secret, in any interpretation. */
 function spansInRun(run: readonly DumpLine[], secrets: readonly Buffer[]): Span[] {
   if (run.length === 0) return []
   return run[0]!.readings.flatMap((_, how) => {

@@ -1,10 +1,10 @@
 /**
- * Refs, and the names of the resource types they are made from: a misspelt type does not compile.
+ * Refs, made from the names of resource types: a misspelt type does not compile.
  */
 
 /**
- * Types that refs may name from anywhere, also from a family that may not import theirs: those of the front door. A type
- * written elsewhere is named by itself.
+ * Types that refs may name from anywhere, including a family that may not import theirs: those of lib/index.ts. A type
+ * defined elsewhere is passed as the type object.
  */
 export const KNOWN_TYPES = [
   'authorized-keys',
@@ -44,15 +44,15 @@ export type TypeItself = { readonly type: string; readonly schema: object; reado
 export type NamedType = KnownType | TypeItself
 
 declare const made: unique symbol
-/** A ref that was made from a type itself. */
+/** A ref that was made from a type object. */
 export type OwnRef = string & { readonly [made]: true }
 
-/** `type:name`, such as `file:/etc/motd`, as it stands in catalogs, ledgers and reports. */
+/** `type:name`, such as `file:/etc/motd`, as it appears in catalogs, ledgers and reports. */
 export type Ref = string
 
 /**
- * A ref whose type is spelt right. `ufw-rule:*` is every declared resource of a type, `under:/etc` every one that writes a
- * path there or below.
+ * A ref with a known type. `ufw-rule:*` is every declared resource of a type, `under:/etc` every one that writes a path
+ * there or below.
  */
 export type TypedRef = `${KnownType | 'under'}:${string}` | OwnRef
 
@@ -60,7 +60,7 @@ export type TypedRef = `${KnownType | 'under'}:${string}` | OwnRef
  * The ref of a resource by its type and natural key.
  *
  * @example refOf('file', '/etc/motd')
- * @example refOf(hostsEntryType, '10.0.0.5') // of a type that is not in the front door
+ * @example refOf(hostsEntryType, '10.0.0.5') // of a type that lib/index.ts does not export
  */
 export function refOf<const Type extends KnownType>(type: Type, name: string): `${Type}:${string}`
 export function refOf(type: TypeItself, name: string): OwnRef
@@ -73,12 +73,12 @@ export function under(path: string): `under:${string}` {
   return `under:${path}`
 }
 
-/** What a type is called: `file`. */
+/** The name of a type: `file`. */
 export function typeName(type: NamedType): string {
   return typeof type === 'string' ? type : type.type
 }
 
-/** `ufw rule 22/tcp`: how people see a ref. */
+/** `ufw rule 22/tcp`: a ref as people see it. */
 export function labelOf(ref: Ref): string {
   const colon = ref.indexOf(':')
   return `${ref.slice(0, colon).replaceAll('-', ' ')} ${ref.slice(colon + 1)}`

@@ -1,8 +1,8 @@
 /**
- * The shape of a type's JSON Schema, tied to its props at compile time, and the fragments many schemas share.
+ * The shape of a type's JSON Schema, tied to its props at compile time, and the fragments that many schemas share.
  *
- * A schema sees props in their JSON form: secrets as `{ $secret }`, conf`…` with a secret as `{ $text }`, handles as
- * `{ $ref }`. It is checked by ajv at run time; unknown keys are always an error.
+ * A schema checks props in their JSON form: secrets as `{ $secret }`, conf`…` with a secret as `{ $text }`, handles as
+ * `{ $ref }`. ajv applies it at run time; unknown keys are always an error.
  */
 
 export type JsonSchema = { readonly [keyword: string]: unknown }
@@ -25,13 +25,13 @@ export type PropsSchema<Props> = {
   additionalProperties: false
   required: readonly RequiredKeys<Props>[]
   properties: { readonly [K in keyof Required<Props>]: SchemaOf<NonNullable<Props[K]>> }
-  /** Fragments that stand in several places, as `{ $ref: '#/$defs/NAME' }`: compiled once. */
+  /** Fragments used in several places, as `{ $ref: '#/$defs/NAME' }`: compiled once. */
   $defs?: { readonly [name: string]: JsonSchema }
   /** Rules between props, such as oneOf. */
   allOf?: readonly JsonSchema[]
 }
 
-/** What is left of a schema where only some of its props may be given. */
+/** The part of a schema that applies when only some of its props may be given. */
 export function narrowed(schema: PropsSchema<Record<string, unknown>>, keys: readonly string[]): JsonSchema {
   const { required, properties, $defs } = schema
   return {
@@ -43,7 +43,7 @@ export function narrowed(schema: PropsSchema<Record<string, unknown>>, keys: rea
   }
 }
 
-/** No control character but tab and newline. NUL is refused for every string before any schema is asked. */
+/** No control character but tab and newline. NUL is refused in every string before any schema applies. */
 export const text = { type: 'string' } as const
 /** One line: no control character at all (C0, DEL, C1), no Unicode line separators. */
 export const oneLine = {
@@ -57,13 +57,13 @@ export const absolutePath = {
   maxLength: 4095,
   pattern: '^/$|^(/(?!\\.{1,2}(/|$))[^/\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]{1,255})+$',
 } as const
-/** Absolute path of something that can be made and taken away: not the root. */
+/** Absolute path of something that can be created and removed: not the root. */
 export const entryPath = { ...absolutePath, pattern: absolutePath.pattern.replace('^/$|', '') } as const
 /** Login or group name as Debian's adduser and shadow accept it without force. */
 export const accountName = { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,30}[$]?$' } as const
 /** Octal permission text, `'0640'`; three or four digits. */
 export const fileMode = { type: 'string', pattern: '^[0-7]?[0-7]{3}$' } as const
-/** The prop by which something is declared absent. `absent(…)` takes resources of types that have it. */
+/** The prop that declares a resource absent. `absent(…)` accepts resources of types that have it. */
 export const ensure = { enum: ['present', 'absent'] } as const
 /** TCP or UDP port. */
 export const port = { type: 'integer', minimum: 1, maximum: 65535 } as const

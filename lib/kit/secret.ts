@@ -1,5 +1,5 @@
 /**
- * Secrets as recipes and the command line name them.
+ * Secrets, as recipes and the command line name them.
  */
 import { secretToken } from './schema.ts'
 import { Secret } from './value.ts'
@@ -11,8 +11,8 @@ export function isSecretName(name: string): boolean {
 }
 
 /**
- * A secret by name: from the environment or the repository's encrypted file, never written into a recipe. It cannot be
- * turned into text; `conf` puts it into one.
+ * A secret by name: its value is read from the environment or the repository's encrypted file, never written in a
+ * recipe. It cannot be converted to text; `conf` inserts it into one.
  *
  * @example postgresRole({ name: 'shop', login: true, password: secret('shop-database') })
  */

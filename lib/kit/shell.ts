@@ -1,14 +1,14 @@
 /**
  * POSIX shell text that holds values literally.
  *
- * Quoting is by single quotes, the one form that every POSIX shell reads the same way and in which only `'` is
- * special (POSIX.1-2017, 2.2.2). A NUL cannot be part of a shell word and is refused.
+ * Quoting uses single quotes, the one form that every POSIX shell reads the same way and in which only `'` is special
+ * (POSIX.1-2017, 2.2.2). A NUL cannot be part of a shell word and is refused.
  */
 
-/** A value that may stand in `sh`; an array becomes several words, none for an empty one. */
+/** A value for `sh`; an array becomes several words, an empty one none. */
 export type Word = string | number | readonly (string | number)[] | ShellText
 
-/** Shell text that is already quoted and goes into `sh` as it is. */
+/** Shell text that is already quoted; `sh` inserts it unchanged. */
 export class ShellText {
   readonly text: string
 
@@ -27,14 +27,14 @@ const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/
 export function quote(value: string | number): string {
   const text = String(value)
   if (text.includes('\0')) throw new TypeError('a shell word cannot hold a NUL character')
-  // A leading `=` is expanded by zsh and a `~` nowhere in PLAIN; both are quoted to stay plain text everywhere.
+  // zsh expands a leading `=`, and PLAIN contains no `~`; quoting both keeps them plain text in every shell.
   if (PLAIN.test(text) && !text.startsWith('=')) return text
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 /**
- * Shell text with every value quoted; a list becomes several words. Nest with `raw(…)`.
- * Backslashes stand as written, so `\n` and `\(` reach the shell, but for the one before `${` and before a backtick.
+ * Shell text with every value quoted; a list becomes several words. Nest with `raw(…)`. Backslashes are kept, so `\n`
+ * and `\(` reach the shell, except before `${` and before a backtick.
  *
  * @example sh`rm -f -- ${['/srv/a b', '/srv/c']}`
  * @throws {TypeError} On a NUL, which no shell word can hold.
@@ -51,7 +51,7 @@ function literal(part: string): string {
 }
 
 /**
- * Marks text as shell text, so that `sh` leaves it alone.
+ * Marks text as shell text, so that `sh` inserts it unchanged.
  *
  * @example sh`${raw('cat | sort')} > ${payload('sorted')}`
  */
@@ -66,7 +66,7 @@ function render(word: Word): string {
 }
 
 /**
- * Feeds a list of words, NUL-separated, to one command: number of processes does not grow with the list, and no
+ * Passes a list of words, NUL-separated, to one command: the number of processes does not grow with the list, and no
  * argument limit applies because printf is a builtin. An empty list runs nothing.
  *
  * @param command Shell text that takes the words as its last arguments.
@@ -78,8 +78,8 @@ export function forEach(values: readonly string[], command: string): string {
 }
 
 /**
- * Shell text that writes a text to a file: `bytesTo(text, '"$new"')`. For programs that reach their shell on standard
- * input, where no argument shows the text.
+ * Shell text that writes a text to a file: `bytesTo(text, '"$new"')`. For programs that are sent to a shell on standard
+ * input, so that the text appears in no argument.
  *
  * @param to A word, quoted already.
  */
@@ -87,7 +87,7 @@ export function bytesTo(text: string, to: string): string {
   return `printf %s ${Buffer.from(text).toString('base64')} | base64 -d > ${to}`
 }
 
-/** Lines of a command's output, without the empty one after the last newline: `lines('a\nb\n')` is `['a', 'b']`. */
+/** Lines of a command's output, without an empty one after the last newline: `lines('a\nb\n')` is `['a', 'b']`. */
 export function lines(output: string): string[] {
   return output === '' ? [] : output.replace(/\n$/, '').split('\n')
 }

@@ -1,20 +1,20 @@
 /**
- * What a change touches: a typed view that is the same for all resource types. The engine finds in it what a login passes
- * through, has the lock-out guard keep that, and judges what is certain to shut the operator out. A type that writes paths
- * need not say so; it says here what the engine cannot know by itself.
+ * What a change touches: a typed view that is the same for all resource types. From it the engine finds what a login
+ * uses, makes the lock-out guard keep that, and judges what is certain to lock the operator out. The engine knows the
+ * paths that a type writes; a type returns here what the engine cannot know by itself.
  */
 import type { Reveal, StateText } from './value.ts'
 
 export type Touch =
   | { path: string; becomes?: Becomes }
-  /** A unit of systemd. `stops`: it does not run afterwards. */
+  /** A systemd unit. `stops`: it does not run afterwards. */
   | { unit: string; stops?: true }
   /** A key of sysctl(8). */
   | { setting: string }
-  /** An account of the host, and what of it changes. */
+  /** An account of the host, and what changes about it. */
   | { account: string; login?: Login; keys?: Keys }
   | { group: string }
-  /** A package that is gone afterwards. */
+  /** A package that is removed. */
   | { without: string }
   /** A program of the recipe, which may load any file. */
   | { program: true }
@@ -22,13 +22,13 @@ export type Touch =
   | { packetPolicy: PacketPolicy }
 
 /**
- * What will stand at a path, for a trial of it before anything is written. Left out where nobody can tell yet.
+ * What a path will contain, for a trial before anything is written. Absent when that is not known yet.
  *
- * - `same`: what stands there now, with other rights
+ * - `same`: its present content, with other rights
  * - `gone`: nothing
  * - `text`: a file with that content
  * - `link`: a link to that target
- * - `copy`: a file with the bytes that stand at that path of the host
+ * - `copy`: a file with the bytes at that path of the host
  * - `edited`: shell text that changes the copy at `"$new"`, in a private /tmp of its own
  */
 export type Becomes =
@@ -42,7 +42,7 @@ export type Becomes =
 /** `expires`: a day, `2026-01-31`, or `never`. */
 export type Login = { gone?: true; shell?: string; expires?: string }
 
-/** Lines of authorized_keys; `all`: no others stay beside them. */
+/** Lines of authorized_keys; `all`: the file keeps no other lines. */
 export type Keys = { lines: readonly string[]; all: boolean }
 
 /** What a rule of a packet filter matches. Empty text means "any". */
@@ -55,13 +55,13 @@ export type PacketMatch = {
   fromPort: string
   to: string
   port: string
-  /** Of a routed rule, where it comes in. */
+  /** Of a routed rule: the incoming interface. */
   interface: string
-  /** Of a routed rule, where it goes out. */
+  /** Of a routed rule: the outgoing interface. */
   outInterface: string
 }
 
-/** `after`: null where it is taken away. `moves`: its place among the rules is another one. */
+/** `after`: null when the rule is removed. `moves`: the rule changes its position. */
 export type PacketRule = { name: string; after: (PacketMatch & { action: string }) | null; moves: boolean }
 
 export type PacketPolicy = { incoming: string; enabled: boolean }

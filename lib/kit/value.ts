@@ -1,9 +1,9 @@
 /**
- * Values a recipe may pass that are more than plain JSON: secrets, and text with secrets in it.
+ * Values beyond plain JSON that a recipe may pass: secrets, and text with secrets in it.
  *
  * In props they are objects of these classes; in the catalog, in states and in the ledger they are their JSON forms
- * `{ $secret }` and `{ $text }`. Only `Reveal`, which the engine hands to a type while it diffs or makes steps, turns
- * them into what they stand for.
+ * `{ $secret }` and `{ $text }`. Only `Reveal`, which the engine passes to a type while it diffs or makes steps, turns
+ * them into clear text.
  */
 import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
@@ -11,10 +11,10 @@ import { inspect } from 'node:util'
 export type SecretToken = { $secret: string }
 export type TextToken = { $text: (string | SecretToken)[] }
 
-/** Text as a state holds it. */
+/** Text in a state. */
 export type StateText = string | SecretToken | TextToken
 
-/** Gives the clear text. What it returns must only go into a step's payload, or be compared. */
+/** Returns the clear text, which may only go into a step's payload, or be compared. */
 export type Reveal = (text: StateText) => string
 
 const leak = (name: string): never => {
@@ -23,7 +23,7 @@ const leak = (name: string): never => {
   )
 }
 
-/** A value known by its name only. Any attempt to turn it into text throws. */
+/** A value known by its name only. Any attempt to convert it to text throws. */
 export class Secret {
   readonly name: string
 
@@ -48,10 +48,10 @@ export class Secret {
   }
 }
 
-/** Text made by conf`…`: literal parts, secrets, and the handles it mentioned. */
+/** Text made by conf`…`: literal parts, secrets, and the handles that it mentions. */
 export class Text {
   readonly parts: readonly (string | Secret)[]
-  /** Refs of the resources that were interpolated; whoever holds the text depends on them. */
+  /** Refs of the interpolated resources; a resource that uses the text depends on them. */
   readonly refs: readonly string[]
 
   constructor(parts: readonly (string | Secret)[], refs: readonly string[]) {
@@ -101,7 +101,7 @@ export function secretNames(value: unknown): string[] {
   return [...new Set(Object.values(value).flatMap(secretNames))]
 }
 
-/** The reveal for a set of known secrets. @throws {Error} For a name that is not among them. */
+/** A `Reveal` for the given secrets. @throws {Error} For a name that is not among them. */
 export function revealFrom(secrets: ReadonlyMap<string, string>): Reveal {
   const one = ({ $secret }: SecretToken): string => {
     const value = secrets.get($secret)
@@ -115,7 +115,6 @@ export function revealFrom(secrets: ReadonlyMap<string, string>): Reveal {
   }
 }
 
-/** What a diff may ask of texts that hold secrets. */
 export function comparingBy(reveal: Reveal): Comparing {
   return {
     sameText: (text, sha256) =>
@@ -124,10 +123,10 @@ export function comparingBy(reveal: Reveal): Comparing {
   }
 }
 
-/** Answers about secrets: their values stay where they are. */
+/** Answers questions about secrets without revealing their values. */
 export type Comparing = {
-  /** Whether a text's SHA-256 is this one, in hex; `sha256:` may stand before it. */
+  /** Whether a text has this SHA-256, in hex, with or without a prefix `sha256:`. */
   sameText: (text: StateText, sha256: string) => boolean
-  /** Whether a text in the clear passes a test, such as that of a password's verifier. */
+  /** Whether a clear text passes a test, such as that of a password's verifier. */
   agrees: (text: StateText, test: (clear: string) => boolean) => boolean
 }

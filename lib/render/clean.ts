@@ -1,10 +1,10 @@
 /**
- * Text that came from a host or a recipe, made safe to show: whatever could steer a terminal, reorder a line or start
- * a new one becomes visible instead.
+ * Makes text of a host or a recipe safe to show: any character that could steer a terminal, reorder a line or start a
+ * new one becomes visible instead.
  */
 
 /**
- * C0 but newline and tab, DEL, C1; the bidi controls and marks (Unicode UAX #9), line and paragraph separators,
+ * C0 except newline and tab, DEL, C1; the bidi controls and marks (Unicode UAX #9), line and paragraph separators,
  * zero-width space and no-break space, tag characters, and halves of surrogate pairs.
  */
 const UNSAFE =
@@ -15,19 +15,19 @@ const UNSAFE =
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const COLOUR = /(\x1b\[\d{1,3}m)/
 
-/** Several lines: newlines and tabs stay. */
+/** Cleans several lines: newlines and tabs stay. */
 export function cleanText(text: string): string {
   return text.replace(UNSAFE, visible)
 }
 
-/** One line: newlines and tabs become visible too. */
+/** Cleans one line: newlines and tabs become visible too. */
 export function cleanLine(text: string): string {
   return cleanText(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
 }
 
 /**
- * The last net before a terminal, whatever a renderer forgot: of control sequences only colours are left, and those were
- * put there by this side or do no more than paint.
+ * The last safeguard before a terminal, whatever a renderer missed: keeps only colours of all control sequences. This
+ * client wrote those, or they do no more than paint.
  */
 export function coloursOnly(text: string): string {
   return text
@@ -36,7 +36,7 @@ export function coloursOnly(text: string): string {
     .join('')
 }
 
-/** JSON text with every unsafe character as an escape; all of them can only stand inside strings. */
+/** JSON text with every unsafe character as an escape; such characters occur only inside strings. */
 export function cleanJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, escapes)
 }
@@ -45,7 +45,7 @@ function visible(char: string): string {
   return char === '\r' ? '\\r' : escapes(char)
 }
 
-/** `\u001b`; two of them for a character beyond U+FFFF. */
+/** `\u001b`; two escapes for a character beyond U+FFFF. */
 function escapes(char: string): string {
   return char
     .split('')

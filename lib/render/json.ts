@@ -1,10 +1,10 @@
 /**
- * The report as one line of JSON, the last of stdout under `--json`. Pure.
+ * The report as one line of JSON, the last line of stdout under `--json`. Pure.
  */
 import { type AnyReport, EXIT_CODES, type ExitName, type HostReport, type Plan } from '../engine/report.ts'
 import { cleanJson } from './clean.ts'
 
-/** A host's report; with the plan it came from, what is known of the host as a whole. */
+/** A host's report, with its plan for what is known of the host as a whole. */
 export type Reported<Report extends AnyReport = HostReport> = { report: Report; plan?: Plan }
 
 export function renderJson(command: string, hosts: readonly Reported<AnyReport>[], exit: ExitName): string {

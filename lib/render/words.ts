@@ -7,7 +7,7 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** `5 changed, 1 failed`: those that there are any of. */
+/** `5 changed, 1 failed`: the counts that are not zero. */
 export function counts(numbers: readonly (readonly [count: number, word: string])[]): string {
   return numbers.flatMap(([count, word]) => (count > 0 ? [`${count} ${word}`] : [])).join(', ')
 }

@@ -1,5 +1,5 @@
 /**
- * graph: what the recipes declare, and what needs what. No host is contacted.
+ * graph: what the recipes declare, and which resources need which. No host is contacted.
  */
 import { order } from '../../engine/catalog/order.ts'
 import type { ExitName } from '../../engine/report.ts'

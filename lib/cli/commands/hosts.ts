@@ -1,5 +1,5 @@
 /**
- * plan and converge: one way to the hosts, and one way to tell how it went.
+ * plan and converge: they share the way over the hosts, and the way to report the result.
  */
 import type { HostOptions } from '../../engine/apply/openHost.ts'
 import type { AnyReport, ExitName, HostReport, Plan, PlanReport, Progress } from '../../engine/report.ts'
@@ -77,7 +77,7 @@ export async function converge(context: CommandContext, flags: ConvergeFlags): P
   return finish(context, 'converge', reports, exitOfFleet(reports.map(({ report }) => report)))
 }
 
-/** Asks whether a plan should be applied, and knows which plan was shown. */
+/** Asks whether a plan should be applied, and remembers which plan was shown. */
 export function asking(
   context: CommandContext,
   view: ProgressView,
@@ -95,7 +95,7 @@ export function asking(
 }
 
 async function confirmPlan({ output, json }: CommandContext, made: Plan, yes: boolean): Promise<boolean> {
-  // Whoever reads stdout by program still has a person at the terminal who wants to see what is asked.
+  // When a program reads stdout, the person at the terminal must still see the plan.
   const sink = json ? output.err : output.out
   if (!json || !yes) {
     const planText = await loadPlanText()
@@ -105,7 +105,7 @@ async function confirmPlan({ output, json }: CommandContext, made: Plan, yes: bo
   return yes || askYes(`Apply this to ${made.host.name}?`)
 }
 
-/** Loaded where it is needed: most converges have nothing to ask, and telling texts apart takes a library. */
+/** Loaded on demand: most converges ask nothing, and diffing texts needs a library. */
 async function loadPlanText(): Promise<(plan: Plan, page: Page, sentence?: string) => string> {
   const [{ viewPlan }, { renderPlan }] = await Promise.all([
     import('../../render/view/planView.ts'),
@@ -114,7 +114,7 @@ async function loadPlanText(): Promise<(plan: Plan, page: Page, sentence?: strin
   return (made, page, sentence) => renderPlan(viewPlan(made), page, sentence)
 }
 
-/** Runs a command's work on every host asked for. Nothing is connected to before all recipes were evaluated. */
+/** Runs a command's work on every requested host. Connects to none before all recipes are evaluated. */
 export async function overHosts<Report extends AnyReport>(
   context: CommandContext,
   flags: HostFlags & MachineFlags,
@@ -144,7 +144,7 @@ export async function overHosts<Report extends AnyReport>(
     view.show(progress)
   }
   const ended = (reported: Reported<Report | Lost>): void => {
-    // The engine says so itself only when it comes to the end.
+    // The engine reports `done` only when a run reaches its end.
     show({ host: reported.report.host, event: 'done' })
     tell(reported, view)
   }
@@ -172,7 +172,7 @@ function showProblems({ output: { err } }: CommandContext, report: AnyReport, vi
 export function showResult(context: CommandContext, { report, plan: shown }: Reported, view: ProgressView): void {
   const { out } = context.output
   if (context.json) return showProblems(context, report, view)
-  // Finished steps stand between the plan and this on a terminal.
+  // On a terminal, finished steps are between the plan and this text.
   const gap = shown !== undefined && out.isTerminal ? '\n' : ''
   view.print(out, `${gap}${renderResult(viewResult(report), out.page)}`)
 }

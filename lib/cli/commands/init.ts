@@ -1,5 +1,5 @@
 /**
- * init: a small site in the working folder, to start from.
+ * init: creates a small site in the working folder, to start from.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -47,7 +47,7 @@ const TSCONFIG = {
     noUncheckedIndexedAccess: true,
     exactOptionalPropertyTypes: true,
     verbatimModuleSyntax: true,
-    // Node takes types away and nothing else.
+    // Node removes types and does nothing else.
     erasableSyntaxOnly: true,
     allowImportingTsExtensions: true,
     skipLibCheck: true,
@@ -60,7 +60,7 @@ const IGNORED = 'node_modules\n*.log\n'
 
 type PackageJson = { [field: string]: unknown }
 
-/** @throws {UsageError} When the folder holds one of the files; nothing is written then. */
+/** @throws {UsageError} When the folder contains one of the files; nothing is written then. */
 export async function init({ output }: CommandContext): Promise<ExitName> {
   const installed = installedIn('package.json')
   const files = new Map([
@@ -84,7 +84,7 @@ export async function init({ output }: CommandContext): Promise<ExitName> {
   return 'ok'
 }
 
-/** A package.json that npm wrote when Keelson was installed is completed; any other is not ours to change. */
+/** Only a package.json that npm wrote when Keelson was installed is completed; any other is left unchanged. */
 function installedIn(file: string): PackageJson | undefined {
   const found = parsed(file)
   if (found === undefined) return undefined
@@ -102,7 +102,7 @@ function parsed(file: string): PackageJson | undefined {
   }
 }
 
-/** Whatever stands there wins. */
+/** Existing fields win. */
 function completed(found: PackageJson): PackageJson {
   const ours = {
     private: true,

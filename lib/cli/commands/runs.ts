@@ -1,5 +1,5 @@
 /**
- * runs: what was done to the hosts, as they remember it. Nothing is written there.
+ * runs: what was done to the hosts, as stored there. Nothing is written.
  */
 import type { InventoryHost } from '../../dsl/inventory.ts'
 import { HostError } from '../../engine/errors.ts'
@@ -44,13 +44,13 @@ export async function runs(context: CommandContext, number: string | undefined, 
   return exit
 }
 
-/** A host with its runs, or with why it does not tell them. */
+/** A host with its runs, or the reason why they cannot be read. */
 type Known = { host: string; address: string } & (
   | { runs: StoredRun[]; damaged?: string[]; error?: never }
   | { error: HostProblem; runs?: never; damaged?: never }
 )
 
-/** @throws {UsageError | HostError} When no host tells of it. */
+/** @throws {UsageError | HostError} When no host has the run. */
 function requireRun(wanted: string, known: readonly Known[]): void {
   if (known.some(({ runs: its }) => its?.some(({ run }) => run === wanted))) return
   const damage = known.flatMap(({ damaged = [] }) => damaged).find((one) => one.includes(` run ${wanted} `))

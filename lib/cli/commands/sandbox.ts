@@ -58,13 +58,13 @@ export async function sandboxDown(
 }
 
 /**
- * Hands the terminal to ssh(1).
- * @returns The exit status of what ran there, as ssh gives it.
+ * Gives the terminal to ssh(1).
+ * @returns The exit status of the remote command, as ssh returns it.
  */
 export async function sandboxSsh(name: string, command: readonly string[]): Promise<number> {
   const host = await knownHost(name)
   const child = spawn('ssh', [...sshOptions(host), `${host.user}@${host.address}`, ...command], { stdio: 'inherit' })
-  // Ctrl-C is for what runs there.
+  // Ctrl-C is for the remote command.
   const ignore = (): void => undefined
   process.on('SIGINT', ignore)
   const ended: unknown[] = await once(child, 'exit')
@@ -74,7 +74,7 @@ export async function sandboxSsh(name: string, command: readonly string[]): Prom
   return 128 + (Object.entries(constants.signals).find(([known]) => known === signal)?.[1] ?? 0)
 }
 
-/** The host's key is known; no file of known hosts is read or written. */
+/** The host's key is known, so ssh reads and writes no known_hosts file. */
 function sshOptions({ port, identityFile, hostKey }: SandboxHost): string[] {
   const options = [
     `KnownHostsCommand=/bin/echo %H ${hostKey}`,

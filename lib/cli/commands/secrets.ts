@@ -1,5 +1,5 @@
 /**
- * secrets: values that recipes name and nobody reads, encrypted in the repository.
+ * secrets: values that recipes name, encrypted in the repository.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -32,14 +32,14 @@ export async function secretsList(context: CommandContext): Promise<ExitName> {
   return 'ok'
 }
 
-/** Opens the person's own editor on the clear text. */
+/** Opens the user's editor on the clear text. */
 export async function secretsEdit(context: CommandContext): Promise<ExitName> {
   if (!isInteractive())
     throw new UsageError('secrets edit opens an editor, and there is no terminal for one', 'use secrets set NAME')
   const editor = process.env['VISUAL'] ?? process.env['EDITOR']
   if (editor === undefined || editor === '') throw new UsageError('no editor is known', 'set VISUAL or EDITOR')
   await storeOf(context).edit(async (file) => {
-    // Editors are often given with arguments, `code --wait`, so a shell reads the words; the file is no part of them.
+    // EDITOR often contains arguments, `code --wait`, so a shell splits the words; the file is a separate argument.
     const child = spawn('sh', ['-c', `exec ${editor} "$1"`, 'sh', file], { stdio: 'inherit' })
     const [code]: unknown[] = await once(child, 'close')
     if (code !== 0) throw new UsageError(`${editor} ended with ${String(code)}; nothing was stored`)

@@ -1,5 +1,5 @@
 /**
- * undo: takes back what one run did to a host, as far as it can go back.
+ * undo: undoes what one run did to a host, as far as possible.
  */
 import type { ExitName } from '../../engine/report.ts'
 import { isInteractive } from '../ask.ts'
@@ -13,7 +13,7 @@ import { asking, finish, type HostWork, overHosts, showResult } from './hosts.ts
 
 export type UndoFlags = Pick<HostFlags, 'host'> & MachineFlags & AllowFlags & { yes?: boolean; forks: string }
 
-/** @param number The run to take back. @default of each host, the latest that changed something */
+/** @param number The run to undo. @default on each host, the latest that changed something */
 export async function undo(context: CommandContext, number: string | undefined, flags: UndoFlags): Promise<ExitName> {
   if (flags.yes !== true && !isInteractive()) {
     throw new UsageError(

@@ -13,7 +13,7 @@ const WATCHED = new Set(['.ts', '.json', '.conf', '.py', '.cjs', '.mjs', '.js', 
 
 /**
  * Runs `plan` with the same options each time a file of the site changes, until Ctrl-C. Each plan is a process of its
- * own, because modules that were loaded stay loaded.
+ * own, because loaded modules stay loaded.
  *
  * @param argv The command line without its first word and without --watch.
  */

@@ -1,5 +1,6 @@
 /**
- * A run on one host: the stages of a plan, one after another until nothing is left, and the ledger and record of them.
+ * A run on one host: applies the stages of a plan one after another until nothing is left, and keeps the run's ledger
+ * and record.
  */
 import { randomBytes } from 'node:crypto'
 import type { Connection } from '../../transport/connection.ts'
@@ -39,23 +40,23 @@ import { Verdict } from './verdict.ts'
 import { WorkerClient } from './workerClient.ts'
 import type { TaskEvent } from './workerEvents.ts'
 
-/** Kinds of change that a run which is cut off leaves undone, or may. */
+/** Kinds of change that a run leaves undone, or may have, when it is cut off. */
 const LEAVES: ReadonlySet<string> = new Set(['create', 'change', 'remove', 'recheck'])
 
 export type ApplyOptions = {
   connect: () => Promise<Connection>
-  /** Who is at work, for the lock and the record; asked when there is something to apply. */
+  /** Who runs this, for the lock and the record; called only when there is something to apply. */
   who: () => Promise<Who>
-  /** How long a client has for coming in again after a change that may lock it out, in seconds. @default 30 */
+  /** Seconds that a client has to log in again after a change that may lock it out. @default 30 */
   clockS?: number
   signal?: AbortSignal
 }
 
-/** What a run has of the session that it belongs to. */
+/** The parts of the session that a run uses. */
 export type Line = {
   /** @param lost The connection that broke. */
   connected(lost?: Connection): Promise<Connection>
-  /** Goes on over this connection and closes the one before. */
+  /** Continues over this connection and closes the previous one. */
   adopt(connection: Connection): Promise<void>
   progress(progress: HostProgress): void
 }
@@ -70,13 +71,13 @@ export class Applying {
   readonly #run: WorkerClient
   readonly #record: RunRecord
   readonly #ledger: RunLedger
-  /** What somebody watches and has no path. */
+  /** Marks of watched resources that have no path. */
   readonly #marks: ReadonlySet<string>
-  /** By stage: what its tasks were. */
+  /** The tasks of each stage. */
   readonly #applied = new Map<number, readonly ReadyTask[]>()
-  /** Titles of the steps that tasks have come to. */
+  /** Title of the step that each task has reached. */
   readonly #begun = new Map<ReadyTask, string>()
-  /** Guarded files whose stage was proved before anybody was to make use of them. */
+  /** Guarded files whose stage was proved before anything was to use them. */
   #written: readonly Written[] = []
 
   constructor(first: HostPlan, who: Who, line: Line, options: ApplyOptions, planOptions: PlanOptions) {
@@ -108,10 +109,10 @@ export class Applying {
   }
 
   /**
-   * Stage after stage until nothing is left, then the confirmed ledger.
+   * Runs stages until nothing is left, then writes the confirmed ledger.
    *
-   * @returns What ended it early, once something was applied.
-   * @throws What ended it before that, or by the signal.
+   * @returns What ended the run early, after something was applied.
+   * @throws What ended it before that, or the signal's reason.
    */
   async toEnd(): Promise<HostProblem | undefined> {
     const steps = this.#first.items.filter(({ change }) => change !== undefined).length
@@ -122,7 +123,7 @@ export class Applying {
     } catch (error) {
       const ends = this.#outcomes.refs.length === 0 || this.#options.signal?.aborted === true
       if (!ends) this.verdict.giveUp()
-      // The worker ends by itself when nobody comes; that it cannot be told so now must not hide why.
+      // The worker ends by itself when no client returns; failing to dismiss it must not hide the cause.
       const isTakenBack = error instanceof Refused && !ends
       await (isTakenBack ? this.#finish() : this.#run.dismiss()).catch(() => undefined)
       if (ends) throw error
@@ -158,7 +159,7 @@ export class Applying {
     await this.#run.finish(finishFiles(this.#run.nextStage, final, this.#record.end(this.verdict)), final)
   }
 
-  /** Applies one stage and reads all again. */
+  /** Applies one stage and reads everything again. */
   async #stage(hostPlan: HostPlan): Promise<ReadonlyMap<string, TypeReading>> {
     const stage = this.#run.nextStage
     const prepared = prepare(hostPlan.stage.tasks, hostPlan, this.#outcomes)
@@ -187,7 +188,7 @@ export class Applying {
     return new Map([...hostPlan.planning.readings, ...readings])
   }
 
-  /** Of a stage, with the ledger and the record as they are to be when it begins. */
+  /** The files of a stage, with the ledger and the record as they are when it begins. */
   #files(
     stage: number,
     prepared: readonly ReadyTask[],
@@ -205,7 +206,7 @@ export class Applying {
     return stageFiles(stage, programs, { was, next, run, undo }, guard)
   }
 
-  /** What arms the guard of a stage; undefined where nothing needs one. */
+  /** The text that arms the guard of a stage; undefined when no task needs it. */
   #guard(
     stage: number,
     prepared: readonly ReadyTask[],
@@ -217,7 +218,7 @@ export class Applying {
     const tasks = [...carried, ...guarded.map((task) => ({ stage, task }))]
     const lines = tasks.map((one) => noteOf(one.stage, one.task, 'undone')).join('')
     const { clockS = CLOCK_S } = this.#options
-    // With a guarded change goes what is applied in one batch with it.
+    // What is applied in one batch with a guarded change is kept with it.
     const keep = keepOf(
       guarded.flatMap((task) => prepared[task]!.items),
       carried,
@@ -232,7 +233,7 @@ export class Applying {
     return prove(connect, { seconds: clockS, signal })
   }
 
-  /** After changes that may lock the operator out: goes on over the new login, or says that the host went back. */
+  /** After changes that may lock the operator out: continues over the new login, or reports that the host reverted. */
   async #goOnOver(
     proved: PromiseSettledResult<Connection> | undefined,
     prepared: readonly ReadyTask[],
@@ -244,9 +245,12 @@ export class Applying {
     throw proved.reason
   }
 
-  /** Of a run whose worker is gone: the host may have started anew meanwhile, which counts as the end of the clock. */
+  /**
+   * Of a run whose worker is gone: reports a revert. The host may have rebooted meanwhile, which counts as the end of
+   * the clock.
+   */
   async #sayIfGoneBack(error: RunGone, prepared: readonly ReadyTask[], carried: readonly Written[]): Promise<void> {
-    // Where that cannot be asked either, the error there is says what is known.
+    // When this cannot be asked either, the error already at hand says what is known.
     const hasGoneBack = await hasReverted(this.#options.connect).catch(() => false)
     if (!hasGoneBack) return
     this.#takenBack(prepared, carried)
@@ -255,14 +259,14 @@ export class Applying {
     })
   }
 
-  /** With a guarded change goes what was applied in one batch with it. */
+  /** Notes the revert of guarded changes and of what was applied in one batch with them. */
   #takenBack(prepared: readonly ReadyTask[], carried: readonly Written[]): void {
     const guarded = prepared.filter(({ items }) => items.some(isGuarded)).flatMap(refsOf)
     this.#outcomes.failed([...carried.map(({ ref }) => ref), ...guarded], TAKEN_BACK)
   }
 
   #program({ task, items, steps }: ReadyTask, hostPlan: HostPlan, prepared: readonly ReadyTask[]): TaskProgram {
-    // Where an item fell out, the fingerprint of the whole task says nothing of the rest.
+    // When an item was dropped, the fingerprint of the whole task does not apply to the rest.
     const digest = items.length === task.items.length ? hostPlan.fingerprints.get(task) : undefined
     const needs = new Set(task.after.map((index) => hostPlan.stage.tasks[index]!))
     return {

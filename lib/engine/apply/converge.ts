@@ -1,5 +1,5 @@
 /**
- * One host from reading to report: read → diff → order → plan → apply → verify.
+ * Converges one host: read → diff → order → plan → apply → verify.
  */
 import { ConnectionLost } from '../../transport/connection.ts'
 import { Locked, lockedBy, Stale } from '../errors.ts'
@@ -9,23 +9,23 @@ import type { Holder, HostReport, Plan } from '../report.ts'
 import { awaitLockText } from '../onHost/runText.ts'
 import { type HostOptions, open } from './openHost.ts'
 
-/** Seconds for which the lock is waited for with one program. */
+/** Seconds for which one program waits for the lock. */
 const LOCK_TURN_S = 60
-/** Runs without a client that are watched, at most: a host could tell of one more for ever. */
+/** Maximum number of runs without a client that are watched: a host could report new ones for ever. */
 const MOST_WATCHED = 10
 
 export type HostRun = HostOptions & Agreed
 export type ConvergeRun = HostRun & {
-  /** Asked once, before anything is written, and only when there is something to do. */
+  /** Called once, before anything is written, and only when there is something to apply. */
   confirm: (plan: Plan) => Promise<boolean>
-  /** Where another run is at work: waits for its end, then plans and asks again. @default false: it throws `Locked` */
+  /** Waits for the end of a run that is in progress, then plans and asks again. @default false: it throws `Locked` */
   wait?: boolean
 }
 
 /**
- * Plans, asks, applies and verifies. Failures of single changes are in the report, and so is what ended a run early;
- * what happens before anything is written throws. A run that is at work without a client is watched to the end of what
- * it was handed; what is left then is this run's.
+ * Plans, asks, applies and verifies. The report contains failures of single changes and what ended a run early; an
+ * error before anything is written is thrown. A run in progress without a client is watched to the end of its stage;
+ * this run then applies what is left.
  */
 export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
   for (let watched = 0; ; watched += 1) {
@@ -35,7 +35,7 @@ export async function convergeHost(options: ConvergeRun): Promise<HostReport> {
       if (watched >= MOST_WATCHED) throw lockedBy(report.text)
       await watch(options, report)
     } catch (error) {
-      // Both come before anything is written: another run is at work, or was while the plan was looked at.
+      // Neither error has written anything: another run is in progress, or ran while the operator read the plan.
       if (options.wait !== true || !(error instanceof Locked || error instanceof Stale)) throw error
       await awaitLock(options, error.message)
     }
@@ -47,14 +47,14 @@ async function awaitLock({ catalog, connect, progress, signal }: ConvergeRun, be
   const connection = await connect()
   try {
     const program = awaitLockText(LOCK_TURN_S)
-    // In turns, so that a line that died is noticed.
+    // Waits in turns, so that a dead connection is noticed.
     while ((await connection.run(program, signal === undefined ? {} : { signal })).exit !== 0);
   } finally {
     await connection.close()
   }
 }
 
-/** Tells what a run does that nobody else sees, until the stage that it was handed has ended. */
+/** Reports the progress of a run that has no client, until its present stage has ended. */
 async function watch({ catalog, connect, progress, signal }: ConvergeRun, holder: Holder): Promise<void> {
   const host = catalog.host.name
   progress({ host, event: 'waiting', because: `${holder.text} goes on without its client` })
@@ -66,14 +66,14 @@ async function watch({ catalog, connect, progress, signal }: ConvergeRun, holder
     const onStdout = (chunk: Buffer): void => watched.feed(chunk)
     await connection.run(watchText(holder), { onStdout, ...(signal === undefined ? {} : { signal }) })
   } catch (error) {
-    // The host is read anew, which tells how far it has come.
+    // The host is read again, which shows how far that run has come.
     if (!(error instanceof ConnectionLost)) throw error
   } finally {
     await connection.close()
   }
 }
 
-/** @returns A run that is at work without a client, in place of a report: nothing was done then. */
+/** @returns The holder, if a run without a client is in progress: nothing was applied then. */
 async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> {
   const host = open(options)
   try {
@@ -91,7 +91,7 @@ async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> 
   }
 }
 
-/** The undo was planned with one ledger; another run has written a new one since. */
+/** Throws when another run has written a ledger since the undo was planned. */
 function refuseOtherLedger({ ledger }: Plan, known: string | undefined): void {
   if (known === undefined || ledger === known) return
   throw new Stale('another run has changed this host since it was looked at; nothing was written', {

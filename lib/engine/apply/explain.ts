@@ -1,5 +1,5 @@
 /**
- * Of what was applied and still is not as declared: what its type can say of that.
+ * Asks the resource types why something that was applied is still not as declared.
  */
 import type { Connection } from '../../transport/connection.ts'
 import { ask } from '../host/ask.ts'
@@ -11,7 +11,7 @@ import type { PlanOptions } from '../plan/scope.ts'
 
 const NEXT = 'see that what it applies brings about what it checks for, then converge again'
 
-/** One trip, and none where nothing can be said. */
+/** Takes one trip, or none when no type can explain anything. */
 export async function explainFailures(
   connection: Connection,
   items: readonly Planned[],
@@ -35,7 +35,7 @@ export async function explainFailures(
       }
     }
   } catch (error) {
-    // That it failed is known, and is told without this.
+    // The failure is known and reported without the explanation.
     if (!(error instanceof HostError)) throw error
   }
 }

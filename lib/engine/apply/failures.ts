@@ -20,7 +20,7 @@ export const TAKEN_BACK: Failure = {
   next: 'see that it lets you in as you come now, then converge again',
 }
 
-/** A service did not come up with it, and the host put back what it had before. */
+/** A service did not start with this change, and the host restored the previous files. */
 export function undoneFailure(because: string): Failure {
   return {
     phase: 'verify',
@@ -29,7 +29,7 @@ export function undoneFailure(because: string): Failure {
   }
 }
 
-/** It was in order when the plan was made, and something in the run altered it in a way that nobody agreed to. */
+/** It was in order when the plan was made, and the run altered it in a way that the operator has not agreed to. */
 export function settledFailure(label: string): Failure {
   return {
     phase: 'verify',
@@ -59,7 +59,7 @@ export function reportedError(error: unknown): HostProblem {
   }
 }
 
-/** @param said The end of it, where it was too long to keep: then it may begin with the rest of a secret. */
+/** @param said What the step said; if it was too long to keep, only its end, which may begin with the rest of a secret. */
 export function applyFailure(
   step: string,
   { exit, said }: { exit: number; said: string },
@@ -76,7 +76,7 @@ export function applyFailure(
   }
 }
 
-/** @param because Label of what failed; what was itself only skipped is no cause. */
+/** @param because Label of what failed; a change that was itself skipped is not a cause. */
 export function skipFailure(because: string): Failure {
   return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'it will run once that succeeds' }
 }

@@ -1,11 +1,11 @@
 /**
- * The lock-out guard. A change that may shut the operator out goes into a stage of its own. Before its first task the
- * host keeps what it is about to lose and starts a clock; after it the client has to come in anew, over another
- * connection and as root, and stop the clock. Otherwise the host goes back by itself, also when it was rebooted before
- * the clock ran out: the clock is a timer of systemd, and a start of the host counts as its end.
+ * The lock-out guard. A change that may lock the operator out goes into a stage of its own. Before the first task of
+ * the stage, the host keeps what the stage may destroy and starts a clock; after the stage the client has to log in
+ * again, over another connection and as root, and stop the clock. Otherwise the host reverts by itself, also when it
+ * was rebooted before the clock ran out: the clock is a timer of systemd, and a boot of the host counts as its end.
  *
- * What is guarded is found by touches.ts from the table in waysIn.ts. Here is what of it a stage keeps, and the proof;
- * guardText.ts is what the host does.
+ * touches.ts decides what is guarded, by the table in waysIn.ts. This file decides what a stage keeps, and proves the
+ * login; onHost/guard.ts is what runs on the host.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '../../transport/connection.ts'
@@ -17,12 +17,12 @@ import { touchesOf, type WaysContext } from '../plan/touches.ts'
 import { NO_WAYS, ownWays } from '../host/ways.ts'
 import { KEPT_UNITS } from '../host/waysIn.ts'
 
-/** Seconds a client has for coming in again. A stage with a guard takes a few of them. */
+/** Seconds that a client has to log in again. A stage with a guard takes a few of them. */
 export const CLOCK_S = 30
-/** Pause between attempts to come in. */
+/** Pause between attempts to log in. */
 const PAUSE_MS = 1000
 
-/** What the host is to keep for a stage, besides the table of ways in: what its guarded changes are about. */
+/** What the host keeps for a stage in addition to the table of ways in: what its guarded changes are about. */
 export function keepOf(
   items: readonly Planned[],
   carried: readonly Carried[],
@@ -45,16 +45,16 @@ export function keepOf(
   }
 }
 
-/** Dots and slashes change places (sysctl(8)). */
+/** Converts a sysctl(8) key, in which dots and slashes change places. */
 function settingPath(key: string): string {
   return key.replaceAll(/[./]/g, (char) => (char === '.' ? '/' : '.'))
 }
 
 /**
- * Comes in anew and stops the clock. The connection it came in by is the one to go on with.
+ * Logs in again and stops the clock. The run continues over the new connection.
  *
- * @param connect Logs in over a new connection; running a program there takes root's rights.
- * @throws {Refused} When the host has gone back: nothing of the guarded stage is left.
+ * @param connect Logs in over a new connection; a program there runs as root.
+ * @throws {Refused} When the host has reverted: nothing of the guarded stage is left.
  */
 export async function prove(
   connect: () => Promise<Connection>,
@@ -75,7 +75,7 @@ export async function prove(
   throw await goneBack(connect, because)
 }
 
-/** A new connection on which a program has succeeded; undefined when the program says no. */
+/** A new connection on which the program has succeeded; undefined when the program fails. */
 async function comeIn(connect: () => Promise<Connection>, program: string): Promise<Connection | undefined> {
   const connection = await connect()
   try {
@@ -89,19 +89,19 @@ async function comeIn(connect: () => Promise<Connection>, program: string): Prom
   return undefined
 }
 
-/** Whether the guard has put back what it kept; one that is at it is waited for. */
+/** Whether the guard has put back what it kept; waits for a revert in progress. */
 export async function hasReverted(connect: () => Promise<Connection>): Promise<boolean> {
   const connection = await comeIn(connect, `${AWAIT_REVERT}\n${HAS_REVERTED}`)
   await connection?.close()
   return connection !== undefined
 }
 
-/** Waits until the host lets the client in again, which it does once it has gone back: on a busy one that takes its time. */
+/** Waits until the host lets the client in again, which it does once it has reverted; on a busy host that takes time. */
 async function goneBack(connect: () => Promise<Connection>, because: string): Promise<Refused> {
   const until = performance.now() + 3 * CLOCK_S * 1000
   let state = 'it has not been seen to go back yet; its clock does that without this client'
   while (performance.now() < until) {
-    // Whatever keeps the client out now, the next attempt may find gone.
+    // The next attempt may succeed, whatever keeps the client out now.
     const back = await comeIn(connect, HAS_REVERTED).catch(() => undefined)
     if (back !== undefined) {
       await back.close()

@@ -1,12 +1,12 @@
 /**
- * The proof that a guarded stage asks for, taken beside what else goes on in it.
+ * Proves the login of a guarded stage, concurrently with its other tasks.
  */
 import type { Connection } from '../../transport/connection.ts'
 import type { TaskEvent } from './workerEvents.ts'
 import { isGuarded } from '../plan/stage.ts'
 import type { ReadyTask } from './readyTask.ts'
 
-/** Proves that a new login works as soon as all changes that may prevent it are made, beside what else goes on. */
+/** Begins to prove a new login as soon as all changes that may prevent it are made, while other tasks run. */
 export class Proof {
   readonly #begin: () => Promise<Connection>
   readonly #open: Set<number>

@@ -1,5 +1,5 @@
 /**
- * A host from its first reading to the report: `open` → `plan` → `apply` → report.
+ * One host from its first reading to the report: `open` → `plan` → `apply` → report.
  */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -22,7 +22,7 @@ import type {
 import { Applying, type ApplyOptions, type Line } from './applying.ts'
 import { reportedError } from './failures.ts'
 
-/** How often a host is read anew whose connection breaks meanwhile, the first time counted. */
+/** Maximum number of readings when the connection breaks, including the first. */
 const READINGS = 3
 
 export type HostOptions = Omit<PlanOptions, 'mark'> &
@@ -30,7 +30,7 @@ export type HostOptions = Omit<PlanOptions, 'mark'> &
     progress: (progress: Progress) => void
   }
 
-/** Reading writes nothing, so that nobody has to look at what was done. */
+/** Reading writes nothing, so the operator has nothing to check. */
 function lostWhileReading(error: ConnectionLost): ConnectionLost {
   return new ConnectionLost(
     'the connection broke each time the host was read; nothing was written',
@@ -40,7 +40,7 @@ function lostWhileReading(error: ConnectionLost): ConnectionLost {
 }
 
 /**
- * Opens a host, to plan what it lacks and to apply that. It is connected to when it is first read, and must be closed.
+ * Opens a host to plan and apply changes. It connects at the first reading, and must be closed.
  *
  * @example
  * const host = open(options)
@@ -55,14 +55,13 @@ export function open(options: HostOptions): OpenHost {
   return new OpenHost(options)
 }
 
-/** A host that can be planned and applied to. */
 export class OpenHost {
   readonly #options: HostOptions
   readonly #planOptions: PlanOptions
   readonly #started = performance.now()
   readonly #trips: Trips = { connections: 0, execs: 0 }
   #connection: Connection | undefined
-  /** The last plan, with what is needed to carry it out, until something is applied. */
+  /** The last plan with what is needed to carry it out; undefined once something is applied. */
   #planned: HostPlan | undefined
   #run: string | undefined
 
@@ -72,35 +71,35 @@ export class OpenHost {
   }
 
   /**
-   * Reads the host and says what differs; writes nothing.
+   * Reads the host and returns what differs; writes nothing.
    *
    * @returns Plain data: a plan that went through JSON can be applied as well.
-   * @throws {HostError | Stale | ConnectionLost} Where the host cannot be read.
+   * @throws {HostError | Stale | ConnectionLost} When the host cannot be read.
    */
   async plan(): Promise<Plan> {
     this.#planned = await this.#read()
     return this.#planned.plan
   }
 
-  /** What a plan comes to, where nothing is applied; with why it would be refused. */
+  /** The report of a plan that is not applied, with the reason why it would be refused. */
   report(plan: Plan, agreed: Agreed = {}): PlanReport {
     const refused = agreed.allowLockout === true ? undefined : lockoutOf(plan)
     return refused === undefined ? this.#about(plan) : { ...this.#about(plan), error: reportedError(refused) }
   }
 
-  /** The report of a plan that was not applied. */
+  /** The report of a converge that applied nothing. */
   untouched(plan: Plan, outcome: 'unchanged' | 'skipped'): HostReport {
     return this.#reportOf(plan, (change) => ({ ...change, outcome }))
   }
 
   /**
-   * Does what a plan says, and reads again all that is declared. Failures of single changes are in the report, and so is
+   * Applies a plan, and reads again everything that is declared. The report contains failures of single changes, and
    * what ended the run once something was applied.
    *
-   * @param plan Of this host, made here or elsewhere: where it is not the last one of `plan`, the host is read first.
+   * @param plan Of this host, made here or elsewhere: unless it is the latest result of `plan`, the host is read first.
    * @throws {Stale} When the host is no longer as it was planned.
-   * @throws {Refused} When it would remove, replace or lock out what was not agreed to.
-   * @throws What ended the run before anything was applied, or by the signal.
+   * @throws {Refused} When the plan would remove, replace or lock out what the operator has not agreed to.
+   * @throws What ended the run before anything was applied, or the signal's reason.
    */
   async apply(plan: Plan, agreed: Agreed = {}): Promise<HostReport> {
     const planned = await this.#current(plan)
@@ -143,7 +142,7 @@ export class OpenHost {
     }
   }
 
-  /** What carries out a plan: as it was read for it, or as the host reads now where that comes to the same. */
+  /** The host plan that carries out `plan`: the one it was made from, or a new one that comes to the same changes. */
   async #current(plan: Plan): Promise<HostPlan> {
     const planned = this.#planned
     if (planned !== undefined && isSamePlan(planned.plan, plan)) return planned
@@ -206,7 +205,7 @@ export class OpenHost {
   }
 }
 
-/** Whether two plans say the same of the same host, and no run has come between them. */
+/** Whether two plans make the same changes to the same host, with no run between them. */
 function isSamePlan(a: Plan, b: Plan): boolean {
   return a.digest === b.digest && a.ledger === b.ledger && isDeepStrictEqual(a.host, b.host)
 }

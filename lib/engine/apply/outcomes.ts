@@ -1,12 +1,12 @@
 /**
- * How each resource came out during a run. All that a run finds out about that is noted here, and nowhere else.
+ * How each resource came out during a run. Everything that the run learns about that is noted here, and nowhere else.
  */
 import { skipFailure, UNREACHED } from './failures.ts'
 import type { Planned } from '../plan/planned.ts'
 import type { Failure, Outcome } from '../report.ts'
 import { labelOf, type Ref } from '../../kit/ref.ts'
 
-/** `failure` of what failed or was skipped. */
+/** `failure` is set for what failed or was skipped. */
 export type Result = { outcome: Outcome; failure?: Failure }
 
 export class Outcomes {
@@ -32,31 +32,34 @@ export class Outcomes {
     for (const ref of refs) this.#results.set(ref, { outcome: 'failed', failure })
   }
 
-  /** Nothing had to be done on the host. */
+  /** Nothing had to be applied on the host. */
   settled(ref: Ref, outcome: 'recorded' | 'unchanged'): void {
     this.#results.set(ref, { outcome })
   }
 
-  /** The run ended before it came to this. */
+  /** The run ended before it reached this resource. */
   unreached(ref: Ref): void {
     this.#results.set(ref, { outcome: 'skipped', failure: UNREACHED })
   }
 
-  /** It is to be tried again. */
+  /** The resource is to be tried again. */
   reopened(ref: Ref): void {
     this.#results.delete(ref)
   }
 
-  /** @param needs What did not come out right, of all that they come after, near and far: one that failed is why. */
+  /**
+   * @param needs The refs that did not come out right, of all that these come after, directly or indirectly. One that
+   *   failed is the cause.
+   */
   skipped(refs: readonly Ref[], needs: readonly Ref[]): void {
     const failed = needs.find((ref) => this.of(ref)?.outcome === 'failed')
-    // A skipped one knows what it was skipped for.
+    // A skipped resource already names the failure that it was skipped for.
     const failure = failed === undefined ? this.of(needs[0]!)?.failure : skipFailure(labelOf(failed))
     for (const ref of refs)
       this.#results.set(ref, { outcome: 'skipped', ...(failure === undefined ? {} : { failure }) })
   }
 
-  /** What needs something that failed or was skipped is skipped. */
+  /** Skips every item that needs something that failed or was skipped. */
   skipDependents(items: readonly Planned[]): void {
     for (const { shown, after } of items) {
       if (this.has(shown.ref)) continue
@@ -65,7 +68,7 @@ export class Outcomes {
     }
   }
 
-  /** Adds what there is to say about a failure, and what to do about it then. */
+  /** Adds an explanation to a failure, and what to do about it. */
   explained(ref: Ref, sentence: string, next: string): void {
     const known = this.of(ref)
     if (known?.failure === undefined) return

@@ -1,5 +1,5 @@
 /**
- * The tasks of a stage as they are carried out: what of them can be done, and how that goes back.
+ * The tasks of a stage as they are carried out: which of their items can be applied, and how to undo them.
  */
 import type { RunLedger } from './runLedger.ts'
 import { unknownFailure } from './failures.ts'
@@ -15,10 +15,10 @@ import { touchesOf } from '../plan/touches.ts'
 import type { UndoStep } from '../host/undoRecord.ts'
 import { undoStepOf } from './undoSteps.ts'
 
-/** A task with the items of it that can be done, and their steps. */
+/** A task, its items that can be applied, and their steps. */
 export type ReadyTask = { task: Task; items: Planned[]; steps: Step[] }
 
-/** The tasks that have something to run; what cannot be known even now fails here. */
+/** The tasks that have something to run; items that are still unknown fail here. */
 export function prepare(tasks: readonly Task[], { planning }: HostPlan, outcomes: Outcomes): ReadyTask[] {
   return tasks.flatMap((task): ReadyTask[] => {
     for (const { change, shown } of task.items) {
@@ -30,7 +30,7 @@ export function prepare(tasks: readonly Task[], { planning }: HostPlan, outcomes
   })
 }
 
-/** How what is about to be done goes back. What a service has yet to load is no change of its own. */
+/** How to undo what is about to be applied. A follow-up, which only makes a service load a change, needs no undo. */
 export function undoStepsOf(
   prepared: readonly ReadyTask[],
   { planning }: HostPlan,
@@ -68,13 +68,13 @@ export function writtenBy(stage: number, prepared: readonly ReadyTask[]): Writte
   )
 }
 
-/** Of what was written, what guarded changes come after, and so may be the first to make use of. */
+/** Files of `written` that guarded changes come after, and so may be the first to use. */
 export function carriedTo(prepared: readonly ReadyTask[], written: readonly Written[]): Written[] {
   const needs = needsOf(prepared.flatMap(({ items }) => items.filter(isGuarded)))
   return written.filter(({ ref }) => needs.has(ref))
 }
 
-/** What no unit that a way in depends on has loaded yet when that was applied. */
+/** Files that no unit of a way in has loaded yet when the stage was applied. */
 export function unusedAfter(prepared: readonly ReadyTask[], written: readonly Written[]): Written[] {
   const loads = (item: Planned): boolean => isGuarded(item) && touches(item).some((touch) => 'unit' in touch)
   const loaded = needsOf(prepared.flatMap(({ items }) => items.filter(loads)))

@@ -1,10 +1,10 @@
 /**
- * What to do where a step failed, by what the tools on a host say of it. Pure.
+ * What to do about a failed step, by the messages of tools on the host. Pure.
  */
 
 type Remedy = [pattern: RegExp, next: string | ((unit: string) => string)]
 
-/** By the words of errno(3), of the engine's own helpers, and of apt. The first that fits. */
+/** Keyed by messages of errno(3), of the engine's own helpers, and of apt. The first match is used. */
 const REMEDIES: readonly Remedy[] = [
   [
     /No space left on device|Disk quota exceeded|enough free space/,
@@ -55,7 +55,7 @@ const REMEDIES: readonly Remedy[] = [
   [/Cannot allocate memory|Out of memory|Killed$/m, 'see what uses up the memory: `free -m`, `dmesg | grep -i oom`'],
 ]
 
-/** Undefined where the words are not known: what the host said stands for itself. */
+/** Undefined when no message is known: the report then shows only what the host said. */
 export function remedyFor(said: string): string | undefined {
   for (const [pattern, next] of REMEDIES) {
     const found = pattern.exec(said)

@@ -1,5 +1,5 @@
 /**
- * The ledger while a run goes on.
+ * The ledger during a run.
  */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../catalog/catalog.ts'
@@ -18,7 +18,7 @@ import type { OutcomesSoFar } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 import type { HostPlan } from '../plan/planHost.ts'
 
-/** The ledger as it goes from what was read, by what is begun, to what is confirmed. */
+/** The ledger as a run changes it: read, then begun with pending entries, then confirmed. */
 export class RunLedger {
   readonly #plan: HostPlan
   readonly #run: string
@@ -27,7 +27,7 @@ export class RunLedger {
   readonly #undo: ReadonlyMap<Ref, LedgerEntry | null>
   digest: string
 
-  /** @param undo By what undo brings back: its entry of that time, null for none. */
+  /** @param undo The ledger entries that an undo restores, null for none. */
   constructor(plan: HostPlan, run: string, undo: ReadonlyMap<Ref, LedgerEntry | null> = new Map()) {
     this.#plan = plan
     this.#run = run
@@ -40,16 +40,16 @@ export class RunLedger {
   }
 
   /**
-   * Ledger text with the items pending; from here on that is what the host has.
+   * Returns the ledger text with the items pending, which the host has from then on.
    *
-   * @param later What else the run is to do or to look at: should it not come to that, this is how it is known.
+   * @param later What else the run will apply or read: if the run is cut off before that, the ledger has it noted.
    */
   begin(items: readonly Planned[], later: readonly Planned[] = []): string {
     if (items.some(({ type }) => type.altersOthers)) this.#ledger.begun = this.#run
     for (const item of later) this.#leave(item)
     for (const item of items) {
       this.#begun.add(item.shown.ref)
-      // What Keelson did not own before is begun under the entry that it has.
+      // An item that Keelson did not own before is begun under its present entry.
       const entry = this.#entry(item) ?? (item.desired === null ? undefined : this.#ledger.entries[item.shown.ref])
       if (entry === undefined) continue
       const hides = mayHoldSecret(this.#ledger.entries[item.shown.ref])
@@ -69,7 +69,7 @@ export class RunLedger {
     return this.#entry(item) ?? null
   }
 
-  /** The time of this run; those of runs that no entry names any more go. */
+  /** Notes the time of this run, and drops the times of runs that no entry names any more. */
   #note(): void {
     const runs = new Set(Object.values(this.#ledger.entries).map(({ run }) => run))
     const known = Object.entries(this.#ledger.times ?? {}).filter(([run]) => runs.has(run))
@@ -77,8 +77,8 @@ export class RunLedger {
   }
 
   /**
-   * Ledger text of the finished run: what came out right is confirmed, what is gone is forgotten, and what was to be done
-   * and was not has its cause noted.
+   * Returns the ledger text of the finished run: what came out right is confirmed, what is gone is removed, and planned
+   * changes that were not applied keep a note of their cause.
    */
   confirmed(outcomes: OutcomesSoFar, items: readonly Planned[] = this.#plan.items): string {
     delete this.#ledger.begun
@@ -91,7 +91,7 @@ export class RunLedger {
       if (restored !== undefined) this.#ledger.entries[ref] = restored
       else if (item.desired === null || this.#undo.has(ref)) this.#drop(item)
       else {
-        // What was begun has its entry, made from the reading it was begun with.
+        // An item that was begun has its entry, made from the reading it was begun with.
         const {
           pending: _,
           hides: _hides,
@@ -105,7 +105,7 @@ export class RunLedger {
     return this.#text()
   }
 
-  /** What other sites declare as well is theirs from now on. */
+  /** Leaves to other sites what they declare as well. */
   #drop({ shown: { ref, kind } }: Planned): void {
     const entry = this.#ledger.entries[ref]
     const others = entry === undefined || kind !== 'forget' ? [] : otherSites(entry, this.#site)

@@ -1,9 +1,9 @@
 /**
- * How a change is undone, found when the change is about to be made: what was observed then is what undo brings back.
- * Pure.
+ * How to undo a change, decided when the change is about to be made: undo restores the state observed then. Pure.
  *
- * What Keelson itself had applied before goes back by its declaration, in which secrets stand by name. Anything else goes
- * back to the state that was read, or to bytes that the host keeps; where a secret is involved, neither is kept.
+ * What Keelson itself had applied before is restored by its declaration, in which secrets stand by name. Anything else
+ * is restored to the state that was read, or from bytes that the host keeps; when a secret is involved, neither is
+ * kept.
  */
 import { type LedgerEntry, mayHoldSecret } from '../host/ledger.ts'
 import { type Bytes, keptOf, localField, type UndoStep } from '../host/undoRecord.ts'
@@ -62,8 +62,8 @@ function isSecret(field: FieldChange): boolean {
 }
 
 /**
- * Whether what stood there is what Keelson had last applied, and applying that again brings back all that goes now: a
- * declaration may have left open what the new one does not, or what is lost with the whole.
+ * Whether the state there was the one Keelson had last applied, and applying that again restores everything that is
+ * lost now: a declaration may have left open what the new one sets, or what is lost with the whole resource.
  */
 function isAsApplied(
   entry: LedgerEntry | null,

@@ -1,7 +1,7 @@
 /**
- * What became of all that a run is about. After each stage everything that is declared and in scope is read again: what
- * was applied and still differs has failed, what is open and was not tried is done in a further stage, and nothing is
- * settled while something it comes after is open. What the last reading shows is the verdict.
+ * Decides how each resource came out. After each stage everything that is declared and in scope is read again: what was
+ * applied and still differs has failed, what is open and was not tried is applied in a further stage, and nothing is
+ * settled while something it comes after is open. The last reading gives the verdict.
  */
 import { settledFailure } from './failures.ts'
 import { Outcomes } from './outcomes.ts'
@@ -12,18 +12,18 @@ import type { Failure, PlanChange, ReportChange } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 import type { HostPlan } from '../plan/planHost.ts'
 
-/** Consequences that nobody agreed to who has not seen them in the plan. */
+/** Consequences that the operator must have seen in the plan before they are applied. */
 const NEEDS_CONSENT: ReadonlySet<string> = new Set(['lockout', 'destructive'])
 
 export class Verdict {
   readonly outcomes = new Outcomes()
   readonly #first: HostPlan
   readonly #planned: ReadonlySet<Ref>
-  /** By ref, as it was last planned. */
+  /** The latest planned item of each ref. */
   readonly #items: Map<Ref, Planned>
-  /** The stage that a ref was last applied in. */
+  /** The stage in which each ref was last applied. */
   readonly #attempts = new Map<Ref, number>()
-  /** What is left of changes that were applied, by the last reading. */
+  /** Remaining differences of applied changes, by the last reading. */
   #differences: ReadonlyMap<Ref, string> = new Map()
 
   constructor(first: HostPlan) {
@@ -36,7 +36,7 @@ export class Verdict {
     return [...this.#items.values()]
   }
 
-  /** The plan, and what came up later. */
+  /** The planned changes, and those that were found later. */
   get changes(): PlanChange[] {
     const later = this.items.filter(({ shown: { ref, kind } }) => !this.#planned.has(ref) && kind !== 'recheck')
     return [...this.#first.plan.changes, ...later.map(({ shown }) => shown)]
@@ -50,7 +50,7 @@ export class Verdict {
     for (const { shown: plan } of items) this.#attempts.set(plan.ref, stage)
   }
 
-  /** Takes note of what was read after a stage. */
+  /** Records the reading after a stage. */
   look(readings: ReadonlyMap<string, TypeReading>, planning: Planning): void {
     const differences = [...this.#attempts.keys()].flatMap((ref): [Ref, string][] => {
       const { type, name, desired, change } = this.#items.get(ref)!
@@ -66,14 +66,14 @@ export class Verdict {
     this.#differences = new Map(differences)
   }
 
-  /** Refs that came out one way or the other, by the last reading: they are not planned again. */
+  /** Refs whose outcome is known by the last reading: they are not planned again. */
   get settled(): ReadonlySet<Ref> {
     return new Set(this.outcomes.refs.filter((ref) => !this.#differences.has(ref)))
   }
 
   /**
-   * Of what is planned over the last reading, what is to be done or looked at in a further stage. What was applied is
-   * tried again only where something it comes after is, or was since; so this comes to an end.
+   * Of the items planned from the last reading, those to apply or read in a further stage. What was applied is tried
+   * again only when something it comes after is tried, or was since; so this terminates.
    */
   next(items: readonly Planned[]): Planned[] {
     const open = new Map<Ref, Planned>()
@@ -110,7 +110,10 @@ export class Verdict {
     return isAgreed ? undefined : settledFailure(item.shown.label)
   }
 
-  /** Within a run its own plan says what calls for a change: that the host has moved since is the run's own doing. */
+  /**
+   * Corrects the cause: within a run the plan itself says why a change is needed, because the run is what changed the
+   * host.
+   */
   #own(item: Planned): Planned {
     const { cause = 'intent', leftBy } = this.#items.get(item.shown.ref)?.shown ?? {}
     const { leftBy: _, ...plan } = item.shown
@@ -122,13 +125,16 @@ export class Verdict {
       if (isLeft(ref)) this.outcomes.failed([ref], stillDiffers(difference))
   }
 
-  /** The run ends before all was done. */
+  /** The run ends before everything was applied. */
   giveUp(): void {
     this.#failDiffering(() => true)
     for (const { ref } of this.changes) if (!this.outcomes.has(ref)) this.outcomes.unreached(ref)
   }
 
-  /** All was read, and nothing is left to do. What comes after something that failed may be in order only because of that. */
+  /**
+   * Everything was read and nothing is left to apply. What comes after something that failed may be in order only
+   * because of that.
+   */
   settle(): void {
     const isRecord = ({ shown: { kind } }: Planned): boolean => kind === 'adopt' || kind === 'forget'
     this.outcomes.skipDependents(this.items.filter((item) => !isRecord(item)))

@@ -1,5 +1,5 @@
 /**
- * Carries a run out on a host: starts the worker, hands it stage after stage, follows its events, and comes back to it
+ * Carries out a run on a host: starts the worker, sends it one stage after another, follows its events, and reconnects
  * after the connection was lost.
  */
 import { createHash } from 'node:crypto'
@@ -25,30 +25,30 @@ import {
 import type { RunFile } from '../host/runRecord.ts'
 import { PATIENCE_S, unitOf, workerProgram } from '../onHost/worker.ts'
 
-/** How long the client tries to come back, in milliseconds between attempts; the worker waits longer than their sum. */
+/** Milliseconds between attempts to reconnect; the worker waits longer than their sum. */
 const RETRY_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, 30_000]
-/** A connection that held this long was a good one: what broke it is no reason to give up the sooner. */
+/** A connection that lasted this long resets the attempts when it breaks. */
 const STEADY_MS = 60_000
 
 export type RunOptions = {
-  /** Unique on the host and safe in a unit's name. */
+  /** Unique on the host and valid in a unit's name. */
   id: string
   /** One line of JSON about who runs this. */
   who: string
   /** Mark of the read programs, see read.ts. */
   mark: string
-  /** Gives the connection to use now; after a loss it makes a new one. */
+  /** Returns the connection to use now; after a loss it makes a new one. */
   connection: (lost?: Connection) => Promise<Connection>
   reconnecting: (because: string, attempt: number) => void
   signal?: AbortSignal
-  /** For reading the host after a stage, in milliseconds. */
+  /** Time limit for reading the host after a stage, in milliseconds. */
   readMs?: number
 }
 
 export class WorkerClient {
   readonly #options: RunOptions
   #stage = 0
-  /** Event lines of the run seen so far. */
+  /** Number of event lines of the run received so far. */
   #seen = 0
 
   constructor(options: RunOptions) {
@@ -59,7 +59,7 @@ export class WorkerClient {
     return unitOf(this.#options.id)
   }
 
-  /** Number that the next stage's files must be made for. */
+  /** Number for which the next stage's files must be made. */
   get nextStage(): number {
     return this.#stage + 1
   }
@@ -67,7 +67,7 @@ export class WorkerClient {
   /**
    * Runs one stage, starting the worker for the first, and reads the host again when it has ended: one trip.
    *
-   * @param steps How many steps each of its tasks has.
+   * @param steps Number of steps of each of its tasks.
    * @returns The answers to `sections`.
    * @throws {Locked | Stale | HostError} Nothing of this stage was applied, or the worker was killed in it.
    */
@@ -102,7 +102,7 @@ export class WorkerClient {
     return answers ?? parseFrames(events.rest(), stderr, mark, names)
   }
 
-  /** A step may take its time; what is read after the last of them may not. */
+  /** The steps have no time limit here; the reading after the last of them has. */
   async #follow(
     connection: Connection,
     program: string,
@@ -128,10 +128,13 @@ export class WorkerClient {
     }
   }
 
-  /** The last stage: the worker writes the ledger and ends. @throws {HostError} When the ledger is not as sent. */
+  /**
+   * Sends the last stage, in which the worker writes the ledger and ends. @throws {HostError} When the ledger is not as
+   * sent.
+   */
   async finish(files: readonly RunFile[], ledger: string): Promise<void> {
     const start = await this.#start(files)
-    // A worker that had it before the line broke has ended by now, and then it cannot be handed over again.
+    // A worker that received it before the connection broke has ended by now, and cannot receive it again.
     const text = `(${start.text})\n${awaitEndText(this.#options.id)}`
     const { stdout, stderr } = await this.persist((connection) => connection.run(text, { input: start.input }))
     const digest = createHash('sha256').update(ledger).digest('hex')
@@ -142,7 +145,7 @@ export class WorkerClient {
     })
   }
 
-  /** Lets the worker go after a stage, when the client cannot go on. What was applied stays; nothing is confirmed. */
+  /** Dismisses the worker after a stage, when the client cannot continue. What was applied stays; nothing is confirmed. */
   async dismiss(): Promise<void> {
     if (this.#stage === 0) return
     const connection = await this.#options.connection()
@@ -150,9 +153,9 @@ export class WorkerClient {
   }
 
   /**
-   * Does work that may be done again, again after each lost connection.
+   * Retries `work`, which must be idempotent, after each lost connection.
    *
-   * @throws {ConnectionLost} When the host cannot be reached any more; the worker goes on without this client.
+   * @throws {ConnectionLost} When the host cannot be reached any more; the worker continues without this client.
    */
   async persist<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const pauses = new Pauses()
@@ -233,10 +236,10 @@ export class WorkerClient {
   }
 }
 
-/** What starts a stage, until it is too late for that: then the worker has ended, and this would be another run. */
+/** Starts a stage. Once `isOver`, the worker has ended, and starting it would be another run. */
 type Start = { text: string; input: Buffer; isOver: () => boolean }
 
-/** The pauses between attempts to come back, until there are none left. */
+/** The pauses between attempts to reconnect, until none are left. */
 class Pauses {
   taken = 0
 
@@ -258,7 +261,6 @@ function notStarted(stage: number, said: string): HostError {
     : new HostError('the run could not go on', { said, next: `what was applied stays; ${next} for the rest` })
 }
 
-/** A tar archive of the files, each readable by root only. */
 async function archive(files: readonly RunFile[]): Promise<Buffer> {
   const { createTar } = await import('nanotar')
   const folders = new Set(files.flatMap(({ name }) => parents(name)))

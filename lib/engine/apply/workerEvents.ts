@@ -1,11 +1,11 @@
 /**
- * What a run tells while it goes on: the worker's event lines (worker.ts), taken apart as they come.
+ * Parses the event lines of the worker (worker.ts) as they arrive.
  */
 import { LONGEST_ANSWER, tooMuch } from '../host/ask.ts'
 import { HostError } from '../errors.ts'
 import { LineReader } from '../host/lineReader.ts'
 
-/** Bytes of an event line, at most: what a step said is much less. */
+/** Maximum bytes of an event line; what a step said is much less. */
 const LONGEST_EVENT = 2 ** 20
 
 export type TaskEvent =
@@ -15,26 +15,26 @@ export type TaskEvent =
   | { event: 'failed'; task: number; exit: number; said: string }
   | { event: 'stale'; task: number }
   | { event: 'skipped'; task: number; because: number }
-  /** A step waits for somebody on the host. */
+  /** A step waits for a lock on the host. */
   | { event: 'waits'; task: number; because: string }
-  /** Task `task` of this stage put back what `undone` had changed. */
+  /** Task `task` of this stage reverted what task `undone` had changed. */
   | { event: 'undone'; task: number; undone: { stage: number; task: number } }
 
-/** Lines that a stage has, at most, besides some for each step. */
+/** Maximum number of lines of a stage, not counting some for each step. */
 const MOST_LINES = 10_000
 
-/** Splits a run's output into event lines and, after `over`, what follows. */
+/** Splits a run's output into event lines and, after `over`, the rest. */
 export class Events {
   readonly #onEvent: (event: TaskEvent) => void
   readonly #steps: readonly number[]
   #lines = newLines()
-  /** Lines of the output that may still come. */
+  /** Number of lines that the output may still contain. */
   #left: number
   over = false
   #rest: Buffer[] = []
   #restBytes = 0
   readonly #said = new Map<number, string>()
-  /** Whole event lines so far. */
+  /** Number of whole event lines so far. */
   count = 0
   locked: string | undefined
   moved = false
@@ -42,7 +42,7 @@ export class Events {
   unguarded: string | undefined
   ended = false
 
-  /** @param steps How many steps each task of the stage has: a host can only tell of those. */
+  /** @param steps Number of steps of each task of the stage: a host can only report those. */
   constructor(onEvent: (event: TaskEvent) => void, steps: readonly number[]) {
     this.#onEvent = onEvent
     this.#steps = steps
@@ -53,7 +53,7 @@ export class Events {
     return MOST_LINES + this.#steps.reduce((sum, steps) => sum + 20 * (1 + steps), 0)
   }
 
-  /** Forgets an output that broke off. */
+  /** Drops an output that broke off. */
   restart(): void {
     this.#lines = newLines()
     this.#left = this.#most
@@ -94,7 +94,7 @@ export class Events {
       return
     }
     this.count += 1
-    // A full disk cut it off, and it comes again.
+    // A full disk cut this line off; the worker sends it again.
     if (line.endsWith('~')) return
     const [word, first, second] = line.split(' ')
     if (OF_TASKS.has(word ?? '') && !isBelow(this.#steps.length, first)) throw notUnderstood(line)
@@ -152,7 +152,7 @@ export class Events {
   }
 }
 
-/** Words that a task's number follows. */
+/** Words that are followed by a task's number. */
 const OF_TASKS: ReadonlySet<string> = new Set([
   'said',
   'start',
@@ -165,7 +165,7 @@ const OF_TASKS: ReadonlySet<string> = new Set([
   'undone',
 ])
 
-/** Whether a word is a number from 0 up to, and without, `end`. */
+/** Whether a word is a whole number from 0 to `end` - 1. */
 function isBelow(end: number, word = ''): boolean {
   return /^[0-9]{1,9}$/.test(word) && Number(word) < end
 }

@@ -1,11 +1,14 @@
 /**
- * The catalog: everything one host should have, as plain JSON. Same commit, same bytes.
+ * The catalog: everything that one host should have, as plain JSON. The same commit gives the same bytes.
  */
 import { createHash } from 'node:crypto'
 import type { Ref } from '../../kit/ref.ts'
 import type { Json } from '../../kit/resourceType.ts'
 
-/** A place in a recipe; lines and columns count from 1, the file is relative to the site's folder. 0: no line of it. */
+/**
+ * A place in a recipe; lines and columns count from 1, the file is relative to the site's folder. 0: not a line of the
+ * file.
+ */
 export type Source = { file: string; line: number; column: number }
 
 export type CatalogResource = {
@@ -17,28 +20,31 @@ export type CatalogResource = {
   /**
    * What must be in order first: handles passed as values and `after`, by ref; natural keys from the type's `needs`,
    * which may also be `type:*` (every declared resource of that type) and `under:/path` (every one that writes a path
-   * there). What is not declared binds to nothing.
+   * there). A need that is not declared has no effect.
    */
   needs: Ref[]
-  /** Things only one resource of a host may have, from the type's `claims`. */
+  /** Names that only one resource of a host may hold, from the type's `claims`. */
   claims: string[]
-  /** Paths it writes that others may write as well. */
+  /** Paths that it writes and that others may write as well. */
   paths?: string[]
   /** Of a link: the path it leads to. */
   leads?: string
-  /** Refs of what it makes beside itself, from the type's `brings`: who needs one of them needs this. */
+  /**
+   * Refs of what it creates in addition to itself, from the type's `brings`: a resource that needs one of them needs
+   * this one.
+   */
   brings?: Ref[]
   tags: string[]
-  /** Never removed or replaced until the declaration says otherwise. */
+  /** Never removed or replaced until the declaration no longer says so. */
   protect: boolean
-  /** Declared not to be there. Some types have a state of their own for that, `desired` need not be null. */
+  /** Declared as absent. Some types have a state of their own for that, so `desired` need not be null. */
   absent?: true
   source: Source
-  /** Further places that declared the same with the same props. */
+  /** Other places that declared the same with the same props. */
   also: Source[]
 }
 
-/** What recipes were told of the host, and what the real one is checked against. */
+/** What recipes know of the host; the real host is checked against it. */
 export type CatalogHost = {
   name: string
   address: string
@@ -49,19 +55,19 @@ export type CatalogHost = {
   memoryMiB: number
 }
 
-/** Something that is to stay as it is, and to be Keelson's no longer. */
+/** A resource that stays as it is while Keelson gives up its ownership. */
 export type Forgotten = Pick<CatalogResource, 'ref' | 'type' | 'name' | 'tags' | 'source' | 'also'>
 
-/** Both stand in declaration order. Without `forgotten`: nothing is. */
+/** Both lists are in declaration order. Without `forgotten`, nothing is forgotten. */
 export type Catalog = {
   host: CatalogHost
   resources: CatalogResource[]
   forgotten?: Forgotten[]
-  /** Whose it is, wherever it is checked out: what other sites have declared on the host is left to them. */
+  /** Name of the site, the same in every checkout: what other sites have declared on the host is left to them. */
   site?: string
 }
 
-/** What recipes speak of: by declaring it, or by letting it go. */
+/** Refs that the recipes mention, by declaring or by forgetting them. */
 export function spokenOf({ resources, forgotten = [] }: Catalog): Set<Ref> {
   return new Set([...resources, ...forgotten].map(({ ref }) => ref))
 }
@@ -70,7 +76,7 @@ export function formatSource({ file, line }: Source): string {
   return line === 0 ? file : `${file}:${line}`
 }
 
-/** JSON with sorted keys and no spaces: equal values give equal bytes. Undefined fields vanish. */
+/** JSON with sorted keys and no spaces: equal values give equal bytes. Undefined fields are dropped. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)

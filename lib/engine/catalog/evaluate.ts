@@ -1,6 +1,6 @@
 /**
- * Declarations to catalog: checked, canonical, plain JSON. Pure; the JSON Schema check is handed in, so that its
- * library is loaded only by who needs it.
+ * Turns declarations into a catalog: checked, canonical, plain JSON. Pure; the caller passes the JSON Schema check, so
+ * that its library is loaded only when needed.
  */
 import { isDeepStrictEqual } from 'node:util'
 import {
@@ -20,7 +20,7 @@ import { type JsonSchema, narrowed } from '../../kit/schema.ts'
 /** One call of a resource function, of `absent` or of `forget`: props as the recipe wrote them. */
 export type Declaration = {
   type: AnyType
-  /** Set where it takes no more than the natural key and how the resource goes. */
+  /** Set for a declaration that takes only the natural key and how the resource goes. */
   by?: 'absent' | 'forget'
   props: Record<string, unknown>
   /** Refs of handles found in the props and in `after`. */
@@ -28,13 +28,13 @@ export type Declaration = {
   tags: string[]
   protect: boolean
   source: Source
-  /** What is wrong with how it was called, beyond its props. */
+  /** Mistakes in the call itself, other than those of its props. */
   mistakes: string[]
 }
 
 export type Diagnostic = { message: string; source?: Source; also?: Source[]; next?: string }
 
-/** Mistakes in recipes, all of one run. No host was touched. */
+/** All mistakes in recipes of one evaluation. No host was touched. */
 export class RecipeError extends Error {
   readonly diagnostics: readonly Diagnostic[]
 
@@ -45,7 +45,7 @@ export class RecipeError extends Error {
   }
 }
 
-/** `file:line: message`, the other places and the way out below it. */
+/** `file:line: message`, then on lines of their own the other places and the remedy. */
 export function formatDiagnostic({ message, source, also = [], next }: Diagnostic): string {
   return [
     `${source === undefined ? '' : `${formatSource(source)}: `}${message}`,
@@ -54,14 +54,14 @@ export function formatDiagnostic({ message, source, also = [], next }: Diagnosti
   ].join('\n')
 }
 
-/** Sentences about what is wrong with props in their JSON form; empty when nothing is. */
+/** Returns sentences about what is wrong with props in their JSON form; empty when nothing is. */
 export type Validate = (schema: JsonSchema, props: Json) => string[]
 
-/** What one declaration came to, or what is wrong with it. */
+/** The result of one declaration, or its mistakes. */
 type Evaluated = { resource: CatalogResource; props: Json } | { forgotten: Forgotten } | { mistakes: string[] }
 
 /**
- * @param mistakes What went wrong while it was declared.
+ * @param mistakes Mistakes found while recipes were declaring.
  * @throws {RecipeError} With everything that is wrong, each with its recipe line.
  */
 export function buildCatalog(
@@ -101,7 +101,7 @@ export function buildCatalog(
   return { host, resources, ...(forgotten.size === 0 ? {} : { forgotten: [...forgotten.values()] }) }
 }
 
-/** What `absent` and `forget` take, where they were given something else. */
+/** Lists the props that `absent` and `forget` take, for a call with others. */
 function waysOf({ type, by }: Declaration): Pick<Diagnostic, 'next'> {
   if (by === undefined) return {}
   const keys = [...keysOf(type, by).filter((key) => key !== 'ensure'), ...(by === 'absent' ? ['after'] : []), 'tags']
@@ -110,12 +110,12 @@ function waysOf({ type, by }: Declaration): Pick<Diagnostic, 'next'> {
   }
 }
 
-/** Props that may stand in a declaration. */
+/** The props that the declaration may have. */
 function keysOf({ schema, key = schema.required, absentProps = [] }: AnyType, by: 'absent' | 'forget'): string[] {
   return by === 'forget' ? [...key] : [...key, ...absentProps, 'ensure']
 }
 
-/** Something that is to be there, or gone, cannot be forgotten as well. */
+/** A resource cannot be both declared, present or absent, and forgotten. */
 function bothWays(resources: readonly CatalogResource[], forgotten: ReadonlyMap<Ref, Forgotten>): Diagnostic[] {
   return resources.flatMap(({ ref, source, absent }) => {
     const other = forgotten.get(ref)
@@ -138,7 +138,7 @@ function evaluateOne(declaration: Declaration, validate: Validate): Evaluated {
     const more = mistakesIn(type, props)
     return more.length > 0 ? { mistakes: more } : { resource: catalogResource(declaration), props: json }
   } catch (error) {
-    // Such as a local file that is not there.
+    // For example, a local file that does not exist.
     return { mistakes: [error instanceof Error ? error.message : String(error)] }
   }
 }
@@ -147,13 +147,13 @@ function protectedAbsence({ props, protect }: Declaration): string[] {
   return isAbsent(props) && protect ? ['protect: what is absent cannot be protected'] : []
 }
 
-/** `file /etc/motd`; only `file` where the props are too wrong to have a name. */
+/** `file /etc/motd`; only `file` when the props are too wrong to give a name. */
 function labelFor({ type, props }: Declaration): string {
   try {
     const name: unknown = type.name(props)
     if (typeof name === 'string' && name !== '') return labelOf(refOf(type, name))
   } catch {
-    // Its props are reported; that no name could be made of them says nothing more.
+    // The wrong props are reported already; this failure adds nothing.
   }
   return labelOf(refOf(type, '')).trimEnd()
 }
@@ -164,7 +164,10 @@ function toJson(props: unknown): Json {
   return json
 }
 
-/** What JSON would lose or alter without a word. Objects with a JSON form of their own (secrets, texts, URLs) are fine. */
+/**
+ * Values that JSON would silently lose or alter. Objects with a JSON form of their own (secrets, texts, URLs) are
+ * allowed.
+ */
 function notPlain(value: unknown, path: string, above: readonly object[]): string[] {
   if (typeof value === 'number') return Number.isFinite(value) ? [] : [`${path}: ${value} is not a number to be used`]
   if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
@@ -177,20 +180,19 @@ function notPlain(value: unknown, path: string, above: readonly object[]): strin
   return Object.entries(value).flatMap(([key, inner]) => notPlain(inner, join(path, key), [...above, value]))
 }
 
-/** Name of an object's class; undefined for arrays and plain objects. */
 function kindOf(value: object): string | undefined {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === null || prototype === Object.prototype || Array.isArray(value)) return undefined
   return value.constructor.name
 }
 
-/** Strings that no file, argument or database takes as they are. */
+/** Strings that files, arguments or databases do not accept unchanged. */
 function unwritable(value: Json, path: string): string[] {
   if (typeof value === 'string') {
     if (value.includes('\0')) return [`${path}: holds a NUL character, which no file name or argument can`]
-    // Written as UTF-8 half a pair becomes U+FFFD, and would differ from what is desired for ever.
+    // UTF-8 writes half a pair as U+FFFD, which would differ from what is desired for ever.
     if (/\p{Surrogate}/u.test(value)) return [`${path}: holds half of a surrogate pair, which is not text`]
-    // psql leaves them out of what it prints; systemd ignores the setting that one is in (seen on Debian 13).
+    // psql omits these from its output; systemd ignores a setting that contains one (seen on Debian 13).
     const [never] = /\p{Noncharacter_Code_Point}/u.exec(value) ?? []
     if (never !== undefined) return [`${path}: holds U+${codeOf(never)}, which Unicode will never make a character`]
     return []
@@ -220,7 +222,7 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
     ref: refOf(type, name),
     type: type.type,
     name,
-    // Fields left undefined go, and with the last of them their part.
+    // Drops undefined fields, and a part whose fields are all undefined.
     desired: state === null ? null : parted(type, joined(toJson(state))),
     needs: [...new Set([...refs, ...natural])].sort(),
     claims: state === null ? [] : [...new Set(type.claims?.(name, state))],

@@ -1,5 +1,5 @@
 /**
- * The order in which resources come to be in order: declaration order, unless one needs another. Pure.
+ * The order in which resources are brought into order: declaration order, unless one needs another. Pure.
  */
 import type { CatalogResource } from './catalog.ts'
 import { type Diagnostic, RecipeError } from './evaluate.ts'
@@ -7,14 +7,14 @@ import { labelOf, type Ref } from '../../kit/ref.ts'
 
 export type Ordered = {
   ordered: CatalogResource[]
-  /** What each resource needs directly; declared resources only, never itself. */
+  /** The direct needs of each resource; declared resources only, never itself. */
   needsOf: Map<Ref, Ref[]>
 }
 
 /**
  * Resolves needs and sorts: of the resources whose needs are met, the one declared first comes next.
  *
- * @throws {RecipeError} For every circle, naming the recipe line of each resource in it.
+ * @throws {RecipeError} For every cycle, naming the recipe line of each resource in it.
  */
 export function order(resources: readonly CatalogResource[]): Ordered {
   const needsOf = resolveNeeds(resources)
@@ -28,8 +28,8 @@ export function order(resources: readonly CatalogResource[]): Ordered {
 }
 
 /**
- * Kahn's algorithm over positions, the lowest ready one first. Where it comes to a halt there is a circle: one is
- * noted and taken as met, so that the others are found as well.
+ * Kahn's algorithm over positions, the lowest ready one first. When none is ready there is a cycle: the function notes
+ * it and takes one of its needs as met, to find the other cycles as well.
  *
  * @param needs For each position, the positions it needs.
  */
@@ -64,7 +64,7 @@ function sort(needs: readonly (readonly number[])[]): { sorted: number[]; circle
   return { sorted, circles }
 }
 
-/** Keeps a sorted list sorted. */
+/** Inserts into a sorted list, which stays sorted. */
 function insert(list: number[], value: number): void {
   let low = 0
   let high = list.length
@@ -76,7 +76,10 @@ function insert(list: number[], value: number): void {
   list.splice(low, 0, value)
 }
 
-/** Everything left waits for something left, so following needs must come back; the circle begins where it was declared first. */
+/**
+ * Every position left waits for another one left, so following needs must return to one already seen; the cycle begins
+ * at the one declared first.
+ */
 function findCircle(needs: readonly (readonly number[])[], left: ReadonlySet<number>): number[] {
   const path: number[] = []
   let [position] = left
@@ -113,7 +116,7 @@ function resolveNeeds(resources: readonly CatalogResource[]): Map<Ref, Ref[]> {
   )
 }
 
-/** Turns a need, as `CatalogResource.needs` describes them, into refs of declared resources. */
+/** Resolves a need, as `CatalogResource.needs` describes it, to refs of declared resources. */
 function resolver(resources: readonly CatalogResource[]): (need: string) => readonly Ref[] {
   const declared = new Set(resources.map(({ ref }) => ref))
   const bringers = new Map(resources.flatMap(({ ref, brings = [] }) => brings.map((brought) => [brought, ref])))
@@ -133,7 +136,7 @@ function resolver(resources: readonly CatalogResource[]): (need: string) => read
     return resources.filter((resource) => resource.type === type).map(({ ref }) => ref)
   }
   return (need) => {
-    // A name may itself end in `*`, as a PATH:* of some type does; what is declared by that ref is meant.
+    // A name may itself end in `*`, such as PATH:* of some types; a declared resource with that ref takes precedence.
     const bringer = bringers.get(need)
     if (declared.has(need)) return bringer === undefined ? [need] : [need, bringer]
     if (bringer !== undefined) return [bringer]

@@ -1,29 +1,29 @@
 /**
- * Where a path really leads. Two spellings of one place are one place: links that a recipe declares, those that every
- * Debian has, and those of root that a host is found to have are followed, in the folders of a path and not at its end.
+ * Where a path really leads. Two spellings of one place are one place. The links that a recipe declares, those that
+ * every Debian has, and root's links found on a host are followed in the folders of a path, not at its end.
  */
 import { posix } from 'node:path'
 import type { CatalogResource, Source } from './catalog.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { labelOf } from '../../kit/ref.ts'
 
-/** A mistake of two declarations. */
+/** A mistake that involves two declarations. */
 export type Conflict = { message: string; source: Source; also: Source[]; next: string }
 
-/** By path, where a link there leads. */
+/** Maps the path of a link to where it leads. */
 export type Links = ReadonlyMap<string, string>
 
-/** Merged /usr (file-hierarchy(7)), and what base-files puts into /var (Debian 12 and 13). */
+/** Merged /usr (file-hierarchy(7)), and the links that base-files creates in /var (Debian 12 and 13). */
 const DEBIAN: Links = new Map([
   ...['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'].map((name): [string, string] => [`/${name}`, `/usr/${name}`]),
   ['/var/run', '/run'],
   ['/var/lock', '/run/lock'],
 ])
 
-/** Links in a row; more are taken for a circle, as Linux does (path_resolution(7)). */
+/** Maximum number of links in a row; more are taken for a loop, as Linux does (path_resolution(7)). */
 const MOST_LINKS = 40
 
-/** The path as it is without links in its folders; as it stands where they go in a circle. */
+/** The path with the links in its folders resolved; unchanged when they form a loop. */
 export function placeOf(path: string, links: Links): string {
   let place = path
   for (let followed = 0; followed < MOST_LINKS; followed += 1) {
@@ -34,13 +34,13 @@ export function placeOf(path: string, links: Links): string {
   return path
 }
 
-/** From the outermost inwards. */
+/** The folders of a path, outermost first. */
 export function foldersOf(path: string): string[] {
   const names = path.split('/').slice(1, -1)
   return names.map((_, index) => `/${names.slice(0, index + 1).join('/')}`)
 }
 
-/** Two resources that claim one thing, or several: one mistake for each two. */
+/** Resources that claim the same thing: one mistake for each pair, however many things they share. */
 export function conflicts(resources: readonly CatalogResource[], found: Links = new Map()): Conflict[] {
   const links = new Map([...DEBIAN, ...found, ...declaredLinks(resources)])
   const owners = new Map<string, { resource: CatalogResource; claim: string }>()
@@ -53,7 +53,7 @@ export function conflicts(resources: readonly CatalogResource[], found: Links = 
     })
     return [...groupBy(taken, ({ owner }) => owner)].map(([owner, both]) => conflict(resource, owner, both))
   })
-  // What is to be gone by another name of what is to be there: each converge would undo the other's.
+  // A resource declared as absent under another name of one declared as present: each converge would revert the other.
   const gone = resources.flatMap((resource) => {
     const claim = `path:${resource.name}`
     const place = claimOf(claim, links)

@@ -1,25 +1,25 @@
 /**
- * Runs a read program on a host within a deadline, and finds out what of it hangs or has no end when it does not.
+ * Runs a read program on a host within a deadline. When it fails, finds the section that hangs or never ends.
  */
 import { type Connection, TimedOut, TooMuchOutput } from '../../transport/connection.ts'
 import { HostError } from '../errors.ts'
 import { LESS_OF_FILES } from '../../kit/files/tarStream.ts'
 import { type Answer, framedProgram, parseFrames, type Section } from './read.ts'
 
-/** Reading a host takes a second or two; a check of a command may take one minute. */
+/** Reading a host takes a second or two; the check of a command may take one minute. */
 export const READ_MS = 180_000
-/** Bytes of a whole answer, at most: it is held several times over while it is taken apart. */
+/** Maximum bytes of a whole answer: several copies of it are in memory while it is parsed. */
 export const LONGEST_ANSWER = 32 * 2 ** 20
-/** What one section alone may take when it is looked for. */
+/** Time limit of one section when it is run alone to find the fault. */
 const ALONE_MS = 20_000
 
 /**
- * Runs sections and takes their answers apart. Accounts may have more than one answer holds: then less is read of files,
- * and what is left out is unknown.
+ * Runs sections and parses their answers. Accounts may own more than one answer can hold: then less of their files is
+ * read, and what is left out is unknown.
  *
- * @param expected What has to be answered: names of sections, or of types that are read by an interpreter.
- * @param timeoutMs For all of it together.
- * @throws {HostError} When it is not answered in time, is too much, or was cut off.
+ * @param expected Names of the sections, and of the types read by an interpreter, that must be answered.
+ * @param timeoutMs Time limit for all of it together.
+ * @throws {HostError} When the answer is late, too large, or cut off.
  */
 export async function ask(
   connection: Connection,
@@ -44,7 +44,10 @@ export async function ask(
   }
 }
 
-/** Of an answer that did not come in time, or without an end: an error that names what was read. Any other as it is. */
+/**
+ * Turns the error of an answer that was late or without end into one that names what was read; returns any other
+ * unchanged.
+ */
 export async function explained(
   error: unknown,
   connection: Connection,
@@ -53,7 +56,7 @@ export async function explained(
 ): Promise<unknown> {
   if (!(error instanceof TimedOut || error instanceof TooMuchOutput)) return error
   const aloneMs = Math.min(ALONE_MS, timeoutMs)
-  // A host that runs nothing at all says so itself.
+  // A host that runs nothing at all fails here.
   const nothing = await failureOf(connection, ':', aloneMs)
   if (nothing !== undefined) return nothing
   const failures = await Promise.all(sections.map(({ text }) => failureOf(connection, text, aloneMs)))
@@ -69,7 +72,7 @@ export async function explained(
   })
 }
 
-/** How one section fails by itself, without its answer being kept. */
+/** How one section fails when it is run alone; its answer is dropped. */
 async function failureOf(connection: Connection, text: string, timeoutMs: number): Promise<Error | undefined> {
   const limit = new AbortController()
   let bytes = 0

@@ -1,5 +1,6 @@
 /**
- * What every read asks of a host besides its resources: which machine it is, what Keelson left there, who is at work.
+ * What every reading asks of a host besides its resources: which machine it is, what Keelson left there, and which run
+ * is in progress.
  */
 import type { CatalogHost } from '../catalog/catalog.ts'
 import { HostError } from '../errors.ts'
@@ -16,7 +17,7 @@ export type Facts = {
   machineId: string
   cpus: number
   memoryMiB: number
-  /** A client that died has left a change that takes itself back unless somebody comes in. */
+  /** A client that died left a change that the guard reverts unless somebody logs in. */
   isArmed: boolean
   ways: HostWays
 }
@@ -34,13 +35,13 @@ printf 'CPUS='; nproc
   WAYS_SECTION,
 ]
 
-/** Its answer is another one each time, so that it is not among what tells whether the host moved. */
+/** Its answer differs each time, so it is not part of what tells whether the host changed. */
 export const CLOCK_SECTION: Section = { name: 'keelson-clock', text: 'date +%s' }
 
-/** Seconds by which clocks may differ before a plan says so. */
+/** Difference of the clocks, in seconds, from which a plan warns. */
 const CLOCK_SLACK_S = 300
 
-/** @param asked When the host was asked, and `answered`, by this machine's clock, in milliseconds. */
+/** @param asked When the host was asked, and `answered`, when it answered, by this machine's clock, in milliseconds. */
 export function checkClock({ stdout }: Answer, asked: number, answered: number): string[] {
   const host = Number(stdout)
   const off = host < asked / 1000 ? host - asked / 1000 : Math.max(0, host - answered / 1000)
@@ -87,7 +88,7 @@ function splitOnce(line: string): [string, string] {
   return [line.slice(0, at), line.slice(at + 1).replaceAll('"', '')]
 }
 
-/** Compares the machine with what recipes were told of it: another OS is an error, another size a warning. */
+/** Compares the machine with the inventory: another OS is an error, another size a warning. */
 export function checkHost(host: CatalogHost, facts: Facts): string[] {
   if (facts.os !== host.os) {
     throw new HostError(`${host.name} runs ${facts.os}, the inventory says ${host.os}`, {

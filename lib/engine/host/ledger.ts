@@ -1,9 +1,9 @@
 /**
- * The ledger on the host: what Keelson owns, what it last applied, and how to take it away.
+ * The ledger on the host: what Keelson owns, what it last applied, and how to remove it.
  *
- * It is written before a stage's first step (entries of that stage marked pending) and again when all is verified.
- * A run that was cut off therefore leaves pending entries: what is on the host by then is ours, what is not was never
- * made.
+ * It is written before a stage's first step (entries of that stage marked pending) and again when everything is
+ * verified. A run that was cut off therefore leaves pending entries: of these, Keelson owns what exists on the host by
+ * then; what does not exist was never made.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { canonicalJson, type CatalogResource } from '../catalog/catalog.ts'
@@ -20,7 +20,7 @@ import { secretNames } from '../../kit/value.ts'
 export type LedgerEntry = {
   type: string
   name: string
-  /** True when Keelson created it; false when it was there before. Only what is made is removed. */
+  /** True when Keelson created it; false when it was there before. Only what Keelson created is removed. */
   made: boolean
   /** State last applied; secrets by name. */
   desired: Json
@@ -28,17 +28,17 @@ export type LedgerEntry = {
   digest: string
   needs: Ref[]
   protect: boolean
-  /** Of what was there before: rights beyond what is declared that it had then. */
+  /** Of a resource that was there before: the rights beyond its declaration that it had then. */
   rights?: string[]
   /** The run that last applied it. */
   run: string
-  /** Sites that declare it, by name; left out where those that did have none. */
+  /** Names of the sites that declare it; absent when those sites have no name. */
   sites?: string[]
-  /** Applying it began and was not confirmed. */
+  /** A run began to apply it and did not confirm it. */
   pending?: true
-  /** With `pending`: what may stand there still was applied with secrets, which `desired` no longer names. */
+  /** With `pending`: the host may still have a state applied with secrets that `desired` no longer names. */
   hides?: true
-  /** A later run was to do something here, for this cause, and is not known to have done it. */
+  /** A later run planned a change here, for this cause, and is not known to have applied it. */
   left?: Left
 }
 
@@ -48,21 +48,21 @@ export type Ledger = {
   format: 1
   /** Number of runs so far. */
   serial: number
-  /** Name of the host that it was last converged as. */
+  /** Name that the host was last converged under. */
   host?: string
-  /** A run that began to do what may alter anything, such as a command, and did not come to its end. */
+  /** A run that began a change that may alter anything, such as a command, and did not finish. */
   begun?: string
-  /** Key of the digests, hex; it never leaves the host but to the client that plans. */
+  /** Key of the digests, hex; only a client that plans ever receives it from the host. */
   key: string
   entries: { [ref: Ref]: LedgerEntry }
-  /** When the runs that entries name ended, or began where they did not end. ISO 8601. */
+  /** When the runs that entries name ended, or began if they did not end. ISO 8601. */
   times?: { [run: string]: string }
 }
 
-/** An edit is named by a line of its file. */
+/** The ref of an edit contains a line of its file. */
 export const refText = form.line(70_000)
 
-/** What an entry is, but for its state, which is for its type to know. */
+/** The form of an entry, except its state, which only its type can check. */
 export const ENTRY: form.Form<LedgerEntry> = form.fields<LedgerEntry>({
   type: form.matching(/^[a-z][a-z0-9-]{0,63}$/, 'name of a type'),
   name: refText,
@@ -98,10 +98,10 @@ export function emptyLedger(): Ledger {
   return { format: 1, serial: 0, key: randomBytes(32).toString('hex'), entries: {} }
 }
 
-/** What a host remembers. What is wrong with an entry costs that entry: Keelson does not own it then. */
+/** A ledger read from a host. Keelson does not own the resource of an entry that is damaged. */
 export type KnownLedger = { ledger: Ledger | undefined; damaged: string[] }
 
-/** @throws {HostError} For a ledger that is not one; it is never taken for an empty one. */
+/** @throws {HostError} When the file is not a ledger; it is never taken for an empty one. */
 export function parseLedger({ stdout, stderr, exit }: Answer, types: ReadonlyMap<string, AnyType>): KnownLedger {
   if (exit === 0 && stdout === '') return { ledger: undefined, damaged: [] }
   const stored = storedIn(stdout)
@@ -121,7 +121,7 @@ export function parseLedger({ stdout, stderr, exit }: Answer, types: ReadonlyMap
   return { ledger: { ...about, entries: Object.fromEntries(sound) }, damaged }
 }
 
-/** A ledger before its entries were looked at. */
+/** A ledger before its entries are checked. */
 type StoredLedger = Omit<Ledger, 'entries'> & { entries: { [ref: Ref]: unknown } }
 
 function storedIn(stdout: string): StoredLedger | undefined {
@@ -144,24 +144,24 @@ export function entryProblem(ref: Ref, entry: unknown, types: ReadonlyMap<string
   return wrong === undefined ? undefined : `has a desired state that ${wrong}`
 }
 
-/** An entry as Keelson works with it. */
+/** Converts an entry from the form that a host stores. */
 export function partedEntry(entry: LedgerEntry, types: ReadonlyMap<string, AnyType>): LedgerEntry {
   const type = types.get(entry.type)
   return type === undefined ? entry : { ...entry, desired: parted(type, entry.desired) }
 }
 
-/** An entry as a host keeps it. */
+/** Converts an entry to the form that a host stores. */
 export function joinedEntry(entry: LedgerEntry): LedgerEntry {
   return { ...entry, desired: joined(entry.desired) }
 }
 
-/** A ledger as a host keeps it. */
+/** Converts a ledger to the form that a host stores. */
 export function joinedLedger(ledger: Ledger): Ledger {
   const entries = Object.entries(ledger.entries).map(([ref, entry]) => [ref, joinedEntry(entry)])
   return { ...ledger, entries: Object.fromEntries(entries) }
 }
 
-/** Sentences about entries that cannot be used. */
+/** Warnings about entries that cannot be used. */
 export function damageWarnings(damaged: readonly string[]): string[] {
   const rest = damaged.length - SHOWN_DAMAGE
   return [
@@ -177,7 +177,7 @@ export function damageWarnings(damaged: readonly string[]): string[] {
 
 const SHOWN_DAMAGE = 5
 
-/** Keyed, so that a weak secret cannot be guessed from a digest that was seen. */
+/** Keyed, so that nobody can guess a weak secret from a digest. */
 export function ledgerDigest(key: string, desired: Json, secrets: ReadonlyMap<string, string>): string {
   const values = secretNames(desired).map((name) => [name, secrets.get(name) ?? null])
   return createHmac('sha256', Buffer.from(key, 'hex'))
@@ -185,22 +185,21 @@ export function ledgerDigest(key: string, desired: Json, secrets: ReadonlyMap<st
     .digest('hex')
 }
 
-/** Whether what stands there may hold a secret, whatever is declared now: nobody may know its value any more. */
+/** Whether the host's state may hold a secret, whatever is declared now: nobody may know the secret's value any more. */
 export function mayHoldSecret(entry: LedgerEntry | null | undefined): boolean {
   return entry?.hides === true || secretNames(entry?.desired).length > 0
 }
 
-/** Whether it is for a site to take something away: it has declared it, or nobody knows who did. */
+/** Whether a site may remove something: the site declared it, or nobody knows who did. */
 export function isOfSite({ sites }: LedgerEntry, site: string | undefined): boolean {
   return sites === undefined || (site !== undefined && sites.includes(site))
 }
 
-/** The other sites that declare something. */
 export function otherSites({ sites = [] }: LedgerEntry, site: string | undefined): string[] {
   return sites.filter((each) => each !== site)
 }
 
-/** The entry of a declared resource as of a run. */
+/** The entry of a declared resource, as the run writes it. */
 export function entryFor(
   resource: CatalogResource,
   how: Pick<LedgerEntry, 'made' | 'digest' | 'needs' | 'run' | 'rights' | 'sites'>,

@@ -1,27 +1,27 @@
 /**
- * Lines of a text that comes in pieces. Each byte is looked at once, however small the pieces are.
+ * Splits a text that arrives in chunks into lines. It reads each byte once, however small the chunks are.
  */
 
 export class LineReader {
   readonly #most: number
-  /** Pieces of a line whose end has not come. */
+  /** Chunks of a line whose end has not arrived. */
   #open: Buffer[] = []
   #openBytes = 0
   #piece: Buffer = Buffer.alloc(0)
   readonly #tooLong: (start: string) => Error
 
-  /** @param most Bytes of a line. @param tooLong Made of its beginning, thrown where one has more. */
+  /** @param most Maximum bytes of a line. @param tooLong Makes the error for a longer line from its beginning. */
   constructor(most: number, tooLong: (start: string) => Error) {
     this.#most = most
     this.#tooLong = tooLong
   }
 
-  /** Hands it a piece; the lines before are to have been taken. */
+  /** Adds a chunk; all lines before it must have been taken. */
   push(piece: Buffer): void {
     this.#piece = piece
   }
 
-  /** The next whole line; undefined when its end has yet to come. */
+  /** The next whole line; undefined when its end has not arrived. */
   next(): string | undefined {
     const end = this.#piece.indexOf(10)
     this.#hold(end === -1 ? this.#piece : this.#piece.subarray(0, end))
@@ -29,7 +29,7 @@ export class LineReader {
     return end === -1 ? undefined : this.#taken().toString()
   }
 
-  /** What comes after the last line that was taken. */
+  /** What follows the last line that was taken. */
   rest(): Buffer {
     this.#hold(this.#piece)
     this.#piece = Buffer.alloc(0)

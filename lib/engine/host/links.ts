@@ -1,5 +1,5 @@
 /**
- * Links of root that a host has in the folders of declared paths: two declarations may be one place there.
+ * Symbolic links of root in the folders of declared paths: through them two declarations may be one place on a host.
  */
 import { type CatalogResource, formatSource } from '../catalog/catalog.ts'
 import { type Conflict, conflicts, foldersOf } from '../catalog/places.ts'
@@ -10,8 +10,8 @@ import type { Answer, Section } from './read.ts'
 const LINKS_SECTION = 'keelson-links'
 
 /**
- * Asks which folders of declared paths are links of root's, and where each leads in the end. Those of others count for
- * nothing: no account may bring declarations of a host against each other.
+ * Reads which folders of declared paths are root's links, and where each finally leads. Links of other accounts are
+ * ignored: no account may make the declarations of a host conflict.
  */
 export function linksSection(resources: readonly CatalogResource[]): Section {
   const claimed = resources.flatMap(({ claims, desired, name }) => [

@@ -1,6 +1,6 @@
 /**
- * The run that is at work on a host: who began it, whether its client is still there, and how it goes on. Nothing is
- * written.
+ * The run that is in progress on a host: who began it, whether its client is still connected, and how it proceeds.
+ * Nothing is written.
  */
 import { RUNS_FOLDER, RUN_ROOT } from '../../kit/stateFolders.ts'
 import { LONGEST_ANSWER, tooMuch } from './ask.ts'
@@ -13,10 +13,11 @@ import { labelOf, type Ref } from '../../kit/ref.ts'
 import { lines } from '../../kit/shell.ts'
 
 /**
- * Prints what the holder left in `owner`, and `alone` when no client follows it. A worker that only waits for its client
- * is no holder: whoever comes takes over from it, or is turned away.
+ * Prints what the holder wrote to `owner`, and `alone` when no client follows it. A worker that only waits for its
+ * client is not a holder: the next client takes over from it, or is refused.
  *
- * A client is where its sshd is: one that was killed leaves its shell to process 1, with a sudo above it or not.
+ * A client is connected while its sshd runs: one that was killed leaves its shell to process 1, with a sudo above it or
+ * not.
  */
 export const HOLDER_SECTION: Section = {
   name: 'keelson-holder',
@@ -33,7 +34,7 @@ export const HOLDER_SECTION: Section = {
 ) 2>/dev/null`,
 }
 
-/** @returns Undefined when no run is at work. */
+/** @returns Undefined when no run is in progress. */
 export function parseHolder({ stdout }: Answer): Holder | undefined {
   const [owner, alone] = lines(stdout)
   const about = owner === undefined ? undefined : aboutOf(owner)
@@ -41,7 +42,10 @@ export function parseHolder({ stdout }: Answer): Holder | undefined {
   return { run: about.run, unit: about.unit, text: textOf(about), alone: alone === 'alone' }
 }
 
-/** How people see who left that line in `owner`; between taking the lock and saying who it is, the holder has no name. */
+/**
+ * Describes the holder for people, from its line in `owner`; between taking the lock and writing that line, the holder
+ * has no name.
+ */
 export function holderText(owner: string): string {
   const about = aboutOf(owner)
   return about === undefined ? 'another run' : textOf(about)
@@ -62,8 +66,8 @@ function textOf({ run, unit, startedAt, plan, who }: RunAbout): string {
 }
 
 /**
- * Prints the run's record and then its events from the first on, until the stage that it is in ends, or it does.
- * Nothing when it has ended.
+ * Prints the run's record and then all its events, until its present stage or the run ends. Prints nothing when the run
+ * has ended.
  */
 export function watchText({ run, unit }: Holder): string {
   return `cd ${RUN_ROOT}/${unit.slice('keelson-'.length)} 2>/dev/null || exit 0
@@ -76,7 +80,7 @@ tail -q -n +1 -f --pid="$pid" events | sed -u "/^end $(($(grep -c '^end ' events
 
 export type WatchedStep = { ref: Ref; label: string; state: 'started' | 'ok' | 'failed' | 'skipped' }
 
-/** Turns what `watchText` prints, piece by piece, into steps. */
+/** Converts what `watchText` prints, chunk by chunk, into steps. */
 export class Watched {
   readonly #onStep: (step: WatchedStep) => void
   readonly #lines = new LineReader(LONGEST_ANSWER, tooMuch)
@@ -112,7 +116,7 @@ const STATES: { readonly [word: string]: WatchedStep['state'] } = {
   skipped: 'skipped',
 }
 
-/** A record that is none tells of no step; the run is watched all the same. */
+/** A record that cannot be parsed names no steps; the run is watched all the same. */
 function stagesIn(record: string): NonNullable<RecordedRun['stages']> {
   try {
     const stored = parseJson(record)

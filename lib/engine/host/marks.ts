@@ -1,20 +1,19 @@
 /**
- * Makes the marks of resources that somebody watches (`markOf`). A mark is made before a change begins and once more after
- * it, so that whoever is to load it knows so whatever cuts the run off. A start of the host empties /run, and loads
+ * Makes the marks of watched resources (`markOf`). A mark is made before a change begins and again after it, so that a
+ * service that has to load the change is known wherever the run is cut off. A boot of the host empties /run, and loads
  * everything.
  */
 import type { Catalog } from '../catalog/catalog.ts'
 import { quote } from '../../kit/shell.ts'
 import { LOADED, MARKS } from '../../kit/stateFolders.ts'
 
-/** Marks that a resource of the catalog watches. */
+/** Marks of the resources that the catalog watches. */
 export function watchedMarks({ resources }: Catalog): ReadonlySet<string> {
   const prefix = `under:${MARKS}/`
   const needs = resources.flatMap((resource) => resource.needs)
   return new Set(needs.flatMap((need) => (need.startsWith(prefix) ? [need.slice('under:'.length)] : [])))
 }
 
-/** Shell text that makes marks. */
 export function markText(marks: readonly string[]): string {
   if (marks.length === 0) return ''
   const calls = marks.map((mark) => `: > ${quote(mark)}\n`)

@@ -1,8 +1,8 @@
 /**
- * One read program for everything on a host, and its framed answer.
+ * Makes one read program for everything on a host, and parses its framed answer.
  *
- * Each type turns all its resources into one text; the texts are joined into one POSIX sh program that is sent once.
- * After each section a line with a random mark closes it, so that no host output can be taken for another section's.
+ * Each type turns all its resources into one text; the texts are joined into one POSIX sh program that is sent once. A
+ * line with a random mark closes each section, so that no host output can be taken for another section's.
  */
 import { createHash } from 'node:crypto'
 import { HostError, NotUnderstood } from '../errors.ts'
@@ -11,19 +11,18 @@ import { excerpt } from '../../kit/redact.ts'
 import { type AnyType, type Json, type Output, Unknown, type Desired } from '../../kit/resourceType.ts'
 import { quote } from '../../kit/shell.ts'
 
-/** One type's part of a read program. */
 export type Request = { type: AnyType; entries: Desired<Json>[] }
 
-/** A section of a program: shell text under a name without spaces. */
+/** One part of a program: shell text under a name without spaces. */
 export type Section = { name: string; text: string }
 
-/** What the host answered for one section, with the exact bytes of stdout for a digest. */
+/** The host's answer to one section, with the exact bytes of stdout for a digest. */
 export type Answer = Output & { bytes: Buffer }
 
-/** Reading of one type: by name, or unknown as a whole. */
+/** Reading of one type: states by name, or unknown as a whole. */
 export type TypeReading = ReadonlyMap<string, Json | Unknown> | Unknown
 
-/** Sections for the requests: one for each type that reads with sh, one for each interpreter. */
+/** Sections for the requests: one for each type that is read with sh, one for each interpreter. */
 export function readSections(requests: readonly Request[], mark: string): Section[] {
   const groups = groupBy(
     requests.filter(({ entries }) => entries.length > 0),
@@ -44,15 +43,18 @@ function sectionText(members: readonly Request[], mark: string): string {
   )
 }
 
-/** Sections read at the same time: as many as a small server has processors for, and most of them wait for somebody. */
+/**
+ * Number of sections read at the same time: as many as a small server has processors, and most sections wait for
+ * another process.
+ */
 const LANES = 4
 
 /**
- * One program that runs the sections, each in a subshell, and closes each with its mark; its words on stderr follow.
+ * One program that runs each section in a subshell and closes it with its mark and its stderr.
  *
- * Lanes are the commands of one pipeline, which run at the same time. Each writes its own answers and then passes on
- * those of the lane before it, so that answers never mix and nothing is written to a file. Sections of the same text
- * are run once.
+ * Lanes are the commands of one pipeline, which run at the same time. Each writes its own answers and then copies those
+ * of the lane before it, so that answers never mix and nothing is written to a file. Sections with the same text are
+ * run once.
  */
 export function framedProgram(sections: readonly Section[], mark: string): string {
   const close = `k_close() { printf '\\n%s %s %s\\n%s\\n%s %s said\\n' ${quote(mark)} "$2" "$1" "$3" ${quote(mark)} "$2"; }`
@@ -65,15 +67,16 @@ export function framedProgram(sections: readonly Section[], mark: string): strin
   return `${close}\n${texts.map((text, index) => `{\nexec 4>&1\n${text}\n${index === 0 ? '' : 'cat\n'}}`).join(' |\n')}\n`
 }
 
-/** Words on stderr are kept until the section has ended, because other lanes have words of their own. */
+/** A section's stderr is held until the section has ended, because other lanes write to stderr too. */
 function framed({ name, text }: Section): string {
   return `k_said=$({\n${text}\n} 2>&1 >&4 4>&- </dev/null)\nk_close "$?" ${quote(name)} "$k_said"`
 }
 
 /**
- * The answers of a framed program by section name; a type read through an interpreter has an answer of its own name.
+ * Splits the output of a framed program by section name; a type read through an interpreter has an answer under its own
+ * name.
  *
- * @param stderr What the shell itself said.
+ * @param stderr What the shell itself printed.
  * @throws {HostError} When a section was never closed: the program was cut off.
  */
 export function parseFrames(
@@ -107,7 +110,7 @@ function incomplete(missing: readonly string[], said: string): HostError {
   })
 }
 
-/** Lines and fields of an answer, at most: each takes more room than it has bytes. */
+/** Maximum number of lines and fields of an answer: each takes more memory than it has bytes. */
 const MOST_PARTS = 1_000_000
 
 function partsIn(bytes: Buffer): number {
@@ -118,7 +121,6 @@ function partsIn(bytes: Buffer): number {
 
 type Frame = { names: string[]; text: Buffer; exit: string }
 
-/** Exit status of a program. */
 const EXIT = /^\d{1,3}$/
 
 function frames(stdout: Buffer, mark: string): Frame[] {
@@ -129,7 +131,7 @@ function frames(stdout: Buffer, mark: string): Frame[] {
     const end = at === -1 ? -1 : stdout.indexOf('\n', at)
     if (end === -1) return result
     const [, names = '', exit = ''] = stdout.toString('utf8', at, end).split(' ')
-    // What has no exit status of a shell was closed by nobody.
+    // A section without a shell's exit status was not closed by the program.
     if (exit !== 'said' && !EXIT.test(exit)) return result
     result.push({ names: names.split(','), text: stdout.subarray(start, Math.max(start, at - 1)), exit })
     start = end + 1
@@ -137,11 +139,11 @@ function frames(stdout: Buffer, mark: string): Frame[] {
 }
 
 /**
- * Turns answers into readings, each type with its own parser.
+ * Parses answers into readings, each with its type's own parser.
  *
- * @param odd What becomes of an answer that is not understood: its text, or all resources of its type are unknown. Another
- *   account may see to that for a type whose files are its own, and then all else goes on.
- * @throws {NotUnderstood} With the text.
+ * @param odd Whether an answer that cannot be parsed fails, or makes all resources of its type unknown. Another account
+ *   may cause that for a type whose files it owns, and the other types must still be planned.
+ * @throws {NotUnderstood} With the text of the answer.
  */
 export function parseReadings(
   answers: ReadonlyMap<string, Answer>,
@@ -166,7 +168,7 @@ export function parseReadings(
 function answerOf(answers: ReadonlyMap<string, Answer>, type: AnyType): Answer {
   const own = answers.get(type.type)
   const via = type.read.via
-  // What is read through an interpreter is no section of its own, so that nobody has missed it yet.
+  // A type read through an interpreter has no section of its own, so nothing has reported it missing yet.
   if (own === undefined) throw incomplete([type.type], answers.get(via?.name ?? '')?.stderr ?? '')
   return via === undefined ? own : { ...own, stderr: answers.get(via.name)?.stderr ?? '' }
 }
@@ -179,7 +181,7 @@ function parseReading(type: AnyType, output: Output, entries: readonly Desired<J
   }
 }
 
-/** What a type makes of an answer is taken for the host's doing: a reading may be anything. */
+/** Attributes the error of a type's parser to the host: a reading may be anything. */
 export function notUnderstood(what: string, error: unknown, output: Output): NotUnderstood {
   return new NotUnderstood(`the host's answer for ${what} was not understood: ${messageOf(error)}`, {
     said: excerpt(output.stderr || output.stdout, 'end', 2000),
@@ -187,7 +189,7 @@ export function notUnderstood(what: string, error: unknown, output: Output): Not
   })
 }
 
-/** The state of one resource in a reading; null when it is not there. */
+/** The state of one resource in a reading; null when it does not exist. */
 export function stateIn(readings: ReadonlyMap<string, TypeReading>, type: string, name: string): Json | Unknown {
   const reading = readings.get(type)
   if (reading === undefined) throw new Error(`type ${type} was not read`)
@@ -195,16 +197,16 @@ export function stateIn(readings: ReadonlyMap<string, TypeReading>, type: string
 }
 
 /**
- * Shell text whose output's SHA-256 stands for what the host has of some resources of one type. Run by the client when
- * a plan is made and by the worker just before it writes: equal digests mean nothing moved in between.
+ * Shell text whose output's SHA-256 stands for the state of some resources of one type on the host. The client runs it
+ * when it makes a plan, and the worker just before it writes: equal digests mean that nothing changed in between.
  */
 export function fingerprintText(type: AnyType, entries: readonly Desired<Json>[], mark: string): string {
-  // The worker's steps run under `set -eu`, the client's read does not.
+  // The worker's steps run under `set -eu`; the client's reading does not.
   const text = type.read.compare?.(entries) ?? sectionText([{ type, entries: [...entries] }], innerMark(mark))
   return `set +eu; (\n${text}\n) 2>/dev/null </dev/null; printf '\\n%s' "$?"`
 }
 
-/** An interpreter's marks within a fingerprint must not be taken for those of the program around it. */
+/** An interpreter's marks within a fingerprint must differ from those of the surrounding program. */
 function innerMark(mark: string): string {
   return `${mark}-seen`
 }
@@ -214,7 +216,7 @@ export function fingerprintOf(bytes: Buffer): string {
 }
 
 function messageOf(error: unknown): string {
-  // What the language itself complains of says nothing of the host.
+  // The message of an error of JavaScript itself says nothing about the host.
   const isOfTheLanguage = [TypeError, RangeError, SyntaxError].some((kind) => error instanceof kind)
   if (isOfTheLanguage) return 'it does not have the form expected'
   return error instanceof Error ? error.message : String(error)

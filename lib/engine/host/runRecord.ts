@@ -1,8 +1,8 @@
 /**
- * What is kept of a run in /var/lib/keelson/runs: one line of JSON each.
+ * The record of a run in /var/lib/keelson/runs: one line of JSON each.
  *
- * It is written before a stage, with the changes of that stage unfinished, and once more when the run has ended. Between
- * the two the worker notes how tasks come out in RUN.log beside it, which goes when the record is complete.
+ * It is written before a stage, with the changes of that stage unfinished, and again when the run has ended. In
+ * between, the worker notes how tasks come out in RUN.log beside it, which is removed when the record is complete.
  */
 import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import * as form from '../../kit/form.ts'
@@ -26,7 +26,7 @@ export type RunAbout = {
   /** Digest of the plan. */
   plan: string
   who: Who
-  /** The run whose changes this one takes back. */
+  /** The run that this one undoes. */
   undoes?: string
 }
 
@@ -34,7 +34,7 @@ export type RecordedRun = RunAbout & {
   endedAt?: string
   outcome: 'ok' | 'failed' | 'unfinished'
   changes: { ref: Ref; kind: ChangeKind; cause: Cause; outcome: Outcome | 'unfinished' }[]
-  /** What each task of a stage applies; left out when the run has ended. */
+  /** What each task of a stage applies; absent once the run has ended. */
   stages?: { [stage: string]: Ref[][] }
 }
 
@@ -53,7 +53,7 @@ const ABOUT = {
   undoes: form.optional(form.runNumber),
 } as const
 
-/** What a record is that comes back from a host. */
+/** The form of a record read from a host. */
 export const RECORDED_RUN: form.Form<RecordedRun> = form.fields<RecordedRun>({
   ...ABOUT,
   endedAt: form.optional(form.instant),
@@ -86,10 +86,10 @@ export const RECORDED_RUN: form.Form<RecordedRun> = form.fields<RecordedRun>({
   ),
 })
 
-/** Who is at work, as the lock's holder has left it. */
+/** The form of what the lock's holder has written about itself. */
 export const RUN_ABOUT: form.Form<RunAbout> = form.fields<RunAbout>(ABOUT)
 
-/** What a worker notes in a run's log of a task that came out so. */
+/** The line that a worker writes to a run's log about a task. */
 export function noteOf(stage: number, task: number, word: 'undone'): string {
   return `${stage}/${task} ${word}\n`
 }
@@ -98,13 +98,13 @@ export function logOf(run: string): string {
   return `${RUNS_FOLDER}/${run}.log`
 }
 
-/** What a run is about, and how that came out so far. */
+/** The changes of a run, and how they came out so far. */
 type Judged = { changes: readonly PlanChange[]; outcomes: OutcomesSoFar }
 
-/** A run's record as it grows. */
+/** Builds a run's record while the run proceeds. */
 export class RunRecord {
   readonly #about: RunAbout
-  /** In the order of the plan, then what came up later. */
+  /** In the order of the plan, then changes that were found later. */
   #planned: readonly PlanChange[]
   readonly #stages: { [stage: string]: Ref[][] } = {}
   readonly #steps: UndoStep[] = []
@@ -121,7 +121,7 @@ export class RunRecord {
     this.#planned = plan.changes
   }
 
-  /** One line, for whoever finds the host locked. */
+  /** One line for a client that finds the host locked. */
   who(): string {
     return JSON.stringify(this.#about)
   }
@@ -133,7 +133,7 @@ export class RunRecord {
     return this.#file({ outcome: 'unfinished', changes: this.#changes(outcomes), stages: this.#stages })
   }
 
-  /** What the steps of a stage, and of those before it, go back by; undefined for nothing. */
+  /** How to undo the steps of a stage and of those before it; undefined for no steps. */
   undo(steps: readonly UndoStep[]): UndoRecord | undefined {
     this.#steps.push(...steps)
     return this.#steps.length === 0 ? undefined : undoRecordOf(this.#about.run, this.#steps, steps)

@@ -1,5 +1,5 @@
 /**
- * The runs a host remembers: records of the clients, and what the worker noted of a run that nobody saw end.
+ * The runs stored on a host: the clients' records, and the worker's notes of a run whose end no client saw.
  */
 import { RUN_ROOT, RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -8,22 +8,23 @@ import { type RunAbout, RECORDED_RUN, type RecordedRun } from './runRecord.ts'
 import type { Cause, ChangeKind, Outcome } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 
-/** What became of one change. `applied`: its steps succeeded and nobody has read the host again since. */
+/** How one change came out. `applied`: its steps succeeded and nobody has read the host again since. */
 export type RunOutcome = Outcome | 'applied' | 'unfinished'
 
 export type StoredRun = RunAbout & {
-  /** When its client had seen it end; absent when none did. ISO 8601. */
+  /** When its client saw it end; absent when none did. ISO 8601. */
   endedAt?: string
   /**
-   * `running` now · `waiting`: its steps have ended and its client is awaited · `ok` · `partial`: applied, but for
-   * something that failed · `failed`: all that was tried · `unfinished`: cut off, or its client never came back.
+   * `running` now · `waiting`: its steps have ended and it waits for its client · `ok` · `partial`: applied, except for
+   * something that failed · `failed`: everything that was tried failed · `unfinished`: cut off, or its client never
+   * came back.
    */
   outcome: 'running' | 'waiting' | 'ok' | 'partial' | 'failed' | 'unfinished'
   changes: { ref: Ref; kind: ChangeKind; cause: Cause; outcome: RunOutcome }[]
 }
 
 /**
- * Prints the unit that holds the lock, with ` waiting` when only its client is awaited, the records as
+ * Prints the unit that holds the lock, with ` waiting` when it only waits for its client, the records as
  * `RUN.json:RECORD`, and the notes as `RUN.log:STAGE/TASK WORD`, separated by NUL. It does not write.
  */
 export const READ_RUNS = `cd ${RUNS_FOLDER} 2>/dev/null || exit 0
@@ -38,12 +39,12 @@ printf '\\0'
 find . -maxdepth 1 -name '[1-9]*.log' -exec grep -aH '' {} +
 :`
 
-/** @returns The latest first, of the records that are sound. */
+/** @returns The valid records, the latest first. */
 export function parseRuns(stdout: string): StoredRun[] {
   return parseRecords(stdout).runs
 }
 
-/** With sentences about the records that are none: each costs only itself. */
+/** With sentences about the invalid records: each is skipped alone. */
 export function parseRecords(stdout: string): { runs: StoredRun[]; damaged: string[] } {
   const [holder = '', records = '', notes = ''] = stdout.split('\0', 3)
   const [unit, wait] = holder.split(' ')
@@ -71,7 +72,7 @@ function storedIn(record: string, file: string): RecordedRun | undefined {
   }
 }
 
-/** What the worker noted says more than the record of a client that was not there to see it. */
+/** The worker's notes are later than the record of a client that did not see the run end. */
 function runOf(
   { stages = {}, ...stored }: RecordedRun,
   notes: readonly RegExpMatchArray[],

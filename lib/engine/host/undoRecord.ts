@@ -1,5 +1,5 @@
 /**
- * How the changes of a run go back, as a host keeps it for undo. What it gives back is checked before it is used.
+ * How to undo the changes of a run, as a host stores it. What a host returns is checked before it is used.
  */
 import * as form from '../../kit/form.ts'
 import { flatProblem, joined, parted } from '../../kit/parts.ts'
@@ -11,16 +11,16 @@ import { ENTRY, entryProblem, joinedEntry, type LedgerEntry, partedEntry, refTex
 /** Bytes of a file that undo needs, by their SHA-256. */
 export type Bytes = { path: string; sha256: string }
 
-/** One change of a run, as undo needs it. Kept on the host; secrets by name only. */
+/** One change of a run, as undo needs it. Stored on the host; secrets by name only. */
 export type UndoStep = {
   ref: Ref
-  /** Nothing was there before. */
+  /** The resource did not exist before. */
   made: boolean
-  /** What the run made of it; null: it was taken away. */
+  /** The state that the run gave it; null: the run removed it. */
   after: Json | null
   back: UndoTarget<Json>
   bytes?: Bytes
-  /** The ledger's entry before, and as the run leaves it; null for none. */
+  /** The ledger's entry before the run, and after it; null for none. */
   entry: LedgerEntry | null
   left: LedgerEntry | null
 }
@@ -40,16 +40,16 @@ export const UNDO_STEP: form.Form<UndoStep> = form.fields<UndoStep>({
   left: ENTRY_OR_NONE,
 })
 
-/** Runs whose ways back a host keeps; older ones are forgotten. */
+/** Number of runs whose undo a host stores; older ones are dropped. */
 export const KEPT_RUNS = 20
 
-/** What a stage writes, before its first task, of how its run goes back. */
+/** What a stage writes before its first task so that its run can be undone. */
 export type UndoRecord = { folder: string; states: string; bytes: Bytes[] }
 
 /** What is kept of a run: `states`, and `bytes` of files by their SHA-256. */
 export type KeptRun = { run: string; steps: UndoStep[] }
 
-/** What is wrong with what a host gives back of how a change goes back, as the end of a sentence. */
+/** What is wrong with an undo step that a host returned, as the end of a sentence. */
 export function stepProblem(step: unknown, types: ReadonlyMap<string, AnyType>): string | undefined {
   const problem = UNDO_STEP.problem(step, 'no more')
   if (problem !== undefined || !form.fits(UNDO_STEP, step)) return problem ?? 'is none'
@@ -64,7 +64,7 @@ export function stepProblem(step: unknown, types: ReadonlyMap<string, AnyType>):
   return unsound === undefined ? undefined : `has an entry that ${unsound}`
 }
 
-/** A step as Keelson works with it. */
+/** Converts a step from the form that a host stores. */
 export function partedStep(step: UndoStep, types: ReadonlyMap<string, AnyType>): UndoStep {
   const type = types.get(typeIn(step.ref))
   if (type === undefined) return step
@@ -75,7 +75,7 @@ export function partedStep(step: UndoStep, types: ReadonlyMap<string, AnyType>):
   )
 }
 
-/** A step as a host keeps it. */
+/** Converts a step to the form that a host stores. */
 function joinedStep(step: UndoStep): UndoStep {
   return withStates(step, joined, joinedEntry)
 }
@@ -99,7 +99,7 @@ function typeIn(ref: Ref): string {
   return ref.slice(0, ref.indexOf(':'))
 }
 
-/** Whether a state that is to be brought about names what only this machine's own evaluation may name. */
+/** Whether a state to restore names something that only this machine's own evaluation may name. */
 export function isForeign(run: string, type: AnyType, { back, bytes }: UndoStep): boolean {
   const state = 'state' in back && back.state !== null ? joined(back.state) : null
   if (localField(type, state) !== undefined) return true
@@ -107,7 +107,7 @@ export function isForeign(run: string, type: AnyType, { back, bytes }: UndoStep)
   return kept !== undefined && (bytes === undefined || kept !== `${keptOf(run)}/bytes/${bytes.sha256}`)
 }
 
-/** A field in which a flat state names a file of this machine. */
+/** The field in which a flat state names a file of this machine. */
 export function localField({ state, how }: AnyType, flat: Json): string | undefined {
   return form.localField(state, flat) ?? (how === undefined ? undefined : form.localField(how, flat))
 }
@@ -116,7 +116,7 @@ export function keptOf(run: string): string {
   return `${RUNS_FOLDER}/${run}.kept`
 }
 
-/** @param steps Of all stages so far. @param fresh Those of the stage that comes. */
+/** @param steps Of all stages so far. @param fresh Those of the next stage. */
 export function undoRecordOf(run: string, steps: readonly UndoStep[], fresh: readonly UndoStep[]): UndoRecord {
   const kept: KeptRun = { run, steps: steps.map(joinedStep) }
   return {

@@ -1,12 +1,12 @@
 /**
- * The ways in that a host adds by its own configuration: files that sshd, sudo, PAM and packet filters are told to read
- * elsewhere than they do by themselves, and where the homes are. One grep(1), whatever the host has. Pure but for that.
+ * The ways in that a host adds by its own configuration: files that sshd, sudo, PAM and packet filters are configured
+ * to read in addition to their defaults, and the homes. One grep(1) per host reads them. Otherwise pure.
  */
 import { dirname } from 'node:path'
 import { lines } from '../../kit/shell.ts'
 import { HOME_FILES, KEPT_FILES, PROGRAMS } from './waysIn.ts'
 
-/** Directives of sshd_config(5) that name a file, folder or program on the way of a login. */
+/** Directives of sshd_config(5) that name a file, folder or program used by a login. */
 const SSHD =
   'authorized(keys|principals)(file|command)|chrootdirectory|forcecommand|host(certificate|key|keyagent)|include|revokedkeys|securitykeyprovider|trusteduserCAkeys'
 
@@ -16,7 +16,7 @@ const SSHD =
  * - pam.d(5) and sudo.conf(5): arguments of modules that are paths
  * - passwd(5): homes
  *
- * Where a folder of these has been given to another account, that may have put what never ends there.
+ * Another account that was given one of these folders may have put files of endless size there.
  */
 export const WAYS_SECTION = {
   name: 'keelson-ways',
@@ -28,7 +28,7 @@ export const WAYS_SECTION = {
 
 export type HostWays = {
   homes: ReadonlyMap<string, string>
-  /** Patterns of glob(7), with the tokens of sshd_config(5); what begins with `%h/` lies in each home. */
+  /** Patterns of glob(7), with the tokens of sshd_config(5); a pattern that begins with `%h/` is relative to each home. */
   named: readonly string[]
 }
 
@@ -46,7 +46,7 @@ export function parseWays({ stdout }: { stdout: string }): HostWays {
   return { homes, named: [...named].filter((path) => !isVolatile(path)) }
 }
 
-/** What no file of configuration is: it is another one with each start of the host. */
+/** Paths that hold no configuration: their content is new with each boot. */
 function isVolatile(path: string): boolean {
   return /^\/(run|var\/run|proc|sys|dev|tmp)\//.test(path)
 }
@@ -79,11 +79,11 @@ function pathsIn(file: string, text: string): string[] {
   return paths().filter((path) => /^(\/|%h\/)./.test(path))
 }
 
-/** What the operator passes through on this host, made ready to be asked for many paths. */
+/** What the operator's login uses on this host, prepared to check many paths. */
 export type Own = {
   /** Absolute patterns that the configuration names. */
   named: readonly string[]
-  /** With all that is in them; alone; and all folders that one of these lies in. */
+  /** Folders with everything in them; single paths; and all folders above one of these. */
   whole: ReadonlySet<string>
   single: ReadonlySet<string>
   above: ReadonlySet<string>
@@ -100,7 +100,7 @@ export function ownWays(ways: HostWays, account = 'root'): Own {
   return own
 }
 
-/** An account that no file knows is taken to live where accounts do. */
+/** An account that no file lists is assumed to have the usual home. */
 function makeOwn({ homes, named }: HostWays, account: string): Own {
   const accounts = new Map([
     ['root', homes.get('root') ?? '/root'],
@@ -130,7 +130,7 @@ function makeOwn({ homes, named }: HostWays, account: string): Own {
   }
 }
 
-/** Whether a change of what is at a path, or of its rights, may shut the operator out. */
+/** Whether changing the content or the rights of a path may lock the operator out. */
 export function isWayIn(path: string, { whole, single, above, patterns }: Own): boolean {
   return (
     single.has(path) ||
@@ -147,7 +147,7 @@ export function joined(...names: string[]): string {
 
 const META = /[*?[]/
 
-/** What stands before the first character of glob(7), up to a slash. */
+/** The path before the first glob(7) character, up to a slash. */
 export function fixedPart(pattern: string): string {
   const at = pattern.search(META)
   return at === -1 ? pattern : pattern.slice(0, pattern.lastIndexOf('/', at)) || '/'
@@ -162,7 +162,7 @@ function patternOf(pattern: string): RegExp {
   return new RegExp(`^${source}$`)
 }
 
-/** The folders above paths, from `/` down, each before what is in it. */
+/** The folders above paths, from `/` down, each before those in it. */
 export function foldersAbove(paths: readonly string[]): string[] {
   const folders = new Set<string>()
   for (const path of paths)

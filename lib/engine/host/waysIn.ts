@@ -1,19 +1,19 @@
 /**
- * What a login passes through on its way to root, as the programs on that way document it: a table, each row with its
- * source. The lock-out guard keeps all of it, and a change that touches any of it is guarded (touches.ts).
+ * What a login uses on its way to root, as the programs involved document it: a table, each row with its source. The
+ * lock-out guard keeps all of it, and a change that touches any of it is guarded (touches.ts).
  *
- * Left out is what only a start of the host reads (fstab(5), tmpfiles.d(5), modprobe.d(5)): no login before that can tell
- * whether it lets anybody in. So are hosts(5) and resolv.conf(5): Debian's sshd asks for no names (UseDNS is off).
+ * Excluded is what only a boot reads (fstab(5), tmpfiles.d(5), modprobe.d(5)): no login before the boot can tell
+ * whether it lets anybody in. So are hosts(5) and resolv.conf(5): Debian's sshd resolves no names (UseDNS is off).
  */
 
 type Row = { by: string; source: string }
 
-/** Where systemd looks for unit files, the folders that changes are made in (systemd.unit(5)). */
+/** Folders in which changes are made to unit files (systemd.unit(5)). */
 const UNIT_FOLDERS = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map((folder) => `${folder}/systemd/system`)
 const OWN_UNITS = UNIT_FOLDERS[0]!
 export const SYSCTL_FOLDER = '/etc/sysctl.d'
 
-/** Units that have to run, or not, for somebody to come in, each with what it only reads when it starts. */
+/** Units that must run, or must not, for somebody to log in, each with the files that it reads only when it starts. */
 export const UNITS: readonly (Row & { units: { readonly [unit: string]: readonly string[] } })[] = [
   {
     by: 'who listens',
@@ -30,7 +30,7 @@ export const UNITS: readonly (Row & { units: { readonly [unit: string]: readonly
     source: 'ifup(8); systemd-networkd.service(8); NetworkManager(8)',
     units: {
       'networking.service': ['/etc/network'],
-      // systemd makes files of a plan that netplan has, whenever it reads its own.
+      // systemd generates files from a netplan configuration whenever it reads its own.
       'systemd-networkd.service': ['/etc/systemd/network', '/etc/netplan'],
       'NetworkManager.service': ['/etc/NetworkManager'],
       'systemd-sysctl.service': [],
@@ -50,15 +50,15 @@ export const UNITS: readonly (Row & { units: { readonly [unit: string]: readonly
   },
 ]
 
-/** Those whose end takes all rules away: a restart of them is waited for before rules are put back. */
+/** Units that remove all rules when they stop: the guard waits for their restart before it puts rules back. */
 export const FILTER_UNITS = Object.keys(UNITS.find(({ by }) => by === 'packet filters')!.units)
 
-/** By unit what it reads when it starts. */
+/** The files that each unit reads when it starts. */
 export const KEPT_UNITS: ReadonlyMap<string, readonly string[]> = new Map(
   UNITS.flatMap(({ units }) => Object.entries(units)),
 )
 
-/** Files and folders; a folder stands for all that is in it. They are kept whole, and put back whole. */
+/** Files and folders; a folder includes everything in it. They are kept whole, and put back whole. */
 export const FILES: readonly (Row & { paths: readonly string[] })[] = [
   {
     by: 'sshd',
@@ -129,7 +129,7 @@ export const FILES: readonly (Row & { paths: readonly string[] })[] = [
 
 export const KEPT_FILES = FILES.flatMap(({ paths }) => paths)
 
-/** Packages without which nobody can log in, or become root, or the packet filter is another. */
+/** Packages without which nobody can log in or become root, or without which the packet filter differs. */
 export const PACKAGES: readonly string[] = ['openssh-server', 'sudo', 'ufw']
 
 /** Programs that a login runs: only their owner and mode are kept, a package has their bytes. */
@@ -140,8 +140,9 @@ export const PROGRAMS: Row & { paths: readonly string[] } = {
 }
 
 /**
- * Names in a home, each folder after the one it is in. Its owner and mode, and those of the folders above, count besides (StrictModes, sshd_config(5)).
- * Only the homes of the account that logs in and of root matter to the login that has to come after a change.
+ * Names in a home, each folder after the one it is in. The owner and mode of the home and of the folders above it count
+ * as well (StrictModes, sshd_config(5)). Only the homes of root and of the account that logs in matter to the login
+ * that must succeed after a change.
  */
 export const HOME_FILES: readonly (Row & { folder: string; names: readonly string[] })[] = [
   {
@@ -163,7 +164,7 @@ export const HOME_FILES: readonly (Row & { folder: string; names: readonly strin
   { by: 'fish', source: 'fish(1)', folder: '.config/fish', names: ['config.fish'] },
 ]
 
-/** Keys of sysctl(8) by which packets of a way in are dropped, or no process can be started for it. */
+/** Keys of sysctl(8) by which a way in loses its packets, or cannot start a process. */
 const SETTINGS: readonly (Row & { keys: RegExp })[] = [
   {
     by: 'routing and neighbours',
@@ -192,17 +193,17 @@ const SETTINGS: readonly (Row & { keys: RegExp })[] = [
   },
 ]
 
-/** Whether the guard puts back what a sysctl(8) key is set to. */
+/** Whether the guard puts back the value of a sysctl(8) key. */
 export function isKeptSetting(key: string): boolean {
   return SETTINGS.some(({ keys }) => keys.test(key))
 }
 
-/** Whether the guard puts a unit back into the state it was in. */
+/** Whether the guard puts a unit back into its previous state. */
 export function isKeptUnit(name: string): boolean {
   return name === 'sshd.service' || /^sshd?@/.test(name) || KEPT_UNITS.has(name)
 }
 
-/** The unit whose file, drop-in or link of being enabled a path is. */
+/** The unit whose file, drop-in or enablement link a path is. */
 export function unitAt(path: string): string | undefined {
   const folder = UNIT_FOLDERS.find((one) => path.startsWith(`${one}/`))
   const [, unit] =

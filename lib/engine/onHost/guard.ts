@@ -1,9 +1,9 @@
 /**
- * What the lock-out guard (guard.ts) does on the host: keeps what may be lost (guardKeep.ts), starts the clock, and goes
- * back (guardRevert.ts) or is stopped. Shell text only; session.ts sends it.
+ * The host side of the lock-out guard (../apply/loginGuard.ts): keeps what may be lost (guardKeep.ts), starts the
+ * clock, and then reverts (guardRevert.ts) or is disarmed. Shell text only; the callers in apply/ send it.
  *
- * A file that nothing has loaded yet when its stage is proved goes back with the change that loads it, in whatever stage
- * of the run that is.
+ * A file that nothing has loaded yet when its stage is proved is reverted with the change that loads it, in whatever
+ * later stage of the run that is.
  */
 import { GUARD_BEFORE, GUARD_FILTERS, GUARD_FOLDER } from '../../kit/stateFolders.ts'
 import { type Keep, keepText } from './guardKeep.ts'
@@ -12,19 +12,19 @@ import { revertProgram } from './guardRevert.ts'
 import { quote } from '../../kit/shell.ts'
 import { FILTER_UNITS, KEPT_UNITS } from '../host/waysIn.ts'
 
-/** Exit status of `disarmText` when the clock was faster. */
+/** Exit status of `disarmText` when the clock ran out first. */
 const TOO_LATE = 75
 
 export type Arming = {
   stage: number
   keep: Keep
-  /** What the guard appends to a file when it goes back. */
+  /** Lines that the guard appends to a file when it reverts. */
   undone: { file: string; lines: string }
-  /** Until the host goes back. */
+  /** Time until the host reverts. */
   seconds: number
 }
 
-/** Takes the clock away, whether it has run or not. */
+/** Removes the clock, whether it has run or not. */
 const STOP = `systemctl stop ${UNIT}.timer
 systemctl --quiet disable ${UNIT}.service
 rm -f ${GUARD_FILTERS}.*
@@ -32,7 +32,10 @@ rm -f /etc/systemd/system/${UNIT}.service /etc/systemd/system/${UNIT}.timer
 systemctl daemon-reload
 systemctl reset-failed '${UNIT}.*' 2>/dev/null || :`
 
-/** Keeps what would be lost and starts the clock; a non-zero exit means that nothing is guarded, and nothing of it is left. */
+/**
+ * Keeps what may be lost and starts the clock. A non-zero exit means that nothing is guarded, and that nothing of the
+ * guard is left.
+ */
 export function armText({ stage, keep, undone, seconds }: Arming): string {
   return `(guard=${GUARD_FOLDER}
 mkdir -p -m 0700 ${GUARD_BEFORE} &&
@@ -48,7 +51,7 @@ ${keepText(keep)} &&
   { { rm -rf ${GUARD_FOLDER}; ${STOP}; } > /dev/null 2>&1; false; }`
 }
 
-/** What reads what is put back comes after it. */
+/** Units that read files which the guard puts back, and so must start after it. */
 const READERS = [
   ...[...KEPT_UNITS.keys()].filter((unit) => !FILTER_UNITS.includes(unit)),
   ...FILTER_UNITS,
@@ -83,28 +86,28 @@ AccuracySec=1
 `
 }
 
-/** Stops the clock, if it is still running. */
+/** Stops the clock if it is still running. */
 export function disarmText(): string {
-  // One whose answer was lost comes again.
+  // A client that lost the answer sends this again.
   return `mv ${GUARD_FOLDER}/armed ${GUARD_FOLDER}/proved 2>/dev/null || [ -e ${GUARD_FOLDER}/proved ] || exit ${TOO_LATE}
 ${STOP}
 `
 }
 
-/** For the end of a run: nobody needs any more what its proved stages had kept. */
+/** At the end of a run: removes what its proved stages had kept, which is no longer needed. */
 export const FORGET_PROVED = `rm -rf ${GUARD_BEFORE}; [ ! -e ${GUARD_FOLDER}/proved ] || rm -rf ${GUARD_FOLDER}`
 
-/** Waits for what is being put back. */
+/** Waits for a revert in progress. */
 export const AWAIT_REVERT = `[ ! -e ${GUARD_FOLDER}/reverting ] || systemctl start ${UNIT}.service`
 
 /**
- * For a worker before it does anything: a client that died left a clock, and this one has come in since. What is being
- * put back is waited for.
+ * Run by a worker before anything else: disarms the clock that a dead client left, because this client has logged in
+ * since. Waits for a revert in progress.
  */
 export const SETTLE = `[ ! -e ${GUARD_FOLDER}/armed ] || (
 ${disarmText()})
 ${AWAIT_REVERT}
 ${FORGET_PROVED}`
 
-/** Whether the host has gone back, and the guard is done: exit 0 when it is so. */
+/** Exits with 0 when the host has reverted and the guard has finished. */
 export const HAS_REVERTED = `[ -e ${GUARD_FOLDER}/reverted ] && [ "$(systemctl show -P ActiveState ${UNIT}.service)" != activating ]`

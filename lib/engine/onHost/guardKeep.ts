@@ -1,9 +1,10 @@
 /**
- * What the lock-out guard keeps before a guarded stage, as shell text: it is the host that is read here, and nothing is
- * written but below the guard's own folder.
+ * Shell text by which the lock-out guard keeps what it may have to put back, before a guarded stage. It reads the host
+ * and writes only below the guard's own folder.
  *
- * All of it is bounded. What is too large is named, and then nothing is guarded and nothing changed: it is root's, or in
- * the home of the operator. In folders that are not root's alone what is too large is left out, and stays as it is.
+ * All of it is bounded. If a file of root or in the operator's home is too large, the guard names it, and nothing is
+ * guarded or changed. In folders that others than root may write, a file that is too large is skipped, and stays as it
+ * is.
  */
 import { GUARD_BEFORE, GUARD_FILTERS } from '../../kit/stateFolders.ts'
 import { ENTER_OWNED, NFT_TABLES, RIGHTS, SETTING_FOLDERS } from './guardPlaces.ts'
@@ -11,26 +12,26 @@ import { quote } from '../../kit/shell.ts'
 import { HOME_FILES, KEPT_FILES, KEPT_UNITS, PROGRAMS } from '../host/waysIn.ts'
 import { fixedPart, foldersAbove, joined } from '../host/ways.ts'
 
-/** Bytes that are kept of all files of root, of one file of another account, and of one of its folders. */
+/** Maximum bytes kept of all files of root, of one file of another account, and of one of its folders. */
 const MOST_BYTES = 32 * 2 ** 20
 const HOME_FILE_KIB = 1024
 const HOME_FOLDER_BYTES = 8 * 2 ** 20
-/** Files that are kept of ~/.ssh, besides those that sshd reads. */
+/** Maximum number of files kept of ~/.ssh, not counting those that sshd reads. */
 const HOME_FILES_MOST = 200
 
-/** Tests of find(1): in such a folder not only root may write, and such a file can be made larger by others. */
+/** Tests of find(1): a folder that others than root may write, or a file that others can make larger. */
 const GIVEN = String.raw`'(' ! -user root -o -perm /022 ')' '(' -type d -o -type f -size +${HOME_FILE_KIB}k ')'`
 
-/** A file that an earlier stage wrote, and a change of this one makes use of. */
+/** A file that an earlier stage wrote, and that a change of this stage uses. */
 export type Carried = { stage: number; path: string }
 
-/** What is kept besides what waysIn.ts lists. */
+/** What is kept in addition to what waysIn.ts lists. */
 export type Keep = {
   carried: readonly Carried[]
-  /** What the changes write, and what the host's configuration names: patterns of glob(7). */
+  /** Paths that the changes write, and those that the host's configuration names: patterns of glob(7). */
   touched: readonly string[]
   named: readonly string[]
-  /** The account that logs in, and others whose login the changes are about. */
+  /** The account that logs in, and others whose login the changes concern. */
   operator: string
   accounts: readonly string[]
   rootHome: string
@@ -39,7 +40,7 @@ export type Keep = {
   settings: readonly string[]
 }
 
-/** Shell text that succeeds when all is kept. */
+/** Shell text that succeeds when everything is kept. */
 export function keepText(keep: Keep): string {
   const carry = keep.carried.map((one) => `carry ${one.stage} ${quote(one.path.slice(1))}`)
   const parts = [
@@ -56,7 +57,10 @@ export function keepText(keep: Keep): string {
   return `${FUNCTIONS}\n${parts.join(' &&\n')}`
 }
 
-/** Reads of a folder what counts: of a home as its owner, of one that was given away as root, from inside (GID `root`). */
+/**
+ * Reads the relevant names of a folder: in a home as its owner, in a folder given to another account as root, from
+ * inside (GID `root`).
+ */
 const FOLDER_FUNCTION = `folder() {
   number=$((number + 1))
   (keep_folder "$@")
@@ -89,10 +93,12 @@ pack() { as_owner tar --no-recursion --ignore-failed-read --null -T - -cf - 2> /
 keep_line() { printf '%s %s %s %s\\n' "$number" "$uid" "$gid" "$folder" >> "$guard/homes"; }`
 
 /**
- * - `carry STAGE PATH`: the file as that stage found it, in place of what it is now. (GNU tar's --delete takes others too.)
+ * - `carry STAGE PATH`: keeps the file as that stage found it, instead of its present content. (GNU tar's --delete also
+ *   deletes others.)
  * - `is_roots PATH`: whether nobody but root can redirect it.
- * - `keep_files`: what changes while it is read is read again. Others cannot change it: what was given away is not in it.
- * - `too_large`: whether that is more than is kept, by its sizes (`BYTES ROOT` a line); names the largest.
+ * - `keep_files`: keeps files, and reads again those that change while they are read. Other accounts cannot change
+ *   them: folders given to them are not included.
+ * - `too_large`: whether the sizes (`BYTES ROOT` per line) exceed the limit; names the largest.
  */
 const FUNCTIONS = `carry() {
   [ -e "${GUARD_BEFORE}/$1.tar" ] || return 1
@@ -138,7 +144,7 @@ keep_files() {
 ${ENTER_OWNED}
 ${FOLDER_FUNCTION}`
 
-/** Roots of what is kept whole. A folder that is only touched is not: a change may be about the rights of `/etc`. */
+/** Roots of what is kept whole. A folder that is only touched is not one: a change may concern the rights of `/etc`. */
 function filesText({ touched, named, rootHome, carried }: Keep): string {
   const root = HOME_FILES.flatMap(({ folder, names }) =>
     folder === '.ssh' ? [joined(rootHome, folder)] : names.map((name) => joined(rootHome, folder, name)),
@@ -154,7 +160,7 @@ function filesText({ touched, named, rootHome, carried }: Keep): string {
   keep_files`
 }
 
-/** A pattern as a shell word: all but its own characters is quoted. */
+/** A pattern as a shell word: everything except its glob characters is quoted. */
 function globWord(pattern: string): string {
   return pattern
     .split(/([*?])/)
@@ -162,7 +168,7 @@ function globWord(pattern: string): string {
     .join('')
 }
 
-/** Owners and modes of folders on the way, from `/` down, and of programs. */
+/** Keeps owners and modes of the folders above, from `/` down, and of programs. */
 function rightsText({ touched, named, rootHome }: Keep): string {
   const above = foldersAbove([
     ...KEPT_FILES,
@@ -176,8 +182,9 @@ function rightsText({ touched, named, rootHome }: Keep): string {
 }
 
 /**
- * Of each home what counts, read as its owner: `folder NUMBER ACCOUNT UID GID FOLDER KIND NAME…`, where KIND `all` takes what
- * else is there as well, as far as there is room. An account whose home is root's alone has it among root's files.
+ * Keeps the relevant files of each home, read as its owner: `folder NUMBER ACCOUNT UID GID FOLDER KIND NAME…`. With
+ * KIND `all`, other files there are kept too, up to the limit. If only root may write a home, its files are kept with
+ * root's.
  */
 function homesText({ operator, accounts, touched, named }: Keep): string {
   const others = [...new Set([operator, ...accounts])].filter((name) => name !== 'root')
@@ -204,7 +211,7 @@ $above" at=\${at%/*} at=\${at:-/}; done
 done`
 }
 
-/** Of what was given away: what is small, and what the changes write. The rest is left where it is. */
+/** Keeps, of folders given to other accounts, small files and what the changes write. Other files stay where they are. */
 function givenText({ touched }: Keep): string {
   return `while IFS= read -r given; do
   ${RIGHTS} "$given" >> "$guard/rights" && set -- && uid=$(stat -c %u -- "$given") || continue
@@ -219,7 +226,7 @@ function givenText({ touched }: Keep): string {
 done < "$guard/given"`
 }
 
-/** `UNIT ACTIVE ENABLED` a line. */
+/** Prints `UNIT ACTIVE ENABLED` per line. */
 function unitsText({ units }: Keep): string {
   const names = [...new Set([...KEPT_UNITS.keys(), ...units])].map(quote).join(' ')
   return `{ systemctl show -p Id -p ActiveState -p UnitFileState -- ${names} && echo; } | while IFS= read -r line; do

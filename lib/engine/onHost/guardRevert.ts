@@ -1,15 +1,15 @@
 /**
- * How the lock-out guard puts back what it kept, as the program that its clock starts.
+ * How the lock-out guard reverts: the program that its clock starts.
  *
- * It may be cut off anywhere and run again. First come owners and modes, from `/` down, so that what lies below is root's
- * alone again; then files of root; then those in homes, as their owners; then what runs.
+ * It may be cut off anywhere and run again. It first restores owners and modes, from `/` down, so that only root can
+ * write what lies below; then files of root; then those in homes, as their owners; then units and settings.
  */
 import { GUARD_FILTERS, GUARD_FOLDER } from '../../kit/stateFolders.ts'
 import { ENTER_OWNED, IS_FILTER, NFT_TABLES, RIGHTS, SETTING_FOLDERS } from './guardPlaces.ts'
 import { quote } from '../../kit/shell.ts'
 import { KEPT_UNITS, PROGRAMS } from '../host/waysIn.ts'
 
-/** @param undone File that what was kept in `undone` is appended to. @param stop Shell text for the end. */
+/** @param undone File to which the kept lines in `undone` are appended. @param stop Shell text for the end. */
 export function revertProgram(undone: string, settings: readonly string[], stop: string): string {
   return `cd ${GUARD_FOLDER} || exit 1
 # Whoever takes \`armed\` away first has won.
@@ -38,8 +38,8 @@ ${stop}
 }
 
 /**
- * Rights of a folder are set from inside of it. One that was another's, and now is another folder, is left alone. What is no
- * folder is a program, and lies where only root can write by then.
+ * Sets the rights of a folder from inside it. Leaves a folder alone that belonged to another account and is now a
+ * different folder. A path that is not a folder is a program, in a folder that only root can write by then.
  */
 const RIGHTS_BACK = `${ENTER_OWNED}
 rights_back() {
@@ -102,13 +102,13 @@ const HOMES_BACK = `home_back() {
 guard=$PWD
 while read -r number uid gid folder; do (home_back); done < homes`
 
-/** What a unit reads when it starts, as far as it is known; of others it may be all that changed. */
+/** The files that a unit reads when it starts, where they are known; any other unit may read everything that changed. */
 const LOADS = [...KEPT_UNITS].map(
   ([unit, paths]) =>
     `${unit}) printf '%s\\n' ${[...paths, `/etc/systemd/system/${unit}`, `/etc/systemd/system/${unit}.d`].join(' ')} ;;`,
 )
 
-/** Of all units of a type (systemd.unit(5)). */
+/** Drop-ins for all units of a type (systemd.unit(5)). */
 const TYPE_DROP_INS = ['service', 'socket'].map((type) => `/etc/systemd/system/${type}.d`)
 
 const UNITS_BACK = `loads() {
@@ -145,7 +145,7 @@ while read -r unit active enabled; do
   esac
 done < units`
 
-/** Twice: some of them set others. */
+/** Writes the settings twice, because some of them set others. */
 function settingsBack(settings: readonly string[]): string {
   return `for round in 1 2; do
   grep -rsH '' ${[...SETTING_FOLDERS, ...settings].map(quote).join(' ')} > now

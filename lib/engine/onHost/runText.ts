@@ -1,22 +1,25 @@
 /**
- * What a client sends to start, feed, follow and end a run. Text only; apply.ts sends it.
+ * Shell texts by which a client starts, feeds, follows and ends a run. Text only; workerClient.ts sends it.
  */
 import { LEDGER_PATH, RUN_ROOT } from '../../kit/stateFolders.ts'
 import { sh } from '../../kit/shell.ts'
 import type { RunFile } from '../host/runRecord.ts'
 import { PATIENCE_S, unitOf } from './worker.ts'
 
-/** Room on /run that is set aside, so that a run can say how it comes out when its own steps have filled it. */
+/** Bytes reserved on /run, so that a run can report its result when its own steps have filled /run. */
 const BALLAST_BYTES = 65_536
-/** Exit status of a program that could not start a run, or hand a stage to it. */
+/** Exit status of a program that could not start a run or hand a stage to it. */
 export const NOT_STARTED = 99
 
-/** Last in an archive: where it is there, so is all the rest. A tar that was cut off between two files is none to tar(1). */
+/**
+ * The last file of an archive: when it is there, all others are. tar(1) does not detect an archive that was cut off
+ * between two files.
+ */
 export const WHOLE: RunFile = { name: 'whole', data: '' }
 
 /**
- * Starts a run: its files come as a tar archive on stdin, `WHOLE` last. A client that does not know whether this
- * arrived sends it again: the first that is whole starts the run, later ones find it started.
+ * Starts a run: its files arrive as a tar archive on stdin, `WHOLE` last. A client that does not know whether the
+ * archive arrived sends it again: the first whole one starts the run, later ones find it started.
  */
 export function launchText(id: string): string {
   const start = sh`systemd-run --quiet --collect --unit=${unitOf(id)} --description=${`Keelson run ${id}`} --property=Type=exec --property=Delegate=pids`
@@ -43,8 +46,8 @@ fi`)
 }
 
 /**
- * Unpacks stdin beside the runs, into `$new`, and does `rest` there, one client at a time. Exits with `NOT_STARTED` when
- * that fails.
+ * Unpacks stdin beside the runs, into `$new`, and runs `rest` there, one client at a time. Exits with `NOT_STARTED`
+ * when that fails.
  */
 function arrivalText(rest: string): string {
   return `set -eu
@@ -67,7 +70,7 @@ trap - EXIT PIPE
 `
 }
 
-/** Tells a waiting worker that no stage follows; what one that was killed left is taken away. */
+/** Tells a waiting worker that no stage follows, and removes what a killed worker left. */
 export function dismissText(id: string): string {
   return `cd ${RUN_ROOT}/${id} 2>/dev/null || exit 0
 systemctl is-active --quiet ${unitOf(id)} || { rm -rf ${RUN_ROOT}/${id}; exit 0; }
@@ -75,18 +78,18 @@ timeout 5 sh -c 'echo none > next'
 `
 }
 
-/** Waits for the lock, for so long at most; exit 1 when another run still has it then. Nothing is held afterwards. */
+/** Waits up to `seconds` for the lock; exits with 1 when another run still holds it. It releases the lock at once. */
 export function awaitLockText(seconds: number): string {
   return `[ ! -e ${RUN_ROOT}/lock ] || flock -w ${seconds} ${RUN_ROOT}/lock true
 `
 }
 
-/** Parts events from what follows. */
+/** Separates the events from what follows. */
 export const OVER = 'echo over\n'
 
 /**
- * Prints the run's events from line `from` on (counting from 1) until the stage ends or the worker does, then `over`.
- * The first line is `gone` when there is no such run.
+ * Prints the run's events from line `from` on (counting from 1) until the stage or the worker ends, then `over`. The
+ * first line is `gone` when there is no such run.
  */
 export function followText(id: string, stage: number, from: number): string {
   return `set +e
@@ -105,7 +108,7 @@ fi
 ${OVER}`
 }
 
-/** Waits until the worker has ended, then prints the SHA-256 of the ledger it left, and what was in the way of a new one. */
+/** Waits until the worker has ended, then prints the SHA-256 of its ledger, and what prevented it from writing a new one. */
 export function awaitEndText(id: string): string {
   return `set +e
 pid=$(systemctl show -P MainPID ${unitOf(id)} 2>/dev/null)

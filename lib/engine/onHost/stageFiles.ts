@@ -1,6 +1,6 @@
 /**
- * The files of a stage, as the worker takes them: the stage itself, its tasks and their steps, the ledger and the record.
- * Text only; apply.ts sends it.
+ * The files of a stage in the worker's format: the stage itself, its tasks and their steps, the ledger and the record.
+ * Text only; workerClient.ts sends it.
  */
 import { LEDGER_PATH, RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import type { RunFile } from '../host/runRecord.ts'
@@ -12,15 +12,15 @@ import { STALE } from './worker.ts'
 
 const STEP_TIMEOUT_MS = 600_000
 
-/** A task ready to be written: its steps, and how to see that the host still is as planned. */
+/** A task ready to be written: its steps, and how to check that the host is still as planned. */
 export type TaskProgram = {
   steps: readonly Step[]
   after: readonly number[]
-  /** Runs beside others that do not come after it. */
+  /** The task runs at the same time as others that do not come after it. */
   beside: boolean
-  /** Files whose change time is to say that it ran. */
+  /** Files whose change time records that the task ran. */
   marks: readonly string[]
-  /** Shell text and the SHA-256 its output must have. */
+  /** Shell text, and the SHA-256 that its output must have. */
   unmoved?: { text: string; digest: string }
 }
 
@@ -28,8 +28,8 @@ export type TaskProgram = {
  * A stage's files, below the folder named by its number. The stage refuses to start when the ledger is not the one the
  * plan was made with, and writes the new ledger (with this stage's entries pending) before its first task.
  *
- * @param ledger.was SHA-256 of the ledger the plan knew, or of nothing.
- * @param guard Runs before the first task; when it fails, none is run.
+ * @param ledger.was SHA-256 of the ledger that the plan was made with, or of nothing.
+ * @param guard Runs before the first task; when it fails, no task is run.
  */
 export function stageFiles(
   number: number,
@@ -66,7 +66,7 @@ export function stageFiles(
   ]
 }
 
-/** The last thing a worker does: the confirmed ledger and the run's record, then it ends. */
+/** The last stage of a worker: it writes the confirmed ledger and the run's record, and ends. */
 export function finishFiles(number: number, ledger: string, run: RunFile): RunFile[] {
   return [
     {
@@ -88,13 +88,13 @@ function commitUndo(number: number, { folder }: UndoRecord): string {
   return sh` && commit ${`./${number}/way`} ${`${folder}/states`}`
 }
 
-/** Bytes that are kept of one file, and of all files of a run. */
+/** Maximum bytes kept of one file, and of all files of a run. */
 const KEPT_BYTES = 2 * 2 ** 20
 const KEPT_BYTES_RUN = 16 * 2 ** 20
 
 /**
- * Keeps the bytes that undo needs, of files that still hold them, and forgets those of old runs. What there is no room for
- * is left out: undo says so.
+ * Keeps the bytes that undo needs, from files that still contain them, and removes those of old runs. Bytes that exceed
+ * the limit are not kept, and undo reports that.
  */
 function keepText(number: number, { folder, bytes }: UndoRecord): string {
   const calls = bytes.map(({ path, sha256 }) => sh`keep_bytes ${sha256} ${path}`)
@@ -133,7 +133,10 @@ function taskFiles(folder: string, { steps, marks, unmoved }: TaskProgram): RunF
   ]
 }
 
-/** `step NUMBER SECONDS`, of a task. One that ended at its deadline may have said so itself, or been killed for it. */
+/**
+ * Defines `step NUMBER SECONDS`, which runs a step of a task. A step that ended at its deadline was killed, or reported
+ * a timeout of its own.
+ */
 function stepFunction(task: string): string {
   return `set -u
 folder=$1
@@ -161,7 +164,7 @@ fi
 
 /** @param before Runs under the step's own deadline, because reading may hang as well. */
 function stepFiles(folder: string, step: Step, before: string): RunFile[] {
-  // P is set by the step's own path: the worker's folder is the working directory of every step.
+  // P is set from the step's own path: the worker's folder is the working directory of every step.
   const program = `set -eu\n${before}P=$PWD/${folder}\n. ./prelude\n${step.run}\n`
   return [
     { name: `${folder}/program`, data: program },

@@ -1,28 +1,30 @@
 /**
- * The worker of a run, which lives on the host, as a shell program. It is a transient systemd unit: it holds the lock, runs
- * the stage it was handed, appends events to a file, and then waits for the next stage on a fifo. It does not need the
- * client; when none comes back it ends by itself. A run lives in /run/keelson/<id>/ (root, 0700, tmpfs). Text only.
+ * The worker of a run, which lives on the host, as a shell program. It is a transient systemd unit: it holds the lock,
+ * runs the stage it was handed, appends events to a file, and then waits for the next stage on a fifo. It does not need
+ * the client; when no client returns, it ends by itself. A run lives in /run/keelson/<id>/ (root, 0700, tmpfs). Text
+ * only.
  *
- * Events, one a line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `unguarded BASE64` · `start T` ·
- * `step T S` · `ok T` · `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` · `undone T STAGE/TASK` ·
- * `waits T BASE64` · `end STAGE`. T counts tasks of the stage from 0. A task says of another that it has undone it in its
- * file `undone`. A line that ends in `~` is one that a full disk cut off; it comes again.
+ * Events, one per line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `unguarded BASE64` · `start T` ·
+ * `step T S` · `ok T` · `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` ·
+ * `undone T STAGE/TASK` ·
+ * `waits T BASE64` · `end STAGE`. T counts tasks of the stage from 0. A task reports in its file `undone` that it has
+ * undone another. A line that ends in `~` was cut off by a full disk; the worker writes it again.
  *
- * Ages are told by /proc/uptime: a clock that is set while a run is under way changes nothing.
+ * Ages are measured by /proc/uptime, so that setting the clock during a run has no effect.
  */
 import { FORGET_PROVED, SETTLE } from './guard.ts'
 import { quote } from '../../kit/shell.ts'
 import { RUN_ROOT, RUNS_FOLDER, STATE } from '../../kit/stateFolders.ts'
 
-/** Seconds the worker waits for a client that went away after a stage. */
+/** Seconds that the worker waits for a client that disconnected after a stage. */
 export const PATIENCE_S = 120
-/** Seconds that what may still be arriving, or waits to be read, is left alone. */
+/** Seconds for which files that may still be arriving, or wait to be read, are not removed. */
 const GRACE_S = 60
-/** Seconds after which a client that has not come back may be replaced by another; between stages it needs one or two. */
+/** Seconds after which another client may replace one that has not returned; between stages a client needs one or two. */
 const AWAY_S = 5
-/** What a failed step said, at most: bytes kept of its end. */
+/** Maximum bytes kept of a failed step's output, from its end. */
 export const SAID_BYTES = 16_384
-/** Exit status by which a task says that the host is not as planned. */
+/** Exit status by which a task reports that the host is not as planned. */
 export const STALE = 86
 
 export function unitOf(id: string): string {

@@ -1,8 +1,8 @@
 /**
- * The undo of a whole run: what of it can go back, what stays and why, and the catalog by which it goes. Pure.
+ * Plans the undo of a whole run: what can be undone, what stays and why, and the catalog that restores it. Pure.
  *
- * What somebody has changed since is left to them, be it a later run or another hand. What goes, goes after all that needs
- * it, and stays where something needs it that stays.
+ * What somebody else or a later run has changed since stays as it is. A resource is removed after everything that needs
+ * it, and stays if something that stays needs it.
  */
 import type { CatalogResource } from '../catalog/catalog.ts'
 import { type Ledger, type LedgerEntry, ledgerDigest } from '../host/ledger.ts'
@@ -20,11 +20,11 @@ import { isForeign, type UndoStep } from '../host/undoRecord.ts'
 export type Undoable = {
   run: string
   steps: readonly UndoStep[]
-  /** Steps of which the host has not kept what could be made use of. */
+  /** Steps whose stored data is unusable. */
   damaged: readonly Staying[]
   /** SHA-256 of the bytes that the host has kept. */
   bytes: ReadonlySet<string>
-  /** All that the host remembers, the latest first. */
+  /** All runs that the host has stored, the latest first. */
   runs: readonly StoredRun[]
   ledger: Ledger
   types: ReadonlyMap<string, AnyType>
@@ -38,11 +38,11 @@ export type Look = {
   context: Context
 }
 
-/** The run to be undone: the one asked for, otherwise the latest that changed something; undefined when there is none. */
+/** The run to undo: the requested one, otherwise the latest that changed something; undefined when there is none. */
 export function runToUndo(runs: readonly StoredRun[], wanted: string | undefined): StoredRun | undefined {
   if (wanted !== undefined) return runs.find(({ run }) => run === wanted)
   const latest = runs.find(({ changes }) => changes.some(({ kind, outcome }) => isOwnChange(kind) && hasBegun(outcome)))
-  // An undo that did not come to its end is gone on with.
+  // An undo that did not finish is continued.
   const undone = latest?.outcome === 'ok' ? undefined : latest?.undoes
   return undone === undefined ? latest : (runs.find(({ run }) => run === undone) ?? latest)
 }
@@ -55,7 +55,7 @@ function hasBegun(outcome: StoredRun['changes'][number]['outcome']): boolean {
   return ['changed', 'applied', 'failed', 'unfinished'].includes(outcome)
 }
 
-/** Everything Keelson owns and all that the run took away, as the run left it, to be read. */
+/** Everything that Keelson owns or that the run removed, as the run left it, to be read. */
 export function asLeft(undoable: Undoable): { resources: CatalogResource[]; was: Map<Ref, Json> } {
   const { ledger, steps } = undoable
   const owned = Object.entries(ledger.entries).map(([ref, entry]) => resourceOf(undoable, ref, entry.desired, entry))
@@ -65,7 +65,7 @@ export function asLeft(undoable: Undoable): { resources: CatalogResource[]; was:
   return { resources: inOrder(undoable, [...owned, ...others]), was: foundBy(steps) }
 }
 
-/** By what something is found that should not be there. */
+/** The states by which resources to be removed are found. */
 function foundBy(steps: readonly UndoStep[]): Map<Ref, Json> {
   return new Map(
     steps.flatMap(({ ref, after, back }): [Ref, Json][] => {
@@ -75,7 +75,7 @@ function foundBy(steps: readonly UndoStep[]): Map<Ref, Json> {
   )
 }
 
-/** What goes back, and by which catalog. */
+/** Decides what is undone, and by which catalog. */
 export function planUndo(
   undoable: Undoable,
   look: Look,
@@ -113,13 +113,13 @@ function targetOf({ back }: UndoStep): Json | null {
   return 'state' in back ? back.state : null
 }
 
-/** What was to be turned off only may be gone altogether by now. */
+/** A resource that was only to be disabled may no longer exist at all. */
 function targetIn(step: UndoStep, { readings }: Look): Json | null {
   const { type, name } = partsOf(step.ref)
   return step.made && stateIn(readings, type, name) === null ? null : targetOf(step)
 }
 
-/** It goes back; it is back already; or why it stays. */
+/** To be undone; already undone; or the reason why it stays. */
 type Verdict = typeof GOES | typeof DONE | { because: string; by?: Ref }
 const GOES = 'goes'
 const DONE = 'done'
@@ -143,7 +143,7 @@ function verdictOf(step: UndoStep, undoable: Undoable, look: Look): Verdict {
   return losesNothing(step, known, observed, undoable)
 }
 
-/** Whether this run or an undo of it was in the middle of it: what stands there then is Keelson's own doing. */
+/** Whether this run, or an undo of it, was cut off during this change: a difference there is then Keelson's own doing. */
 function wasCutOff({ ref, entry, left }: UndoStep, { run, runs, ledger }: Undoable): boolean {
   const now = ledger.entries[ref]
   const own = runs.filter((each) => each.run === run || each.undoes === run)
@@ -166,7 +166,7 @@ function changedSince({ ref }: UndoStep, { run, runs }: Undoable): Verdict {
   return later.undoes === run ? DONE : { because: `changed since by run ${later.run}` }
 }
 
-/** Without the value that a secret had then, nobody can tell what stands there, or bring it back. */
+/** Without the value that a secret had then, the state can be neither compared nor restored. */
 function unknownSecret(
   { after, left, entry, back }: UndoStep,
   { ledger }: Undoable,
@@ -184,14 +184,14 @@ function unknownSecret(
   return undefined
 }
 
-/** Whether the host is as desired, but for what a service has yet to load and what nothing can tell. */
+/** Whether the host is as desired, except for what a service has yet to load and what cannot be read. */
 function isAs(type: AnyType, name: string, desired: Json | null, observed: Json | null, { context }: Look): boolean {
   const change = changeBetween(type, name, desired, observed, context)
   if (change === undefined) return true
   return change.kind === 'change' && change.fields.every(({ followUp, opaque }) => followUp !== undefined || opaque)
 }
 
-/** What the run made goes, unless that loses data or it is protected; a type may know better. */
+/** Removes what the run created, unless that loses data or it is protected; a type may decide otherwise. */
 function losesNothing(step: UndoStep, type: AnyType, observed: Json | null, { ledger }: Undoable): Verdict {
   if (!step.made) return GOES
   if (ledger.entries[step.ref]?.protect === true) return { because: 'it is protected' }
@@ -201,7 +201,10 @@ function losesNothing(step: UndoStep, type: AnyType, observed: Json | null, { le
   return data === undefined ? GOES : { because: data }
 }
 
-/** What was made and is needed by something that stays, or was made later, stays as well; and what rests on that. */
+/**
+ * What the run created stays if something that stays, or was created later, needs it; and so does whatever depends on
+ * it.
+ */
 function keepWhatIsNeeded(verdicts: Map<Ref, Verdict>, { ledger, runs, run, steps }: Undoable): void {
   const stays = (ref: Ref): boolean => typeof verdicts.get(ref) === 'object'
   const made = new Set(steps.filter((step) => step.made).map(({ ref }) => ref))
@@ -224,7 +227,7 @@ function keepWhatIsNeeded(verdicts: Map<Ref, Verdict>, { ledger, runs, run, step
   }
 }
 
-/** Services and the like, wanted as they are: all they can be found to need is to load what goes back. */
+/** Services and the like, with their present state as desired: the only change they can need is to load what is restored. */
 function followersOf({ ledger, types }: Undoable, look: Look, going: ReadonlySet<Ref>): Map<Ref, Json> {
   return new Map(
     Object.entries(ledger.entries).flatMap(([ref, { type: typeName, name, desired }]): [Ref, Json][] => {
@@ -238,7 +241,10 @@ function followersOf({ ledger, types }: Undoable, look: Look, going: ReadonlySet
   )
 }
 
-/** What was made goes after all that goes back and needed it; services that only have to load come after everything. */
+/**
+ * A resource that the run created is removed after everything restored that needed it; services that only have to load
+ * come last.
+ */
 function withNeeds(
   resources: readonly CatalogResource[],
   targets: ReadonlyMap<Ref, UndoStep>,
@@ -257,7 +263,7 @@ function withNeeds(
   })
 }
 
-/** As the site declares them, the rest last. Needs noted over several runs may form circles, which are cut. */
+/** In the site's order of declaration, the rest last. Needs recorded over several runs may form cycles, which are cut. */
 function inOrder({ position }: Undoable, resources: readonly CatalogResource[]): CatalogResource[] {
   const sorted = resources.toSorted((a, b) => (position(a.ref) ?? Infinity) - (position(b.ref) ?? Infinity) || 0)
   const needs = new Map(sorted.map((resource) => [resource.ref, resource.needs]))

@@ -1,5 +1,6 @@
 /**
- * Takes back what one run did to a host: reads what the host kept of it, finds what can go back, and converges to that.
+ * Undoes what one run changed on a host: reads what the host kept of the run, decides what can be undone, and converges
+ * to that.
  */
 import { LEDGER_PATH, RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import { randomBytes } from 'node:crypto'
@@ -22,12 +23,12 @@ import { secretNames } from '../../kit/value.ts'
 import { KEPT_RUNS, keptOf, partedStep, stepProblem, UNDO_STEP, type UndoStep } from '../host/undoRecord.ts'
 
 export type UndoRun = Omit<ConvergeRun, 'only' | 'allowRemove' | 'wait' | 'undo'> & {
-  /** Number of the run to take back. @default the latest that changed something */
+  /** Number of the run to undo. @default the latest that changed something */
   run?: string
 }
 
 /**
- * Plans, asks, applies and verifies the undo. What cannot go back is in the report's `undo`.
+ * Plans, asks, applies and verifies the undo. The report's `undo` names what cannot be undone.
  *
  * @throws {NoSuchRun | Refused | Locked | Stale | HostError} Nothing was written.
  */
@@ -40,7 +41,7 @@ export async function undoHost(options: UndoRun): Promise<HostReport> {
   return convergeHost({ ...converge, catalog: { host: options.catalog.host, resources }, secrets, undo })
 }
 
-/** What this host's recipes name. A name that only the host itself gives may be that of another host's secret. */
+/** The secrets that this host's recipes name. A name that only the host supplies may belong to another host's secret. */
 function ownSecrets({ catalog, secrets }: UndoRun): ReadonlyMap<string, string> {
   const named = secretNames(catalog.resources.map(({ desired }) => desired))
   return new Map([...secrets].filter(([name]) => named.includes(name)))
@@ -126,7 +127,7 @@ async function readKept(
   return { run, runs, ...parseKept(states, run, types), bytes: new Set(bytes.split('\n')), ledger: known }
 }
 
-/** What is wrong with a step costs that step. */
+/** A damaged step invalidates only itself. */
 export function parseKept(
   text: string,
   run: string,
@@ -154,7 +155,7 @@ function stepsIn(text: string, run: string): unknown[] {
     const kept = parseJson(text)
     if (isObject(kept) && kept['run'] === run && Array.isArray(kept['steps'])) return kept['steps']
   } catch {
-    // Falls through to the error below, which shows the text itself.
+    // Falls through to the error below, which shows the text.
   }
   throw new HostError('what the host has kept of the run cannot be read', {
     said: excerpt(text, 'start', 500),
@@ -176,7 +177,7 @@ function positionsIn(resources: readonly CatalogResource[]): (ref: Ref) => numbe
   return (ref) => positions.get(ref)
 }
 
-/** As a report of a host on which there is nothing to do. */
+/** The report of a host that has nothing to undo. */
 function nothingToUndo({ catalog: { host } }: UndoRun): HostReport {
   return {
     host: host.name,

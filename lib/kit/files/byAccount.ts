@@ -1,6 +1,6 @@
 /**
- * Whose hands reach a path: what lies in a folder that an account other than root can change may be swapped, at any
- * instant, for something that never ends. Each account's paths are read apart, so that it can only hold up its own.
+ * Which accounts can change a path: another account than root can replace what is in its folders, at any instant, by
+ * something that never ends. Each account's paths are read separately, so that it can delay only its own.
  */
 import { quote } from '../shell.ts'
 import { ancestors } from './paths.ts'
@@ -9,18 +9,18 @@ import { ancestors } from './paths.ts'
 const SECONDS = { each: 15, all: 60 }
 
 /**
- * Shell text that runs a command on those paths, with paths as its last arguments: once for what only root reaches, and once
- * for each other account, which is given up after a while.
+ * Shell text that runs a command with the paths as its last arguments: once for the paths that only root can change,
+ * and once for each other account, with a time limit.
  *
  * @param which Tests of find(1) that a path must pass.
  */
 export function eachAccount(paths: readonly string[], which: string, command: string): string {
   if (paths.length === 0) return ':'
   const folders = [...new Set(['/', ...paths.flatMap(ancestors)])].map(quote).join(' ')
-  // A link is somebody's, whoever made it.
+  // A link counts as another account's, whoever made it.
   const others = String.raw`find -files0-from - -maxdepth 0 \( ! -user root -o -perm /022 -o -type l \) -printf '%U\t%p\n' 2>/dev/null`
   const chosen = `find -files0-from - -maxdepth 0 ${which} -print0 2>/dev/null`
-  // Where nobody but root is at any of them, as on most hosts, they are not told apart.
+  // When only root can change these paths, as on most hosts, they are not split by account.
   return `k_paths() { printf "$1" ${paths.map(quote).join(' ')}; }
 k_others=$({ printf '%s\\0' ${folders}; k_paths '%s\\0'; } | ${others})
 if [ -z "$k_others" ]; then
@@ -42,12 +42,13 @@ fi
 :`
 }
 
-/** Bytes of a file in reach of others that its digest covers, in blocks of 1 MiB. */
+/** Number of 1 MiB blocks that the digest covers of a file that other accounts can change. */
 const COMPARED = 256
 
 /**
- * Shell text that prints each path that is a file, and its SHA-256. What others reach is opened without blocking and
- * read up to a bound, so that a hundred of them take no more than their bytes; root's are read to the end.
+ * Shell text that prints each path that is a file, and its SHA-256. A file that others can change is opened without
+ * blocking and read up to a limit, so that a hundred of them take no longer than their bytes; root's are read to the
+ * end.
  */
 export function eachAlone(paths: readonly string[]): string {
   const each = paths.map((path) => `k_one ${[path, '/', ...ancestors(path)].map(quote).join(' ')}`)
@@ -62,10 +63,13 @@ export function eachAlone(paths: readonly string[]): string {
 ${each.join('\n')}`
 }
 
-/** What took its time ends all: xargs(1) runs nothing more after an exit of 255. */
+/** A command that reaches its time limit ends all of them: xargs(1) runs nothing more after an exit of 255. */
 const ONCE_LATE = 'timeout --foreground "$0" "$@" || [ $? -ne 124 ] || exit 255'
 
-/** Folders that others reach, as \`UID<TAB>PATH\`, an empty line, then paths: prints \`UID<TAB>PATH\`, \`root\` for root's. */
+/**
+ * Reads folders that others can change, as \`UID<TAB>PATH\`, an empty line, then paths. Prints \`UID<TAB>PATH\`, with
+ * \`root\` for root's.
+ */
 const OWNER_OF = `$0 == "" { listed = 1; next }
 !listed { owners[$2] = $1; next }
 {
@@ -78,7 +82,7 @@ const OWNER_OF = `$0 == "" { listed = 1; next }
   print of "\\t" $0
 }`
 
-/** Why nothing is known of a file that is there. */
+/** Why a file that exists is unknown. */
 export function movingText(path: string): string {
   return `${path} could not be read in time, or is changed by somebody while it is read`
 }

@@ -1,16 +1,16 @@
 /**
- * A text file that a type owns some lines of: changed by a filter.
+ * Changes a text file in which a type owns some lines, by a filter.
  */
 import { payload } from '../prelude.ts'
 import { raw, sh } from '../shell.ts'
 
 /**
- * Shell text for a step that changes a text file, its owner, mode and ACL left as they are. At no instant is the file
- * missing or half written, and a filter that changes nothing writes nothing. The step fails where the file is not there,
- * is longer than 8 MiB, or may be exchanged by another account, and where the filter fails.
+ * Shell text for a step that changes a text file and preserves its owner, mode and ACL. At no instant is the file
+ * missing or half written, and a filter that changes nothing writes nothing. The step fails when the file does not
+ * exist, is longer than 8 MiB, or may be replaced by another account, and when the filter fails.
  *
  * @param filter Shell text, quoted already (see `sh`), that reads the present text on standard input and prints the new
- *   one. It has to print the same of what it printed: a step may be run again.
+ *   one. It must be idempotent, because a step may be run again.
  * @example changeText('/etc/hosts', sh`awk -v address=${'10.0.0.5'} '$1 != address'`)
  */
 export function changeText(path: string, filter: string): string {

@@ -1,5 +1,5 @@
 /**
- * Paths on a host: what stands there, and what must be there first.
+ * Paths on a host: what exists there, and what a path needs.
  */
 import { refOf, type TypedRef } from '../ref.ts'
 import type { Output } from '../resourceType.ts'
@@ -19,10 +19,10 @@ export type PathState = {
   target: string
 }
 
-/** Bytes that Linux takes in a name, less those of the name under which it is written first. */
+/** Maximum bytes of a name on Linux, less those that the temporary name adds. */
 const NAME_BYTES = 255 - '.keelson.'.length
 
-/** For `check`: mistakes in a path that is written to, `nameMistakes('/etc/app.conf')`. */
+/** For `check`: mistakes in a path to be written, `nameMistakes('/etc/app.conf')`. */
 export function nameMistakes(path: string): string[] {
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (Buffer.byteLength(name) <= NAME_BYTES) return []
@@ -33,27 +33,27 @@ const KINDS: { [letter: string]: PathState['kind'] } = { f: 'file', d: 'director
 const FIELDS = 7
 
 /**
- * find(1) over paths, looking at nothing below them: links themselves and not what they point to. The paths come over
- * stdin, where no limit of arguments applies; expressions that end in an action follow.
+ * find(1) over paths, without what is below them: links themselves and not what they point to. The paths arrive on
+ * stdin, where no argument limit applies; expressions that end in an action follow.
  */
 export function findEach(paths: readonly string[]): string {
   return `printf '%s\\0' ${paths.map(quote).join(' ')} | find -files0-from - -maxdepth 0`
 }
 
 /**
- * For `read`: shell text that prints what stands at each path, links themselves and not what they point to, in one
- * process. `parsePaths(fieldsOf(output))` understands it.
+ * For `read`: shell text that prints what exists at each path, links themselves and not what they point to, in one
+ * process. `parsePaths(fieldsOf(output))` parses it.
  *
  * @example readPaths(['/etc/app', '/etc/app/app.conf'])
  */
 export function readPaths(paths: readonly string[]): string {
   if (paths.length === 0) return ':'
-  // find exits 1 when some path is missing: an answer, not a failure.
+  // find exits with 1 when some path is missing, which is not a failure here.
   return `${findEach(paths)} -printf '%p\\0%y\\0%u\\0%g\\0%m\\0%s\\0%l\\0' 2>/dev/null || [ $? -eq 1 ]`
 }
 
 /**
- * What `readPaths` printed, by path; what is missing from the map is not there.
+ * The output of `readPaths`, by path; a path missing from the map does not exist.
  *
  * @example parsePaths(fieldsOf(output)).get('/etc/app')?.mode // '0755'
  * @throws {Error} On output of another form.
@@ -85,7 +85,7 @@ export function fieldsOf({ stdout }: Output): string[] {
   return fields
 }
 
-/** Whether a file of that mode is not for everybody to read: `isPrivate('0640')`. Nothing is known of an empty one. */
+/** Whether some accounts may not read a file of that mode: `isPrivate('0640')`. An empty mode says nothing. */
 export function isPrivate(mode: string): boolean {
   return mode !== '' && (Number.parseInt(mode, 8) & 4) === 0
 }
@@ -99,12 +99,12 @@ export function fullMode(mode: string): string {
 export type Rights = Pick<PathState, 'owner' | 'group' | 'mode'>
 
 /**
- * Shell text of a function `rights FILE` that gives a file or directory other rights, in an order in which it is never
- * wider than before or after.
+ * Shell text of a function `rights FILE` that sets the rights of a file or directory, in an order in which access is
+ * never wider than both before and after.
  */
 export function rightsFunction(before: Rights, { owner, group, mode }: Rights): string {
   const narrow = (Number.parseInt(before.mode, 8) & Number.parseInt(mode, 8)).toString(8).padStart(4, '0')
-  // Five digits: with four, chmod(1) leaves the setgid bit of a directory as it was.
+  // Five digits: with four, chmod(1) leaves the setgid bit of a directory unchanged.
   return sh`rights() {
 chmod -- ${`0${narrow}`} "$1" &&
 chown -h -- ${`${owner}:${group}`} "$1" &&
@@ -115,8 +115,10 @@ chmod -- ${`0${mode}`} "$1"
 /**
  * Shell text that puts the bytes of `source` at a path, once each judge has accepted them (see `replace_file`).
  *
- * @param rights Those it is to have, with the ACL of what is there where that has one; or those of the file that was read into `copy`.
- * @param judges Shell commands of the recipe in which `%` stands for the candidate's path, and `%%` for a per cent sign.
+ * @param rights The new rights, with the ACL of the existing file if it has one; or those of the file that was read
+ *   into `copy`.
+ * @param judges Shell commands of the recipe in which `%` stands for the candidate's path, and `%%` for a per cent
+ *   sign.
  */
 export function replaceText(
   path: string,
@@ -130,7 +132,8 @@ export function replaceText(
       : sh`${raw(rights.acl === true ? 'replace_with_acl' : 'replace_file')} ${path} ${rights.owner} ${rights.group} ${rights.mode} ${source}`
   if (judges.length === 0) return replace
   const texts = judges.map((judge) => judge.replaceAll(/%%|%/g, (found) => (found === '%%' ? '%' : '"$1"')))
-  // A shell of its own for each: `set -e` has no effect left of `||`, and none can end this one or its traps.
+  // Each judge has a shell of its own: `set -e` has no effect left of `||`, and no judge can end this shell or its
+  // traps.
   const judging = texts.map((text) => `${sh`in_time sh -euc ${text} judge`} "$1" || return 1\n`)
   return `judge() {\n${judging.join('')}}\n${replace} judge`
 }
@@ -151,7 +154,7 @@ export function pathNeeds(
   ]
 }
 
-/** The folders above a path, but for the root. */
+/** The folders above a path, except the root. */
 export function ancestors(path: string): string[] {
   const parts = path.split('/').slice(1, -1)
   return parts.map((_, index) => `/${parts.slice(0, index + 1).join('/')}`)

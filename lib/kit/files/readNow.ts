@@ -1,12 +1,12 @@
 /**
- * Reading a file that an account other than root may exchange: nothing that it puts there can hold the reader up.
+ * Reads a file that another account than root may replace, without letting that account stall the reader.
  */
-/** Bytes that are read at most, in blocks of 64 KiB. */
+/** Maximum number of 64 KiB blocks that are read. */
 const BLOCKS = 128
 
 /**
- * Shell text that prints a file at once. A pipe without a writer is empty when it is opened without blocking, one with a
- * writer that is silent is an error (open(2), O_NONBLOCK).
+ * Shell text that prints a file at once. A pipe without a writer is empty when it is opened without blocking, one with
+ * a silent writer is an error (open(2), O_NONBLOCK).
  *
  * @param path Shell text of one word.
  */

@@ -1,33 +1,34 @@
 /**
- * Reading small files whole, in one trip: configuration a type owns from the first to the last byte.
+ * Reads small files whole, in one trip: configuration that a type owns from the first to the last byte.
  */
 import { type Output } from '../resourceType.ts'
 import { findEach } from './paths.ts'
 import { filesInTar, TAR_FILES } from './tarStream.ts'
 
-/** What stands at a path. A link is read itself, not what it points to. */
+/** What exists at a path. A link is read itself, not what it points to. */
 export type SmallFile =
   | { kind: 'file'; bytes: Buffer; mode: string; owner: string }
   | { kind: 'link'; target: string }
-  /** Something else, or a file that is too long for what is read here. */
+  /** Something else, or a file above the size limit. */
   | { kind: 'other' }
-  /** A file that another hand changed, or took away, while it was read. */
+  /** A file that somebody changed or removed while it was read. */
   | { kind: 'moving' }
 
-/** Bytes, of a file of root and of any other account: it may have as many as it likes. */
+/** Maximum bytes of a file of root, and of any other account, which can make its files as large as it likes. */
 const LONGEST = { root: 8 * 2 ** 20, others: 2 ** 20 }
 
 /**
  * Shell text that prints each path's kind, mode, owner and link target, then the bytes of all regular files, in base64.
- * A handful of processes, however many paths; none that is too long (8 MiB of root's, 1 MiB of others'), so that no
- * answer is without end.
+ * It takes a handful of processes, however many paths, and skips files above a limit (8 MiB of root's, 1 MiB of
+ * others'), so that every answer is bounded.
  *
  * @example readSmallFiles(['/etc/hosts'])
  */
 export function readSmallFiles(paths: readonly string[]): string {
   if (paths.length === 0) return ':'
   const [ofRoot, ofOthers] = [`-user root -size -${LONGEST.root + 1}c`, `-size -${LONGEST.others + 1}c`]
-  // find exits 1 when some path is missing: an answer, not a failure. Where less is taken, what is root's comes first.
+  // find exits with 1 when some path is missing, which is not a failure here. Root's files come first, because the
+  // total may be cut.
   return `(
 k_files() { ${findEach(paths)} -type f "$@" -print0 2>/dev/null; }
 ${findEach(paths)} -printf '%p\\0%y\\0%m\\0%u:%g\\0%s\\0%l\\0' 2>/dev/null || [ $? -eq 1 ]
@@ -39,11 +40,12 @@ else k_files ${ofRoot}; k_files ! -user root ${ofOthers}; fi | ${TAR_FILES}
 const FIELDS = 6
 
 /**
- * The files that `readSmallFiles` found, by path; a path missing from the map is not there.
+ * The files that `readSmallFiles` found, by path; a path missing from the map does not exist.
  *
  * @example parseSmallFiles(output).get('/etc/hosts')
- * @param ofOthers Whether accounts other than root may be at these files: one that changes meanwhile is then no error.
- * @throws {Error} When the output is of another form, such as after a file changed between listing and reading.
+ * @param ofOthers Whether other accounts than root can change these files: a file that changes while it is read is then
+ *   not an error.
+ * @throws {Error} When the output has another form, such as after a file changed between listing and reading.
  */
 export function parseSmallFiles({ stdout }: Pick<Output, 'stdout'>, ofOthers = false): Map<string, SmallFile> {
   const fields = stdout.split('\0')

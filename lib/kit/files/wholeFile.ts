@@ -1,5 +1,5 @@
 /**
- * A configuration file that one resource owns from the first to the last byte: its state, and how it is read.
+ * A configuration file that one resource owns from the first to the last byte: its state, and its reader.
  */
 import * as form from '../form.ts'
 import type { Output, Desired, Was, UndoTarget } from '../resourceType.ts'
@@ -7,7 +7,7 @@ import { parseSmallFiles, readSmallFiles, type SmallFile } from './smallFiles.ts
 
 export type WholeFileState = {
   content: string
-  /** Four octal digits; empty when something other than a file stands there. */
+  /** Four octal digits; empty when something other than a file is there. */
   mode: string
   /** `user:group` */
   owner: string
@@ -45,7 +45,7 @@ function stateOf(file: SmallFile | undefined): WholeFileState | null {
 }
 
 /**
- * For `undo`: something other than a file that stood there is only known by a sentence, and cannot be brought back.
+ * For `undo`: something other than a file that was there is only described in words, and cannot be restored.
  *
  * @example const slots = { undo: undoWholeFile }
  */

@@ -5,11 +5,11 @@ import type { ChangeRow, Field, TextDifference } from '../view/view.ts'
 import { counted } from '../words.ts'
 import { fit, pad, type Page, wrap, widest } from './page.ts'
 
-/** Columns that stand left of a field. */
+/** Columns to the left of a field. */
 export const INDENT = 6
-/** Columns used where there is no terminal. */
+/** Columns used without a terminal. */
 export const PAPER_WIDTH = 110
-/** Lines of one text that are shown unless everything is asked for. */
+/** Maximum lines of one text, unless `verbose` is set. */
 const MOST_LINES = 60
 
 /** Lines without their indentation. */
@@ -20,7 +20,7 @@ export function fieldLines({ kind, fields, loads }: ChangeRow, page: Page): stri
   ]
 }
 
-/** What something new will be: short values side by side; texts by their length, or whole when all is asked for. */
+/** The fields of a new resource: short values side by side; texts by their length, or whole with `verbose`. */
 function newFields(fields: readonly Field[], page: Page): string[] {
   const briefs = fields.map((field) => `${field.name} ${field.form === 'new' ? field.value : '(secret)'}`)
   const columns = (page.width ?? PAPER_WIDTH) - INDENT
@@ -80,7 +80,7 @@ function arrow(before: string, after: string, page: Page, taken: number): string
 
 function textField({ name, difference }: Text, page: Page): string[] {
   if (difference === undefined) return [`${name}  differs`]
-  // A file's content needs no name above it.
+  // A file's content is shown without the field's name.
   return [...(name === 'content' ? [] : [name]), ...differenceLines(difference, page)]
 }
 

@@ -1,5 +1,5 @@
 /**
- * Where each of several hosts stands, one line each. Pure.
+ * The state of each of several hosts, one line each. Pure.
  */
 import type { FleetView } from '../view/fleet.ts'
 import { pad, type Page, stateColour, widest } from './page.ts'

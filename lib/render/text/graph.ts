@@ -1,5 +1,5 @@
 /**
- * What needs what on one host: as a tree for people, as DOT for Graphviz. Pure.
+ * Which resources of one host need which: as a tree for people, as DOT for Graphviz. Pure.
  */
 import { type CatalogHost, type CatalogResource, formatSource } from '../../engine/catalog/catalog.ts'
 import type { Ordered } from '../../engine/catalog/order.ts'
@@ -8,7 +8,10 @@ import { cleanLine } from '../clean.ts'
 import { counted } from '../words.ts'
 import type { Page } from './page.ts'
 
-/** Starts with what nothing needs; below each, what it needs. What was shown in full before is only named. */
+/**
+ * Starts with the resources that nothing needs; below each, what it needs. A resource already shown in full is only
+ * named.
+ */
 export function renderTree(host: CatalogHost, graph: Ordered, page: Page): string {
   const { colors } = page
   const needed = new Set([...graph.needsOf.values()].flat())
@@ -35,7 +38,7 @@ function titleOf({ ref, source }: CatalogResource, { colors }: Page): string {
   return `${cleanLine(labelOf(ref))}  ${colors.dim(cleanLine(formatSource(source)))}`
 }
 
-/** An arrow goes from a resource to what it needs. */
+/** Each arrow leads from a resource to one that it needs. */
 export function renderDot(host: CatalogHost, { ordered, needsOf }: Ordered): string {
   const nodes = ordered.map(({ ref, source }) => {
     const about = `label=${dotText(labelOf(ref))}, tooltip=${dotText(formatSource(source))}`

@@ -1,5 +1,5 @@
 /**
- * What a renderer must know of the place its text is shown in, and how texts are laid out there.
+ * What a renderer must know about the output medium, and how texts are laid out there.
  */
 import type { createColors } from 'picocolors'
 import stringWidth from 'fast-string-width'
@@ -11,7 +11,7 @@ export type Page = {
   colors: Colors
   /** Columns of the terminal; absent when there is none, and then nothing is shortened. */
   width?: number
-  /** Everything in full length. */
+  /** Shows everything in full length. */
   verbose: boolean
   /** For ages; milliseconds since 1970. */
   now: () => number
@@ -23,7 +23,7 @@ export function stateColour(state: State): 'green' | 'yellow' | 'red' {
   return STATE_COLOURS[state]
 }
 
-/** Fills up with blanks to so many columns. */
+/** Pads a text with blanks to so many columns. */
 export function pad(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - stringWidth(text)))
 }
@@ -32,7 +32,7 @@ export function widest(texts: readonly string[]): number {
   return Math.max(0, ...texts.map((text) => stringWidth(text)))
 }
 
-/** Cuts the end off a text without colours that is wider than so many columns. */
+/** Cuts off the end of a text without colours that is wider than so many columns. */
 export function shorten(text: string, columns: number): string {
   if (stringWidth(text) <= columns) return text
   let shown = ''
@@ -46,12 +46,12 @@ export function shorten(text: string, columns: number): string {
   return `${shown}…`
 }
 
-/** Shortens for a terminal only; `taken` columns of the line are used by something else. */
+/** Shortens for a terminal only; other text uses `taken` columns of the line. */
 export function fit(text: string, page: Page, taken: number): string {
   return page.width === undefined || page.verbose ? text : shorten(text, Math.max(20, page.width - taken))
 }
 
-/** Joins items with a separator into lines no wider than so many columns, where items allow. */
+/** Joins items with a separator into lines of at most so many columns, where the items are short enough. */
 export function wrap(items: readonly string[], separator: string, columns: number): string[] {
   const lines: string[] = []
   for (const item of items) {
@@ -62,7 +62,7 @@ export function wrap(items: readonly string[], separator: string, columns: numbe
   return lines
 }
 
-/** `40 s ago`, `6 min ago`, `3 h ago`, `5 days ago`; nothing for a time that is none, or is still to come. */
+/** `40 s ago`, `6 min ago`, `3 h ago`, `5 days ago`; undefined for an invalid or future time. */
 export function ago(iso: string, { now }: Page): string | undefined {
   const seconds = Math.round((now() - Date.parse(iso)) / 1000)
   if (!(seconds >= 0)) return undefined

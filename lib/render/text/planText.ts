@@ -1,15 +1,15 @@
 /**
- * A plan as people read it on a terminal. Pure.
+ * A plan as text for a terminal. Pure.
  *
- * Marks come from the plan's data and stand where nothing of a host's or recipe's text ever does, so that no text can
- * pass for a change.
+ * Marks come from the plan's data and stand where no text of a host or recipe is ever printed, so that no text can pose
+ * as a change.
  */
 import type { ChangeRow, FollowUpRow, GatheredRow, Head, Note, PlanView, Remark, Sign, Tone } from '../view/view.ts'
 import { fieldLines, INDENT, PAPER_WIDTH } from './fields.ts'
 import { ago, pad, type Page, shorten, widest, wrap } from './page.ts'
 import { stayLines } from './stays.ts'
 
-/** Labels up to this wide share a column with those of the other lines. */
+/** Labels up to this width share a column with those of the other lines. */
 const LABEL_COLUMNS = 44
 
 type Colour = keyof Page['colors']
@@ -40,7 +40,7 @@ const REMARKS = {
 
 type Row = { mark: string; label: string; where: string; note: string; body: string[] }
 
-/** @param sentence Closes the last line, such as "Nothing was changed." */
+/** @param sentence Ends the last line, such as "Nothing was changed." */
 export function renderPlan(
   { head, rows, gathered, followUps, undo, closing }: PlanView,
   page: Page,
@@ -82,7 +82,7 @@ function gatheredRow({ kind, text, labels }: GatheredRow, page: Page): Row {
   return { mark: markOf(kind, page), label: text, where: '', note: '', body }
 }
 
-/** A sign and its colour; the sign alone is enough. */
+/** A sign and its colour; the sign alone is sufficient. */
 function markOf(sign: Sign, { colors }: Page): string {
   const [mark, colour] = SIGNS[sign]
   const coloured = colors[colour](mark)

@@ -1,10 +1,10 @@
 /**
- * A problem as people read it: where stands first on the line, so that editors open it. Pure.
+ * A problem as text: its place comes first on the line, so that editors open it. Pure.
  */
 import { HOST_SAID, type Problem } from '../view/problem.ts'
 import { pad, type Page } from './page.ts'
 
-/** Lines of what a host said, counted from its end, that are shown unless everything is asked for. */
+/** Maximum lines of what a host said, from its end, unless `verbose` is set. */
 const MOST_SAID = 15
 const COLUMN = 11
 

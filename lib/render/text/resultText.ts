@@ -1,5 +1,5 @@
 /**
- * How a converge went, as people read it. Pure.
+ * The result of a converge as text. Pure.
  */
 import type { ResultView } from '../view/result.ts'
 import { pad, type Page, stateColour, widest } from './page.ts'

@@ -1,10 +1,9 @@
 /**
- * The runs a host remembers, as people read them. Pure.
+ * The runs stored on a host as text. Pure.
  */
 import type { RunsView, RunView } from '../view/runs.ts'
 import { fit, pad, type Page, stateColour, widest } from './page.ts'
 
-/** One line for each. */
 export function renderRuns({ host, rows, warnings }: RunsView, { colors }: Page): string {
   if (rows.length + warnings.length === 0) return `${colors.bold(host)}  nothing was ever converged here\n`
   const width = (cell: (row: RunsView['rows'][number]) => string): number => widest(rows.map(cell))
@@ -26,7 +25,7 @@ export function renderRuns({ host, rows, warnings }: RunsView, { colors }: Page)
   return `${[colors.bold(host), ...lines, ...notes].join('\n')}\n`
 }
 
-/** One run, with what became of each change. */
+/** One run, with the outcome of each change. */
 export function renderRun({ title, outcome, remarks, changes }: RunView, page: Page): string {
   const { colors } = page
   const column = widest(changes.map((change) => change.outcome))

@@ -1,10 +1,10 @@
 /**
- * What undo leaves as it is, as people read it. Pure.
+ * What undo leaves as it is, as text. Pure.
  */
 import type { Stay } from '../view/view.ts'
 import { pad, type Page, widest } from './page.ts'
 
-/** Nothing when all goes back. */
+/** Empty when everything is undone. */
 export function stayLines(stays: readonly Stay[], { colors }: Page): string[] {
   if (stays.length === 0) return []
   const column = Math.min(44, widest(stays.map(({ label }) => label)))

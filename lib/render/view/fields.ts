@@ -1,5 +1,5 @@
 /**
- * The fields of one change: what is new, or how each differs. Pure.
+ * The fields of one change: the new values, or how each differs. Pure.
  */
 import type { PlanChange } from '../../engine/report.ts'
 import type { FieldChange } from '../../kit/resourceType.ts'
@@ -9,7 +9,7 @@ import { counted } from '../words.ts'
 import { lineCount, textDiff } from './textDiff.ts'
 import type { Field } from './view.ts'
 
-/** A removal has none: what goes is said by its name. */
+/** A removal has no fields: its name says what is removed. */
 export function viewFields({ kind, fields }: Pick<PlanChange, 'kind' | 'fields'>): Field[] {
   const own = fields.filter(({ followUp }) => followUp === undefined)
   if (kind !== 'create') return own.map(differing)
@@ -42,7 +42,7 @@ function isText(form: FieldChange['form'], ...sides: readonly unknown[]): boolea
   return form === 'value' && sides.every((side) => typeof side === 'string' && side.includes('\n'))
 }
 
-/** Items that come and go; undefined when only their order differs, or one stands in place of one other. */
+/** Items added and removed; undefined when only their order differs, or one replaces another. */
 function listDifference(before: unknown, after: unknown): { gains: string[]; losses: string[] } | undefined {
   if (!Array.isArray(before) || !Array.isArray(after)) return undefined
   if (before.length === 1 && after.length === 1) return undefined
@@ -57,7 +57,7 @@ function isEmpty(value: unknown): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0)
 }
 
-/** A value as one line: plain text as it is, anything that could be misread in JSON's quotes. */
+/** A value as one line: plain text unchanged, anything ambiguous in JSON's quotes. */
 function valueText(value: unknown): string {
   if (isEmpty(value)) return Array.isArray(value) ? '(none)' : '(not set)'
   if (typeof value === 'string') return cleanLine(/^[^\s"(][^\n]*(?<!\s)$/.test(value) ? value : JSON.stringify(value))

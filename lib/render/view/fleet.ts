@@ -1,5 +1,5 @@
 /**
- * Where each of several hosts stands, one row each. Pure.
+ * The state of each of several hosts, one row each. Pure.
  */
 import type { AnyReport } from '../../engine/report.ts'
 import { cleanLine } from '../clean.ts'
@@ -13,7 +13,7 @@ export type FleetView = {
   rows: { state: State; host: string; took: string; text: string }[]
 }
 
-/** @param standing What counts: what is to be done, or what was. */
+/** @param standing Returns what to show: what is to be done, or what was done. */
 export function viewFleet(reports: readonly AnyReport[], standing: (report: AnyReport) => Standing): FleetView {
   const rows = reports.map((report) => {
     const { state, text } = standing(report)

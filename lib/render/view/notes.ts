@@ -1,11 +1,11 @@
 /**
- * What is said beside a change: what it may do, why it is, how sure it is. Pure.
+ * The notes beside a change: its consequence, its cause, its certainty. Pure.
  */
 import type { PlanChange } from '../../engine/report.ts'
 import { cleanLine } from '../clean.ts'
 import type { Note } from './view.ts'
 
-/** Differences of a drift that are told in words. */
+/** Maximum differences of a drift that are described in words. */
 const MOST_WORDS = 3
 
 export function viewNotes(change: PlanChange): Note[] {
@@ -51,7 +51,7 @@ function driftNotes({ cause, drift, leftBy }: PlanChange): Note[] {
   const shown = what.slice(0, MOST_WORDS).map(cleanLine)
   const words = [...shown, ...(what.length > MOST_WORDS ? [`${what.length - MOST_WORDS} more`] : [])].join(', ')
   const start = cause === 'both' ? 'declared otherwise, and ' : 'drift: '
-  // What a run began and did not do was changed before that run, and nobody knows after which.
+  // What a run began and did not apply had drifted before that run, and nobody knows after which.
   if (run === undefined || run === leftBy) return [{ tone: 'drift', text: `${start}${words}` }]
   const since = Date.parse(at)
   return [

@@ -1,5 +1,5 @@
 /**
- * A plan as rows: what every form of output shows of it. Pure.
+ * A plan as rows, from which every output format is made. Pure.
  */
 import { formatSource } from '../../engine/catalog/catalog.ts'
 import { followUpsOf } from '../../engine/plan/summary.ts'
@@ -13,11 +13,11 @@ import { viewStays } from './stays.ts'
 import { closingSum, headSum } from './sums.ts'
 import type { ChangeRow, FollowUpRow, GatheredRow, Head, PlanView, Sign } from './view.ts'
 
-/** What the next converge does of what an undo took back. */
+/** What the next converge applies again after an undo. */
 const STILL_DECLARED =
   'What the site still declares, the next converge brings back: revert the commit as well, or change it.'
 
-/** Each change is in exactly one row: those that only load something and those that are only recorded have their own. */
+/** Puts each change in exactly one row: follow-ups and changes that are only recorded have rows of their own. */
 export function viewPlan(plan: Plan): PlanView {
   const { changes, undo } = plan
   const of = (...kinds: PlanChange['kind'][]): PlanChange[] => changes.filter(({ kind }) => kinds.includes(kind))
@@ -73,7 +73,7 @@ function undeclared({ kind, run }: PlanChange): string {
   return `no longer declared${run === undefined || kind === 'forget' ? '' : `; made by run ${cleanLine(run)}`}`
 }
 
-/** By reason: why it is looked at again later, or what the record of what is right already lacks. */
+/** Groups changes by reason: why they are read again later, or what the ledger lacks about resources in order. */
 function gather(kind: GatheredRow['kind'], changes: readonly PlanChange[]): GatheredRow[] {
   return [...groupBy(changes, ({ because }) => because ?? '')].map(([because, group]) => {
     const verb = kind === 'recheck' ? ' checked again, because' : ''

@@ -1,5 +1,5 @@
 /**
- * What went wrong, in one shape: where and what, what ran, what the host said in its own words, what to do. Pure.
+ * What went wrong, in one shape: where and what, which step ran, what the host said in its own words, what to do. Pure.
  */
 import { formatSource } from '../../engine/catalog/catalog.ts'
 import type { Diagnostic } from '../../engine/catalog/evaluate.ts'
@@ -8,7 +8,7 @@ import { groupBy } from '../../kit/groupBy.ts'
 import { cleanLine, cleanText } from '../clean.ts'
 import { counted } from '../words.ts'
 
-/** Plain JSON, all text cleaned; a tab may stand in a line of an entry. */
+/** Plain JSON, all text cleaned; an entry's line may contain a tab. */
 export type Problem = {
   /** `recipes/shop.ts:14` */
   where?: string
@@ -19,19 +19,19 @@ export type Problem = {
 type About = {
   where?: string
   what: string
-  /** In words of this side, where the host was not asked or said nothing. */
+  /** Explanation of this client, where the host was not asked or said nothing. */
   why?: string | undefined
   /** Title of the step that ran. */
   step?: string | undefined
   exit?: number | undefined
-  /** By the host. */
+  /** What the host said. */
   said?: string | undefined
-  /** Where in Keelson or in a recipe it came from, for mistakes that nobody wrote a sentence for. */
+  /** The origin in Keelson or a recipe, for a mistake without a message of its own. */
   stack?: string
   next?: string | undefined
 }
 
-/** The entry of which only the end may be shown. */
+/** The entry that may be shortened to its end. */
 export const HOST_SAID = 'host said'
 const MISTAKES = ['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']
 
@@ -51,7 +51,7 @@ export function viewProblem({ where, what, why, step, exit, said, stack, next }:
   }
 }
 
-/** Everything that went wrong on a host; what was skipped for one reason is one problem. */
+/** Everything that went wrong on a host; changes skipped for one reason are one problem. */
 export function problemsOf(report: AnyReport): Problem[] {
   const { changes, host, error } = report
   const failed = changes.flatMap((change) => (change.outcome === 'skipped' ? [] : (failureOf(change, host) ?? [])))
@@ -81,7 +81,7 @@ function failureOf({ failure, label, source }: AnyReport['changes'][number], hos
   })
 }
 
-/** @param host Left out where it is not about one. */
+/** @param host Absent for a problem that is not about one host. */
 export function errorProblem({ name, message, said, why = '', next }: HostProblem, host?: string): Problem {
   const what = host === undefined ? message : `${host}: ${message}`
   if (!isMistake(name)) return viewProblem({ what, why, said, next })

@@ -1,5 +1,6 @@
 /**
- * How a converge went: what the plan could not tell, what failed and why. What went as planned is only counted. Pure.
+ * The result of a converge: what the plan could not predict, what failed and why. What went as planned is only counted.
+ * Pure.
  */
 import { formatSource } from '../../engine/catalog/catalog.ts'
 import { exitOfHost } from '../../engine/exit.ts'
@@ -13,15 +14,15 @@ import type { Stay } from './view.ts'
 
 /** Plain JSON, all text cleaned. */
 export type ResultView = {
-  /** What was looked at again after an earlier change, and then changed. */
+  /** Resources that were read again after an earlier change, and then changed. */
   surprises: { label: string; where: string }[]
   problems: Problem[]
-  /** What an undo leaves, where there was no plan to show it in. */
+  /** What an undo leaves, if no plan was shown that says so. */
   stays: Stay[]
   closing: Closing
 }
 
-/** Of `takeclient-1 converged: 5 changed in 3.2 s.`, the verdict is `converged`. */
+/** In `takeclient-1 converged: 5 changed in 3.2 s.`, the verdict is `converged`. */
 type Closing = { host: string; verdict?: { state: State; text: string }; rest: string }
 
 export function viewResult(report: HostReport): ResultView {

@@ -1,5 +1,5 @@
 /**
- * The runs a host remembers. Pure.
+ * The runs stored on a host. Pure.
  */
 import type { RunOutcome, StoredRun } from '../../engine/host/storedRun.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -13,7 +13,7 @@ export type RunsView = {
   host: string
   /** The latest first. */
   rows: { run: string; started: string; who: string; outcome: OutcomeView; what: string }[]
-  /** Of records that cannot be read. */
+  /** Warnings about records that cannot be read. */
   warnings: string[]
 }
 
@@ -39,7 +39,7 @@ export function viewRuns(host: string, runs: readonly StoredRun[], damaged: read
   return { host: cleanLine(host), rows, warnings: damaged.map(cleanLine) }
 }
 
-/** With what became of each change. */
+/** One run, with the outcome of each change. */
 export function viewRun(host: string, run: StoredRun): RunView {
   return {
     title: `${cleanLine(host)}, run ${cleanLine(run.run)}`,
@@ -63,7 +63,7 @@ function time(iso: string): string {
   return `${cleanLine(iso.slice(0, 19)).replace('T', ' ')} UTC`
 }
 
-/** `ada@laptop, commit 3f2c1ab`; with `+` when there were changes that no commit had. */
+/** `ada@laptop, commit 3f2c1ab`; with `+` when there were uncommitted changes. */
 function person({ who: { user, host, commit, dirty } }: StoredRun): string {
   const at = commit === undefined ? '' : `, commit ${cleanLine(commit.slice(0, 7))}${dirty === true ? '+' : ''}`
   return `${cleanLine(user)}@${cleanLine(host)}${at}`
@@ -100,7 +100,7 @@ function outcomeOf({ outcome }: StoredRun): OutcomeView {
   return { state: outcome === 'ok' ? 'ok' : isOpen ? 'pending' : 'failed', text: wordFor(STATES, outcome) }
 }
 
-/** What a record says and nobody knows is shown as it is. */
+/** An unknown word of a record is shown unchanged. */
 function wordFor(words: { readonly [word: string]: string }, word: string): string {
   return Object.hasOwn(words, word) ? words[word]! : cleanLine(word)
 }

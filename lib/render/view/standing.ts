@@ -1,16 +1,16 @@
 /**
- * Where a host stands, in a few counted words. Every resource is in exactly one of them: they add up. Pure.
+ * The state of a host as counts. Every resource is counted exactly once, so the counts add up. Pure.
  */
 import type { AnyReport, Outcome, Summary } from '../../engine/report.ts'
 import { exitOfHost } from '../../engine/exit.ts'
 import { counts } from '../words.ts'
 
-/** `ok`: nothing is left to do there. */
+/** `ok`: nothing is left to do on the host. */
 export type State = 'ok' | 'pending' | 'failed'
-/** The text of an error is as it came. */
+/** The text of an error is not cleaned. */
 export type Standing = { state: State; text: string }
 
-/** `101 in sync, 5 to change`, as a plan's heading has it. */
+/** `101 in sync, 5 to change`, as in the heading of a plan. */
 export function planned(report: AnyReport): Standing {
   const { summary, error } = report
   if (error !== undefined) return { state: 'failed', text: error.message }
@@ -34,7 +34,7 @@ export function applied(report: AnyReport): Standing {
   const { changes, summary, error } = report
   if (error !== undefined) return { state: 'failed', text: error.message }
   const count = (outcome: Outcome): number => changes.filter((change) => change.outcome === outcome).length
-  // What was planned and, when its turn came, was as declared already.
+  // Resources that were planned to change and were already as declared when their turn came.
   const already = changes.filter(({ kind, outcome }) => outcome === 'unchanged' && kind !== 'recheck').length
   const skipped = count('skipped')
   const text = terms([

@@ -5,7 +5,7 @@ import type { Undoing } from '../../engine/report.ts'
 import { cleanLine } from '../clean.ts'
 import type { Stay } from './view.ts'
 
-/** Nothing when all goes back. */
+/** Empty when everything is undone. */
 export function viewStays({ stays }: Pick<Undoing, 'stays'>): Stay[] {
   return stays.map(({ label, because, rest }) => ({
     label: cleanLine(label),

@@ -7,7 +7,7 @@ import { cleanLine } from '../clean.ts'
 import { counted, counts } from '../words.ts'
 import { pendingText } from './standing.ts'
 
-/** `106 resources and 2 no longer declared: 94 in sync, 14 to change`; of an undo, only what it touches. */
+/** `106 resources and 2 no longer declared: 94 in sync, 14 to change`; for an undo, only the resources that it touches. */
 export function headSum({ changes, summary, undo }: Plan): string {
   if (undo !== undefined) {
     const touched = { ...summary, resources: summary.resources - summary.unchanged, unchanged: 0 }

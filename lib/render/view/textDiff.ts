@@ -1,5 +1,5 @@
 /**
- * How a text changes: a unified diff, or words where a diff would say less.
+ * How a text changes: a unified diff, or a sentence where a diff would say less.
  */
 import { structuredPatch } from 'diff'
 import { cleanText } from '../clean.ts'
@@ -8,7 +8,7 @@ import type { TextDifference } from './view.ts'
 
 /** Lines around a difference. */
 const CONTEXT = 3
-/** Differences beyond which finding the shortest diff takes long (its time grows with their square). */
+/** Above this number of differences, finding the shortest diff is slow (its time grows with their square). */
 const MOST_EDITS = 1000
 
 export function textDiff(before: string, after: string): TextDifference {
@@ -32,7 +32,7 @@ export function lineCount(text: string): number {
   return text === '' ? 0 : text.replace(/\n$/, '').split('\n').length
 }
 
-/** Differences that a reader would search for in vain between two equal-looking lines. */
+/** Describes differences that a reader could not see between two equal-looking lines. */
 function inWords(before: string, after: string): string | undefined {
   if (before.replaceAll('\r\n', '\n') === after.replaceAll('\r\n', '\n')) {
     return after.includes('\r\n') ? 'line endings only: LF → CRLF' : 'line endings only: CRLF → LF'

@@ -1,8 +1,8 @@
 /**
- * What a plan shows, between its data and every form of output: plain JSON without colours, widths or marks.
+ * The view of a plan, between its data and every output format: plain JSON without colours, widths or marks.
  *
- * All text of hosts and recipes in it is cleaned: no string holds a control character, but for the tabs of a text and
- * the newlines of `text`.
+ * All its text of hosts and recipes is cleaned: no string contains a control character, except tabs in a text and
+ * newlines in `text`.
  */
 import type { ChangeKind } from '../../engine/report.ts'
 
@@ -11,7 +11,7 @@ export type PlanView = {
   rows: ChangeRow[]
   gathered: GatheredRow[]
   followUps: FollowUpRow[]
-  /** Set for the plan of an undo: what it leaves as it is, and what the next converge does of the rest. */
+  /** Set for the plan of an undo: what it leaves as it is, and what the next converge does with the rest. */
   undo?: { stays: Stay[]; next: string }
   /** `Plan: 1 create, 3 change · 1 to reload · 57 unchanged.` */
   closing: string
@@ -26,22 +26,25 @@ export type Head = {
   remarks: Remark[]
 }
 
-/** `partial`: not all was looked at. `first`: the host is new. `lockout`: it is certain that it shuts a way in. */
+/**
+ * `partial`: only part of the catalog was read. `first`: the host is new. `lockout`: it is certain that the plan closes
+ * a way in.
+ */
 export type Remark = { kind: 'partial' | 'first' | 'warning' | 'lockout'; text: string }
 
-/** `guarded`: it may lock out or destroys data. `opaque`: nothing tells whether it is needed. */
+/** `guarded`: the change may lock out or destroys data. `opaque`: nothing can tell whether it is needed. */
 export type Sign = ChangeKind | 'guarded' | 'opaque'
 
-/** One change. Of a `create`, the fields are those that are `new` or secret; of other kinds, the differences. */
+/** One change. Fields of a `create` are those that are `new` or secret; of other kinds, the differences. */
 export type ChangeRow = {
   kind: ChangeKind
   sign: Sign
   label: string
-  /** Where it is declared, or that it no longer is. */
+  /** Where the resource is declared, or that it no longer is. */
   where: string
   notes: Note[]
   fields: Field[]
-  /** What has to load it, where the change is more than that. */
+  /** What has to load the change, in a change that is more than that. */
   loads: { what: string; because: string }[]
 }
 
@@ -50,29 +53,29 @@ export type Tone = 'danger' | 'warning' | 'drift' | 'plain'
 export type Note = {
   tone: Tone
   text: string
-  /** Since when it is so, for an age after the text. ISO 8601. */
+  /** Start of the state, from which an age is shown after the text. ISO 8601. */
   since?: string
 }
 
 export type Field =
-  /** A text that is new has its length as the value; `text` is the whole of it. */
+  /** The value of a new text is its length; `text` is the whole of it. */
   | { form: 'new'; name: string; value: string; text?: string }
   | { form: 'value'; name: string; before: string; after: string }
   | { form: 'list'; name: string; gains: string[]; losses: string[] }
-  /** Without a difference where one side is not known. */
+  /** No difference when one side is unknown. */
   | { form: 'text'; name: string; difference?: TextDifference }
   | { form: 'secret'; name: string }
 
-/** A unified diff, or words where a diff would say less. */
+/** A unified diff, or a sentence where a diff would say less. */
 export type TextDifference = { words: string; hunks?: never } | { hunks: Hunk[]; words?: never }
 
 /** Each line begins with its sign, as in a unified diff. */
 export type Hunk = { range: string; lines: string[] }
 
-/** Changes that say the same. */
+/** Changes with the same text. */
 export type GatheredRow = { kind: 'recheck' | 'adopt'; text: string; labels: string[] }
 
-/** Something that only has to load what other changes alter. */
+/** A resource that only has to load what other changes alter. */
 export type FollowUpRow = { label: string; what: string; because: string }
 
 /** Something an undo leaves as it is. */

@@ -1,7 +1,7 @@
 /**
  * The keys that may log in as a user: ~/.ssh/authorized_keys (sshd(8)).
  *
- * The user owns that place and may plant links there: they are refused.
+ * The user owns that path and may put links there: they are refused.
  */
 import type { Keys } from '../../kit/touch.ts'
 import * as form from '../../kit/form.ts'
@@ -17,7 +17,7 @@ export type AuthorizedKeys = {
   keys: readonly (string | AuthorizedKey)[]
   /** False: keys that are not listed stay. @default true */
   exclusive?: boolean
-  /** Absent removes the whole file. @default 'present' */
+  /** 'absent' removes the whole file. @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
@@ -29,14 +29,14 @@ export type AuthorizedKey = {
 }
 
 export type AuthorizedKeysState = {
-  /** Whole lines, sorted; their order means nothing to sshd. */
+  /** Whole lines, sorted; sshd ignores their order. */
   keys: string[]
-  /** `mode owner`, or what stands there instead of a file. */
+  /** `mode owner`, or what exists there instead of a file. */
   file: string
   directory: string
   how?: KeysHow
 }
-/** Only the listed keys are looked at. */
+/** Only the listed keys are read. */
 type KeysHow = { exclusive: false }
 
 const IN_ORDER = { file: '0600 user', directory: '0700 user' } as const
@@ -123,12 +123,12 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
     const { keys, how } = before
     if (after === null || how === undefined)
       return { state: { keys, ...IN_ORDER, ...(how === undefined ? {} : { how }) } }
-    // The list names what is looked at: to take a single key away, it would have to name that as well.
+    // The list says which keys are read: to remove a single key, it would have to list that one as well.
     return keys.length === 0 ? { state: null } : { cannot: 'of a list that is not exclusive, no key can be taken away' }
   },
 }
 
-/** Taken away, a list that is not exclusive leaves what others put there. */
+/** Removing a list that is not exclusive keeps the keys that it does not list. */
 function keysAfter(before: AuthorizedKeysState | Unknown | null, after: AuthorizedKeysState | null): Keys {
   if (after !== null) return { lines: after.keys, all: after.how === undefined }
   return { lines: [], all: before !== null && !(before instanceof Unknown) && before.how === undefined }
@@ -141,7 +141,7 @@ function lineOf(one: string | AuthorizedKey): string {
 
 const LINE = new RegExp(`(?:^|\\s)${KEY_TYPES}\\s+([A-Za-z0-9+/]+={0,2})(?:\\s|$)`)
 
-/** The base64 part, by which a key is known. */
+/** The base64 part, which identifies a key. */
 function blobOf(line: string): string | undefined {
   return LINE.exec(line)?.[2]
 }
@@ -157,20 +157,18 @@ function keyMistakes(keyLines: readonly string[]): string[] {
   })
 }
 
-/** A key begins with its own type, after a length of four bytes (RFC 4253, 6.6). */
+/** The key data begins with its type, after a length of four bytes (RFC 4253, 6.6). */
 function typeInside(blob: string): string {
   const bytes = Buffer.from(blob, 'base64')
   return bytes.length < 40 ? '' : bytes.subarray(4, 4 + bytes.readUInt32BE(0)).toString('latin1')
 }
 
-/**
- * Bytes of a file that are read at most. Its user may put any number there: what is longer is told, and not looked at.
- */
+/** Maximum bytes of a file that are read. Its user may make it longer: a longer file is reported, and not read. */
 const LONGEST = 2 ** 20
 
 /**
- * Per user a line `home<TAB>user<TAB>home`, then per folder or file a line of what stands there, then all files.
- * What is behind a link is not opened: it need not be the user's.
+ * Prints a line `home<TAB>user<TAB>home` per user, then a line per existing folder or file, then all files. It does not
+ * open what is behind a link: that need not be the user's.
  */
 function readText(entries: readonly Desired<AuthorizedKeysState>[]): string {
   const names = entries.map(({ name }) => name)
@@ -186,7 +184,7 @@ ${each('print $2 "/.ssh/authorized_keys"')} | ${find} -type f -size -${LONGEST +
 
 type Found = { type: string; mode: string; owner: string; size: number }
 
-/** Lines that are no keys (comments, junk) are left out: a link swapped in meanwhile must not show what it leads to. */
+/** Drops lines that are not keys (comments, junk): a link that is swapped in meanwhile must not reveal its target. */
 function parseFiles(
   stdout: string,
   entries: readonly Desired<AuthorizedKeysState>[],
@@ -277,13 +275,16 @@ function isState(state: unknown): state is AuthorizedKeysState {
   return typeof state === 'object' && state !== null && 'keys' in state
 }
 
-/** Whose .ssh was when it was looked at. */
+/** The owner of .ssh when it was read. */
 function folderOwner(before: unknown): string[] {
   const [, owner] = isState(before) ? before.directory.split(' ') : []
   return owner === undefined || !/^[0-9a-z_][0-9a-z_-]*$/.test(owner) ? [] : [owner]
 }
 
-/** `$dir`, `rights FOLDER`, `keep_others` (prints lines of other keys) and `put` ($P/new becomes the file). */
+/**
+ * Shell text that sets `$dir` and defines `rights FOLDER`, `keep_others` (prints lines of other keys) and `put` ($P/new
+ * becomes the file).
+ */
 function ofUser(name: string): string {
   return `user=${quote(name)}
 entry=$(getent passwd -- "$user") || fail "there is no user $user; declare it first"

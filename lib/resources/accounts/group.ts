@@ -11,11 +11,11 @@ import { forEach, lines, sh } from '../../kit/shell.ts'
 
 export type Group = {
   name: string
-  /** Numeric group id. Left as the host has it when omitted. */
+  /** Numeric group id. Left unchanged when omitted. */
   gid?: number
-  /** Take the id from the system range when the group is made. @default false */
+  /** Takes the id from the system range when the group is created. @default false */
   system?: boolean
-  /** Its supplementary members, all of them. Left as the host has them when omitted; see also `groups` of a user. */
+  /** All of its supplementary members. Left unchanged when omitted; see also `groups` of a user. */
   members?: readonly string[]
   /** @default 'present' */
   ensure?: 'present' | 'absent'
@@ -27,7 +27,7 @@ export type GroupState = {
   members?: string[]
   how?: GroupHow
 }
-/** Of use only when it is made: a group does not remember it. */
+/** Used only on creation: the host does not store it. */
 type GroupHow = { system: true }
 
 export const group: ResourceType<Group, GroupState> = {
@@ -58,7 +58,7 @@ export const group: ResourceType<Group, GroupState> = {
   }),
   how: form.optional(form.fields<GroupHow>({ system: form.oneOf(true) })),
   read: {
-    // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
+    // getent exits with 2 when some name is unknown (getent(1)), which xargs turns into 123; that is not a failure.
     command: (entries) =>
       `{ ${forEach(
         entries.map(({ name }) => name),
@@ -78,11 +78,11 @@ export const group: ResourceType<Group, GroupState> = {
   },
   touches: ({ name }) => [{ group: name }],
   consequence({ kind, before, after, fields }, { operator }) {
-    // Who may log in, or use sudo, is often a matter of groups.
+    // Groups often decide who may log in or use sudo.
     const has = (members: string[] = []): boolean => members.includes(operator?.account ?? '')
     const was = before === null || before instanceof Unknown ? [] : before.members
     if (has(was) && (after === null || (after.members !== undefined && !has(after.members)))) return 'lockout'
-    // Files keep the number of the group they had.
+    // Files keep the number of their previous group.
     return kind === 'change' && fields.some(({ field }) => field === 'gid') ? 'unknown' : 'safe'
   },
   steps: ({ name, after }) => [{ title: `set up group ${name}`, run: `${UNLOCKED}\n${setUp(name, after)}` }],
@@ -96,7 +96,7 @@ ${sh`! getent group -- ${name} >/dev/null || fail ${`group ${name} is still ther
   ],
 }
 
-/** What changes accounts gives up after some seconds where another does (lckpwdf(3)). */
+/** The tools that change accounts give up after some seconds when another process holds the lock (lckpwdf(3)). */
 export const UNLOCKED = 'await_locks 300 /etc/.pwd.lock'
 
 function setUp(name: string, { gid, members, how }: GroupState): string {
@@ -116,7 +116,7 @@ function setUp(name: string, { gid, members, how }: GroupState): string {
   return program.join('\n')
 }
 
-/** `name:password:gid:members`, as group(5) lays it out. */
+/** Parses `name:password:gid:members` (group(5)). */
 function parseEntry(line: string): [name: string, state: GroupState] {
   const [name, , gid, members] = line.split(':')
   if (!name || !gid || members === undefined) {

@@ -1,5 +1,5 @@
 /**
- * What an account may do by the groups that it is in.
+ * What an account may do through its groups.
  */
 import type { NamedType } from '../../kit/ref.ts'
 import type { Json, Desired } from '../../kit/resourceType.ts'
@@ -7,11 +7,11 @@ import type { Json, Desired } from '../../kit/resourceType.ts'
 type Grouped = {
   group?: string | undefined
   groups?: string[] | undefined
-  /** Groups it is not to be in. */
+  /** Groups that it must not be in. */
   leaves?: string[] | undefined
 }
 
-/** Groups of Debian whose members have more than an account has by itself, mostly root's rights by a detour. */
+/** Groups of Debian whose members have more rights than other accounts, mostly root's by a detour. */
 const PRIVILEGED: ReadonlySet<string> = new Set([
   // Files of gid 0.
   'root',
@@ -38,7 +38,7 @@ const PRIVILEGED: ReadonlySet<string> = new Set([
   'staff',
 ])
 
-/** Groups that are not declared for it, here or where the group is, and give more than an account has by itself. */
+/** Privileged groups that are declared neither for the account nor with it as a member. */
 export function rightsBeyond(
   name: string,
   { group, groups = [] }: Grouped,
@@ -62,6 +62,6 @@ function isMember(name: string, group: Json): boolean {
 export function withoutRights<State extends Grouped>(name: string, desired: State, rights: readonly string[]): State {
   const leaves = rights.flatMap((right) => (right.startsWith('group ') ? [right.slice('group '.length)] : []))
   const isPrimary = rights.some((right) => right.startsWith('primary group '))
-  // The group that was made with it.
+  // The group that was created with it.
   return { ...desired, leaves, ...(isPrimary ? { group: name } : {}) }
 }

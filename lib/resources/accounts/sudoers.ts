@@ -1,6 +1,6 @@
 /**
- * A file in /etc/sudoers.d: who may run what as whom (sudoers(5)).
- * Read with find(1) and cat(1); checked with visudo(8), alone before it is put in place and with all others after.
+ * A file in /etc/sudoers.d: who may run what as whom (sudoers(5)). Read with find(1) and cat(1); checked with
+ * visudo(8), alone before it is installed and with all others after.
  */
 import { payload } from '../../kit/prelude.ts'
 import { refOf, type TypedRef } from '../../kit/ref.ts'
@@ -13,7 +13,7 @@ import { undoWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from 
 export type Sudoers = {
   /** File name in /etc/sudoers.d; no dot and no `~`, since sudo silently ignores such files. */
   name: string
-  /** Who may: a user, a group, or both. */
+  /** Who gets the right: a user, a group, or both. */
   user?: string
   group?: string
   /**
@@ -25,7 +25,7 @@ export type Sudoers = {
   runAs?: string
   /** @default false */
   noPassword?: boolean
-  /** The file's text in sudo's own language, in place of the fields above. */
+  /** The file's text in sudo's own syntax, instead of the fields above. */
   content?: string
   /** @default 'present' */
   ensure?: 'present' | 'absent'
@@ -86,7 +86,7 @@ fi`,
   undo: undoWholeFile,
 }
 
-/** What was wrong before, in other files or in this one, is no reason not to put this one right. */
+/** An earlier error, in this file or in others, does not prevent correcting this file. */
 const REQUIRE_SUDO = `command -v visudo >/dev/null || fail 'sudo is not installed; declare the package sudo first'
 sudo_mistakes() { visudo -c 2>&1 | grep -vE '(: parsed OK$|^Warning: )' || :; }`
 
@@ -106,7 +106,7 @@ function checkProps({ content, user, group, commands, runAs, noPassword }: Sudoe
     const [program = ''] = command.split(' ')
     if (/\/\.{0,2}$/.test(program))
       return [`command ${JSON.stringify(command)} is a folder to sudo, and allows all in it`]
-    // sudo takes the folder away, and reads what follows as files to be edited.
+    // sudo drops the folder, and takes the arguments as files to edit.
     if (program.endsWith('/sudoedit')) return [`command ${JSON.stringify(command)} is sudo's own sudoedit; use content`]
     return []
   })
@@ -119,7 +119,7 @@ function render({ user, group, commands = [], runAs = 'root', noPassword = false
   return who.map((one) => `${one} ${rights}\n`).join('')
 }
 
-/** In a command `,`, `:` and `=` are special and take a backslash (sudoers(5), "Other special characters"). */
+/** In a command `,`, `:` and `=` are special and need a backslash (sudoers(5), "Other special characters"). */
 function escape(command: string): string {
   return command.replaceAll(/[,:=]/g, '\\$&')
 }

@@ -1,6 +1,6 @@
 /**
- * A user in the host's password database. Its home is made, never removed: to remove one, name the directory.
- * Read with getent(1); changed with useradd(8), usermod(8), chpasswd(8) and userdel(8).
+ * A user in the host's password database. Its home is created, never removed: to remove one, declare the directory
+ * absent. Read with getent(1); changed with useradd(8), usermod(8), chpasswd(8) and userdel(8).
  */
 import type { Login } from '../../kit/touch.ts'
 import { createHash } from 'node:crypto'
@@ -18,13 +18,13 @@ import { UNLOCKED } from './group.ts'
 
 export type User = {
   name: string
-  /** Numeric user id. Left as the host has it when omitted. */
+  /** Numeric user id. Left unchanged when omitted. */
   uid?: number
   /** Primary group. @default on creation, a group of the user's own name */
   group?: string
-  /** Supplementary groups; others the user is in are kept unless `exclusiveGroups`. */
+  /** Supplementary groups; other groups of the user are kept unless `exclusiveGroups`. */
   groups?: readonly string[]
-  /** Take the user out of every supplementary group not listed. @default false */
+  /** Removes the user from every supplementary group that is not listed. @default false */
   exclusiveGroups?: boolean
   /** @default on creation, /home/NAME; for a system user /nonexistent */
   home?: string
@@ -32,15 +32,15 @@ export type User = {
   shell?: string
   /** The "full name" field, without `:` and `,`. */
   comment?: string
-  /** Take the id from the system range when the user is made. @default false */
+  /** Takes the id from the system range when the user is created. @default false */
   system?: boolean
-  /** Make the home from /etc/skel, mode 0700, when it is missing. @default true; for a system user false */
+  /** Creates a missing home from /etc/skel, with mode 0700. @default true; for a system user false */
   createHome?: boolean
-  /** A crypt(5) hash such as `mkpasswd -m yescrypt` prints; never a clear password. @default no password can log in */
+  /** A crypt(5) hash as `mkpasswd -m yescrypt` prints it; never a clear password. @default no password can log in */
   passwordHash?: Secret
-  /** Whether the password is locked; logging in with a key still works. Left as it is when omitted. */
+  /** Whether the password is locked; logging in with a key still works. Left unchanged when omitted. */
   locked?: boolean
-  /** Last day the account may be used, `'2027-12-31'`, or `'never'`. */
+  /** Last day on which the account may be used, `'2027-12-31'`, or `'never'`. */
   expires?: string
   /** @default 'present' */
   ensure?: 'present' | 'absent'
@@ -61,11 +61,11 @@ export type UserState = {
   locked?: boolean
   /** Day or `never`. */
   expires?: string
-  /** Groups it is not to be in; never declared, but found. */
+  /** Groups that it must not be in; never declared, but found. */
   leaves?: string[]
   how?: UserHow
 }
-/** `system` is of use only when it is made. */
+/** `system` is used only on creation. */
 type UserHow = { exclusiveGroups?: true; system?: true }
 
 export const user: ResourceType<User, UserState> = {
@@ -182,13 +182,13 @@ function desiredUser(props: User): UserState {
 }
 
 /**
- * A handful of processes for any number of users, and nothing printed of others. A password's hash is printed only where one is declared; otherwise it is left
- * empty, but for the `!` or `*` that locks it.
+ * Takes a handful of processes for any number of users, and prints nothing about others. Prints a password's hash only
+ * if one is declared; otherwise leaves it empty, except for the `!` or `*` that locks it.
  */
 function readUsers(entries: readonly Desired<UserState>[]): string {
   const names = entries.map(({ name }) => name)
   const hashed = entries.filter(({ desired }) => desired?.password !== undefined).map(({ name }) => name)
-  // getent exits 2 when some name is unknown (getent(1)), which xargs turns into 123: an answer, not a failure.
+  // getent exits with 2 when some name is unknown (getent(1)), which xargs turns into 123; that is not a failure.
   return `k_users=$({ ${forEach(names, 'getent passwd --')}; } || [ $? -eq 123 ])
 printf '%s\\n' "$k_users" | while IFS=: read -r k_name k_x k_uid k_gid k_comment k_home k_shell; do
   if [ -n "$k_name" ]; then
@@ -200,12 +200,15 @@ done
 { printf '%s\\n' ${hashed.join(' ')}; echo :; ${forEach(names, 'getent shadow --')}; } | awk -F: ${quote(SHADOW_OF)}`
 }
 
-/** Names whose hash is wanted, a line `:`, then entries of shadow(5). */
+/** Reads names whose hash is needed, a line `:`, then entries of shadow(5). */
 const SHADOW_OF = `$0 == ":" { entries = 1; next }
 !entries { hashed[$1]; next }
 { print "shadow:" $1 ":" ($1 in hashed ? $2 : $2 ~ /^[!*]/ ? "!" : "") ":" $8 }`
 
-/** Entries of the users, a line `:`, then all groups: prints `primary:GID:GROUP` and `member:USER:GROUP` of those users. */
+/**
+ * Reads entries of the users, a line `:`, then all groups; prints `primary:GID:GROUP` and `member:USER:GROUP` of those
+ * users.
+ */
 const GROUPS_OF = `$0 == ":" { groups = 1; next }
 !groups { users[$1]; gids[$4]; next }
 {
@@ -214,7 +217,7 @@ const GROUPS_OF = `$0 == ":" { groups = 1; next }
   for (i = 1; i <= count; i++) if (members[i] in users) print "member:" members[i] ":" $1
 }`
 
-/** @throws {Error} On a line it does not know, without the password fields. */
+/** @throws {Error} On a line that it cannot parse, without the password fields. */
 function parseUsers(stdout: string): Map<string, UserState> {
   const rows = lines(stdout).map((line) => line.split(':'))
   const kind = (word: string): string[][] => rows.filter(([first]) => first === word)
@@ -288,7 +291,7 @@ function driftOf(change: FieldChange): string | undefined {
   }
 }
 
-/** Only what was changed goes back: the rest is nobody's business. A home is never removed. */
+/** Restores only what was changed. A home is never removed. */
 function undoUser({ before, after, fields }: Was<UserState>): UndoTarget<UserState> {
   if (before === null) return { state: null, stays: 'its home, and files of its own elsewhere' }
   const { password: _, homeThere: _there, ...known } = before
@@ -334,7 +337,7 @@ function setUp(name: string, state: UserState, reveal: Reveal): Step {
   }
 }
 
-/** What only matters while it is made; the rest is set by usermod, whether new or not. */
+/** Flags that apply only on creation; usermod sets the rest, whether the user is new or not. */
 function createFlags(name: string, { uid, group, home, how }: UserState): string[] {
   const { system } = how ?? {}
   return [
@@ -356,7 +359,7 @@ function modify(name: string, state: UserState): string[] {
     ...(comment === undefined ? [] : ['--comment', comment]),
     ...(expires === undefined ? [] : ['--expiredate', expires === 'never' ? '' : expires]),
   ]
-  // usermod refuses to change these two of a user with running processes even to what they are.
+  // usermod refuses to set these two for a user with running processes, even to their present values.
   const number = uid === undefined ? [] : [sh`[ "$(id -u -- ${name})" = ${uid} ] || usermod --uid ${uid} -- ${name}`]
   return [...number, ...(flags.length === 0 ? [] : [sh`usermod ${flags} -- ${name}`])]
 }

@@ -1,6 +1,6 @@
 /**
- * A Debian package: installed or not, at which version, held or not. All changes of a host are one apt transaction.
- * Read with dpkg-query(1); changed with apt-get(8) and apt-mark(8).
+ * A Debian package: whether it is installed, at which version, and whether it is held. All changes of a host are one
+ * apt transaction. Read with dpkg-query(1); changed with apt-get(8) and apt-mark(8).
  */
 import { byField } from '../../kit/byField.ts'
 import {
@@ -20,26 +20,29 @@ import { ensure } from '../../kit/schema.ts'
 import { lines, quote, sh } from '../../kit/shell.ts'
 
 export type AptPackage = {
-  /** Of a real package, not a virtual one; `name:arch` for another architecture. */
+  /** The name of a real package, not a virtual one; `name:arch` for another architecture. */
   name: string
-  /** Exactly this version, as `apt-cache policy` shows it. Whatever is there is fine when omitted. */
+  /** Exactly this version, as `apt-cache policy` shows it. Any version is accepted when omitted. */
   version?: string
-  /** Held: apt does not upgrade it. Left as it is when omitted. */
+  /** Held packages are not upgraded by apt. Left unchanged when omitted. */
   hold?: boolean
-  /** Whether what it recommends comes with it when it is installed; later it makes no difference. @default false */
+  /** Whether installing it also installs its recommended packages; no effect later. @default false */
   recommends?: boolean
   /** 'absent' removes it and keeps its configuration files. @default 'present' */
   ensure?: 'present' | 'absent'
-  /** With 'absent': its configuration goes too, and what its removal scripts call its data. @default false */
+  /** With 'absent': removes its configuration too, and what its removal scripts consider its data. @default false */
   purge?: boolean
 }
 
 export type AptPackageState = {
-  /** dpkg's status word, or `purged` when dpkg does not know it and that is asked for. */
+  /** dpkg's status word, or `purged` when dpkg does not know the package and purging is declared. */
   status: string
   version?: string | undefined
   hold?: boolean | undefined
-  /** On the first that is to be there: what else dpkg is in the middle of, which keeps apt from installing anything. */
+  /**
+   * On the first package that is to be present: other packages that dpkg has not finished, which keep apt from
+   * installing anything.
+   */
   interrupted?: string
   how?: PackageHow
 }
@@ -79,7 +82,7 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
   }),
   how: form.optional(form.fields<PackageHow>({ recommends: form.optional(form.flag) })),
   read: {
-    // One list tells of all: what is asked for, and what dpkg is in the middle of.
+    // One list covers the declared packages and those that dpkg has not finished.
     command: (
       entries,
     ) => `{ ${LIST} || echo "failed $?"; } | ${sh`awk -F '\t' -v names=${` ${entries.map(({ name }) => name).join(' ')} `} `}'${WANTED} || !(${WHOLE})'
@@ -97,9 +100,9 @@ ${JOURNAL}`,
   touches: ({ name, after }) => (after === null || after.status === 'purged' ? [{ without: name }] : []),
   consequence({ kind, after, fields }) {
     if (after?.status === 'purged') return 'destructive'
-    // Whether anything of it runs is not read.
+    // Whether any process of it runs is not read.
     if (kind === 'remove') return 'unknown'
-    // Maintainer scripts restart what a new version brings.
+    // Maintainer scripts restart the services of a new version.
     return kind === 'change' && fields.some(({ field }) => field === 'version' || field === 'interrupted')
       ? 'restart'
       : 'safe'
@@ -112,15 +115,18 @@ ${JOURNAL}`,
   altersOthers: true,
 }
 
-/** States in which dpkg has a package's files or is in the middle of something with it. */
+/** States in which dpkg has a package's files or has not finished it. */
 const THERE = ['installed', 'half-installed', 'unpacked', 'half-configured', 'triggers-awaited', 'triggers-pending']
 
-/** All packages that dpkg knows, and tests of awk(1) on a line: whether it is asked for, and whether dpkg is done with it. */
+/**
+ * All packages that dpkg knows, and awk(1) tests of a line: whether the package is declared, and whether dpkg has
+ * finished it.
+ */
 const LIST =
   "dpkg-query -W -f='${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Want}\\t${db:Status-Status}\\t${db:Status-Eflag}\\n'"
 const WANTED = 'index(names, " " $1 " ") || index(names, " " $1 ":" $2 " ")'
 const WHOLE = '$5 ~ /^(installed|config-files|not-installed)$/ && $6 == "ok"'
-/** What dpkg noted and did not come to write into its list. */
+/** What dpkg has noted but not yet written to its list. */
 const JOURNAL = '[ -z "$(ls /var/lib/dpkg/updates)" ] || echo journal'
 
 function parseList(
@@ -163,7 +169,7 @@ function stateOf(found: AptPackageState | undefined, desired: AptPackageState | 
   return found !== undefined && THERE.includes(found.status) ? found : null
 }
 
-/** The archive has one version of a package, and that is seldom the former one. */
+/** The archive has one version of a package, rarely the previous one. */
 function undoPackage({ before, after, fields }: Was<AptPackageState>): UndoTarget<AptPackageState> {
   if (before === null) return { state: null, stays: 'its configuration files, and packages that came with it' }
   const { status, version, hold } = before
@@ -174,23 +180,23 @@ function undoPackage({ before, after, fields }: Was<AptPackageState>): UndoTarge
   return { state: { status: 'installed', hold } }
 }
 
-/** What a transaction is to do, by name. */
+/** What a transaction does, by package name. */
 type Wishes = {
-  /** Apt's words: `nginx`, `nginx=1.22.1-9`. */
+  /** Arguments for apt: `nginx`, `nginx=1.22.1-9`. */
   install: string[]
-  /** The same for packages that bring what they recommend. */
+  /** The same for packages installed with their recommended packages. */
   generous: string[]
   gone: string[]
   purge: string[]
   hold: string[]
   unhold: string[]
-  /** Whose hold, if there is one, outlives the transaction. */
+  /** Packages whose hold, if any, is restored after the transaction. */
   leave: string[]
-  /** Whether what dpkg is in the middle of is a reason for it. */
+  /** Whether unfinished work of dpkg is a reason for the transaction. */
   mends: boolean
 }
 
-/** Packages that are there already are not named to apt, or it would upgrade them. */
+/** Packages that are present already are not passed to apt, which would upgrade them. */
 function wishesOf(changes: readonly Change<AptPackageState>[]): Wishes {
   const differs = ({ fields }: Change<AptPackageState>, names: readonly string[]): boolean =>
     fields.some(({ field }) => names.includes(field))
@@ -215,11 +221,10 @@ function aptWord({ name, after }: Change<AptPackageState>): string {
 }
 
 /**
- * `unlocked` waits for whoever is at work with apt or dpkg; `patiently COMMAND…` again for one that came in between, where
- * DPkg::Lock::Timeout does not: `apt-get update` and dpkg itself.
- * Needrestart must not restart services behind our back, and nobody can answer a question about configuration files.
- * A simulation goes before each transaction: what apt would take away or change beyond what was asked is not in the
- * plan, so it is not done.
+ * `unlocked` waits until no other process uses apt or dpkg; `patiently COMMAND…` waits again for one that started in
+ * between, where DPkg::Lock::Timeout has no effect: `apt-get update` and dpkg itself. Needrestart must not restart
+ * services by itself, and nobody can answer a question about configuration files. A simulation precedes each
+ * transaction: if apt would remove or change more than requested, which is not in the plan, the transaction is not run.
  */
 const APT = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
 apt() { apt-get -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
@@ -292,7 +297,7 @@ function transaction(changes: readonly Change<AptPackageState>[]): Step[] {
 function transactionText({ install, generous, gone, purge, hold, unhold, leave, mends }: Wishes): string {
   const words = [...install, ...gone.map((name) => `${name}-`)]
   const names = [...install, ...generous].map((word) => word.replace(/=.*/, ''))
-  // Apt shows a name with its own architecture without it, so only plain names can be compared.
+  // apt prints a package of the native architecture without `:arch`, so only plain names can be compared.
   const plain = names.filter((name) => !name.includes(':'))
   return [
     sh`gone=${gone.join('\n')} asked=${[...names, ...gone].join('\n')}`,
@@ -304,7 +309,7 @@ function transactionText({ install, generous, gone, purge, hold, unhold, leave, 
     ...(generous.length === 0 ? [] : [sh`transact --install-recommends install ${generous}`]),
     ...(words.length === 0 ? [] : [sh`transact --no-install-recommends install ${words}`]),
     ...(purge.length === 0 ? [] : [sh`transact purge ${purge}`]),
-    // Apt releases what it is told to install by name.
+    // apt releases the hold of packages that it is told to install by name.
     ...(leave.length === 0 ? [] : ['[ -z "$held" ] || patiently apt-mark hold $held || fail "apt-mark: $said"']),
     ...(unhold.length === 0 ? [] : [`${sh`patiently apt-mark unhold ${unhold}`} || fail "apt-mark: $said"`]),
     ...(hold.length === 0 ? [] : [`${sh`patiently apt-mark hold ${hold}`} || fail "apt-mark: $said"`]),
@@ -312,7 +317,7 @@ function transactionText({ install, generous, gone, purge, hold, unhold, leave, 
   ].join('\n')
 }
 
-/** Package lists older than a day name files that the mirrors no longer have. */
+/** Package lists older than a day list files that the mirrors no longer have. */
 const FRESH = `[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name ${quote('*_Packages*')} -mmin -1440 -print -quit 2>/dev/null)" ] || update`
 
 function titleOf({ install, generous, gone, purge, hold, unhold, mends }: Wishes): string {

@@ -1,5 +1,5 @@
 /**
- * The escape hatch: shell text that brings something about, and shell text that says whether it is so.
+ * The escape hatch: shell text that reaches a state, and shell text that checks for it.
  */
 import * as form from '../../kit/form.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -19,35 +19,38 @@ import type { StateText, TextValue } from '../../kit/value.ts'
 import { parseTraces, traceText, TRACING } from './commandCheck.ts'
 
 export type Command = {
-  /** What it is for: "self-signed certificate". */
+  /** Its purpose: "self-signed certificate". */
   name: string
   /**
-   * Exits 0 when there is nothing to do; with several lines each must succeed. It runs with every plan and within a
-   * minute, so it must be quick and write nothing. What it prints is thrown away.
+   * Exits with 0 when there is nothing to do; with several lines each must succeed. It runs with every plan, for at
+   * most one minute, so it must be quick and write nothing. Its output is discarded.
    */
   check?: string
-  /** In place of `check`, where nothing tells: `apply` then runs with every converge, and every plan says so. */
+  /** Instead of `check`, when nothing can tell: `apply` then runs with every converge, and every plan says so. */
   opaque?: true
-  /** Brings it about; may be run again after it was cut off. Afterwards `check` must say yes. */
+  /** Reaches the state; must be safe to run again after it was cut off. Afterwards `check` must succeed. */
   apply: string
-  /** Takes it away when it is no longer declared, after which `check` must say no; without it, nothing is taken away. */
+  /**
+   * Reverses `apply` when the command is no longer declared; afterwards `check` must fail. Without it, nothing is
+   * reversed.
+   */
   undo?: string
   /** Account that `check`, `apply` and `undo` run as. @default 'root' */
   user?: string
   /** Folder in which they run. @default '/' */
   directory?: string
-  /** Variables for them. Not for secrets: any process of the account can read an environment. */
+  /** Environment variables for them. Not for secrets: any process of the account can read an environment. */
   env?: { [name: string]: string }
-  /** What `apply` finds on its standard input; the place for secrets. */
+  /** Standard input of `apply`; the place for secrets. */
   input?: TextValue
   /** For `apply` and `undo`. @default 600_000 */
   timeoutMs?: number
-  /** What `apply` does to what runs or to data; every plan says so. Left out, plans say nothing of it. */
+  /** What `apply` does to running services or to data; every plan says so. When omitted, plans do not mention it. */
   consequence?: 'safe' | 'reload' | 'restart' | 'disruptive' | 'destructive'
 }
 
 export type CommandState = {
-  /** False for what is opaque; a command whose check says no is not there. */
+  /** False for an opaque command; a command whose check fails does not exist. */
   done: boolean
   how: CommandHow
 }
@@ -66,7 +69,7 @@ type CommandHow = {
 /** How the texts of a command are run. */
 type Setting = Pick<CommandHow, 'user' | 'directory' | 'env'>
 
-/** Seconds that a check may take, and those of one account together before each is given a second only. */
+/** Seconds that a check may take, and that all checks of one account may take before each gets one second only. */
 const CHECK_S = 60
 const ALL_S = 90
 
@@ -161,7 +164,7 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
   },
   diff: ({ done, how }, observed) => (done && observed.done ? [] : [runs(how.apply, done)]),
   drift: { gone: 'undone' },
-  // Only its author knows what it does.
+  // Only its author knows what it changes.
   touches: () => [{ program: true }],
   consequence: ({ after }) => after?.how.consequence ?? 'unknown',
   steps: ({ name, after: { how } }, { reveal }) => [
@@ -177,14 +180,14 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
   holdsData: (observed) =>
     observed instanceof Unknown || observed.how.undo === undefined ? 'it has no undo' : undefined,
   undo({ before, after }) {
-    // Taken away by its undo, it can be brought about again by its declaration.
+    // A command that its `undo` reversed is applied again by its declaration.
     if (after === null) return undefined
     if (before === null && after.how.undo !== undefined) return { state: null }
     return { cannot: 'nobody knows what it did, and it has no undo' }
   },
-  // It may bring about what any other type reads: a package, a file, a database.
+  // It may create what any other type reads: a package, a file, a database.
   altersOthers: true,
-  // Its check may ask for anything, and be true only because what it asks of is missing.
+  // Its check may test anything, and may succeed only because what it tests is missing.
   alteredByOthers: true,
 }
 
@@ -192,13 +195,13 @@ function runs(apply: string | undefined, hasCheck: boolean): FieldChange {
   return { field: 'runs', form: 'value', after: apply, ...(hasCheck ? {} : { opaque: true }) }
 }
 
-/** In place of the exit of a check that had to be ended. */
+/** Instead of the exit status of a check that was killed. */
 const LATE = -1
 const LATE_TEXT = `its check did not end within ${CHECK_S} s, or checks of the same account before it took all of their time`
 
 /**
- * The checks of each account one after another, and those of different accounts at the same time: one account's may hang,
- * and then only its own find no time.
+ * Runs the checks of each account one after another, and those of different accounts at the same time: a check that
+ * hangs delays only those of its own account.
  */
 function checkTexts(entries: readonly Desired<CommandState>[]): string {
   const checks = entries.flatMap(({ name, desired }) =>
@@ -208,15 +211,15 @@ function checkTexts(entries: readonly Desired<CommandState>[]): string {
   const texts = accounts.map((ofOne) => ofOne.map((one) => checkText(one)).join('\n'))
   if (texts.length === 0) return ':'
   const begin = `read -r k_now k_idle </proc/uptime; k_end=$((\${k_now%.*} + ${ALL_S}))`
-  // As lanes of a pipeline: each passes on what the lanes before it have printed, so that the order is always the same.
+  // Lanes of a pipeline: each copies the output of the lanes before it, so that the order is always the same.
   const lanes = texts.map((text, index) => `{\n${text}\n${index === 0 ? '' : 'cat\n'}}`)
   return `${TIMED}\n${begin}\n${texts.length === 1 ? texts[0] : lanes.join(' |\n')}`
 }
 
 /**
- * `k_timed` sets `k_s`, the seconds that the next check may take: after one that hung, less is left for the others of the
- * account, and in the end one second. `k_late` tells timeout(1)'s exit for what it ended, with or without SIGKILL, from the
- * same of a check's own.
+ * `k_timed` sets `k_s`, the seconds that the next check may take: after one that hung, the account's other checks get
+ * less, and in the end one second. `k_late` distinguishes timeout(1)'s exit status for a check that it killed, with or
+ * without SIGKILL, from the same status of a check itself.
  */
 const TIMED = `k_timed() {
   read -r k_now k_idle </proc/uptime
@@ -241,8 +244,8 @@ function explainText(name: string, check: string, setting: Setting): string {
 }
 
 /**
- * The text in a shell of its own, so that it can neither leave the program around it nor change its variables. Its
- * environment is the same for a check, which runs in a login, and for `apply`, which runs in a unit.
+ * Runs the text in a shell of its own, so that it can neither exit the surrounding program nor change its variables. A
+ * check, which runs in a login, has the same environment as `apply`, which runs in a unit.
  */
 function running(
   text: string,
@@ -253,8 +256,8 @@ function running(
   const as = user === 'root' ? [] : ['runuser', '-u', user, '--']
   const variables = { USER: user, LOGNAME: user, LC_ALL: 'C', ...env }
   const words = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
-  // The account's name is one by the schema's pattern, and `~` is only expanded unquoted.
-  // The account itself enters the folder: root could be led by it into a folder that it may not reach.
+  // The schema's pattern makes the account's name safe, and `~` is only expanded unquoted. The account itself enters
+  // the folder: it could redirect root into a folder that it may not enter.
   const setting = [...words, ...shell]
   return `( cd / && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i --chdir=${directory} PATH="$PATH" HOME="$home" ${setting} ${text}`} )`
 }

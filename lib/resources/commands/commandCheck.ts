@@ -1,19 +1,19 @@
 /**
- * Which line of a command's check says no, and what the check printed.
+ * Finds the line of a command's check that fails, and what the check printed.
  *
- * The check is run once more for what it prints, and once by bash, which can tell the lines that it comes to (LINENO,
- * BASH_XTRACEFD, bash(1)). Of what it traces only numbers leave the host: values may be secrets.
+ * The check runs once more for its output, and once in bash, which reports the lines that it reaches (LINENO,
+ * BASH_XTRACEFD, bash(1)). Only line numbers of the trace leave the host: values may be secrets.
  */
 import type { Output } from '../../kit/resourceType.ts'
 import { quote } from '../../kit/shell.ts'
 
-/** Stands before a check, on its first line, where bash runs it with descriptor 9 for its trace. */
+/** Prefix on the first line of a check that bash runs, with descriptor 9 for its trace. */
 export const TRACING = `PS4='keelson:$LINENO '; BASH_XTRACEFD=9; set -x; `
-/** Of what a check printed, so many bytes of its end leave the host, and so many lines are shown. */
+/** Maximum bytes of a check's output, from its end, that leave the host, and maximum lines shown. */
 const MOST_BYTES = 8192
 const MOST_LINES = 10
 
-/** Prints, by NUL: name, exit status, the number of the last line that was come to, and the end of what was printed. */
+/** Prints, NUL-separated: name, exit status, the number of the last line reached, and the end of the output. */
 export function traceText(name: string, plain: string, traced: string): string {
   return `k_line=$({ ${traced} 9>&1 >/dev/null 2>&1 </dev/null; } | sed -n 's/^keelson:\\([0-9]*\\) .*/\\1/p' | tail -n 1)
 k_said=$({ ${plain} 2>&1 </dev/null; printf '\\n%s' "$?"; } | tail -c ${MOST_BYTES})

@@ -19,7 +19,7 @@ export type CronJob = {
   user?: string
   /** Minute, hour, day of month, month, day of week, in the host's time zone: `'30 3 * * *'`; or `'@daily'`. */
   schedule: string
-  /** One line for the shell, kept as it is: `%` needs no backslash here. */
+  /** One line for the shell, used unchanged: `%` needs no backslash here. */
   command: string
   /** Variables such as MAILTO, PATH, SHELL. cron expands nothing in their values. */
   environment?: { readonly [name: string]: string }
@@ -37,7 +37,7 @@ export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
       name: { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,99}$' },
       user: accountName,
       schedule: { type: 'string', minLength: 1, maxLength: 200, pattern: '^[A-Za-z0-9@*,/ -]+$' },
-      // cron reads 999 characters of a command at most (MAX_COMMAND), escapes counted.
+      // cron reads at most 999 characters of a command (MAX_COMMAND), escapes counted.
       command: { ...oneLine, maxLength: 900 },
       environment: {
         type: 'object',
@@ -106,12 +106,12 @@ function render({ user = 'root', schedule, command, environment = {} }: CronJob)
   return `${variables.join('')}${schedule.trim().split(/ +/).join(' ')}\t${user}\t${escape(command)}\n`
 }
 
-/** Nothing is special between quotes, but blanks at the ends are lost all the same (seen on Debian 12 and 13). */
+/** Nothing is special between quotes, but cron still strips blanks at the ends (seen on Debian 12 and 13). */
 function quoteValue(value: string): string {
   return value.includes('"') ? `'${value}'` : `"${value}"`
 }
 
-/** An unescaped `%` is a newline to cron, and a backslash before `%` or a backslash is taken away. */
+/** cron reads an unescaped `%` as a newline, and removes a backslash before `%` or a backslash. */
 function escape(command: string): string {
   return command.replaceAll(/[\\%]/g, '\\$&')
 }

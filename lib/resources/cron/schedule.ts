@@ -1,5 +1,6 @@
 /**
- * The schedules of crontab(5), as Debian's cron reads them. Own, because checking a recipe must not load a package.
+ * The schedules of crontab(5), as Debian's cron reads them. Written here, because checking a recipe must not load a
+ * package.
  */
 type Field = { name: string; min: number; max: number; words?: readonly string[] }
 
@@ -13,10 +14,10 @@ const FIELDS: readonly [Field, Field, Field, Field, Field] = [
   { name: 'day of week', min: 0, max: 7, words: DAYS },
 ]
 const NICKNAMES = ['@reboot', '@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly']
-/** In a leap year, since 29 February comes round. */
+/** In a leap year, because 29 February occurs. */
 const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
-/** What is wrong with a schedule, one sentence each; a date that never comes is a mistake too. */
+/** What is wrong with a schedule, one sentence each; a date that never occurs is a mistake too. */
 export function scheduleMistake(schedule: string): string[] {
   const words = schedule.trim().split(/ +/)
   if (words[0]?.startsWith('@')) {

@@ -1,6 +1,5 @@
 /**
- * A directory: owner, group, mode, and optionally nothing in it but what is named.
- * Read with find(1).
+ * A directory: owner, group, mode, and optionally no entries but the listed ones. Read with find(1).
  */
 import type { Touch } from '../../kit/touch.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -36,25 +35,25 @@ export type Directory = {
   group?: string
   /** @default '0755' */
   mode?: string
-  /** Names that may be in it; everything else there is removed, folders with all they hold. */
+  /** Names of the entries that it may contain; all others are removed, folders with their content. */
   only?: readonly string[]
-  /** 'absent' removes an empty directory; one with something in it is an error. @default 'present' */
+  /** 'absent' removes an empty directory; one with entries is an error. @default 'present' */
   ensure?: 'present' | 'absent'
-  /** With 'absent': all that is in it goes too. @default false */
+  /** With 'absent': removes its content too. @default false */
   recursive?: boolean
 }
 
 export type DirectoryState = {
-  /** `nothing`: wanted to be gone with all that is in it, or gone when that is wanted. */
+  /** `nothing`: to be removed with all its content, or already gone when that is declared. */
   kind: PathState['kind'] | 'nothing'
   owner?: string | undefined
   group?: string | undefined
   mode?: string | undefined
-  /** What is in it and may not be; only where `only` is given. */
+  /** Entries that it may not contain; only with `only`. */
   others?: string[] | undefined
   how?: DirectoryHow
 }
-/** What may be in it. */
+/** Entries that it may contain. */
 type DirectoryHow = { only: string[] }
 
 export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursive'> = {
@@ -139,20 +138,20 @@ function touchesOf({ name, after, fields }: Change<DirectoryState>): Touch[] {
   ]
 }
 
-/** Folders without which a host does not work, and those right below `/` that hold the homes and data of all. */
+/** Folders that a host needs to work, and those directly below `/` that hold homes and data. */
 function isSystemFolder(path: string): boolean {
   return /^\/[^/]*$/.test(path) || /^\/(usr|var)\/(bin|lib|lib64|sbin|share|local|log|cache|spool|backups)$/.test(path)
 }
 
 /**
- * Names that may be in a folder before it is given up: whoever may write there may fill it without end. With the folder
- * itself, a number of three digits.
+ * Maximum number of entries that are read of a folder: an account that may write there can fill it without end. With
+ * the folder itself, a number of three digits.
  */
 const MOST = 998
 
 /**
- * How many names are in each folder, itself counted, then, after an empty field, the paths of what is in those that are
- * not too full, sorted. Links to folders are not followed.
+ * Prints how many entries each folder has, itself counted, then, after an empty field, the sorted paths of the entries
+ * of those within the limit. Does not follow links to folders.
  */
 function listEntries(folders: readonly string[]): string {
   if (folders.length === 0) return ':'
@@ -187,7 +186,7 @@ function parseDirectories(
   )
 }
 
-/** Names in a folder, from what `listEntries` prints. */
+/** Entries of a folder, from the output of `listEntries`. */
 function insideOf(fields: readonly string[]): (folder: string) => string[] | Unknown {
   const end = fields.indexOf('')
   const counts = new Map(
@@ -203,7 +202,7 @@ function insideOf(fields: readonly string[]): (folder: string) => string[] | Unk
     const count = counted - 1
     const names = (entries.get(folder) ?? []).map(nameOf)
     if (count > MOST) return new Unknown(`${folder} holds ${count} names or more; no more than ${MOST} are looked at`)
-    // A name that is no text could not be named to be removed.
+    // A name that is not valid text could not be passed to be removed.
     if (names.some((name) => name.includes('\ufffd'))) return new Unknown(`a name in ${folder} is not UTF-8`)
     return names.length < count ? new Unknown(`${folder} is being filled or emptied while it is read`) : names
   }
@@ -217,10 +216,10 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** Folders above it that nobody declares are made as mkdir(1) makes them. */
+/** Creates folders above it that nobody declares as mkdir(1) does. */
 function make(path: string, before: DirectoryState | null, after: DirectoryState): Step {
   const { owner = 'root', group = owner, mode = '0755' } = after
-  // Narrow until it has its owner.
+  // Restricted until it has its owner.
   const was = { owner, group, mode: before?.mode ?? '0700' }
   return {
     title: before === null ? `make ${path}` : `set owner and mode of ${path}`,
@@ -236,7 +235,7 @@ function removeAll(path: string): Step {
   }
 }
 
-/** Removes what the plan named, and nothing that came since. */
+/** Removes the entries that the plan listed, and none that appeared since. */
 function empty(path: string, { owner = 'root' }: DirectoryState, fields: readonly FieldChange[]): Step[] {
   const others = fields.find(({ field }) => field === 'others')?.before
   if (!Array.isArray(others) || others.length === 0) return []

@@ -1,7 +1,6 @@
 /**
- * A line, or a marked block, in a file that others own.
- * The file is read whole; it is edited on the host with awk(1), so that several edits of one file add up, and replaced
- * by rename with the owner and mode it had.
+ * A line, or a marked block, in a file that something else owns. The file is read whole; awk(1) edits it on the host,
+ * so that several edits of one file add up, and it is replaced by rename with its previous owner and mode.
  */
 import type { Touch } from '../../kit/touch.ts'
 import { isDeepStrictEqual } from 'node:util'
@@ -42,37 +41,37 @@ import { isPrivate, pathNeeds, replaceText } from '../../kit/files/paths.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from '../../kit/files/smallFiles.ts'
 
 export type Edit = {
-  /** A file Keelson does not own. A link is not followed: name what it leads to. */
+  /** A file that Keelson does not own. A link is not followed: pass its target. */
   path: string
-  /** Exactly this line, once. It takes the place of lines like it (`replaces`). */
+  /** Exactly this line, once. It replaces similar lines (`replaces`). */
   line?: string
-  /** Beginning of the lines that `line` takes the place of: `'PermitRootLogin '`. They do not come back with its removal. */
+  /** Beginning of the lines that `line` replaces: `'PermitRootLogin '`. Removing `line` does not restore them. */
   replaces?: string
-  /** Text between two marker lines that hold the name. */
+  /** Text between two marker lines that contain the name. */
   block?: {
     name: string
     /** Not needed for `ensure: 'absent'`. */
     content?: TextValue
-    /** What makes a line of that file a comment. @default '#' */
+    /** What begins a comment in that file. @default '#' */
     comment?: '#' | ';' | '//' | '--'
   }
   /**
-   * Where it goes when it is not there yet; by the beginning of the first line like that, and where there is none, by
-   * `else`, or it is an error.
+   * Where a missing line or block is inserted. An anchor is the beginning of a line, the first of which counts; if
+   * there is none, `else` applies, or it is an error.
    *
-   * @default 'bottom'; in the files of ssh and sshd, where a line would belong to the last `Match` or `Host`, before the
-   * first of them, and lines in those are left alone
+   * @default 'bottom'; in the files of ssh and sshd, where a line would belong to the last `Match` or `Host`, before
+   *   the first of them, and lines in those are left alone
    */
   position?: Position
-  /** Make the file, of root and mode 0644, when it is not there. Otherwise that is an error. @default false */
+  /** Creates a missing file, owned by root, with mode 0644. Otherwise a missing file is an error. @default false */
   create?: boolean
-  /** Shell command that judges the new file before it replaces the old, within a minute; `%` stands for its path. */
+  /** Shell command that checks the new file before it replaces the old one, within a minute; `%` stands for its path. */
   validate?: string
   /** @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
-/** One line of a file; unlike elsewhere it may hold tabs. */
+/** One line of a file; unlike elsewhere it may contain tabs. */
 const fileLine = {
   type: 'string',
   minLength: 1,
@@ -121,7 +120,7 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
     `${path} ${block === undefined ? (replaces?.trimEnd() ?? line ?? '') : `block ${block.name}`}`,
   check: (props) => [...editMistakes(props), ...contentMistakes(props)],
   desired: (props) => desiredEdit(props, true),
-  // What is to be gone is looked for as it would be made.
+  // A line or block to be removed is found by the text that would be written.
   absent: { check: editMistakes, desired: (props) => desiredEdit(props, false) },
   needs: (_name, { how: { wish } }) => [refOf('file', wish.path), ...pathNeeds(wish.path)],
   state: form.fields<Compared<EditState>>({ found: form.list(form.stateText) }),
@@ -184,7 +183,7 @@ function plainText(text: TextValue): StateText {
   return typeof text === 'string' ? text : text.toJSON()
 }
 
-/** What is wanted and not there is missing; what is unwanted and not there is as it should be. */
+/** A declared edit that is not in the file is missing; one declared absent that is not there is in order. */
 function stateIn(file: SmallFile | undefined, wish: EditWish): EditState | null | Unknown {
   if (file !== undefined && file.kind !== 'file') {
     const what =
@@ -228,7 +227,7 @@ function touchesOf(change: Change<EditState>): Touch[] {
   return [{ path: wish.path, becomes: { edited: (reveal) => trialText(wish, reveal) } }]
 }
 
-/** The edit as it is done to the copy of a file (see `Becomes`). */
+/** The edit as applied to the copy of a file (see `Becomes`). */
 function trialText(wish: EditWish, reveal: Reveal): string {
   return `${bytesTo(EDIT_AWK, '/tmp/edit.awk')}
 ${wish.create ? '[ -e "$new" ] || : > "$new"' : ''}
@@ -242,11 +241,11 @@ function recordIn(wish: EditWish, reveal: Reveal): string {
   return recordOf(wish, wish.present ? blockText(reveal(wish.text)).split('\n') : [])
 }
 
-/** What stood there takes the place of what stands there now. */
+/** Restores the previous text in place of the present one. */
 function undoEdit({ before, after }: Was<EditState>): UndoTarget<EditState> | undefined {
   if (before === null) return undefined
   const [text, ...more] = before.found
-  // Nothing of it was there, or somebody wanted it gone and it was.
+  // Either the edit was not in the file before, or it was declared absent.
   if (text === undefined) return { state: null }
   if (more.length > 0) return { cannot: `it stood there ${before.found.length} times` }
   const { wish } = (after ?? before).how
@@ -254,7 +253,7 @@ function undoEdit({ before, after }: Was<EditState>): UndoTarget<EditState> | un
   return { state: { found: [text], how: { wish: { ...wish, match, text, present: true } } } }
 }
 
-/** Several edits of one file are made together, and it is written once. */
+/** Applies several edits of one file together, and writes the file once. */
 function editSteps(changes: readonly Change<EditState>[], { reveal }: Context): Step[] {
   const wishes = changes.map(wishOf)
   return [...groupBy(wishes, ({ path }) => path)].map(([path, ofFile]) => ({

@@ -1,26 +1,26 @@
 /**
- * Lines of a file that belong to an edit: found in its text here, changed by awk(1) on the host. Both take a line to be
- * the same with LF and with CRLF.
+ * Lines of a file that belong to an edit: found in its text here, changed by awk(1) on the host. Both treat a line with
+ * LF and the same line with CRLF as equal.
  */
 import * as form from '../../kit/form.ts'
 import type { StateText } from '../../kit/value.ts'
 
 export type Wish = {
-  /** A line (with all that begin like `replaces`), or a block by its marker lines. */
+  /** A line (with all that begin with `replaces`), or a block by its marker lines. */
   match: { line: string; replaces?: string | undefined } | { open: string; close: string }
   position: Position | Head
 }
 
-/** With `else`: where it goes when no line begins like that. */
+/** `else`: the place to use when no line begins with the anchor. */
 export type Position = 'top' | 'bottom' | (({ after: string } | { before: string }) & { else?: 'top' | 'bottom' })
 
 /**
- * What stands before the first line that begins a block with one of these words, and holds for all that the file is for:
- * lines in a block are other lines. A line put at the end of a file with blocks would belong to the last of them.
+ * The part of a file before the first line that begins a block with one of these words, which applies globally: lines
+ * in a block are separate. A line appended to a file with blocks would belong to the last of them.
  */
 export type Head = { head: 'match' | 'host|match' }
 
-/** Where a line or block goes that says nothing of it. */
+/** The default place of a line or block. */
 export function usualPlace(path: string, text: StateText): Position | Head {
   const head = headOf(path)
   const isBlock = head !== undefined && new RegExp(`^(\\s*(#.*)?\n)*\\s*(${head.head})[\\s=]`, 'i').test(firstOf(text))
@@ -40,18 +40,18 @@ function firstOf(text: StateText): string {
 }
 
 export type EditState = {
-  /** The lines like it, or what stands between its markers, each time they do. */
+  /** Each matching line, or each text between its markers. */
   found: StateText[]
   how: EditHow
   seen?: EditSeen
 }
 export type EditHow = { wish: EditWish }
-/** The file is not for everybody to read. */
+/** Some accounts may not read the file. */
 export type EditSeen = { private?: true }
 
 export type EditWish = Wish & {
   path: string
-  /** The line, or what goes between the markers. */
+  /** The line, or the text between the markers. */
   text: StateText
   create: boolean
   validate?: string | undefined
@@ -83,12 +83,12 @@ export const EDIT_HOW = form.fields<EditHow>({
   }),
 })
 
-/** As it can be read back: without the end of its last line, and with plain line ends. */
+/** The text as it is read back: without a final newline, and with plain line ends. */
 export function blockText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(/\n$/, '')
 }
 
-/** The lines that match, or what stands between the markers, each time it does. */
+/** Each matching line, or each text between the markers. */
 export function found(text: string, { match, position }: Wish): string[] {
   const lines = text.split(/\r?\n/)
   const end = typeof position === 'object' && 'head' in position ? endOfHead(lines, match, position) : lines.length
@@ -97,7 +97,7 @@ export function found(text: string, { match, position }: Wish): string[] {
   return lines.slice(0, end).filter((each) => each === line || (replaces !== undefined && each.startsWith(replaces)))
 }
 
-/** Number of lines before the first block that is not for all; what stands in the edit's own block is no such one. */
+/** Number of lines before the first block that is not global; the edit's own block does not count. */
 function endOfHead(lines: readonly string[], match: Wish['match'], { head }: Head): number {
   const begins = new RegExp(`^[ \\t]*(${head})[ \\t="]`, 'i')
   const isForAll = (line: string): boolean =>
@@ -112,9 +112,10 @@ function endOfHead(lines: readonly string[], match: Wish['match'], { head }: Hea
 }
 
 /**
- * A block goes from the last opening marker before a closing one, so that a stray marker takes nothing in.
+ * Finds blocks. A block begins at the last opening marker before a closing one, so that a stray marker includes
+ * nothing.
  *
- * @param end Number of lines in which it may begin.
+ * @param end Number of lines in which a block may begin.
  */
 function blocksIn(lines: readonly string[], { open, close }: { open: string; close: string }, end: number): string[] {
   const blocks: string[] = []
@@ -129,8 +130,8 @@ function blocksIn(lines: readonly string[], { open, close }: { open: string; clo
 }
 
 /**
- * What `EDIT_AWK` is told, a line each: kind, two texts that match, position, its anchor, where it goes without that,
- * then the lines to stand there.
+ * Input of `EDIT_AWK`, one item per line: kind, two texts that match, position, its anchor, the place without an
+ * anchor, then the lines to write.
  */
 export function recordOf({ match, position }: Wish, lines: readonly string[]): string {
   const place = typeof position === 'string' ? [position, '', ''] : placeOf(position)
@@ -146,15 +147,15 @@ function placeOf(position: Exclude<Wish['position'], string>): string[] {
   return [where, anchor, position.else ?? '']
 }
 
-/** The beginning of the line that a position goes by. */
+/** The line beginning to which a position refers. */
 export function anchorOf(position: Wish['position']): string {
   return typeof position === 'string' ? '' : placeOf(position)[1]!
 }
 
 /**
- * Edits one file as its variable `record`, a file, says. `ended` is `no` when the last line of the file has no end; then
- * it has none afterwards. Every line keeps its own kind of end, a new one has that of the first line. Exits with 3 when
- * no line begins like the anchor. Only `print` is used: sprintf of mawk, Debian's awk, has a limit.
+ * Edits one file as its variable `record`, a file, specifies. `ended` is `no` when the last line of the file has no
+ * newline; the result then has none either. Every line keeps its own line end, a new one has that of the first line.
+ * Exits with 3 when no line begins with the anchor. Only `print` is used: sprintf of mawk, Debian's awk, has a limit.
  */
 export const EDIT_AWK = String.raw`
 function bare(text) { sub(/\r$/, "", text); return text }

@@ -1,6 +1,6 @@
 /**
- * A file that is owned whole: content, owner, group, mode.
- * Read with find(1) and sha256sum(1); text that differs is fetched for the plan. Replaced by rename, never in place.
+ * A file with its whole content: content, owner, group, mode. Read with find(1) and sha256sum(1); text that differs is
+ * fetched for the plan. Replaced by rename, never in place.
  */
 import type { Becomes } from '../../kit/touch.ts'
 import { createHash } from 'node:crypto'
@@ -56,8 +56,8 @@ export type File = {
   /** @default '0644'; '0600' when the content holds a secret */
   mode?: string
   /**
-   * Shell command that judges the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. In a
-   * folder of another account only root can open that path: `'runuser -u app -- check < %'`. It has a minute.
+   * Shell command that checks the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. In
+   * a folder of another account only root can open that path: `'runuser -u app -- check < %'`. It may take a minute.
    */
   validate?: string
   /** @default 'present' */
@@ -71,7 +71,7 @@ export type FileState = {
   mode: string
   /** SHA-256 of the content, hex: observed, and desired of a source that is not small text. */
   sha256?: string | undefined
-  /** On the desired side. */
+  /** In desired states only. */
   content?: StateText | undefined
   how?: FileHow
   seen?: FileSeen
@@ -83,12 +83,12 @@ type FileHow = {
   kept?: string | undefined
   validate?: string | undefined
 }
-/** It has an ACL beyond owner, group and others: of no matter but when the file is changed. */
+/** It has an ACL beyond owner, group and others; that only matters when the file is changed. */
 type FileSeen = { acl?: true }
 
-/** Sources up to this size, in bytes, that are UTF-8 text stand in the catalog as text. */
+/** Maximum size in bytes of a source that, being UTF-8 text, is in the catalog as text. */
 const INLINE = 262_144
-/** Bytes of a file that a plan shows at most. */
+/** Maximum bytes of a file that a plan shows. */
 const SHOWN = 1_048_576
 
 export const file: ResourceType<File, FileState> = {
@@ -190,7 +190,7 @@ function desiredFile({ content, source, owner = 'root', group = owner, mode, val
   return { kind: 'file', ...rights, ...found, how: { ...how, validate } }
 }
 
-/** Undefined where the bytes are not at hand: a long source is only known by its digest. */
+/** Undefined when the bytes are not available: only the digest of a long source is known. */
 function becomesOf(after: FileState | null): Becomes | undefined {
   if (after === null) return { gone: true }
   if (after.content !== undefined) return { text: after.content }
@@ -209,7 +209,7 @@ function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-/** What an account has in its own folders may be of any size; a file of root's is hashed however long it is. */
+/** Files in an account's own folders may have any size, and are hashed up to this; a file of root is hashed whole. */
 const HASHED = 2 ** 28
 
 function readFiles(paths: readonly string[]): string {
@@ -220,7 +220,7 @@ printf '\\0'
 ${listAcls(paths)}`
 }
 
-/** Of files that have one, what ls(1) says: a `+` after the mode, and the path last. Nothing is opened. */
+/** Prints what ls(1) shows of files that have an ACL: a `+` after the mode, and the path last. Nothing is opened. */
 function listAcls(paths: readonly string[]): string {
   if (paths.length === 0) return ':'
   const files = `find ${paths.map(quote).join(' ')} -maxdepth 0 -type f -print0 2>/dev/null`
@@ -229,8 +229,8 @@ function listAcls(paths: readonly string[]): string {
 
 function parseFiles(output: Output): Map<string, FileState | Unknown> {
   const fields = fieldsOf(output)
-  // An empty path cannot be: it parts the listing from the digests. Link targets, the only fields that may be empty,
-  // are the last of their seven.
+  // No path is empty, so an empty path separates the listing from the digests. Link targets, the only fields that may
+  // be empty, are the last of their seven.
   const end = separatorIn(fields)
   const last = fields.indexOf('', end + 1)
   const digests = new Map(fields.slice(end + 1, last).map((entry) => [entry.slice(66), entry.slice(0, 64)]))
@@ -256,7 +256,10 @@ function separatorIn(fields: readonly string[]): number {
   throw new Error(`files: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
 }
 
-/** Folders that others cannot enter, an empty field, sizes of the files, then those that are not too long, as a tar stream. */
+/**
+ * Prints folders that others cannot enter, an empty field, sizes of the files, then those within the limit, as a tar
+ * stream.
+ */
 function fetchTexts(paths: readonly string[]): string {
   const files = `find ${paths.map(quote).join(' ')} -maxdepth 0 -type f`
   const folders = [...new Set(paths.flatMap(ancestors))]
@@ -292,7 +295,7 @@ function isText(bytes: Buffer): boolean {
   return !bytes.includes(0) && Buffer.from(bytes.toString('utf8')).equals(bytes)
 }
 
-/** What stays of what is there is said where something changes. */
+/** Mentions what is preserved of the existing file only when something changes. */
 function diffFile(desired: FileState, observed: FileState, comparing: Comparing): FieldChange[] {
   const changes = changesOf(desired, observed, comparing)
   if (observed.seen?.acl !== true || changes.length === 0) return changes
@@ -316,7 +319,7 @@ function changesOf(desired: FileState, observed: FileState, { sameText }: Compar
   ]
 }
 
-/** Former bytes, which the host has kept: shown where anybody there may read them. */
+/** Previous bytes that the host has kept: shown if every account there may read them. */
 function keptContent(desired: FileState, observed: FileState, kept: string): FieldChange {
   const isOpen = [desired, observed].every(({ mode }) => mode === undefined || /[4-7]$/.test(mode))
   return isOpen
@@ -335,8 +338,8 @@ function isOfRights({ fields }: Rewrite): boolean {
 }
 
 /**
- * Whether somebody who may no longer write the file afterwards may have it open for writing: rights are looked at when a
- * file is opened, and never again (open(2)). Then it takes another file to be sure of what is in it.
+ * Whether an account that may not write the new file may still have the old one open for writing: rights are checked
+ * when a file is opened, and never again (open(2)). Only a new file guarantees the content then.
  */
 function mayBeHeldOpen({ before, after }: Rewrite): boolean {
   return before.owner !== after.owner || before.group !== after.group || (Number.parseInt(before.mode, 8) & 0o022) !== 0
@@ -350,7 +353,7 @@ ${sh`change_file ${path} rights ${[before.owner, after.owner]}`}`,
   }
 }
 
-/** Without content there is nothing to put in the place of what stands there. */
+/** Without content there is nothing that could replace what exists there. */
 function refuse(path: string, { kind }: FileState): Step {
   return {
     title: `look at ${path}`,
@@ -375,7 +378,7 @@ function replace(path: string, after: FileState, acl: true | undefined, reveal: 
   }
 }
 
-/** What another hand has put in the place of the file is not Keelson's to remove. */
+/** Keelson does not remove what somebody else has put in the file's place. */
 function replacement({ kind, owner, sha256: digest }: FileState, applied: FileState): string | undefined {
   if (kind !== 'file') return `another hand has put a ${kind} in its place`
   const text = typeof applied.content === 'string' ? sha256(applied.content) : applied.sha256
@@ -383,7 +386,7 @@ function replacement({ kind, owner, sha256: digest }: FileState, applied: FileSt
   return `another hand has replaced it: it belongs to ${owner}${text === undefined ? '' : ', and its content is another'}`
 }
 
-/** Its digest was read, its bytes were not: those the host has to keep. */
+/** The file's digest was read, its bytes were not: the host has to keep those. */
 function undoFile({ name, before, after, fields, keep }: Was<FileState>): UndoTarget<FileState> | undefined {
   if (before === null) return undefined
   const { kind, owner, group, mode, sha256: digest } = before

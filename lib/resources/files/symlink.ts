@@ -1,5 +1,5 @@
 /**
- * A symbolic link. Read with find(1); replaced by rename, so that it points somewhere at every instant.
+ * A symbolic link. Read with find(1); replaced by rename, so that it has a target at every instant.
  */
 import { dirname, resolve } from 'node:path'
 import type { Compared, ResourceType, Step } from '../../kit/resourceType.ts'
@@ -18,9 +18,9 @@ import {
 
 export type Symlink = {
   path: string
-  /** As it will stand in the link: absolute, or relative to the link's folder. Not needed for `ensure: 'absent'`. */
+  /** The text of the link: absolute, or relative to the link's folder. Not needed for `ensure: 'absent'`. */
   target?: string
-  /** Replaces a file that stands there; never a directory. @default false */
+  /** Replaces a file at the path; never a directory. @default false */
   force?: boolean
   /** 'absent' removes a link, and nothing else. @default 'present' */
   ensure?: 'present' | 'absent'

@@ -1,6 +1,6 @@
 /**
- * A kernel setting: its running value, and a file of its own in /etc/sysctl.d that sets it at boot.
- * Read from /proc/sys and sysctl.d(5); written there.
+ * A kernel setting: its running value, and a file in /etc/sysctl.d that sets it at boot. Read from /proc/sys and
+ * sysctl.d(5); written there.
  */
 import { payload } from '../../kit/prelude.ts'
 import type { ResourceType, Desired } from '../../kit/resourceType.ts'
@@ -13,16 +13,16 @@ export type Sysctl = {
   key: string
   /** Several numbers are separated by blanks: `'4096 131072 6291456'`. */
   value: string | number
-  /** False: only set at boot, for keys this kernel does not let us set, as in containers. @default true */
+  /** False: only set at boot, for keys that this kernel does not allow to set, as in containers. @default true */
   now?: boolean
-  /** Absent takes the file away; the running value stays until the next boot. @default 'present' */
+  /** 'absent' removes the file; the running value stays until the next boot. @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
 export type SysctlState = {
-  /** In force now; left out when it is only to be set at boot. */
+  /** Present value; absent when it is only to be set at boot. */
   running?: string
-  /** What sysctl.d sets last, and with it the next boot. */
+  /** The last value in sysctl.d, which the next boot sets. */
   atBoot: string
 }
 
@@ -84,7 +84,7 @@ function swapSeparators(key: string): string {
   return key.replaceAll(/[./]/g, (char) => (char === '.' ? '/' : '.'))
 }
 
-/** The key as sysctl.d(5) reads it: with slashes, no dot needs thought. */
+/** The key as sysctl.d(5) reads it: with slashes, dots are not special. */
 function keyOf(name: string): string {
   return pathOf(name).slice('/proc/sys/'.length)
 }
@@ -100,12 +100,12 @@ function canonical(value: string): string {
 // /etc/sysctl.conf counts where Debian 12 links it as 99-sysctl.conf.
 const SETTINGS = '/etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf'
 
-/** Bytes: who may write in one of the folders can fill it. */
+/** Maximum bytes: an account that may write in one of the folders can fill it. */
 const LONGEST_SETTINGS = 4 * 2 ** 20
 
 /**
- * Running values, then every setting line of sysctl.d with its file. grep exits 1 without a match and 2 without a file.
- * Who may write in one of the folders can put there what never ends.
+ * Prints running values, then every setting line of sysctl.d with its file. grep exits with 1 without a match and with
+ * 2 without a file. An account that may write in one of the folders can put endless files there.
  */
 function readText(entries: readonly Desired<SysctlState>[]): string {
   return `{ ${forEach(
@@ -141,7 +141,10 @@ function splitAtColon(line: string): [file: string, text: string] {
 
 const DIRECTORIES = ['/etc', '/run', '/usr/local/lib', '/usr/lib']
 
-/** By key, what is set last: files go by name, and of one name the first directory's counts (sysctl.d(5)). */
+/**
+ * The last value of each key: files apply in the order of their names, and of files with one name, the one in the first
+ * directory (sysctl.d(5)).
+ */
 function lastAssignments(assigned: readonly [file: string, text: string][]): Map<string, string> {
   const rank = (file: string): number => DIRECTORIES.findIndex((directory) => file.startsWith(`${directory}/sysctl.d/`))
   const base = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
@@ -165,7 +168,7 @@ function dotsToSlashes(key: string): string {
   return keyOf(slashesToDots(key))
 }
 
-/** The kernel says why it refuses; its words are kept, and what to do is added. */
+/** Keeps the kernel's reason for a refusal, and adds what to do. */
 function setRunning(name: string): string {
   const path = pathOf(name)
   const hint = `${name} could not be set now; give now: false to set it at boot only`

@@ -1,5 +1,5 @@
 /**
- * What a vhost does with the requests for one path.
+ * How a vhost handles the requests for one path.
  */
 import type { TextValue } from '../../kit/value.ts'
 import { block, directive, ownText, setting, type Line } from './syntax.ts'
@@ -11,18 +11,18 @@ export type Headers = { readonly [name: string]: string }
 export type Proxy = {
   /** `http://127.0.0.1:3000`, `http://unix:/run/app.sock`, or `http://NAME` of an upstream. */
   to: string
-  /** Passes WebSocket upgrades on, and lets them idle for an hour. @default false */
+  /** Passes WebSocket upgrades on, and allows them to idle for an hour. @default false */
   websocket?: boolean
   /** @default '5s' */
   connectTimeout?: string
   /** Longest silence of the application. @default '60s', with websocket '3600s' */
   readTimeout?: string
   sendTimeout?: string
-  /** Collect the answer before sending it on; off for streams. @default true */
+  /** Buffers the answer before sending it on; off for streams. @default true */
   buffering?: boolean
-  /** Collect the request before passing it on. @default true */
+  /** Buffers the request before passing it on. @default true */
   requestBuffering?: boolean
-  /** Request headers for the application besides the forwarded ones; an empty value removes one. */
+  /** Request headers for the application in addition to the forwarded ones; an empty value removes one. */
   headers?: Headers
 }
 
@@ -38,7 +38,7 @@ export type Location = {
   /** `['$uri', '@app']` */
   tryFiles?: readonly string[]
   return?: { code: number; to?: string }
-  /** Besides those of the vhost. */
+  /** In addition to those of the vhost. */
   headers?: Headers
   rateLimit?: { zone: string; burst?: number; nodelay?: boolean }
   /** Largest request body, `'25m'`. */
@@ -47,10 +47,10 @@ export type Location = {
   expires?: string
   /** Not reachable from outside. */
   internal?: boolean
-  /** Addresses let in; everyone else is refused. */
+  /** Permitted addresses; all others are refused. */
   allow?: readonly string[]
   accessLog?: false
-  /** More configuration, as it is. */
+  /** More configuration, unchanged. */
   raw?: TextValue
 }
 
@@ -99,16 +99,16 @@ export function renderHeaders(headers: Headers): Line[] {
   return Object.entries(headers).flatMap(([name, value]) => directive('add_header', name, value, 'always'))
 }
 
-/** The second's win, whatever the case of the names. */
+/** The headers of `second` win, whatever the case of their names. */
 export function mergeHeaders(first: Headers, second: Headers): Headers {
   const names = new Set(Object.keys(second).map((name) => name.toLowerCase()))
   const kept = Object.entries(first).filter(([name]) => !names.has(name.toLowerCase()))
   return { ...Object.fromEntries(kept), ...second }
 }
 
-/** What the application is told, in nginx's variables only: what a client sent under these names is overwritten. */
+/** Headers for the application, from nginx's variables only: they overwrite what a client sent under these names. */
 const FORWARDED: Headers = {
-  // $host is the name that was routed; $http_host may be anything the client wrote.
+  // $host is the name that was routed; $http_host is whatever the client sent.
   Host: '$host',
   'X-Real-IP': '$remote_addr',
   'X-Forwarded-For': '$remote_addr',

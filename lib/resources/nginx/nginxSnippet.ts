@@ -1,6 +1,6 @@
 /**
- * Any other file of nginx's configuration: nginx.conf, something in conf.d, a snippet that vhosts include.
- * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced.
+ * Any other file of nginx's configuration: nginx.conf, a file in conf.d, a snippet that vhosts include. Read with
+ * find(1) and cat(1); nginx(8) tests the complete new tree before anything is replaced.
  */
 import { refOf } from '../../kit/ref.ts'
 import type { Change, ResourceType } from '../../kit/resourceType.ts'

@@ -1,7 +1,7 @@
 /**
- * An nginx site: its file in sites-available and the link to it in sites-enabled.
- * Read with find(1) and cat(1); the tree it will be part of is tested with nginx(8) before anything is replaced. That
- * nginx loads it is for the `service` that watches /etc/nginx.
+ * An nginx site: its file in sites-available and the link to it in sites-enabled. Read with find(1) and cat(1);
+ * nginx(8) tests the complete new tree before anything is replaced. The `service` that watches /etc/nginx makes nginx
+ * load it.
  */
 import { refOf, under } from '../../kit/ref.ts'
 import type { Change, Compared, Context, ResourceType, Desired } from '../../kit/resourceType.ts'
@@ -24,7 +24,7 @@ import { renderVhost, servesOf, type VhostContent } from './vhostText.ts'
 import { parseSmallFiles, readSmallFiles } from '../../kit/files/smallFiles.ts'
 
 export type NginxVhost = VhostContent & {
-  /** Name of its file. One called `default` takes the place of the site that Debian's package ships. */
+  /** Name of its file. One called `default` replaces the site that Debian's package ships. */
   name: string
   /** Linked in sites-enabled. @default true */
   enabled?: boolean
@@ -69,7 +69,7 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
   }),
   needs: (_name, { how }) => [
     refOf('package', 'nginx'),
-    // A tree is judged as a whole.
+    // nginx checks a tree as a whole.
     refOf('file', '/etc/nginx/nginx.conf'),
     refOf('nginx-snippet', '*'),
     ...(how?.reads ?? []).flatMap((path) => [refOf('file', path), under(path.slice(0, path.lastIndexOf('/')))]),
@@ -127,10 +127,10 @@ function checkVhost(vhost: NginxVhost): string[] {
   return [...mistakes, ...pathMistakes(vhost), ...valueMistakes(vhost)]
 }
 
-/** nginx 1.22 keeps the length of a path in one byte: a longer one answers to nothing (seen on Debian 12; not with 1.26). */
+/** nginx 1.22 stores the length of a path in one byte: a longer one matches nothing (seen on Debian 12; not with 1.26). */
 const PATH_BYTES = 255
 
-/** nginx compares with the path of a request after it has taken doubled slashes, `.` and `..` out of it. */
+/** nginx removes doubled slashes, `.` and `..` from a request's path before it compares. */
 function pathMistakes({ locations = [], redirects = [] }: NginxVhost): string[] {
   const plain = locations.flatMap(({ path, match = 'prefix' }) => (/regex|named/.test(match) ? [] : [path]))
   return [...plain, ...redirects.map(({ from }) => from)].flatMap((path) => {
@@ -142,10 +142,10 @@ function pathMistakes({ locations = [], redirects = [] }: NginxVhost): string[] 
   })
 }
 
-/** Longest word that nginx reads is 4096 bytes, the quotes counted (NGX_CONF_BUFFER in ngx_conf_file.c). */
+/** The longest word that nginx reads is 4096 bytes, quotes included (NGX_CONF_BUFFER in ngx_conf_file.c). */
 const WORD_BYTES = 4000
 
-/** In these `$name` is a variable, and a `$` that none follows is an error to nginx, which has no way to quote it. */
+/** In these values `$name` is a variable, and nginx rejects a `$` without a variable and has no way to quote it. */
 function valueMistakes({ headers = {}, locations = [], redirects = [] }: NginxVhost): string[] {
   const values = [
     ...Object.entries(headers),
@@ -165,7 +165,7 @@ function valueMistakes({ headers = {}, locations = [], redirects = [] }: NginxVh
 
 type Files = ReturnType<typeof parseSmallFiles>
 
-/** Null when neither file nor link is there; a link without its file is a site that stops nginx from loading. */
+/** Null when neither file nor link exists; a link without its file is a site that stops nginx from loading. */
 function stateOf({ name, desired }: Desired<NginxVhostState>, files: Files): NginxVhostState | null {
   const file = files.get(available(name))
   const link = files.get(linkPath(name))

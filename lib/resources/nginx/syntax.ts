@@ -1,14 +1,14 @@
 /**
- * nginx configuration as text: directives, blocks, and the one quoting function everything goes through.
+ * nginx configuration as text: directives, blocks, and the one quoting function that all of it uses.
  */
 import { Secret, Text, type SecretToken, type StateText, type TextValue } from '../../kit/value.ts'
 
-/** A line of configuration, in pieces because a recipe's own text may hold secrets. */
+/** A line of configuration, in pieces because text of a recipe may contain secrets. */
 export type Line = readonly (string | SecretToken)[]
 
 /**
- * One argument of a directive. Inside double quotes nginx reads `\\` and `\"` as those characters and ends at nothing
- * else (ngx_conf_read_token in ngx_conf_file.c); `$name` stays a variable there, which no quoting can prevent.
+ * One argument of a directive. Inside double quotes nginx reads `\\` and `\"` as those characters, and only `"` ends
+ * the argument (ngx_conf_read_token in ngx_conf_file.c); `$name` stays a variable there, which no quoting can prevent.
  *
  * @throws {TypeError} On a control character.
  */
@@ -25,7 +25,7 @@ export function directive(name: string, ...words: (string | number)[]): Line[] {
   return [[`${[name, ...words.map(word)].join(' ')};`]]
 }
 
-/** A directive that is left out when its value is. */
+/** A directive, or none when its value is undefined. */
 export function setting(name: string, value: string | number | boolean | undefined): Line[] {
   if (value === undefined) return []
   return directive(name, typeof value === 'boolean' ? (value ? 'on' : 'off') : value)
@@ -40,7 +40,7 @@ function indent(lines: readonly Line[]): Line[] {
   return lines.map((line) => (line.length === 1 && line[0] === '' ? line : ['    ', ...line]))
 }
 
-/** A recipe's own configuration text, as it is. Lines with secrets keep their place but not their indentation. */
+/** Configuration text of a recipe, unchanged. Lines with secrets keep their place but not their indentation. */
 export function ownText(value: TextValue | undefined): Line[] {
   if (value === undefined) return []
   if (value instanceof Secret) return [[value.toJSON()]]
@@ -52,7 +52,7 @@ export function ownText(value: TextValue | undefined): Line[] {
     .map((line) => [line])
 }
 
-/** The whole file: a string, or with secrets in it their tokens. */
+/** The whole file: a string, or its tokens when it contains secrets. */
 export function joinLines(lines: readonly Line[]): StateText {
   const parts = lines
     .flatMap((line) => [...line, '\n'])

@@ -1,5 +1,6 @@
 /**
- * Files below /etc/nginx: their state, and replacing several at once after nginx has tested the tree they will form.
+ * Files below /etc/nginx: their state, and a step that replaces several at once after nginx has tested the resulting
+ * tree.
  */
 import { createHash } from 'node:crypto'
 import * as form from '../../kit/form.ts'
@@ -12,7 +13,7 @@ import type { SmallFile } from '../../kit/files/smallFiles.ts'
 export const NGINX = '/etc/nginx'
 
 export type NginxFileState = {
-  /** Of a file read for a desired state with secrets in it, only `sha256:…`. */
+  /** For a desired state with secrets, the reading contains only `sha256:…`. */
   content: StateText
   mode: string
   /** `user:group` */
@@ -26,7 +27,7 @@ export const NGINX_FILE = {
   owner: form.line(),
 } as const
 
-/** Text with secrets is for root alone; nginx reads its configuration as root. */
+/** Only root may read text with secrets; nginx reads its configuration as root. */
 export function desiredNginxFile(content: StateText): NginxFileState {
   return { content, mode: holdsSecret(content) ? '0600' : '0644', owner: 'root:root' }
 }
@@ -43,7 +44,7 @@ function digest(bytes: Uint8Array | string): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 }
 
-/** Something other than a file that stood there is only known by a sentence. */
+/** Something other than a file that was there is only described in words. */
 export function undoNginxFile<State extends NginxFileState>({ before }: Was<State>): UndoTarget<State> | undefined {
   return before !== null && before.mode === '' ? { cannot: 'something other than a file stood there' } : undefined
 }
@@ -57,8 +58,9 @@ export type NginxWork = {
 }
 
 /**
- * One step for all: the tree as it will be is tested in a private place, and only then the live files are replaced, each
- * atomically. Links go first and come last, so that no half-made vhost is ever enabled. nginx is not reloaded here.
+ * Makes one step for all files: tests the resulting tree in a private place, and only then replaces the live files,
+ * each atomically. Links are removed first and created last, so that no incomplete vhost is ever enabled. The step does
+ * not reload nginx.
  */
 export function replaceNginxFiles(work: readonly NginxWork[], { reveal }: Context): Step {
   const files = work.map((one, index) => ({ ...one, source: `file${index}` }))
@@ -93,7 +95,10 @@ const CHECK_INSTALLED = `if [ ! -d /etc/nginx ] || ! command -v nginx >/dev/null
   fail 'nginx is not installed on this host: declare its package before its configuration'
 fi`
 
-/** `candidate PATH`: sets `place` to it in the tree. A link in there that leads out of it would lead to what is in use. */
+/**
+ * `candidate PATH` sets `place` to the path's candidate in the tree. A link in the tree that leads out of it would lead
+ * to the live files.
+ */
 const CANDIDATE = `candidate() {
   place=$tree\${1#${NGINX}}
   case $(realpath -m -- "\${place%/*}")/ in
@@ -111,11 +116,11 @@ function placeInCandidate({ path, content, link, source }: Sourced): string[] {
 }
 
 /**
- * `nginx -t` opens logs, makes its pid file and temporary directories (seen on Debian 12 and 13 with nginx stopped), so it
- * gets a mount namespace in which the candidate is /etc/nginx, and log and state directories are empty copies.
- * A warning is no reason for nginx to fail (its lines differ by time and process id, which are cut off), but a second vhost of the same name is one; so warnings count, except those
- * that the present tree gives too. Names of servers may have to be looked up, which takes its time; a pipe that
- * somebody has put there is waited for without an end.
+ * `nginx -t` opens logs, creates its pid file and temporary directories (seen on Debian 12 and 13 with nginx stopped),
+ * so it runs in a mount namespace in which the candidate is /etc/nginx, and log and state directories are empty copies.
+ * nginx does not fail on a warning, but a second vhost of the same name only causes one; so warnings count, except
+ * those that the present tree causes too (their time and process id, which differ, are cut off). Server names may have
+ * to be looked up, which is slow, and nginx would wait forever for a pipe in the tree.
  */
 const TEST_CANDIDATE = `pipes=$(find "$tree" -type p -printf ' /etc/nginx/%P' | head -c 1000)
 most=60
@@ -150,7 +155,7 @@ case $verdict in
   warned) printf '%s\\n' "$said" >&2; fail 'nginx warns of this configuration, which means a part of it is ignored; nothing was replaced' ;;
 esac`
 
-/** Takes the link away when it is to go. One to the wrong place is replaced later, at once. */
+/** Removes the link when it is to be absent. A link to the wrong place is replaced later, at once. */
 function dropLink({ link, content }: Sourced): string[] {
   return link !== undefined && (link.target === null || content === null) ? [sh`remove_file ${link.path}`] : []
 }

@@ -1,6 +1,6 @@
 /**
- * Schema of a vhost's content. Every string is held to its form here: nginx has no quoting that keeps `$` literal, so
- * paths and names with one are refused by name.
+ * Schema of a vhost's content. It checks the form of every string: nginx cannot quote a literal `$`, so paths and names
+ * with one are refused.
  */
 import { oneLine, port, textValue } from '../../kit/schema.ts'
 

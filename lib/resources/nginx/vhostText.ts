@@ -1,5 +1,5 @@
 /**
- * A vhost as one nginx file: upstreams and zones it uses, its servers for HTTP and HTTPS, its locations.
+ * A vhost as one nginx file: its upstreams and zones, its servers for HTTP and HTTPS, its locations.
  */
 import type { StateText, TextValue } from '../../kit/value.ts'
 import { mergeHeaders, renderHeaders, renderLocation, type Headers, type Location } from './location.ts'
@@ -12,7 +12,7 @@ export type Upstream = {
   servers: readonly string[]
   /** Idle connections kept per worker. @default 16 */
   keepalive?: number
-  /** Shorter than the application's own, or requests meet closed connections; Node's is 5 s. @default '4s' */
+  /** Must be shorter than the application's own, or requests meet closed connections; Node's is 5 s. @default '4s' */
   keepaliveTimeout?: string
   /** @default round robin */
   balance?: 'least_conn' | 'ip_hash'
@@ -26,7 +26,7 @@ export type Tls = {
   protocols?: readonly ('TLSv1.2' | 'TLSv1.3')[]
   /** OpenSSL cipher list for TLS 1.2. Left to nginx when omitted. */
   ciphers?: string
-  /** Clients must show a certificate of this authority. */
+  /** Clients must present a certificate of this authority. */
   clientCertificate?: string
 }
 
@@ -36,7 +36,7 @@ export type Hsts = {
   preload?: boolean
 }
 
-/** Everything of a vhost but its file. Sizes and times are nginx's: `'25m'`, `'60s'`. */
+/** A vhost without its file. Sizes and times are nginx's: `'25m'`, `'60s'`. */
 export type VhostContent = {
   /** Exact names, `*.example.com`, or a regular expression after `~`. */
   serverNames?: readonly string[]
@@ -45,7 +45,7 @@ export type VhostContent = {
   /** Where HTTPS listens, with `tls` or `refuse`. @default [443] */
   listenTls?: readonly (number | string)[]
   tls?: Tls
-  /** Plain HTTP sends everyone to HTTPS. @default true with tls */
+  /** Plain HTTP redirects to HTTPS. @default true with tls */
   redirectToHttps?: boolean
   /** `listen` before nginx 1.25.1 (Debian 12), `directive` from then on. @default false */
   http2?: 'listen' | 'directive' | false
@@ -59,9 +59,9 @@ export type VhostContent = {
   headers?: Headers
   /** Strict-Transport-Security on HTTPS answers. @default false */
   hsts?: Hsts | boolean
-  /** Exact paths and where they went. @default code 301 */
+  /** Exact paths and their new locations. @default code 301 */
   redirects?: readonly { from: string; to: string; code?: 301 | 302 | 307 | 308 }[]
-  /** Zones for `rateLimit` of locations; their names hold for the whole server. */
+  /** Zones for `rateLimit` of locations; their names are global to nginx. */
   rateLimits?: readonly {
     name: string
     rate: string
@@ -75,7 +75,7 @@ export type VhostContent = {
   errorLog?: string
   /** Directory from which /.well-known/acme-challenge/ is answered over plain HTTP. */
   acmeChallenge?: string
-  /** More configuration, as it is: in each server, and before the servers. */
+  /** More configuration, unchanged: in each server, and before the servers. */
   raw?: TextValue
   rawBefore?: TextValue
 }
@@ -92,7 +92,7 @@ export function renderVhost(name: string, vhost: VhostContent): StateText {
   ])
 }
 
-/** Of each vhost's own, so that vhosts do not depend on each other. */
+/** One variable per vhost, so that vhosts do not depend on each other. */
 function upgradeVariable(name: string): string {
   return `upgrade_${Buffer.from(name).toString('hex')}`
 }

@@ -20,7 +20,7 @@ import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName
 
 export type PostgresDatabase = {
   name: string
-  /** A new one belongs to postgres when omitted. */
+  /** Left unchanged when omitted; a new database then belongs to postgres. */
   owner?: string
   /** Fixed when it is created: `UTF8`. The cluster's own when omitted. */
   encoding?: string
@@ -28,16 +28,16 @@ export type PostgresDatabase = {
   locale?: string
   /** Only used when it is created. @default template0 when encoding or locale is given, else template1 */
   template?: string
-  /** Connections at once; -1 for no limit. */
+  /** Maximum number of connections; -1 for no limit. */
   connectionLimit?: number
   allowConnections?: boolean
-  /** Whether every role may connect, as PostgreSQL has it in a new database. False revokes that. */
+  /** Whether every role may connect, as PostgreSQL allows in a new database. False revokes that. */
   publicConnect?: boolean
-  /** Exactly the settings its sessions start with (ALTER DATABASE SET): `{ timezone: 'UTC' }`. */
+  /** Exactly the settings with which its sessions start (ALTER DATABASE SET): `{ timezone: 'UTC' }`. */
   settings?: { readonly [name: string]: SettingValue }
   /** Empty for none. */
   comment?: string
-  /** Dropped with all its data only when `absent` is written, and only while nobody is connected. @default 'present' */
+  /** Dropped with all its data only when `absent` is declared, and only while nobody is connected. @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
@@ -52,10 +52,10 @@ type DatabaseState = {
   comment?: string | undefined
   how?: DatabaseHow
 }
-/** Of use only when it is created. */
+/** Used only on creation. */
 type DatabaseHow = { template?: string | undefined }
 
-/** What CREATE DATABASE fixes. */
+/** Properties that CREATE DATABASE fixes. */
 const FIXED = ['encoding', 'locale'] as const
 /** pg_database.datconnlimit of a database whose DROP was interrupted (DATCONNLIMIT_INVALID_DB). */
 const INVALID = -2
@@ -153,7 +153,7 @@ function canonicalEncoding(name: string): string {
   return name.toUpperCase().replaceAll('-', '')
 }
 
-/** glibc takes `de_DE.UTF-8` and `de_DE.utf8` for one locale; the second is how `locale -a` has it. */
+/** glibc treats `de_DE.UTF-8` and `de_DE.utf8` as one locale; `locale -a` prints the second. */
 function canonicalLocale(name: string): string {
   return name.replace(/\.[^@]*/, (codeset) => codeset.toLowerCase().replaceAll('-', ''))
 }

@@ -13,12 +13,12 @@ import { inDatabases, parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.t
 import { identifier, literal, literals, nameMistakes, sqlName } from './sql.ts'
 
 export type PostgresExtension = {
-  /** As CREATE EXTENSION knows it: `pgcrypto`, `vector`. Its package must be installed. */
+  /** Its name in CREATE EXTENSION: `pgcrypto`, `vector`. Its package must be installed. */
   name: string
   database: string
-  /** Schema its objects are in, made when it is missing. */
+  /** Schema of its objects, created when it is missing. */
   schema?: string
-  /** `'1.10'`; `'default'` follows what the installed package brings. Left as it is when omitted. */
+  /** `'1.10'`; `'default'` follows the installed package. Left unchanged when omitted. */
   version?: string
   /** Dropped only while nothing else in the database depends on it. @default 'present' */
   ensure?: 'present' | 'absent'
@@ -53,7 +53,7 @@ export const postgresExtension: ResourceType<PostgresExtension, ExtensionState> 
   needs: (name) => [
     ...SERVER_PACKAGES,
     refOf('postgres-database', placeOf(name).database),
-    // Some will only be created when the library was loaded at the start.
+    // Some can be created only when the library was loaded at server start.
     refOf('postgres-setting', 'shared_preload_libraries'),
   ],
   state: form.fields<Compared<ExtensionState>>({
@@ -104,7 +104,7 @@ function placeMistakes({ database, schema }: PostgresExtension): string[] {
   return nameMistakes({ database, schema })
 }
 
-/** No extension has a slash in its name, a database may. */
+/** No extension has a slash in its name; a database may. */
 function placeOf(name: string): { database: string; extension: string } {
   const slash = name.lastIndexOf('/')
   return { database: name.slice(0, slash), extension: name.slice(slash + 1) }
@@ -124,7 +124,7 @@ function observedExtension({ database, name, packaged, ...state }: ExtensionRow)
 }
 
 function diffExtension({ schema, version }: ExtensionState, observed: ExtensionState): FieldChange[] {
-  // A package that is gone cannot update what it left.
+  // A package that is gone cannot update its extension.
   const wanted = version === 'default' ? (observed.seen?.packaged ?? undefined) : version
   return byField({ schema, version: wanted }, observed)
 }
@@ -149,7 +149,7 @@ function extensionStep(name: string, { schema, version }: ExtensionState): Step 
   })
 }
 
-/** Not every extension can be moved, and asking one to go where it is would be refused all the same. */
+/** Not every extension can be moved, and PostgreSQL refuses that even when the schema stays the same. */
 function moveStatements(extension: string, schema: string | undefined): string[] {
   if (schema === undefined) return []
   return [

@@ -1,6 +1,6 @@
 /**
- * The privileges of one PostgreSQL role on one thing: exactly those that are named.
- * Read with aclexplode() from the catalogs; changed with GRANT, REVOKE and ALTER DEFAULT PRIVILEGES.
+ * The privileges of one PostgreSQL role on one object: exactly the listed ones. Read with aclexplode() from the
+ * catalogs; changed with GRANT, REVOKE and ALTER DEFAULT PRIVILEGES.
  */
 import { listDrift } from '../../kit/listDrift.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -26,20 +26,20 @@ export type PostgresGrant = {
   /** A role's name, or `public` for everyone. */
   role: string
   on: GrantTarget
-  /** `['SELECT', 'INSERT']`. All others are taken from the role there. */
+  /** `['SELECT', 'INSERT']`. All other privileges of the role there are revoked. */
   privileges?: readonly string[]
-  /** Whether the role may pass them on. @default false */
+  /** Whether the role may grant them to others. @default false */
   grantOption?: boolean
   /** `absent`: the role has no privilege there. @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
 type GrantState = {
-  /** Sorted; of several objects, those that the role has on every one. */
+  /** Sorted; for several objects, the privileges that the role has on every one. */
   privileges: string[]
-  /** Those of them it may pass on. */
+  /** The privileges that it may grant to others. */
   grantable: string[]
-  /** Those it has on some of several objects. */
+  /** Privileges that it has on only some of several objects. */
   partly: string[]
 }
 
@@ -93,7 +93,7 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
   },
   state: form.fields<GrantState>({
     privileges: form.list(form.line()),
-    // A new one has nothing that could be passed on, or be there only in part.
+    // A new grant has nothing that others could be granted, or that is only partly there.
     grantable: form.missingAs([], form.list(form.line())),
     partly: form.missingAs([], form.list(form.line())),
   }),
@@ -162,7 +162,7 @@ function observedGrant(
 ): GrantState | null | Unknown {
   const { target } = parseGrantKey(name)
   const desired = entries.find((each) => each.name === name)?.desired ?? null
-  // Of no tables at all everything is true.
+  // Everything is true of an empty set of tables.
   if (objects === 0 && ['tables', 'sequences', 'functions'].includes(target.kind)) return desired
   if (objects === 0) return desired === null ? null : new Unknown(`there is no ${onText(target)}`)
   const held = rights ?? []

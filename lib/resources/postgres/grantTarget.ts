@@ -1,5 +1,5 @@
 /**
- * What privileges are granted on: how a recipe names it, its natural key, and its SQL.
+ * What privileges are granted on: its form in a recipe, its natural key, and its SQL.
  */
 import { identifier, literal } from './sql.ts'
 
@@ -10,17 +10,17 @@ export type GrantTarget =
   | { database: string; schema: string; table: string }
   | { database: string; schema: string; sequence: string }
   | { database: string; schema: string; function: string }
-  /** Those that are there when it is applied; for later ones see `newIn`. */
+  /** Objects that exist when it is applied; for later ones see `newIn`. */
   | { database: string; allIn: string; kind: 'tables' | 'sequences' | 'functions' }
-  /** What `owner` will create in that schema (ALTER DEFAULT PRIVILEGES). */
+  /** Objects that `owner` will create in that schema (ALTER DEFAULT PRIVILEGES). */
   | { database: string; newIn: string; owner: string; kind: 'tables' | 'sequences' | 'functions' }
 
 type Kind = 'database' | 'schema' | 'table' | 'sequence' | 'function' | 'tables' | 'sequences' | 'functions'
 
-/** One shape for all forms; `path` is schema and object, `owner` only for what is not there yet. */
+/** One shape for all forms; `path` is schema and object, `owner` only for future objects. */
 export type Target = { database: string; kind: Kind; path: string[]; owner?: string }
 
-/** By kind, the privileges it knows; MAINTAIN from PostgreSQL 17. */
+/** The privileges of each kind; MAINTAIN from PostgreSQL 17. */
 export const PRIVILEGES: { readonly [kind in Kind]: readonly string[] } = {
   database: ['CONNECT', 'CREATE', 'TEMPORARY'],
   schema: ['CREATE', 'USAGE'],
@@ -75,7 +75,7 @@ function isKind(word: string): word is Kind {
   return word in PRIVILEGES
 }
 
-/** The objects a target stands for, as rows `(acl aclitem[])`; one with default privileges has exactly one. */
+/** The objects of a target, as rows `(acl aclitem[])`; a target with default privileges has exactly one. */
 export function aclQuery({ kind, path, owner }: Target): string {
   const [schema = '', object = ''] = path.map(literal)
   if (owner !== undefined) {
@@ -137,7 +137,7 @@ function functionSql([schema = '', signature = '']: readonly string[]): string {
   return `${identifier(schema)}.${identifier(signature.slice(0, open))}${signature.slice(open)}`
 }
 
-/** What stands after ON. */
+/** The text after ON. */
 export function onText({ database, kind, path }: Target): string {
   const [schema = '', object = ''] = path
   if (kind === 'database') return `database ${identifier(database)}`

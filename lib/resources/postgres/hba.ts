@@ -1,9 +1,9 @@
 /**
  * A line of pg_hba.conf: who may log in from where, and how.
  *
- * Lines of recipes stand together between two marks, in the order of their declaration, since the first line that fits
- * a login decides. The block comes before all other lines but the one by which the postgres account gets in, which
- * Debian's own jobs and Keelson need. Whether the server has loaded the file is derived from the file's ctime.
+ * Lines of recipes are together between two marks, in the order of their declaration, because the first line that
+ * matches a login decides. The block precedes all other lines except the one by which the postgres account logs in,
+ * which Debian's own jobs and Keelson need. Whether the server has loaded the file is derived from the file's ctime.
  */
 import { byField } from '../../kit/byField.ts'
 import type { Compared, FieldChange, ResourceType, Desired } from '../../kit/resourceType.ts'
@@ -40,16 +40,16 @@ export type PostgresHba = {
   /** For all types but `local`: `10.0.0.0/24`, `2001:db8::/64`, `samehost`, `samenet`, `all`, or a host name. */
   address?: string
   method: (typeof METHODS)[number]
-  /** Of the method: `{ map: 'crm' }`. */
+  /** Options of the method: `{ map: 'crm' }`. */
   options?: { readonly [name: string]: string }
-  /** `absent` also takes away such a line that the package brought. @default 'present' */
+  /** `absent` also removes such a line of the package. @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
 type HbaState = {
-  /** Method and options as they stand in the line. */
+  /** Method and options as in the line. */
   method: string
-  /** `in order`, or what is wrong with where the line stands. */
+  /** `in order`, or what is wrong with the line's position. */
   place?: string
   seen?: HbaSeen
 }
@@ -63,7 +63,7 @@ const names = {
   pattern: '^[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*(,[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*)*$',
 } as const
 
-/** Stands before the text of the file where the server does not answer. */
+/** Precedes the text of the file when the server does not answer. */
 const ON_DISK = '# pg_hba.conf as it stands on the disk'
 
 export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database' | 'user' | 'address'> = {
@@ -92,9 +92,9 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
   check: addressMistakes,
   desired: ({ method, options = {} }) => ({ method: methodText(method, options), place: 'in order' }),
   absent: { check: addressMistakes },
-  // Not the roles and databases: a line may name what is not there, and lines must keep their order.
+  // Roles and databases are not needs: a line may name missing ones, and lines must keep their order.
   needs: () => [...SERVER_PACKAGES],
-  // Of a new line there is no place to tell.
+  // A new line has no position to report.
   state: form.fields<Compared<HbaState>>({
     method: form.line(),
     place: form.optional(form.missingAs('in order', form.line())),
@@ -104,7 +104,7 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
     via: psql,
     command: () => `select json_build_object('text', pg_read_file(current_setting('hba_file')),
   'unloaded', (pg_stat_file(current_setting('hba_file'))).change > pg_conf_load_time());`,
-    // Lines that keep the server from starting are seen, and put right, without it.
+    // Without it, lines that keep the server from starting are found and corrected.
     otherwise: `${FIND_HBA}\n[ -z "$k_hba" ] || { printf '\\n%s\\n' ${quote(ON_DISK)}; ${readNow('"$k_hba"')}; }`,
     parse(output, entries) {
       const [, onDisk] = output.exit === NO_ANSWER ? output.stdout.split(`\n${ON_DISK}\n`) : []
@@ -142,7 +142,7 @@ type Rule = { key: string; method: string; inBlock: boolean }
 function observedLines({ text, unloaded }: HbaFile, entries: readonly Desired<HbaState>[]): Map<string, HbaState> {
   const rules = parseRules(text)
   const found = entries.flatMap(({ name, desired }) => {
-    // What a recipe declares absent may stand anywhere; what it declares is only what Keelson wrote.
+    // A line declared absent may be anywhere; a declared one is only what Keelson wrote.
     const rule = rules.find((each) => each.key === name && (each.inBlock || desired === null))
     return rule === undefined ? [] : [rule]
   })
@@ -169,7 +169,7 @@ function parseRules(text: string): Rule[] {
   })
 }
 
-/** @param found Rules in the order in which they should stand. */
+/** @param found Rules in the order in which they should be. */
 function placeMistakes(rules: readonly Rule[], found: readonly Rule[]): (rule: Rule) => string {
   const foreign = rules
     .slice(
@@ -186,7 +186,7 @@ function placeMistakes(rules: readonly Rule[], found: readonly Rule[]): (rule: R
   }
 }
 
-/** The line that lets the postgres account in. */
+/** The line by which the postgres account logs in. */
 function isEntry({ key, method }: Rule): boolean {
   return key === 'local all postgres' && method === 'peer'
 }

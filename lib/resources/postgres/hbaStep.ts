@@ -1,6 +1,6 @@
 /**
- * One step for several lines of pg_hba.conf. The server only checks the file on disk, so the new one is put there,
- * checked by pg_hba_file_rules, put back when the server finds a mistake, and loaded otherwise.
+ * One step for several lines of pg_hba.conf. The server only checks the file on disk, so the step installs the new one,
+ * checks it with pg_hba_file_rules, restores the old one when the server finds a mistake, and loads it otherwise.
  */
 import type { Change, Context, Step } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
@@ -11,8 +11,8 @@ export const BLOCK_BEGIN = '# Keelson: begin. Lines up to the end mark are decla
 export const BLOCK_END = '# Keelson: end.'
 
 /**
- * Arguments: keys to take away · lines to write · keys in their order · the file. Lines that are in the block and in
- * none of the three stay in it, last.
+ * Arguments: keys to remove · lines to write · keys in their order · the file. Lines of the block that are in none of
+ * the three stay in it, last.
  */
 const REWRITE = `function key() { return $1 == "local" ? $1 " " $2 " " $3 : $1 " " $2 " " $3 " " $4 }
 FILENAME == ARGV[1] { gone[$0] = 1; next }
@@ -36,8 +36,8 @@ END {
 }`
 
 /**
- * Sets k_hba to the pg_hba.conf of the cluster that is on the port we use, and k_unit to its unit; for when the server
- * cannot be asked. Debian keeps a cluster's configuration in /etc/postgresql/VERSION/NAME.
+ * Sets k_hba to the pg_hba.conf of the cluster on Keelson's port, and k_unit to its unit; used when the server does not
+ * answer. Debian keeps a cluster's configuration in /etc/postgresql/VERSION/NAME.
  */
 export const FIND_HBA = `k_hba=
 for k_conf in /etc/postgresql/*/*/postgresql.conf; do

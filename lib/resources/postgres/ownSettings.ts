@@ -3,7 +3,7 @@
  */
 import { identifier, literal, settingIdentifier, settingLiteral, settingText, type SettingValue } from './sql.ts'
 
-/** By lower-case name, values in their canonical text. */
+/** By lower-case name, with values in their canonical text. */
 export type Settings = { [name: string]: string }
 
 /** The schema of a prop that holds settings. */
@@ -23,7 +23,7 @@ export function canonicalSettings(settings: { [name: string]: SettingValue }): S
   return sorted(Object.entries(settings).map(([name, value]) => [name.toLowerCase(), settingText(name, value)]))
 }
 
-/** From setconfig, an array of `name=value`. */
+/** Parses setconfig, an array of `name=value`. */
 export function parseSettings(config: readonly string[] | null): Settings {
   return sorted(
     (config ?? []).map((entry) => {
@@ -35,7 +35,7 @@ export function parseSettings(config: readonly string[] | null): Settings {
 }
 
 /**
- * Statements that make the settings exactly those.
+ * Statements that set exactly these settings.
  *
  * @param of `role "x"` or `database "x"`, already quoted.
  */
@@ -49,7 +49,7 @@ export function settingStatements(of: string, want: Settings | undefined, have: 
   ]
 }
 
-/** An empty comment is none. */
+/** An empty comment removes it. */
 export function commentStatements(kind: 'role' | 'database', name: string, comment: string | undefined): string[] {
   if (comment === undefined) return []
   return [`comment on ${kind} ${identifier(name)} is ${comment === '' ? 'null' : literal(comment)};`]

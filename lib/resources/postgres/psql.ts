@@ -14,7 +14,7 @@ import { connectionString, connectTo, literal, psqlArgument } from './sql.ts'
 const FIND_PSQL = `k_psql=
 for k_bin in /usr/lib/postgresql/*/bin/psql; do [ ! -x "\${k_bin%psql}postgres" ] || k_psql=$k_bin; done`
 
-// setpriv and not runuser: no PAM session, so nothing is written to the journal. From /, which postgres may enter.
+// setpriv instead of runuser: no PAM session, so nothing is written to the journal. From /, which postgres may enter.
 const AS_POSTGRES =
   'cd / && setpriv --reuid=postgres --regid=postgres --init-groups --reset-env env PGHOST=/var/run/postgresql PGPORT=5432 PGUSER=postgres PGCLIENTENCODING=UTF8'
 
@@ -31,7 +31,7 @@ export const psql: Interpreter = {
     const unanswered = texts.map(
       ({ mark, otherwise = ':' }) => `${otherwise}\n${sh`printf '\n%s\n' ${mark(NO_ANSWER)}`}`,
     )
-    // When psql gives up midway, all sections are closed once more: the last mark of a name is the one that counts.
+    // When psql stops midway, all sections are closed again: the last mark of a name counts.
     return `${FIND_PSQL}
 if [ -z "$k_psql" ]; then ${close(NOT_INSTALLED)}
 elif ! printf '%s' ${quote(script)} | (${AS_POSTGRES} PGDATABASE=postgres "$k_psql" -XAtq); then
@@ -51,8 +51,8 @@ function closing(mark: (exit: number) => string): string {
 }
 
 /**
- * Read text that runs `query` in each database that exists and takes connections, and comes back to `postgres`.
- * A `\c` that fails would end psql and with it the reading of all types, so it is asked first.
+ * Read text that runs `query` in each database that exists and accepts connections, and returns to `postgres`. A `\c`
+ * that fails would end psql and the reading of all types, so the text first checks that it will succeed.
  */
 export function inDatabases(databases: readonly { database: string; query: string }[]): string {
   if (databases.length === 0) return ''
@@ -69,9 +69,9 @@ ${query}
 }
 
 /**
- * The JSON objects that a read text printed, one a line.
+ * The JSON objects that a read text printed, one per line.
  *
- * @param fields Those that each object must have.
+ * @param fields Fields that each object must have.
  * @throws {Error} When a query failed, or an object is not as expected.
  */
 export function parseRows<Row extends object>(output: Output, fields: readonly (keyof Row)[]): Row[] | Unknown {
@@ -92,7 +92,7 @@ function hasFields<Row extends object>(row: unknown, fields: readonly (keyof Row
   return typeof row === 'object' && row !== null && fields.every((field) => field in row)
 }
 
-/** psql's own error, without its name before it; notices and hints stand around it. */
+/** psql's own error, without the program name; notices and hints surround it. */
 function sayWhy(stderr: string): string {
   const said = /(?:^psql: error|^\\connect): (.*)$/m.exec(stderr)
   return said === null ? '' : `: ${said[1]}`
@@ -106,7 +106,7 @@ pg_sql() { (${AS_POSTGRES} "$k_psql" -XAtq -v ON_ERROR_STOP=1 "$@"); }`
 /**
  * A step that runs SQL in a database.
  *
- * @param next What to do when the server refuses; its own words come before.
+ * @param next What to do when the server refuses; printed after the server's own message.
  */
 export function sqlStep({
   title,
@@ -127,7 +127,7 @@ export function sqlStep({
   }
 }
 
-/** What has to be installed before anything of PostgreSQL: only what is declared binds. */
+/** Packages that PostgreSQL resources need; only declared ones have effect. */
 export const SERVER_PACKAGES = [
   refOf('package', 'postgresql'),
   refOf('package', 'postgresql-15'),

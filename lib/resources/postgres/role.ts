@@ -1,8 +1,7 @@
 /**
- * A PostgreSQL role.
- * Read from pg_authid and its neighbours; changed with CREATE ROLE, ALTER ROLE, GRANT and DROP ROLE.
+ * A PostgreSQL role. Read from pg_authid and its neighbours; changed with CREATE ROLE, ALTER ROLE, GRANT and DROP ROLE.
  *
- * A password is sent as a ready SCRAM verifier: the server, its log and pg_stat_statements never see the clear text.
+ * A password is sent as a complete SCRAM verifier: the server, its log and pg_stat_statements never see the clear text.
  * Whether it differs is computed from the stored salt and count, because every new verifier has a salt of its own.
  */
 import { byField } from '../../kit/byField.ts'
@@ -26,7 +25,7 @@ import { POWERS, revokeStatement, revokeStatements, rightsBeyond, withoutRights 
 import { isPasswordOf, newVerifier, STORED_FORM, type StoredPassword } from './scram.ts'
 import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName } from './sql.ts'
 
-/** Attributes left out are left as the host has them; a new role has PostgreSQL's defaults: none but `inherit`. */
+/** Omitted attributes stay unchanged; a new role has PostgreSQL's defaults: none but `inherit`. */
 export type PostgresRole = {
   name: string
   login?: boolean
@@ -38,19 +37,19 @@ export type PostgresRole = {
   /** Has the privileges of the roles it is a member of without SET ROLE. */
   inherit?: boolean
   replication?: boolean
-  /** Is not held back by row-level security. */
+  /** Bypasses row-level security. */
   bypassRls?: boolean
-  /** Connections at once; -1 for no limit. */
+  /** Maximum number of connections; -1 for no limit. */
   connectionLimit?: number
-  /** Until when the password is good: `2027-01-31`, `2027-01-31T12:00:00Z`, `infinity`. Days begin at midnight UTC. */
+  /** Until when the password is valid: `2027-01-31`, `2027-01-31T12:00:00Z`, `infinity`. Days begin at midnight UTC. */
   validUntil?: string
-  /** Exactly the roles it is a member of. */
+  /** Exactly the roles that it is a member of. */
   memberOf?: readonly string[]
-  /** Exactly the settings its sessions start with (ALTER ROLE SET): `{ statement_timeout: '30s' }`. */
+  /** Exactly the settings with which its sessions start (ALTER ROLE SET): `{ statement_timeout: '30s' }`. */
   settings?: { readonly [name: string]: SettingValue }
   /** Empty for none. */
   comment?: string
-  /** A role that owns something, or is granted something elsewhere, is not dropped. @default 'present' */
+  /** A role that owns objects, or has grants elsewhere, is not dropped. @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
@@ -64,17 +63,17 @@ type RoleState = { [name in Attribute]?: boolean | undefined } & {
   settings?: Settings | undefined
   comment?: string | undefined
   password?: SecretToken | undefined
-  /** Observed only: roles that it may let others into. */
+  /** Observed only: roles whose membership it may grant. */
   adminOf?: string[]
-  /** Roles it is not to be in, and not to let others into; never declared, but found. */
+  /** Roles that it must neither be in nor grant; never declared, but found. */
   leaves?: string[]
   hands?: string[]
   seen?: RoleSeen
 }
 type RoleSeen = {
-  /** What is stored, or why that is no SCRAM verifier. */
+  /** What is stored, or why that is not a SCRAM verifier. */
   stored: StoredPassword | 'none' | 'other'
-  /** Whether any object belongs to it. */
+  /** Whether it owns any object. */
   owns: boolean
 }
 
@@ -211,7 +210,7 @@ function desiredRole(props: PostgresRole): RoleState {
   }
 }
 
-/** `2027-01-31T00:00:00Z`; undefined for a day that no month has. */
+/** `2027-01-31T00:00:00Z`; undefined for a day that does not exist. */
 function canonicalTime(text: string): string | undefined {
   if (text === 'infinity') return text
   const day = new Date(`${text.slice(0, 10)}T00:00:00Z`)
@@ -220,7 +219,7 @@ function canonicalTime(text: string): string | undefined {
   return day.toISOString().startsWith(text.slice(0, 10)) ? `${time.toISOString().slice(0, 19)}Z` : undefined
 }
 
-/** Of the verifier only salt, count and a digest leave the host. */
+/** Only salt, count and a digest of the verifier leave the host. */
 function readQuery(names: readonly string[]): string {
   return `select json_build_object(
   'name', rolname, 'login', rolcanlogin, 'superuser', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole,
@@ -337,7 +336,7 @@ function roleSql({ name, before, after, fields }: RoleChange, { reveal }: Contex
   const role = identifier(name)
   const have = before instanceof Unknown ? null : before
   return [
-    // A statement refused for its value would otherwise be logged with the verifier in it.
+    // Otherwise a statement that is refused for its value would be logged with the verifier in it.
     `set log_statement = 'none'; set log_min_duration_statement = -1; set log_min_error_statement = 'panic';`,
     `set "pg_stat_statements"."track" = 'none';`,
     '\\set VERBOSITY terse',
@@ -370,7 +369,7 @@ function attributeStatements(role: string, after: RoleState): string[] {
   return options.length === 0 ? [] : [`alter role ${role} ${options.join(' ')};`]
 }
 
-/** The server writes the REVOKEs itself: only it knows who granted, which PostgreSQL 16 and later want to be told. */
+/** The server generates the REVOKEs: only it knows the grantors, which PostgreSQL 16 and later require. */
 function memberStatements(name: string, memberOf: readonly string[] | undefined): string[] {
   if (memberOf === undefined) return []
   return [

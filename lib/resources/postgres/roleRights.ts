@@ -1,9 +1,9 @@
 /**
- * What a PostgreSQL role may do beyond what it was granted, and taking that away.
+ * Rights of a PostgreSQL role beyond what it was granted, and how to revoke them.
  */
 import { literal, literals } from './sql.ts'
 
-/** CREATE ROLE and ALTER ROLE: what lets a role reach beyond what it was granted. */
+/** Attributes of CREATE ROLE and ALTER ROLE that give a role more than its grants. */
 export const POWERS = ['superuser', 'createdb', 'createrole', 'replication', 'bypassRls'] as const
 type Rightful = { [power in (typeof POWERS)[number]]?: boolean | undefined } & {
   memberOf?: string[] | undefined
@@ -14,7 +14,7 @@ type Rightful = { [power in (typeof POWERS)[number]]?: boolean | undefined } & {
 const MEMBER = 'membership of '
 const ADMIN = 'admin option of '
 
-/** Powers, predefined roles (which reach files, programs and all data), and memberships that it may pass on. */
+/** Powers, predefined roles (which give access to files, programs and all data), and memberships that it may grant. */
 export function rightsBeyond(
   _name: string,
   desired: Rightful,

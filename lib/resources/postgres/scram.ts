@@ -11,10 +11,10 @@ const load = createRequire(import.meta.url)
 
 /** PostgreSQL's own count (SCRAM_SHA_256_DEFAULT_ITERATIONS), so that its next password change alters nothing else. */
 const ITERATIONS = 4096
-/** More of them would keep this machine busy for as long as a host likes. */
+/** More iterations would keep this machine busy for as long as a host likes. */
 const MOST_ITERATIONS = 1_000_000
 
-/** What may be known of a stored verifier: enough to check a password against it, not to log in with. */
+/** What this client may know of a stored verifier: enough to check a password against it, not to log in with. */
 export type StoredPassword = {
   iterations: number
   /** Base64. */
@@ -25,7 +25,6 @@ export type StoredPassword = {
 
 const ROUNDS = form.whole(1, MOST_ITERATIONS)
 
-/** Of such a state. */
 export const STORED_FORM = form.fields<StoredPassword>({
   iterations: ROUNDS,
   salt: form.line(),
@@ -51,9 +50,9 @@ export function verifier(password: string, salt: string, iterations: number): st
   return `SCRAM-SHA-256$${iterations}:${salt}$${storedKey}:${serverKey}`
 }
 
-/** PostgreSQL takes a password that SASLprep forbids as it is (pg_saslprep in saslprep.c, and its callers). */
+/** PostgreSQL uses a password that SASLprep forbids unchanged (pg_saslprep in saslprep.c, and its callers). */
 function prepared(password: string): string {
-  // SASLprep leaves these as they are (RFC 4013), and its tables take 30 ms to load.
+  // SASLprep leaves these unchanged (RFC 4013), and its tables take 30 ms to load.
   if (/^[\x20-\x7e]*$/.test(password)) return password
   try {
     const saslprep: typeof Saslprep = load('@mongodb-js/saslprep')

@@ -1,10 +1,10 @@
 /**
  * A setting of the PostgreSQL cluster.
  *
- * Made with ALTER SYSTEM, which writes postgresql.auto.conf: the server checks name and value before it writes, it
- * replaces the file atomically, RESET takes the setting away again, and it wins over every other file, so that what
- * is declared is what counts. Read from pg_file_settings (what the file says now) and pg_settings (what the server
- * runs with), compared in base units. What the server has yet to load is derived from those two and never remembered.
+ * Changed with ALTER SYSTEM, which writes postgresql.auto.conf: the server checks name and value before it writes, and
+ * replaces the file atomically; RESET removes the setting again; and the file overrides every other, so that the
+ * declaration takes effect. Read from pg_file_settings (the present file) and pg_settings (the running server),
+ * compared in base units. What the server has yet to load is derived from those two and never stored.
  */
 import type { Change, Compared, Consequence, FieldChange, ResourceType } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
@@ -18,9 +18,9 @@ import { canonicalSetting, type SettingKind } from './units.ts'
 export type PostgresSetting = {
   /** `shared_buffers`, or `pg_stat_statements.max` of a library in shared_preload_libraries. */
   name: string
-  /** `'256MB'`, `'5min'`, `'scram-sha-256'`; a number counts in the setting's own unit; lists are separated by commas. */
+  /** `'256MB'`, `'5min'`, `'scram-sha-256'`; a number is in the setting's own unit; lists are separated by commas. */
   value?: SettingValue
-  /** `absent`: not set by ALTER SYSTEM; what postgresql.conf or the default says counts. @default 'present' */
+  /** `absent`: not set by ALTER SYSTEM; postgresql.conf or the default applies. @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
@@ -30,17 +30,20 @@ export type SettingState = {
   seen?: SettingSeen
 }
 type SettingSeen = {
-  /** What the server runs with; null where this session cannot tell. */
+  /** Value of the running server; null when this session cannot tell. */
   running: string | null
   kind: SettingKind['kind'] | null
   unit: string | null
   /** `postmaster`: only a restart loads it. */
   context: string | null
-  /** It left the file, and the server runs with it: until that has loaded the rest, taking it away is not done. */
+  /**
+   * The setting left the file, and the server still runs with it: its removal is complete only once the server has
+   * loaded the file.
+   */
   gone: boolean
 }
 
-/** Loaded at start only: context `postmaster` in PostgreSQL 15 and 17. For a plan made before there is a server. */
+/** Settings loaded at start only: context `postmaster` in PostgreSQL 15 and 17. For a plan made before there is a server. */
 const AT_START = new Set(
   `archive_mode autovacuum_freeze_max_age autovacuum_max_workers autovacuum_multixact_freeze_max_age cluster_name
 commit_timestamp_buffers dynamic_shared_memory_type event_source external_pid_file hot_standby huge_page_size huge_pages
@@ -102,8 +105,8 @@ function checkSetting({ name, value }: PostgresSetting): string[] {
 type SettingRow = SettingSeen & { name: string; value: string }
 
 /**
- * A name's last line in the file counts. Sessions have some settings of their own, which say nothing of the server. It
- * remembers the file that a value it runs with came from, also when the line is no longer there.
+ * A name's last line in the file counts. Values that belong only to the session say nothing about the server. The
+ * server remembers the file of a running value even when the line is gone.
  */
 function readQuery(names: readonly string[]): string {
   return `with auto as (select current_setting('data_directory') || '/postgresql.auto.conf' as path),

@@ -1,8 +1,8 @@
 /**
- * One step for several settings: all ALTER SYSTEMs, one reload, and one restart where a reload is not enough.
+ * One step for several settings: all ALTER SYSTEMs, one reload, and one restart if a reload is not enough.
  *
- * ALTER SYSTEM cannot run in a transaction, so the file is kept aside and put back when the server refuses a value, or
- * does not come up again with it.
+ * ALTER SYSTEM cannot run in a transaction, so the step keeps a copy of the file and restores it when the server
+ * refuses a value, or does not start with it.
  */
 import type { Change, Step } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
@@ -11,7 +11,7 @@ import { raw } from '../../kit/shell.ts'
 import { PG_SQL } from './psql.ts'
 import { literal, literals, settingIdentifier, settingLiteral } from './sql.ts'
 
-/** Its states' `value` is the text wanted in postgresql.auto.conf. */
+/** `value` of its states is the text for postgresql.auto.conf. */
 type SettingChange = Change<{ value: string }>
 
 /**
@@ -78,7 +78,8 @@ function alterStatements(change: SettingChange): string[] {
   if (isLoadingOnly(change)) return []
   const statement = `alter system set ${name} = ${settingLiteral(change.name, change.after.value)};`
   if (!change.name.includes('.')) return [statement]
-  // Before PostgreSQL 17, ALTER SYSTEM only knows a library's setting when it is loaded, or set in the session.
+  // Before PostgreSQL 17, ALTER SYSTEM accepts a library's setting only when the library is loaded, or the setting is
+  // set in the session.
   const set = `select set_config(${literal(change.name)}, ${literal(change.after.value)}, false)
   where not exists (select from pg_settings where lower(name) = ${literal(change.name)}) \\g /dev/null`
   return [set, statement]

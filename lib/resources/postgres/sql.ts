@@ -1,15 +1,15 @@
 /**
  * PostgreSQL's quoting, and the schema fragments for its names.
  *
- * Quoting follows the manual's "Lexical Structure": an identifier stands between `"`, a literal between `'`, each
- * doubled inside. A literal with a backslash is written `E'…'`, which reads the same whatever
- * standard_conforming_strings says. psql leaves what stands inside quotes alone, `:name` and backslashes included.
+ * Quoting follows the manual's "Lexical Structure": an identifier is between `"`, a literal between `'`, each doubled
+ * inside. A literal with a backslash is written `E'…'`, which reads the same for any standard_conforming_strings. psql
+ * leaves quoted text alone, `:name` and backslashes included.
  */
 
-/** Bytes of a name that PostgreSQL keeps; it cuts longer ones off without an error (NAMEDATALEN - 1). */
+/** Maximum bytes of a name; PostgreSQL truncates longer ones without an error (NAMEDATALEN - 1). */
 const NAME_BYTES = 63
 
-/** A role's, database's, schema's, table's name: one line. Length in bytes is for `nameMistakes`. */
+/** Name of a role, database, schema or table: one line. `nameMistakes` checks its length in bytes. */
 export const sqlName = {
   type: 'string',
   minLength: 1,
@@ -17,7 +17,7 @@ export const sqlName = {
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
 } as const
 
-/** What is wrong with names that the schema lets pass: `prop` names the place in the recipe. */
+/** Mistakes in names that the schema accepts: `prop` names the place in the recipe. */
 export function nameMistakes(names: { [prop: string]: string | undefined }): string[] {
   return Object.entries(names)
     .filter(([, name]) => name !== undefined && Buffer.byteLength(name) > NAME_BYTES)
@@ -41,7 +41,7 @@ export function literals(values: readonly string[]): string {
 }
 
 /**
- * An argument of a psql meta-command: single quotes, in which psql(1) knows C-like escapes.
+ * An argument of a psql meta-command: single quotes, in which psql(1) reads C-like escapes.
  * @throws {TypeError} On a line break, which would end the command, and on a NUL.
  */
 export function psqlArgument(value: string): string {
@@ -49,14 +49,14 @@ export function psqlArgument(value: string): string {
   return `'${withoutNul(value).replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 }
 
-/** libpq's connection string for a database: a bare name with `=` in it would be taken for one. */
+/** libpq's connection string for a database: libpq would parse a bare name with `=` in it as one. */
 export function connectionString(database: string): string {
   return `dbname='${withoutNul(database).replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }
 
 /**
- * psql's `\c` to a database of the same server. It takes `"` for quoting even where it stands in single quotes, and
- * between two of them each two for one: so a run of them stands doubled between two more.
+ * psql's `\c` to a database of the same server. psql interprets `"` as a quote even inside single quotes, and two
+ * between them as one: so a run of them is doubled and enclosed in two more.
  */
 export function connectTo(database: string): string {
   return `\\c ${psqlArgument(connectionString(database).replaceAll(/"+/g, (run) => `"${run}${run}"`))}`
@@ -76,7 +76,7 @@ const NAME_LISTS = new Set([
   'temp_tablespaces',
   'unix_socket_directories',
 ])
-/** Settings whose value is a list, but is kept as it was written (GUC_LIST_INPUT). */
+/** Settings whose value is a list that is stored as it was written (GUC_LIST_INPUT). */
 const LISTS = new Set([
   ...NAME_LISTS,
   'createrole_self_grant',
@@ -90,7 +90,7 @@ const LISTS = new Set([
 
 export type SettingValue = string | number | boolean
 
-/** How a setting's value is written in a recipe: text, a number in the setting's own unit, or true and false. */
+/** A setting's value in a recipe: text, a number in the setting's own unit, or true and false. */
 export const settingValue = {
   anyOf: [
     { type: 'string', maxLength: 10_000, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' },
@@ -112,7 +112,7 @@ export function settingText(name: string, value: SettingValue): string {
   return LISTS.has(name.toLowerCase()) ? listItems(text).join(', ') : text
 }
 
-/** What stands after `SET name =`. A list of names in one literal would become one name with commas in it. */
+/** The text after `SET name =`. A list of names in one literal would become one name with commas in it. */
 export function settingLiteral(name: string, text: string): string {
   return NAME_LISTS.has(name.toLowerCase()) ? listItems(text).map(literal).join(', ') : literal(text)
 }

@@ -1,5 +1,6 @@
 /**
- * What a setting's text comes to, so that `256MB` and `32768` of 8 kB are one value (PostgreSQL manual, 20.1).
+ * Converts a setting's text to a canonical value, so that `256MB` and `32768` of 8 kB are equal (PostgreSQL manual,
+ * 20.1).
  */
 /** Vartype and unit of pg_settings. */
 export type SettingKind = { kind: 'bool' | 'enum' | 'integer' | 'real' | 'string'; unit: string | null }
@@ -20,7 +21,7 @@ const BOOLEANS: { [word: string]: string } = {
   0: 'off',
 }
 
-/** One text for all that the server takes for the same; text of a kind that is not known yet stays as it is. */
+/** One text for all texts that the server treats as equal; text of an unknown kind stays unchanged. */
 export function canonicalSetting(text: string, about: SettingKind | undefined): string {
   switch (about?.kind) {
     case 'bool':
@@ -43,14 +44,14 @@ function canonicalNumber(text: string, { kind, unit }: SettingKind): string {
   return String(kind === 'integer' ? roundHalfEven(inUnits) : Number(inUnits.toPrecision(15)))
 }
 
-/** How many of the setting's own unit one of `suffix` is: `8kB` for blocks; NaN when the two do not go together. */
+/** How many units of the setting one `suffix` is: `8kB` for blocks; NaN when the two are incompatible. */
 function ratio(suffix: string, unit: string | null): number {
   const [, count = '', base = ''] = /^(\d*)([A-Za-z]+)$/.exec(unit ?? '') ?? []
   const scale = base in MEMORY ? MEMORY : TIME
   return (scale[suffix] ?? Number.NaN) / ((scale[base] ?? Number.NaN) * (count === '' ? 1 : Number(count)))
 }
 
-/** As rint(3), which the server uses. */
+/** Rounds like rint(3), which the server uses. */
 function roundHalfEven(value: number): number {
   const floor = Math.floor(value)
   if (value - floor !== 0.5) return Math.round(value)

@@ -2,7 +2,7 @@
  * redis.conf lines: arguments, their quoting (sdssplitargs in sds.c), and one canonical form for values.
  */
 
-/** Directives whose value is several arguments; every other one takes its text as a single argument. */
+/** Directives whose value has several arguments; every other one takes its text as a single argument. */
 const MANY_ARGUMENTS = new Set([
   'bind',
   'client-output-buffer-limit',
@@ -12,10 +12,10 @@ const MANY_ARGUMENTS = new Set([
   'save',
 ])
 
-/** Directives that say a secret; of what is stored only a digest leaves the host. */
+/** Directives whose value is a secret; only a digest of the stored value leaves the host. */
 export const SECRET_DIRECTIVES: ReadonlySet<string> = new Set(['requirepass', 'masterauth'])
 
-/** Directives that a running server does not take by CONFIG SET, seen on Redis 7.0.15 and 8.0.2. */
+/** Directives that a running server does not accept by CONFIG SET, seen on Redis 7.0.15 and 8.0.2. */
 export const AT_START: ReadonlySet<string> = new Set(
   `aclfile always-show-logo aof-rewrite-cpulist aof_rewrite_cpulist appenddirname appendfilename bgsave-cpulist
 bgsave_cpulist bio-cpulist bio_cpulist cluster-config-file cluster-enabled cluster-port daemonize databases disable-thp
@@ -50,7 +50,7 @@ export function confLine(directive: string, value: string): string {
   return [directive, ...valueArguments(directive, value).map(quoteArgument)].join(' ')
 }
 
-/** @returns The arguments of a line; undefined for one that Redis would not read either. */
+/** @returns The arguments of a line; undefined for one that Redis cannot parse either. */
 export function splitArguments(line: string): string[] | undefined {
   const found: string[] = []
   const word = /\s*(?:"((?:[^"\\]|\\[\s\S])*)"|'((?:[^'\\]|\\[\s\S])*)'|([^\s"']+))(?=\s|$)/y
@@ -79,7 +79,7 @@ function unescapeDouble(text: string): string {
 
 const BYTES: { [unit: string]: number } = { k: 1e3, kb: 2 ** 10, m: 1e6, mb: 2 ** 20, g: 1e9, gb: 2 ** 30 }
 
-/** `256mb` is 268435456, YES is yes, a slave is a replica. */
+/** `256mb` becomes 268435456, YES becomes yes, a slave a replica. */
 export function canonicalArgument(argument: string): string {
   const size = /^(\d+)(kb?|mb?|gb?)$/i.exec(argument)
   if (size !== null) return String(Number(size[1]) * BYTES[size[2]!.toLowerCase()]!)
@@ -87,7 +87,7 @@ export function canonicalArgument(argument: string): string {
   return argument === 'slave' ? 'replica' : argument
 }
 
-/** What a server answers in bytes, in a unit where the recipe's value has one: `67108864` is `64mb`. */
+/** Converts a server's answer in bytes to the unit of the recipe's value: `67108864` is `64mb`. */
 export function inUnits(answer: string, like: string): string {
   const bytes = /^[1-9]\d*$/.test(answer) && /^\d+(kb?|mb?|gb?)$/i.test(like) ? Number(answer) : NaN
   const fits = (['gb', 'mb', 'kb'] as const).map((unit) => ({ unit, count: bytes / BYTES[unit]! }))
@@ -95,7 +95,7 @@ export function inUnits(answer: string, like: string): string {
   return fit === undefined ? answer : `${fit.count}${fit.unit}`
 }
 
-/** Lines of one directive as one text, in the form in which CONFIG GET has them. */
+/** Lines of one directive as one text, in the form of CONFIG GET. */
 export function canonicalLines(lines: readonly string[]): string {
   return lines
     .flatMap((line) => line.split(' '))
@@ -104,7 +104,7 @@ export function canonicalLines(lines: readonly string[]): string {
     .join(' ')
 }
 
-/** True when a running server has what the lines say. It names the limits of all client classes, lines only some. */
+/** Whether a running server has what the lines say. It reports the limits of all client classes, lines only some. */
 export function isRunning(directive: string, lines: readonly string[], answer: string): boolean {
   const [want, have] = [canonicalLines(lines), canonicalLines([answer])]
   if (directive !== 'client-output-buffer-limit') return want === have

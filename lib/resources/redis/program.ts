@@ -1,7 +1,7 @@
 /**
  * Shell text that reads and changes Redis: /etc/redis/redis.conf of Debian's redis-server, and redis-cli.
  *
- * The password is taken from the file on the host as it stands there, and goes to redis-cli on stdin: redis.conf and
+ * The password is read from the file on the host in its quoted form, and passed to redis-cli on stdin: redis.conf and
  * redis-cli quote alike, and printf is a builtin, so it is never an argument of a process.
  */
 import type { Change, Context, Step } from '../../kit/resourceType.ts'
@@ -12,22 +12,22 @@ import { LOADED } from '../../kit/stateFolders.ts'
 import { AT_START, confLine, quoteArgument, SECRET_DIRECTIVES, valueArguments } from './conf.ts'
 
 export const NOT_INSTALLED = 3
-/** Bytes of redis.conf, without comments, that are read: the account of Redis may make it as long as it likes. */
+/** Maximum bytes of redis.conf, without comments, that are read: the account of Redis can make it as long as it likes. */
 export const LONGEST_CONF = 2 ** 20
-/** It is installed, and redis.conf is not there. */
+/** Exit status when Redis is installed and redis.conf does not exist. */
 export const NO_CONF = 4
 
 const SECRETS = [...SECRET_DIRECTIVES]
 
 /**
- * Directives that left redis.conf and that the running server still goes by, as `INVOCATION_ID NAME`: nothing else tells
- * so when a run is cut off before it restarts Redis. A start of the host empties /run, and has loaded the file.
+ * Directives that left redis.conf while the running server still uses them, as `INVOCATION_ID NAME`: nothing else
+ * records that when a run is cut off before it restarts Redis. A boot empties /run, and has loaded the file.
  */
 const DUE = `${LOADED}/redis-server.due`
 
 /**
- * `read_conf` sets a variable to the last value of each directive that matters here; `ask_redis [OPTION…]` sends
- * stdin's commands.
+ * `read_conf` sets a variable to the last value of each directive used here; `ask_redis [OPTION…]` sends the commands
+ * on stdin.
  */
 const ASK = `conf=/etc/redis/redis.conf
 # The folder is that of redis, who may put there what never ends.
@@ -48,8 +48,8 @@ ask_redis() {
 
 /**
  * Prints five records: redis.conf without comments and secret directives · `NAME DIGEST` of those, the digest being
- * SHA-256 of the value as it stands in the file · whether the service is active · replies as JSON, one a line ·
- * names of directives that are gone and wait for a restart.
+ * SHA-256 of the value as written in the file · whether the service is active · replies as JSON, one per line · names
+ * of directives that are gone and wait for a restart.
  */
 export function readRedis(names: readonly string[]): string {
   const asked = names.filter((name) => !SECRET_DIRECTIVES.has(name))
@@ -72,8 +72,8 @@ printf '\\0%s\\n\\0' "$answers"
 type RedisChange = Change<{ lines: StateText[]; seen?: { unheard: string | null } }>
 
 /**
- * One step for several directives: the candidate file is parsed by redis-server itself, what can be set live is set in
- * one CONFIG SET, which takes all or nothing, then the file is replaced, and Redis restarted where that is needed.
+ * One step for several directives: redis-server itself parses the candidate file, one CONFIG SET applies atomically
+ * what can be set live, then the file is replaced, and Redis restarted if needed.
  */
 export function redisStep(changes: readonly RedisChange[], { reveal }: Context): Step {
   const writes = changes.flatMap((change) =>
@@ -107,20 +107,20 @@ function liveValue(name: string, lines: readonly string[]): string {
   )
 }
 
-/** Puts the new lines of a directive where its first one was, those of a new one at the end. */
+/** Puts the new lines of a directive where its first one was, and those of a new one at the end. */
 const REWRITE = `FILENAME == ARGV[1] { drop[$1] = 1; next }
 FILENAME == ARGV[2] { if (!($1 in put)) order[++n] = $1; put[$1] = put[$1] $0 "\\n"; next }
 tolower($1) in drop { name = tolower($1); printf "%s", put[name]; put[name] = ""; next }
 { print }
 END { for (i = 1; i <= n; i++) printf "%s", put[order[i]] }`
 
-// No directive can be checked without a last one that is wrong for sure: redis-server would start.
+// A directive can only be checked with an invalid last one: otherwise redis-server would start.
 const LAST = 'maxmemory keelson-end-of-candidate'
 
 const RESTART = restartFunctions({
   unit: 'redis-server',
   restartSeconds: 120,
-  // While it loads its data it says LOADING.
+  // Redis answers LOADING while it loads its data.
   timeoutMs: 240_000,
   probe: 'echo PING | ask_redis | grep -qx PONG',
   logs: ['/var/log/redis/redis-server.log'],

@@ -1,8 +1,8 @@
 /**
- * A directive of Redis: its lines in /etc/redis/redis.conf, and what the running server has.
+ * A directive of Redis: its lines in /etc/redis/redis.conf, and the running server's value.
  *
- * Read from the file and with CONFIG GET; changed live by CONFIG SET where Redis allows that, with one restart
- * otherwise. The file is kept in step by hand and not by CONFIG REWRITE, which adds lines of its own to it.
+ * Read from the file and with CONFIG GET; changed live by CONFIG SET if Redis allows that, otherwise with one restart.
+ * Keelson edits the file itself instead of using CONFIG REWRITE, which adds lines of its own.
  */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -27,8 +27,8 @@ export type RedisSetting = {
   /** The directive: `maxmemory`, `save`. */
   name: string
   /**
-   * `'256mb'`, `true` for yes, a number; a list is one line for each item: `['900 1', '300 10']`. Only `requirepass`
-   * and `masterauth` take secrets.
+   * `'256mb'`, `true` for yes, a number; a list is one line per item: `['900 1', '300 10']`. Only `requirepass` and
+   * `masterauth` take secrets.
    */
   value?: TextValue | number | boolean | readonly string[]
   /** `absent`: no line in the file, so Redis's own default; restarts it. @default 'present' */
@@ -38,14 +38,17 @@ export type RedisSetting = {
 type RedisRunning = { value: string; restart: boolean }
 
 export type RedisState = {
-  /** One for each line; none as observed where they are gone and a restart is due; as observed of a secret directive, SHA-256 of its value as it stands in the file. */
+  /**
+   * One entry per line. Observed: none when the lines are gone and a restart is due; for a secret directive, SHA-256 of
+   * its value as written in the file.
+   */
   lines: StateText[]
   seen?: RedisSeen
 }
 type RedisSeen = {
-  /** What the running server has when that is not what the file says. */
+  /** Value of the running server, when it differs from the file. */
   running: RedisRunning | null
-  /** Of one resource: why the running server could not be asked. */
+  /** Why the running server could not be asked about this resource. */
   unheard: string | null
 }
 
@@ -54,7 +57,7 @@ const line = {
   maxLength: 10_000,
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$',
 } as const
-/** They are no single values that a file can be held against. */
+/** These are not single values that can be compared with a file. */
 const NOT_SETTINGS = new Set(['include', 'loadmodule', 'rename-command', 'user'])
 
 export const redisSetting: ResourceType<RedisSetting, RedisState> = {
@@ -149,7 +152,7 @@ function parseRedis(output: Output, names: readonly string[]): Map<string, Redis
 
 type Answers = { [directive: string]: string } | string
 
-/** The last reply is CONFIG GET's; one to AUTH may stand before it. A refusal says why there is no answer. */
+/** The last reply is CONFIG GET's; a reply to AUTH may precede it. A refusal says why there is no answer. */
 function parseAnswers(text: string): Answers {
   const replies = text.split('\n').filter((reply) => reply !== '')
   const last = replies.at(-1) ?? ''
@@ -161,7 +164,7 @@ function parseAnswers(text: string): Answers {
   return Object.fromEntries(words.flatMap((word, index) => (index % 2 === 0 ? [[word, words[index + 1] ?? '']] : [])))
 }
 
-/** `NAME DIGEST` of the secret directives that the file has. */
+/** Parses `NAME DIGEST` of the secret directives in the file. */
 function parseDigests(text: string): ReadonlyMap<string, string> {
   const pairs = [...text.matchAll(/^(\S+) ([0-9a-f]{64})$/gm)]
   return new Map(pairs.map(([, name, digest]) => [name!, digest!]))
@@ -181,7 +184,7 @@ function observed(
   return { lines, seen: { running: same ? null : { value: answer, restart: AT_START.has(name) }, unheard: null } }
 }
 
-/** A directive's lines as a recipe would write them. Redis takes directives in any case. */
+/** A directive's lines as a recipe would write them. Redis accepts directives in any case. */
 function linesIn(conf: string, name: string): string[] {
   return conf.split('\n').flatMap((text) => {
     const [directive, ...values] = splitArguments(text) ?? []
@@ -213,7 +216,7 @@ function diffSetting({ lines: after }: RedisState, { lines, seen }: RedisState, 
   ]
 }
 
-/** Of a secret the host gives a digest of how it stands in the file. */
+/** For a secret, the host returns a digest of its text in the file. */
 function diffLines(
   want: readonly StateText[],
   have: readonly StateText[] | undefined,

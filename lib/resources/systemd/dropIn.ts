@@ -32,9 +32,9 @@ import {
   type UnitContent,
 } from './unitText.ts'
 
-/** The section called `unit` in other unit files is `sections.unit` here, where `unit` names the unit. */
+/** The section that other unit files call `unit` is `sections.unit` here, where `unit` names the unit. */
 export type DropIn = {
-  /** The unit it adds to, with its ending: `nginx.service`. */
+  /** The unit that it extends, with its suffix: `nginx.service`. */
   unit: string
   /** File name without `.conf`; files of one unit are read in the order of their names. */
   name: string

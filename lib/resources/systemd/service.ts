@@ -1,7 +1,7 @@
 /**
- * A systemd unit's state: enabled, running, masked, and having loaded what is on disk.
- * Read with systemctl(1) and find(1); changed with systemctl(1). Its package or unit file is another resource, so a
- * service that is no longer declared is left as it is.
+ * The state of a systemd unit: enabled, running, masked, and with its current files loaded. Read with systemctl(1) and
+ * find(1); changed with systemctl(1). Its package or unit file is another resource, so a service that is no longer
+ * declared stays unchanged.
  */
 import * as form from '../../kit/form.ts'
 import { byField } from '../../kit/byField.ts'
@@ -24,32 +24,32 @@ import {
 import { loadAfter, unitFilesOf, watchOf, type Watched } from './watch.ts'
 
 export type Service = {
-  /** `nginx` stands for `nginx.service`; other kinds with their ending. */
+  /** `nginx` stands for `nginx.service`; other unit types with their suffix. */
   name: string
-  /** Starts at boot. Left as it is when omitted. */
+  /** Starts at boot. Left unchanged when omitted. */
   enabled?: boolean
-  /** Left as it is when omitted. */
+  /** Left unchanged when omitted. */
   running?: boolean
-  /** Cannot be started by anyone. @default false when enabled or running is true */
+  /** Nobody can start it. @default false when enabled or running is true */
   masked?: boolean
-  /** What it only loads when it starts. Its own unit file and drop-ins always count. */
+  /** Resources and paths that it only loads when it starts. Its own unit file and drop-ins always count. */
   restartOn?: readonly Watched[]
-  /** What it loads on reload. A unit that cannot reload is restarted. */
+  /** Resources and paths that it loads on reload. A unit that cannot reload is restarted. */
   reloadOn?: readonly Watched[]
   /** How long it must stay up after it was started, restarted or reloaded. @default 2000 */
   settleMs?: number
-  /** How long listeners, probe and new workers may take. @default 30_000 */
+  /** How long to wait for listeners, probe and new workers. @default 30_000 */
   timeoutMs?: number
-  /** What must be listening then: a TCP port, `127.0.0.1:8000`, `[::1]:8000`, or the path of a UNIX socket. */
+  /** What must be listening afterwards: a TCP port, `127.0.0.1:8000`, `[::1]:8000`, or the path of a UNIX socket. */
   listens?: readonly (number | string)[]
-  /** What must succeed then: shell text, or an address that answers with one of `status` (needs curl on the host). */
+  /** What must succeed afterwards: shell text, or an address that answers with one of `status` (needs curl on the host). */
   probe?: string | { url: string; /** @default 200 */ status?: number }
   /**
-   * `workers`: the main process replaces its children on reload, and is seen to have done so. Any reload is seen by what
-   * systemd has of it. @default 'workers' for nginx, else false
+   * `workers`: waits until the main process has replaced its children on reload. Any reload is verified by systemd's
+   * own state. @default 'workers' for nginx, else false
    */
   reloadProof?: 'workers' | false
-  /** Log files whose new lines are shown when it fails, besides its journal. */
+  /** Log files whose new lines are shown when it fails, in addition to its journal. */
   logs?: readonly string[]
 }
 
@@ -170,7 +170,10 @@ function diffService(desired: ServiceState, observed: ServiceState): FieldChange
   return [...changes, { field: 'load', form: 'value', before: observed.load, after: 'current', followUp }]
 }
 
-/** One that was not there is stopped before what brought it goes. What it had yet to load is for now, and not for then. */
+/**
+ * A service that did not exist is stopped before its unit is removed. Whether it had yet to load something is not
+ * restored.
+ */
 function undoService({ before, after }: Was<ServiceState>): UndoTarget<ServiceState> {
   const how = after?.how === undefined ? {} : { how: after.how }
   if (before === null) return { state: { enabled: false, running: false, load: 'current', ...how } }
@@ -192,7 +195,7 @@ function titleOf({ name, kind, fields }: ServiceChange): string {
   const what = fields.flatMap(({ field, after, followUp }) => {
     if (followUp) return [followUp.action]
     const [yes, no] = VERBS[field] ?? []
-    // A unit that was not there was not masked either.
+    // A unit that did not exist was not masked either.
     if (yes === undefined || no === undefined || (kind === 'create' && after === false)) return []
     return [after === true ? yes : no]
   })
@@ -205,7 +208,7 @@ const VERBS: { readonly [field: string]: readonly [yes: string, no: string] } = 
   masked: ['mask', 'unmask'],
 }
 
-/** `running` is no longer what it was: somebody stopped it, or it stopped. */
+/** `running` is no longer as it was: somebody stopped it, or it stopped by itself. */
 function driftOf({ field, after }: FieldChange): string | undefined {
   const [wasYes, wasNo] = DRIFTED[field] ?? []
   return after === true ? wasYes : wasNo
@@ -226,8 +229,8 @@ function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
     enabled,
     running,
     masked,
-    // One that was not there or not running when the plan was made loads everything when it starts; where it has come
-    // up by itself meanwhile, a restart is no more than that.
+    // A service that did not exist or run when the plan was made loads everything when it starts; if it has started by
+    // itself meanwhile, a restart has the same effect.
     load: kind === 'create' || before.running !== true ? 'any' : (before.load ?? 'current'),
     invocation: kind === 'create' ? undefined : before.seen?.invocation,
     goesBack: kind === 'change' && before.running === true,
@@ -242,7 +245,7 @@ function workOf({ name, kind, before, after }: ServiceChange): ServiceWork {
   }
 }
 
-/** Room for the unit's own start and stop limits (90 s each by default) besides what is waited for. */
+/** Leaves time for the unit's own start and stop limits (90 s each by default) in addition to the waits. */
 function limitOf({ after }: ServiceChange): number {
   const { settleMs = 0, timeoutMs = 0, listens = [] } = after.how?.wishes ?? {}
   return 300_000 + settleMs + timeoutMs * (listens.length + 2)

@@ -1,11 +1,12 @@
 /**
- * The program that brings a service to what is wanted and sees that it stays there.
+ * The program that brings a service to its desired state and checks that it stays there.
  *
- * It finds out again, on the host, whether the service has yet to load something: a package's own scripts may have
- * restarted it since the plan was made. What it has seen succeed it records; until then the record says that it is pending.
+ * It checks again, on the host, whether the service has yet to load something: a package's own scripts may have
+ * restarted it since the plan was made. It records each action that succeeded; until then the record says that the
+ * action is pending.
  *
- * A service that ran and does not come up with what this run changed gets its files back as they were before the run, and
- * runs with them again. It is a failure all the same, and those changes are undone.
+ * When a service that ran does not start with what this run changed, the program restores its files from before the run
+ * and starts the service with them. The step still fails, and those changes are undone.
  */
 import { restartFunctions } from '../../kit/restart.ts'
 import { quote } from '../../kit/shell.ts'
@@ -16,11 +17,11 @@ export type ServiceWork = {
   enabled?: boolean | undefined
   running?: boolean | undefined
   masked?: boolean | undefined
-  /** The most the plan allows for; `any` where it could not know. */
+  /** The strongest action that the plan allows; `any` when it could not know. */
   load: Load | 'any'
-  /** What ran when the plan was made: a restart that it foresaw must bring another one. */
+  /** Invocation that ran when the plan was made: a planned restart must start another one. */
   invocation?: string | undefined
-  /** It ran when the plan was made: with the files of that time it may be expected to run again. */
+  /** It ran when the plan was made, so it should run again with the files of that time. */
   goesBack: boolean
   restartPaths: readonly string[]
   reloadPaths: readonly string[]
@@ -29,9 +30,9 @@ export type ServiceWork = {
   listens: readonly string[]
   /** Shell text that exits 0 when the service answers. */
   probe?: string | undefined
-  /** Main process replaces all its children on reload, as nginx and gunicorn do. */
+  /** The main process replaces all its children on reload, as nginx and gunicorn do. */
   replacesWorkers: boolean
-  /** Log files whose new lines tell why something failed. */
+  /** Log files whose new lines show why something failed. */
   logs: readonly string[]
 }
 
@@ -65,13 +66,13 @@ export function serviceProgram(work: ServiceWork): string {
 const answer = (value: boolean | undefined): string => (value === undefined ? "''" : value ? 'yes' : 'no')
 const words = (values: readonly string[]): string => values.map(quote).join(' ')
 
-/** All files that this run has changed of it, wherever: the worker is told which of its tasks that has undone. */
+/** Restores all files of the service that this run has changed, and tells the worker which of its tasks that undoes. */
 const PUT_BACK = `undone=$(restart_paths put_back && reload_paths put_back && loaded_paths put_back) || return 1
   [ -n "$undone" ] || return 0
   printf '%s\\n' "$undone" | cut -d' ' -f1 | sort -u > "\${P%/*}/undone" || return 1
   printf '%s\\n' "$undone" | cut -d' ' -f2- | sort -u`
 
-/** Ports and probe are what is wanted now, which what it had before may never have had. */
+/** Ports and probe belong to the present declaration; the previous version may never have had them. */
 const COME_UP = `take_listing "$P/listing"
   if is_up && [ "$action" = reload ]; then act reload; else act restart; fi
   settle

@@ -1,5 +1,5 @@
 /**
- * What a host says of its services, and whether each has loaded what is on disk.
+ * Reads the services of a host, and whether each has loaded its current files.
  */
 import * as form from '../../kit/form.ts'
 import { type Compared, type Output, Unknown, type Desired } from '../../kit/resourceType.ts'
@@ -45,7 +45,7 @@ export type ServiceState = {
 }
 type ServiceHow = { wishes: Wishes }
 type ServiceSeen = {
-  /** What the need to load comes from. */
+  /** What causes the need to load. */
   because?: string | undefined
   /** Of a running one. */
   invocation?: string | undefined
@@ -91,7 +91,7 @@ const PROPERTIES = [
   'CanReload',
 ]
 
-/** A systemctl, two finds, one cat. Invocations and times in it change only when a service or a file does. */
+/** One systemctl, two finds, one cat. Invocations and times in the output change only when a service or a file does. */
 export function readServices(entries: readonly WantedService[]): string {
   const names = entries.map(({ name }) => name)
   const paths = [
@@ -123,7 +123,7 @@ export function parseServices(
   const [shown = '', ...fields] = stdout.split('\0')
   const start = fields.indexOf('watched')
   const end = fields.indexOf('records', start)
-  // Each unit is one block, in the order asked; an alias answers with its real unit's Id.
+  // Each unit is one block, in the order of the request; an alias answers with its real unit's Id.
   const blocks = shown
     .split('\n\n')
     .filter((block) => block.trim() !== '')
@@ -148,7 +148,7 @@ export function parseServices(
 
 type Changed = { restart: string[]; reload: string[]; pending?: 'reload' | 'restart' | undefined }
 
-/** Watched paths the running service has not loaded in their present form. */
+/** Watched paths whose present version the running service has not loaded. */
 function changedFiles(
   shown: Shown,
   listed: readonly Listed[],
@@ -172,12 +172,12 @@ function changedFiles(
   }
 }
 
-/** Null for a unit the host does not know. */
+/** Null for a unit that the host does not know. */
 function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null): ServiceState | null {
   if (shown['LoadState'] === 'not-found') return null
   const running = ['active', 'reloading', 'refreshing'].includes(shown['ActiveState'] ?? '')
   const state = {
-    // A generator's or an init script's unit is started at boot without links of its own.
+    // A generator's or an init script's unit starts at boot without links of its own.
     enabled: /^(enabled|enabled-runtime|generated|alias)$/.test(shown['UnitFileState'] ?? ''),
     running,
     masked: shown['LoadState'] === 'masked',

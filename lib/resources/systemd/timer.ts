@@ -1,6 +1,6 @@
 /**
- * A systemd timer of our own: its file in /etc/systemd/system, enabled and waiting. What it starts is a `unit`.
- * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
+ * A systemd timer: its file in /etc/systemd/system, enabled and started. The unit that it starts is a `unit`. Read with
+ * find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
 import { refOf } from '../../kit/ref.ts'
 import type { Change, ResourceType } from '../../kit/resourceType.ts'
@@ -37,11 +37,11 @@ export type Timer = {
   onUnitActiveSec?: string
   /** Time after the unit last ended. */
   onUnitInactiveSec?: string
-  /** Catch up at the next boot what was missed while the host was off. @default true with onCalendar */
+  /** Catches up at the next boot on runs missed while the host was off. @default true with onCalendar */
   persistent?: boolean
-  /** Spread the start over up to this time. */
+  /** Spreads the start over up to this time. */
   randomizedDelaySec?: string
-  /** How late it may start to share a wake-up. */
+  /** How late it may start, to share a wake-up. */
   accuracySec?: string
   /** The unit it starts. @default NAME.service */
   starts?: string
@@ -153,7 +153,7 @@ function workOf({ name, after }: Change<TimerState>): UnitFileWork {
   return { ...fileOf(name), content: after === null ? null : after.content }
 }
 
-/** Enables and starts all timers that stay; a new schedule takes effect with daemon-reload alone. */
+/** Enables and starts all timers that are present; a new schedule takes effect with daemon-reload alone. */
 function startAll(changes: readonly Change<TimerState>[]): string[] {
   const units = changes.filter(({ after }) => after !== null).map(({ name }) => `${name}.timer`)
   if (units.length === 0) return []

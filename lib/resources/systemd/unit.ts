@@ -1,6 +1,6 @@
 /**
- * A systemd unit file of our own in /etc/systemd/system. Whether the unit is enabled and running is for `service`.
- * Read with find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
+ * A systemd unit file in /etc/systemd/system. A `service` declares whether the unit is enabled and running. Read with
+ * find(1), cat(1) and systemctl(1); checked with systemd-analyze(1) before it is replaced.
  */
 import * as form from '../../kit/form.ts'
 import { type Change, type Consequence, type ResourceType, Unknown } from '../../kit/resourceType.ts'
@@ -31,7 +31,7 @@ import {
 } from './unitText.ts'
 
 export type Unit = UnitContent & {
-  /** With its ending: `api.service`, `backup@.service`. */
+  /** With its suffix: `api.service`, `backup@.service`. */
   name: string
   /** @default 'present' */
   ensure?: 'present' | 'absent'
@@ -81,7 +81,7 @@ export const unit: ResourceType<Unit, UnitState> = {
   undo: undoUnitFile,
 }
 
-/** Without its file it is ended. */
+/** Removing the file stops the unit. */
 function consequence({ kind, before }: Change<UnitState>): Consequence {
   if (kind !== 'remove') return 'safe'
   return before instanceof Unknown || before.seen?.running === true ? 'disruptive' : 'safe'

@@ -1,5 +1,5 @@
 /**
- * Files below /etc/systemd/system: reading them with what systemd has loaded of them, and replacing several at once.
+ * Files below /etc/systemd/system: reads them with what systemd has loaded of them, and replaces several at once.
  * Shared by `unit`, `drop-in` and `timer`.
  */
 import * as form from '../../kit/form.ts'
@@ -28,7 +28,7 @@ export const UNIT_FILE = {
   loaded: form.flag,
 } as const
 
-/** Where a resource's file lies and which unit it belongs to. */
+/** The path of a resource's file, and the unit that it belongs to. */
 export type UnitFile = { unit: string; path: string }
 
 export const unitPath = (unit: string): string => `${ROOT}/${unit}`
@@ -38,9 +38,7 @@ export function desiredFile(content: string): UnitFileState {
   return { content, mode: '0644', owner: 'root:root', loaded: true }
 }
 
-/**
- * One listing, one cat, one `systemctl show`. Only answers that stay the same while the host does: no ids, no times.
- */
+/** One listing, one cat, one `systemctl show`. The output stays the same while the host does: no ids, no times. */
 export function readUnitFiles(files: readonly UnitFile[], properties: readonly string[] = []): string {
   const shown = ['Id', 'Names', 'NeedDaemonReload', ...properties].join(',')
   const patterns = [...new Set(files.map(({ unit }) => showPattern(unit)))]
@@ -49,7 +47,7 @@ printf '\\0'
 ${sh`systemctl show -p ${shown} -- ${patterns}`}`
 }
 
-/** For `compare`: the files alone. Any step that enables a unit makes systemd load all of them. */
+/** For `compare`: only the files. Any step that enables a unit makes systemd load all of them. */
 export function readUnitFilesAlone(files: readonly UnitFile[]): string {
   return readSmallFiles(files.map(({ path }) => path))
 }
@@ -60,7 +58,7 @@ function showPattern(unit: string): string {
   return unit.includes('@.') ? escaped.replace('@.', '@*.') : escaped
 }
 
-/** What `systemctl show` said of one unit, by property. */
+/** Output of `systemctl show` for one unit, by property. */
 export type Shown = { [property: string]: string }
 
 export type ReadUnitFiles = { files: Map<string, SmallFile>; shown: Shown[] }
@@ -88,7 +86,7 @@ export function parseShown(block: string): Shown {
   )
 }
 
-/** State of one file; null when nothing is there. A link or directory in its place is shown as what it is. */
+/** State of one file; null when nothing is there. A link or directory in its place is reported as such. */
 export function fileState({ unit, path }: UnitFile, read: ReadUnitFiles): UnitFileState | null {
   const file = read.files.get(path)
   if (file === undefined) return null
@@ -105,14 +103,14 @@ export function isOf(unit: string, shown: Shown): boolean {
   return names.some((name) => name.startsWith(`${prefix}@`) && name.endsWith(`.${suffix}`))
 }
 
-/** What systemd has yet to load is for now, and not for then. */
+/** What systemd has yet to load is not restored. */
 export function undoUnitFile<State extends UnitFileState>({ before }: Was<State>): UndoTarget<State> | undefined {
   if (before === null) return undefined
   if (before.mode === '') return { cannot: 'something other than a file stood there' }
   return { state: { ...before, loaded: true } }
 }
 
-/** Users, groups and environment files a unit's text names. */
+/** Users, groups and environment files that a unit's text names. */
 export function refsIn(content: string): TypedRef[] {
   const refs: TypedRef[] = []
   for (const line of content.split('\n')) {
@@ -125,14 +123,14 @@ export function refsIn(content: string): TypedRef[] {
   return refs
 }
 
-/** A file to be written (content) or taken away (null). */
+/** A file to write (content) or remove (null). */
 export type UnitFileWork = UnitFile & { content: string | null }
 
 /**
- * One step: every candidate is checked by systemd before any is put in place, then all are replaced, systemd reloads its
- * units once, and is asked whether it now runs with these files.
+ * One step: systemd checks every candidate before any is installed, then all are replaced, systemd reloads its units
+ * once, and the step checks that it now runs with these files.
  *
- * @param extra Shell text run after that, such as starting a timer.
+ * @param extra Shell text that runs afterwards, such as starting a timer.
  */
 export function replaceUnitFiles(work: readonly UnitFileWork[], extra: string[] = []): Step {
   const writes = work.filter(({ content }) => content !== null)
@@ -159,10 +157,10 @@ function title(work: readonly UnitFileWork[]): string {
 }
 
 /**
- * Puts the candidates in a private folder and has systemd-analyze read them from there.
+ * Puts the candidates in a private folder, from which systemd-analyze reads them.
  *
- * Unknown keys and bad values are printed with exit 0 by some releases (seen on systemd 252), so what is printed decides.
- * Left out are complaints that time may mend: a unit or program that is yet to come, and other units' faults.
+ * Some releases print unknown keys and bad values with exit 0 (seen on systemd 252), so the output decides. It ignores
+ * complaints that may resolve later, such as a missing unit or program, and faults of other units.
  */
 function checkCandidates(writes: readonly UnitFileWork[]): string {
   const placed = writes.map(({ path }, index) => {
@@ -183,7 +181,7 @@ function inCheck(name: string): ShellText {
   return raw(`"$check"/${quote(name)}`)
 }
 
-/** The unit's own file: the candidate, or for a drop-in the one the host has. A unit not there yet is not checked. */
+/** The unit's own file: the candidate, or for a drop-in the host's. A missing unit is not checked. */
 function addToCheck(unit: string): string {
   const place = inCheck(unit)
   return sh`if [ -f ${place} ]; then set -- "$@" ${place}; else
@@ -216,13 +214,14 @@ function put({ path }: UnitFileWork, index: number): string {
   return `${makeDir}${sh`replace_file ${path} root root 0644 ${payload(`unit${index}`)}`}`
 }
 
-/** Removing a unit ends it first: without its file nothing could stop it later. */
+/** Removing a unit stops it first: without its file nothing could stop it later. */
 function takeAway({ unit, path }: UnitFileWork): string {
   if (path !== unitPath(unit)) {
     const dir = path.slice(0, path.lastIndexOf('/'))
     return sh`remove_file ${path}; remove_directory ${dir} 2>/dev/null || :`
   }
-  // disable exits 1 for a unit whose file went away in a run that was cut off; the links are what must be gone.
+  // disable exits with 1 for a unit whose file was removed by a run that was cut off; what matters is that the links
+  // are gone.
   return unit.includes('@.')
     ? sh`systemctl --quiet disable -- ${unit} || [ ! -e ${path} ]; remove_file ${path}`
     : sh`if [ -e ${path} ] && ! systemctl --quiet disable --now -- ${unit}; then

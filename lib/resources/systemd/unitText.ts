@@ -10,9 +10,10 @@ import { Secret, Text } from '../../kit/value.ts'
  *
  * - A string is the value in systemd's own syntax for that key (a command line, a list of words), except that `%` is a
  *   plain per cent sign: specifiers such as `%n` need `{ raw }`.
- * - `{ argv }` is a command line given word by word: no word is split, and neither `$`, `%` nor quotes in it mean anything.
- * - `{ words }` is a list of words, such as `Environment=` takes it: no word is split, `%` is plain.
- * - `{ raw }` is passed on as it is.
+ * - `{ argv }` is a command line as a list of words: no word is split, and `$`, `%` and quotes in it have no special
+ *   meaning.
+ * - `{ words }` is a list of words, as `Environment=` takes it: no word is split, `%` is plain.
+ * - `{ raw }` is passed on unchanged.
  */
 export type UnitValue =
   | string
@@ -22,7 +23,7 @@ export type UnitValue =
   | { words: readonly string[] }
   | { raw: string }
 
-/** Settings of one section; a list repeats the key, and an empty string in it (`['', …]`) resets what came before. */
+/** Settings of one section; a list repeats the key, and an empty string in it (`['', …]`) resets the previous values. */
 export type UnitSection = { readonly [key: string]: UnitValue | readonly UnitValue[] }
 
 /** Sections as a recipe writes them. */
@@ -37,7 +38,7 @@ export type UnitSections = {
   install?: UnitSection
 }
 
-/** What a unit file is made from: sections, or the whole text. */
+/** The source of a unit file: sections, or the whole text. */
 export type UnitContent = UnitSections & { text?: string | Text }
 
 const HEADINGS = {
@@ -62,7 +63,7 @@ export function renderUnit(sections: UnitSections): string {
   return parts.join('\n')
 }
 
-/** Text of the whole file: `text` as it is, with a newline at its end, or the sections. */
+/** Text of the whole file: `text` with a final newline, or the sections. */
 export function renderContent(content: UnitContent): string {
   if (content.text === undefined) return renderUnit(content)
   const text = String(content.text)
@@ -140,7 +141,7 @@ const section: JsonSchema = {
   additionalProperties: { anyOf: [unitValue, { type: 'array', minItems: 1, items: unitValue }] },
 }
 
-/** What `contentProperties` refer to: the schema of a section is large, and so it is compiled once for all of them. */
+/** Referenced by `contentProperties`: the schema of a section is large, so it is compiled once for all of them. */
 export const contentDefinitions = { section } as const
 
 const sectionRef = { $ref: '#/$defs/section' } as const
@@ -169,7 +170,7 @@ export const unitName = {
 /** Name of a drop-in without `.conf`. */
 export const dropInName = { ...oneLine, maxLength: 200, pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' } as const
 
-/** Mistakes in content that a schema cannot say; unit files are readable by every user, so no secret may be in one. */
+/** Mistakes in content that a schema cannot express; every user can read unit files, so they must not contain a secret. */
 export function checkContent(content: UnitContent): string[] {
   const mistakes: string[] = []
   if (holdsSecretValue(content))
@@ -184,7 +185,7 @@ export function checkContent(content: UnitContent): string[] {
   return mistakes
 }
 
-/** systemd reads prefixes off the first word even when it is quoted (systemd.service(5), "Command lines"). */
+/** systemd strips prefixes from the first word even when it is quoted (systemd.service(5), "Command lines"). */
 function hasPrefixedProgram(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   if ('argv' in value && Array.isArray(value.argv)) return !/^[A-Za-z0-9_/.]/.test(String(value.argv[0]))

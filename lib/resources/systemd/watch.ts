@@ -1,10 +1,10 @@
 /**
- * What a service has loaded, and whether that is still what lies on disk.
+ * What a service has loaded, and whether the files on disk are still the same.
  *
- * After each start, restart or reload of ours a record is left in /run, which a boot empties: the invocation, and a listing
- * of the watched files taken before the action began. While that invocation runs, the listing decides; without a record
- * the files' change times are held against the time the service started. Before the action the record says only that it is
- * pending: after a failure or a cut the need is still there.
+ * After each start, restart or reload by Keelson a record is left in /run, which a boot empties: the invocation, and a
+ * listing of the watched files made before the action began. While that invocation runs, the listing decides; without a
+ * record the files' change times are compared with the start time of the service. During the action the record says
+ * only that it is pending: after a failure or a cut the service still has to load.
  */
 import { LOADED, markOf } from '../../kit/stateFolders.ts'
 import { type KnownType, labelOf, type Ref, refOf, type TypedRef } from '../../kit/ref.ts'
@@ -17,14 +17,14 @@ export type Handle = { readonly ref: TypedRef; readonly paths: readonly string[]
 /** Something whose change a service must load: a resource, or a file or directory tree by path. */
 export type Watched = Handle | string
 
-/** `paths` are looked at on the host, `refs` in the plan. */
+/** `paths` are checked on the host, `refs` in the plan. */
 export type Watch = { paths: string[]; refs: TypedRef[] }
 
 export type Load = 'current' | 'reload' | 'restart'
 
 export const RECORDS = LOADED
 
-/** A handle of something that lies at a path is watched at that path, another one at the mark that its changes leave. */
+/** A handle of a resource with paths is watched at those paths, any other at the mark that its changes leave. */
 export function watchOf(watched: readonly Watched[]): Watch {
   const refs = watched.flatMap((one) => (typeof one === 'string' ? [] : [one.ref]))
   const paths = watched.flatMap((one) => (typeof one === 'string' ? [one] : placesOf(one)))
@@ -35,7 +35,7 @@ function placesOf({ ref, paths }: Handle): readonly string[] {
   return paths.length > 0 || isOnlyBefore(ref) ? paths : [markOf(ref)]
 }
 
-/** Packages and accounts named in a watch only put it in order: they leave nothing a service could load late. */
+/** Packages and accounts in a watch only determine the order: they leave nothing that a service could load late. */
 function isOnlyBefore(ref: Ref): boolean {
   const types: readonly KnownType[] = ['package', 'user', 'group']
   return types.some((type) => ref.startsWith(refOf(type, '')))
@@ -46,7 +46,7 @@ function withTemplate(unit: string): string[] {
   return [...new Set([unit, unit.replace(/@.*\./, '@.')])]
 }
 
-/** The unit's own files, which only a restart brings in; for an instance its template's too. */
+/** The unit's own files, which only a restart loads; for an instance its template's too. */
 export function unitFilesOf(unit: string): string[] {
   return withTemplate(unit).flatMap((one) => [`/etc/systemd/system/${one}`, `/etc/systemd/system/${one}.d`])
 }
@@ -56,8 +56,8 @@ export function isUnder(path: string, root: string): boolean {
 }
 
 /**
- * What the planned changes will make the service need.
- * @returns Labels of the changes that call for it, in plan order.
+ * What the planned changes will require of the service.
+ * @returns Labels of the changes that require it, in plan order.
  */
 export function loadAfter(
   unit: string,
@@ -84,7 +84,7 @@ function isWatched({ paths, refs }: Watch, { ref, paths: written }: EarlierChang
   return refs.some((one) => one === ref) || written.some((place) => paths.some((path) => isUnder(place, path)))
 }
 
-/** What changed, as people know it: a path, or what left its mark there. */
+/** Name for people of what changed: a path, or the resource that left its mark there. */
 export function changedSince(path: string, { refs }: Pick<Watch, 'refs'>): string {
   const ref = refs.find((one) => markOf(one) === path)
   return ref === undefined ? `${path} changed` : `${labelOf(ref)} ran`
@@ -93,16 +93,16 @@ export function changedSince(path: string, { refs }: Pick<Watch, 'refs'>): strin
 /** A file or directory as find(1) listed it. `changed` is its ctime in seconds, to nanoseconds, as text. */
 export type Listed = { path: string; changed: string; entry: string }
 
-/** What find prints for each, NUL-terminated: kind, ctime, size, mode, owner, path. Also used by the program. */
+/** Output of find for each entry, NUL-terminated: kind, ctime, size, mode, owner, path. The program uses it too. */
 export const LISTING = '%y %C@ %s %m %U:%G %p\\0'
 
-/** What is below one watched path at most: an account that may write there can fill it without end. */
+/** Maximum number of entries below one watched path: an account that may write there can fill it without end. */
 const MOST_WATCHED = 50_000
 const DEEPEST_WATCHED = 50
 
 /**
- * Of `DEPTH START` for each thing found: prints `small` where that is all within the bounds, else `NUMBER DEPTH START` for
- * each start, and `late` as it stands.
+ * Reads `DEPTH START` for each entry found: prints `small` when all starts are within the limits, else
+ * `NUMBER DEPTH START` for each start, and copies `late`.
  */
 const COUNTED = `/^late$/ { print; late = 1; next }
 { depth = $1 + 0; sub(/^[0-9]+ /, ""); found[$0]++; if (depth > deepest[$0] + 0) deepest[$0] = depth; if (depth > most) most = depth }
@@ -112,8 +112,8 @@ END {
 }`
 
 /**
- * How much is below each watched path, if that is much, then, after `watched`, one listing of all that is not too much;
- * `-H` follows a watched path that is itself a link.
+ * Prints the number of entries below each watched path, if it is large, then, after `watched`, one listing of all paths
+ * within the limit; `-H` follows a watched path that is itself a link.
  */
 export function listWatched(paths: readonly string[]): string {
   if (paths.length === 0) return "printf 'watched\\0'"
@@ -131,7 +131,7 @@ else
 fi`
 }
 
-/** Of what `listWatched` prints first: watched paths that hold too much, each with a sentence. */
+/** Parses the first part of the output of `listWatched`: watched paths with too many entries, each with a sentence. */
 export function overfull(fields: readonly string[]): { late: boolean; full: Map<string, string> } {
   let all = 0
   const full = fields.flatMap((field): [string, string][] => {
@@ -153,19 +153,19 @@ export function parseListed(record: string): Listed {
 }
 
 /**
- * How a record keeps it. A directory's time and size say only that a name came or went, perhaps a temporary one; what
- * names are there now, the listing says itself.
+ * An entry as a record stores it. A directory's time and size say only that a name appeared or disappeared, perhaps a
+ * temporary one; the listing itself contains the present names.
  */
 function recordEntry(kind: string, changed: string, size: string, rest: string, path: string): string {
   return kind === 'd' ? `d - - ${rest} ${path}` : `${kind} ${changed} ${size} ${rest} ${path}`
 }
 
-/** What was loaded by which invocation of a unit. */
+/** What an invocation of a unit has loaded. */
 export type LoadedRecord = {
   invocation: string
   restart: string[]
   reload: string[]
-  /** What was begun and not seen to succeed, in which case nothing else is in the record. */
+  /** An action that began and has not been seen to succeed; the record then contains nothing else. */
   pending?: 'reload' | 'restart'
 }
 
@@ -189,7 +189,7 @@ export function parseRecords(fields: readonly string[]): Map<string, LoadedRecor
   return found
 }
 
-/** Paths below the roots that differ between what lies there and what was loaded. */
+/** Paths below the roots that differ between the disk and what was loaded. */
 export function changedSinceRecord(
   listed: readonly Listed[],
   roots: readonly string[],
@@ -211,7 +211,7 @@ export function changedAfter(listed: readonly Listed[], roots: readonly string[]
     .map(({ path }) => path)
 }
 
-/** A changed file says more than the directory it lies in. */
+/** Puts files before directories: a changed file says more than its directory. */
 function filesFirst(listed: readonly Listed[]): Listed[] {
   const isDirectory = ({ entry }: Listed): boolean => entry.startsWith('d')
   return [...listed.filter((one) => !isDirectory(one)), ...listed.filter(isDirectory)]

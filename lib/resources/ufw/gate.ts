@@ -1,6 +1,7 @@
 /**
- * Whether ufw, as a plan leaves it, lets the operator in: its rules in their order, then its policy. Only what no rule of
- * another hand can put right is certain, such as a line in /etc/ufw/before.rules or one of iptables(8) before ufw's.
+ * Whether ufw would let the operator in after a plan: its rules in their order, then its policy. A verdict is certain
+ * only where no rule made outside ufw can override it, such as a line in /etc/ufw/before.rules or one of iptables(8)
+ * before ufw's.
  */
 import { isIP } from 'node:net'
 import type { Gate, GateView, Operator } from '../../kit/resourceType.ts'
@@ -40,19 +41,19 @@ for k_own in /etc/ufw/before.init /etc/ufw/after.init; do [ ! -x "$k_own" ] || p
   },
 }
 
-/** What comes from the host itself, as through a tunnel, passes ufw in any case. */
+/** Connections from the host itself, as through a tunnel, always pass ufw. */
 function isFromHere({ from, to }: Operator): boolean {
   return from === to || from === '::1' || from.startsWith('127.')
 }
 
-/** Whether a rule that others made may accept a new TCP connection; those that ufw brings along do not. */
+/** Whether a rule made outside ufw may accept a new TCP connection; those that ufw ships do not. */
 function mayLetIn(line: string): boolean {
   const harmless =
     / -i lo | -p (icmp|icmpv6|ipv6-icmp|1|58|udp|17) |--(ct)?state (RELATED,ESTABLISHED|ESTABLISHED,RELATED) /
   return !harmless.test(line) && !/^\s*(#|-A \S*(output|forward|OUTPUT|FORWARD|track)\S* )/.test(line)
 }
 
-/** Not enabled where the kernel has lost ufw's chains, and nothing here brings them back. */
+/** Not enabled when the kernel has lost ufw's chains and the plan does not restore them. */
 function defaultsAfter(host: UfwHost, touches: readonly Touch[]): PacketPolicy {
   const change = touches.find((touch) => 'packetPolicy' in touch)
   if (change !== undefined) return change.packetPolicy
@@ -63,7 +64,7 @@ function defaultsAfter(host: UfwHost, touches: readonly Touch[]): PacketPolicy {
   }
 }
 
-/** As the steps of ufw-rule leave them: a new rule goes before those it must come before, else to the end. */
+/** The rules as the steps of ufw-rule leave them: a new rule goes before those it must precede, otherwise to the end. */
 function rulesAfter(host: UfwHost, family: Family, { touches, declared }: GateView): Rule[] {
   const inOrder = rulesIn(declared).flatMap(({ after }) => after ?? [])
   const position = (name: string): number => inOrder.findIndex((one) => nameOf(one) === name)
@@ -88,9 +89,8 @@ function rulesIn(touches: readonly Touch[]): PacketRule[] {
 type Ruling = { by: string } | 'open'
 
 /**
- * What the rules come to: the first that keeps the operator out, or open where one before it may let it in; undefined
- * where it is left to the policy. By which address it would come in the other family is not known: there only what holds
- * for all addresses counts.
+ * The ruling of the rules: the first that blocks the operator, or open when one before it may accept; undefined when
+ * the policy decides. The operator's address in the other family is unknown: there only rules for all addresses count.
  */
 function rulingOf(rules: readonly Rule[], family: Family, { from, to, port }: Operator): Ruling | undefined {
   const isOwn = (isIP(from) === 6) === (family === 'ipv6')

@@ -1,5 +1,5 @@
 /**
- * ufw as the host has it: its files, and what the kernel really enforces. One reading for rules and defaults.
+ * The state of ufw on the host: its files, and what the kernel enforces. One reading for rules and defaults.
  * `ufw status` and `ufw show` write a lock file, so the files are read instead.
  */
 import type { Output } from '../../kit/resourceType.ts'
@@ -7,14 +7,14 @@ import { lines } from '../../kit/shell.ts'
 import { type Family, type Match, matchOf, nameOf } from './match.ts'
 
 export type UfwHost = {
-  /** False where /etc/default/ufw is missing. */
+  /** False when /etc/default/ufw is missing. */
   installed: boolean
   /** Variables of /etc/default/ufw and /etc/ufw/ufw.conf. */
   settings: ReadonlyMap<string, string>
   rules: { [family in Family]: Tuple[] }
-  /** What logs by LOGLEVEL: lines for iptables, in normal form, sorted. */
+  /** Logging by LOGLEVEL: lines for iptables, in normal form, sorted. */
   logging: { [family in Family]: string[] }
-  /** Lines of iptables-save: policies, jumps from the main chains, all user rules and all that logs. */
+  /** Lines of iptables-save: policies, jumps from the main chains, all user rules and all logging rules. */
   kernel: { [family in Family]: string[] }
 }
 
@@ -32,7 +32,7 @@ export type Tuple = {
 
 const SAVED = `grep -E '^(:(INPUT|OUTPUT|FORWARD) |-A (INPUT|OUTPUT|FORWARD|ufw6?-((user|(before|after)-logging)-(input|output|forward)|logging-(deny|allow))) )'`
 
-/** Fixed number of processes; packet counters are cut off. */
+/** Takes a fixed number of processes; packet counters are cut off. */
 export const READ_UFW = `for k_file in /etc/default/ufw /etc/ufw/ufw.conf /etc/ufw/user.rules /etc/ufw/user6.rules; do
   [ ! -f "$k_file" ] || cat -- "$k_file"
   printf '\\0'
@@ -42,7 +42,7 @@ for k_save in iptables-save ip6tables-save; do
   printf '\\0'
 done`
 
-/** @throws {Error} When a part is missing or a rule is spelt in a way that is not known. */
+/** @throws {Error} When a part is missing or a rule cannot be parsed. */
 export function parseUfw({ stdout }: Pick<Output, 'stdout'>): UfwHost {
   const [defaults, conf, rules4, rules6, kernel4, kernel6] = stdout.split('\0')
   if (kernel6 === undefined) throw new Error(`ufw: an answer of six parts was expected, got ${JSON.stringify(stdout)}`)
@@ -55,7 +55,7 @@ export function parseUfw({ stdout }: Pick<Output, 'stdout'>): UfwHost {
   }
 }
 
-/** Lines by which ufw logs, of a file of its or of iptables-save. */
+/** Logging lines of ufw, from one of its files or from iptables-save. */
 function loggingIn(text: readonly string[]): string[] {
   return text
     .filter((line) => /^-[AI] ufw6?-((before|after)-logging-(input|output|forward)|logging-(deny|allow)) /.test(line))
@@ -94,7 +94,8 @@ function parseTuple(text: string): Tuple {
     comment: Buffer.from(hex, 'hex').toString('utf8'),
     lines: [],
   }
-  // What Keelson cannot make counts for order and for what the kernel has, under a name that no recipe can give.
+  // A rule that Keelson cannot make still counts for the order and for the kernel's state, under a name that no recipe
+  // can have.
   return match === undefined
     ? { ...about, name: `(${text})`, match: UNKNOWN_MATCH }
     : { ...about, name: nameOf(match), match }
@@ -115,8 +116,8 @@ const UNKNOWN_MATCH: Match = {
 const PROTOCOLS: { [name: string]: string } = { esp: '50', gre: '47', ah: '51', vrrp: '112', igmp: '2', ipv6: '41' }
 
 /**
- * ufw's own spelling of an iptables rule and that of iptables-save, brought to one: what is implied is left out, flags
- * are sorted. iptables 1.8.11 (Debian 13) prints protocol numbers where 1.8.9 prints names.
+ * Converts ufw's spelling of an iptables rule and that of iptables-save to one normal form: omits what is implied,
+ * sorts flags. iptables 1.8.11 (Debian 13) prints protocol numbers where 1.8.9 prints names.
  */
 export function normalLine(line: string): string {
   const plain = line
@@ -133,7 +134,7 @@ export function normalLine(line: string): string {
     .join(' ')
 }
 
-/** True when the kernel has a rule's lines, or ufw is not enabled, when it has no part in it. */
+/** True when the kernel has a rule's lines, or when ufw is disabled and the kernel need not have them. */
 export function isLoaded(host: UfwHost, family: Family, tuple: Tuple): boolean {
   if (!isEnabled(host)) return true
   const kernel = new Set(host.kernel[family].map(normalLine))
@@ -148,7 +149,7 @@ export function hasIpv6({ settings }: UfwHost): boolean {
   return settings.get('IPV6') === 'yes'
 }
 
-/** True when the kernel enforces exactly what the files say: policies, jumps, what logs and, in order, all user rules. */
+/** True when the kernel enforces exactly the files: policies, jumps, logging and, in order, all user rules. */
 export function enforces(host: UfwHost): boolean {
   const families: Family[] = hasIpv6(host) ? ['ipv4', 'ipv6'] : ['ipv4']
   return families.every((family) => (isEnabled(host) ? runs(host, family) : rests(host.kernel[family])))
@@ -169,13 +170,13 @@ function runs({ kernel, rules, logging, settings }: UfwHost, family: Family): bo
   )
 }
 
-/** Killed at work, ufw leaves some of it out or behind. Lines that others have added to these chains are theirs. */
+/** ufw that is killed may omit or leave some of them. Lines that others have added to these chains are ignored. */
 function logs(kernel: readonly string[], wanted: readonly string[]): boolean {
   const own = loggingIn(kernel).filter((line) => line.includes('"[UFW ') || wanted.includes(line))
   return own.join('\n') === wanted.join('\n')
 }
 
-/** Turned off, ufw leaves jumps to empty chains behind. */
+/** A disabled ufw leaves jumps to empty chains. */
 function rests(kernel: readonly string[]): boolean {
   return !kernel.includes(':INPUT DROP') && !kernel.some((line) => line.startsWith('-A ufw-user-'))
 }
@@ -184,7 +185,7 @@ export function jumpsToUfw(kernel: readonly string[]): boolean {
   return kernel.includes('-A INPUT -j ufw-before-input')
 }
 
-/** Text that begins every step. Where IPv6 was turned off, ufw would refuse its rules and forget those it has. */
+/** Beginning of every step. With IPv6 disabled, ufw would refuse IPv6 rules and drop its existing ones. */
 export const REQUIRE_UFW = `command -v ufw >/dev/null || fail 'ufw is not installed; declare the package ufw first'
 await_locks 300 /run/ufw.lock
 if ! grep -q '^IPV6=yes' /etc/default/ufw; then

@@ -9,7 +9,7 @@ import type { PacketMatch } from '../../kit/touch.ts'
 
 export type Family = 'ipv4' | 'ipv6'
 
-/** Everything but what is done with it. */
+/** Everything except its action, log and comment. */
 export type Match = PacketMatch
 
 export const MATCH = form.fields<Match>({
@@ -26,7 +26,7 @@ export const MATCH = form.fields<Match>({
 
 export type Rule = Match & { action: string }
 
-/** The rule that a state of a ufw-rule is of. The engine hands the types of ufw their own states back. */
+/** The rule in a state of ufw-rule. The engine passes to the types of ufw their own states. */
 export function ruleIn(state: unknown): Rule | undefined {
   return isRuleState(state) ? { ...state.how, action: state.action } : undefined
 }
@@ -50,14 +50,14 @@ export function nameOf(match: Match): string {
   return parts.filter(Boolean).join(' ')
 }
 
-/** Families whose packets it can match. */
+/** Address families whose packets it can match. */
 export function familiesOf({ from, to }: Match): Family[] {
   const address = from || to
   if (address === '') return ['ipv4', 'ipv6']
   return [address.includes(':') ? 'ipv6' : 'ipv4']
 }
 
-/** An address or network as ufw keeps it; undefined for what is none. Host bits are cut off, a single host has no `/32`. */
+/** An address or network as ufw stores it; undefined for invalid text. Host bits are cut off, a single host has no `/32`. */
 export function canonicalAddress(text: string): string | undefined {
   const [address = '', bits, more] = text.split('/')
   const version = isIP(address)
@@ -71,7 +71,7 @@ export function canonicalAddress(text: string): string | undefined {
   return length === full ? network : `${network}/${length}`
 }
 
-/** `80,443` or `6000:6100`, parts in ascending order as ufw keeps them. */
+/** `80,443` or `6000:6100`, parts in ascending order as ufw stores them. */
 export function canonicalPorts(ports: number | string | readonly (number | string)[] | undefined): string {
   if (ports === undefined) return ''
   const parts = typeof ports === 'object' ? ports.map(String) : String(ports).split(',')
@@ -99,7 +99,7 @@ function range(part: string): [low: number, high: number] {
   return [low, high]
 }
 
-/** Whether a canonical list of ports has one; an empty list has all. */
+/** Whether a canonical list of ports contains one; an empty list contains all. */
 export function portsHave(ports: string, port: number): boolean {
   return (
     ports === '' ||
@@ -127,7 +127,7 @@ export function overlap(a: Match, b: Match): boolean {
   )
 }
 
-/** Declared rules that must come after this one: declared later, matching some of the same, and saying otherwise. */
+/** Declared rules that must come after this one: declared later, matching some of the same packets, with another action. */
 export function laterConflicts(name: string, declared: readonly Rule[]): Rule[] {
   const at = declared.findIndex((one) => nameOf(one) === name)
   const self = declared[at]
@@ -135,7 +135,7 @@ export function laterConflicts(name: string, declared: readonly Rule[]): Rule[] 
   return declared.slice(at + 1).filter((one) => one.action !== self.action && overlap(one, self))
 }
 
-/** Whether it can be about new TCP connections to this host. */
+/** Whether it can match new TCP connections to this host. */
 export function isIncoming({ direction, route, protocol }: Match): boolean {
   return direction === 'in' && !route && ['', 'tcp'].includes(protocol)
 }
@@ -182,7 +182,7 @@ export function tupleOf(match: Match, family: Family): string {
   return `${match.route ? 'route:' : ''}${fields.join(' ')}`
 }
 
-/** A tuple's match; undefined for what Keelson does not make, such as application profiles. */
+/** A tuple's match; undefined for one that Keelson does not make, such as application profiles. */
 export function matchOf(route: boolean, fields: readonly string[]): Match | undefined {
   const [protocol, port, to, fromPort, from, where, ...more] = fields
   if (protocol === undefined || !port || !to || !fromPort || !from || !where || more.length > 0) return undefined

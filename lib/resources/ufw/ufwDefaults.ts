@@ -1,6 +1,6 @@
 /**
- * ufw as a whole: default policies, logging, and whether it is on. One per host. Turned on after all declared rules.
- * Read from ufw's files and iptables-save(8); changed with ufw(8).
+ * The global state of ufw: default policies, logging, and whether it is enabled. One per host. Enabled after all
+ * declared rules. Read from ufw's files and iptables-save(8); changed with ufw(8).
  */
 import { refOf } from '../../kit/ref.ts'
 import type { ResourceType } from '../../kit/resourceType.ts'
@@ -13,7 +13,7 @@ type Policy = 'allow' | 'deny' | 'reject'
 type Logging = 'off' | 'low' | 'medium' | 'high' | 'full'
 
 export type UfwDefaults = {
-  /** For what no rule matches. @default 'deny' */
+  /** For packets that no rule matches. @default 'deny' */
   incoming?: Policy
   /** @default 'allow' */
   outgoing?: Policy
@@ -29,11 +29,11 @@ export type UfwDefaultsState = {
   incoming: string
   outgoing: string
   routed: string
-  /** Always wanted: ufw leaves IPv6 open otherwise, and forgets its IPv6 rules. */
+  /** Always desired: otherwise ufw leaves IPv6 open, and drops its IPv6 rules. */
   ipv6: boolean
   logging: string
   enabled: boolean
-  /** Whether the kernel enforces what the files say. */
+  /** Whether the kernel enforces the files. */
   loaded: boolean
 }
 
@@ -63,7 +63,7 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
     enabled,
     loaded: true,
   }),
-  // Without its rules, ufw turned on shuts the operator out.
+  // Without its rules, enabling ufw locks the operator out.
   needs: () => [refOf('package', 'ufw'), refOf('ufw-rule', '*')],
   state: form.fields<UfwDefaultsState>({
     incoming: form.line(),
@@ -119,8 +119,8 @@ function stateOf(host: UfwHost): UfwDefaultsState | null {
 }
 
 /**
- * Stops ufw and takes its chains out of the kernel, those of others staying. Turned off and on, or reloaded, ufw leaves
- * out the jumps to chains that are still there; with INPUT flushed by another hand that shuts everyone out (seen on
+ * Stops ufw and removes its chains from the kernel; other chains stay. When ufw is disabled and enabled, or reloaded,
+ * it omits the jumps to chains that still exist; if somebody else flushed INPUT, that locks everyone out (seen on
  * Debian 13, ufw 0.36.2).
  */
 const AFRESH = `ufw --force disable

@@ -1,10 +1,10 @@
 /**
- * A rule of ufw. What it matches is its name, so that allow becoming deny is a change of one rule.
+ * A rule of ufw. Its name is what it matches, so that changing allow to deny is a change of one rule.
  *
- * ufw takes the first rule that matches: of declared rules that overlap and say different things, the one declared
- * first comes first on the host. The order of all others means nothing and is left alone. Rules of application
- * profiles are not made.
- * Read from ufw's files and iptables-save(8); changed with ufw(8), each address family by itself.
+ * ufw applies the first rule that matches: of declared rules that overlap and have different actions, the one declared
+ * first comes first on the host. The order of all others has no effect and stays unchanged. Rules of application
+ * profiles are not made. Read from ufw's files and iptables-save(8); changed with ufw(8), each address family
+ * separately.
  */
 import * as form from '../../kit/form.ts'
 import { refOf } from '../../kit/ref.ts'
@@ -42,10 +42,10 @@ export type UfwRule = {
   action: 'allow' | 'deny' | 'reject' | 'limit'
   /** @default 'in' */
   direction?: 'in' | 'out'
-  /** Forwarded traffic: `interface` is then where it comes in. @default false */
+  /** Forwarded traffic: `interface` is then the incoming one. @default false */
   route?: boolean
   interface?: string
-  /** Of a routed rule, where it goes out. */
+  /** Of a routed rule: the outgoing interface. */
   outInterface?: string
   /** Address or network, IPv4 or IPv6. @default anywhere, in both families */
   from?: string
@@ -57,7 +57,7 @@ export type UfwRule = {
   protocol?: 'tcp' | 'udp' | 'esp' | 'ah' | 'gre'
   /** Without `'`, which ufw refuses. */
   comment?: string
-  /** Log new or all connections it matches. @default 'no' */
+  /** Log new or all connections that it matches. @default 'no' */
   log?: 'no' | 'new' | 'all'
   /** @default 'present' */
   ensure?: 'present' | 'absent'
@@ -69,9 +69,9 @@ export type UfwRuleState = {
   comment: string
   /** `both`, `ipv4` or `ipv6`; one of several is drift. */
   families: string
-  /** `as declared`, or the later rule that stands before it. */
+  /** `as declared`, or the later rule that precedes it. */
   order: string
-  /** Whether the kernel has it, while ufw is on. */
+  /** Whether the kernel has it, while ufw is enabled. */
   loaded: boolean
   how: Match
 }
@@ -93,7 +93,7 @@ const ports = {
     },
   ],
 } as const
-// Without `!`, which parts the two sides of a routed tuple; at most 15 bytes (IFNAMSIZ).
+// Without `!`, which separates the two sides of a routed tuple; at most 15 bytes (IFNAMSIZ).
 const networkInterface = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$' } as const
 const network = { type: 'string', pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$' } as const
 
@@ -241,7 +241,7 @@ function parseWanted(host: UfwHost, entries: readonly Desired<UfwRuleState>[]): 
   )
 }
 
-/** What the twins say, both of it where they differ. */
+/** The values of both families' rules, joined when they differ. */
 function oneOf(tuples: readonly Tuple[]): Pick<Tuple, 'action' | 'log' | 'comment'> {
   const joined = (field: 'action' | 'log' | 'comment'): string =>
     [...new Set(tuples.map((tuple) => tuple[field]))].join(' and ')
@@ -269,7 +269,7 @@ function consequenceOf(
   { kind, before, after, fields }: Change<UfwRuleState>,
   { operator }: Context,
 ): ReturnType<NonNullable<(typeof ufwRule)['consequence']>> {
-  // Loading all rules again, into a kernel that lost some, is more than this rule: the way in may be lost as well.
+  // Reloading all rules, into a kernel that lost some, affects more than this rule: the way in may be lost as well.
   if (fields.some(({ field }) => field === 'loaded') && kind === 'change') return 'lockout'
   const rule = ruleIn(after ?? before)
   if (rule !== undefined && !carries(rule, operator?.port)) return 'safe'
@@ -281,7 +281,7 @@ function consequenceOf(
   return opened ? 'lockout' : 'safe'
 }
 
-/** From the last declared to the first, so that each finds those it must come before in place. */
+/** From the last declared to the first, so that each finds the rules that it must precede in place. */
 function stepsFor(changes: readonly Change<UfwRuleState>[], context: Context): Step[] {
   const declared = declaredIn(context)
   const position = (name: string): number => declared.findIndex((one) => nameOf(one) === name)
@@ -297,7 +297,7 @@ function stepsFor(changes: readonly Change<UfwRuleState>[], context: Context): S
   ]
 }
 
-/** Whether it can be about new connections to sshd; where its port is not known, any rule may be. */
+/** Whether it can match new connections to sshd; when sshd's port is unknown, any rule may. */
 function carries(match: Match, sshPort: number | undefined): boolean {
   return isIncoming(match) && (sshPort === undefined || portsHave(match.port, sshPort))
 }
@@ -331,7 +331,7 @@ function deleteText(match: Match, family: Family): string {
   return sh`take ${family} ${tupleOf(match, family)}`
 }
 
-/** ufw(8)'s full syntax after the action's place: the addresses say which family is meant. */
+/** ufw(8)'s full syntax after the action: the addresses determine the family. */
 function wordsOf(state: UfwRuleState, family: Family): string[] {
   const anywhere = family === 'ipv4' ? '0.0.0.0/0' : '::/0'
   const { direction, route, protocol, from, fromPort, to, port, interface: through, outInterface } = state.how
@@ -355,10 +355,11 @@ function wordsOf(state: UfwRuleState, family: Family): string[] {
 }
 
 /**
- * - `put FAMILY TUPLE LATER WORD…` adds or changes a rule; a new one goes before the first of LATER, tuples one a line.
- * - `take FAMILY TUPLE` deletes it, by its number: ufw(8) says success of a rule it does not find.
+ * - `put FAMILY TUPLE LATER WORD…` adds or changes a rule; a new one goes before the first of LATER, tuples one per
+ *   line.
+ * - `take FAMILY TUPLE` deletes it, by its number: ufw(8) reports success for a rule that it does not find.
  *
- * ufw counts IPv6 rules on from the IPv4 ones.
+ * ufw numbers IPv6 rules after the IPv4 ones.
  */
 const FUNCTIONS = `${REQUIRE_UFW}
 rules_of() { if [ "$1" = ipv6 ]; then echo /etc/ufw/user6.rules; else echo /etc/ufw/user.rules; fi; }
