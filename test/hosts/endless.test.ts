@@ -85,10 +85,12 @@ test('a judge of a new file that does not end is killed after a minute, and the 
 })
 
 test('what a step leaves in the background ends with it, and what it has systemd start stays', async () => {
-  const apply = `setsid -f sleep 603 >/dev/null 2>&1; setsid -f sleep 605; systemd-run --quiet --unit=kept sleep 604; touch /srv/left`
+  // The kernel takes its time to end what has much memory.
+  const large = `setsid -f perl -e '$x = "x" x 2e9; system "touch /srv/large"; sleep 606' >/dev/null 2>&1`
+  const apply = `${large}; until [ -e /srv/large ]; do sleep 0.1; done; setsid -f sleep 603 >/dev/null 2>&1; setsid -f sleep 605; systemd-run --quiet --unit=kept sleep 604; touch /srv/left`
   const declare = (): void => {
     const left = command({ name: 'left', check: 'test -e /srv/left', apply })
-    const find = "pgrep -f '[s]leep 60[35]' > /srv/found || :; touch /srv/looked"
+    const find = "{ pgrep -f '[s]leep 60[35]'; pgrep perl; } > /srv/found || :; touch /srv/looked"
     command({ name: 'look', check: 'test -e /srv/looked', apply: find, after: left })
   }
   const report = await convergeOn(host, declare, SCOPED)

@@ -104,11 +104,19 @@ outcome_of() {
   if eval "wait \\$pid_$1"; then was=ok; else was=failed; fi
   eval "task_$1=$was"
 }
-# contain T GROUP: runs a task, and takes away all that is left of it, whatever session it went to: a daemon is a unit.
+# Whether something of group $1 is left.
+is_populated() {
+  while read -r key value; do [ "$key" != populated ] || return "$((1 - value))"; done < "$1/cgroup.events"
+  return 1
+}
+# contain T GROUP: runs a task, and takes away all that is left of it, whatever session it went to: a daemon is a unit. The
+# kernel ends processes in their own time, and what comes next must not meet them; one that cannot end is left after a while.
 contain() {
   (echo 0 > "$2/cgroup.procs" && exec sh "$stage/$1/run" "$stage/$1")
   code=$?
   echo 1 > "$2/cgroup.kill"
+  tries=0
+  while is_populated "$2" && [ "$tries" -lt 500 ]; do sleep 0.02; tries=$((tries + 1)); done
   [ ! -e "$stage/$1/late" ] || cat "$stage/$1/late"
   return "$code"
 }
