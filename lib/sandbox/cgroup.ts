@@ -56,6 +56,9 @@ export async function processesIn(cgroup: Cgroup): Promise<number[]> {
 export async function killCgroup(cgroup: Cgroup): Promise<void> {
   await waitFor(`processes in ${cgroup.unified} to end`, async () => {
     const ids = await processesIn(cgroup)
+    // All of them at one instant: killed one by one, processes that fork could outrun this for ever.
+    if (ids.length > 0) await writeFile(join(cgroup.unified, 'cgroup.kill'), '1')
+    // Those that are only in the other hierarchies.
     for (const id of ids) killQuietly(id)
     return ids.length === 0
   })
