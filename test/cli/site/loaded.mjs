@@ -1,11 +1,11 @@
-/** Preloaded into a process, tells at its end which files of packages were loaded. */
+/** Preloaded into a process, tells at its end of which packages files were loaded. */
 import { createRequire, register } from 'node:module'
 import { writeSync } from 'node:fs'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 
+const PACKAGE = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//
 const urls = new Set()
 const { port1, port2 } = new MessageChannel()
-port1.on('message', (url) => urls.add(url))
 port1.unref()
 const hooks = `
 let port
@@ -14,6 +14,11 @@ export async function load(url, context, next) { port.postMessage(url); return n
 register(`data:text/javascript,${encodeURIComponent(hooks)}`, { data: { port: port2 }, transferList: [port2] })
 
 process.on('exit', () => {
+  // Read here and not as they come: the last may come after the last turn of the event loop.
+  for (let told = receiveMessageOnPort(port1); told !== undefined; told = receiveMessageOnPort(port1))
+    urls.add(told.message)
   const { cache } = createRequire(import.meta.url)
-  for (const url of [...urls, ...Object.keys(cache)]) writeSync(1, `LOADED ${url}\n`)
+  const packages = [...urls, ...Object.keys(cache)].flatMap((url) => PACKAGE.exec(url)?.[1] ?? [])
+  // One small write: a pipe that is full takes no more at once.
+  writeSync(1, `LOADED ${[...new Set(packages)].join(' ')}\n`)
 })

@@ -26,7 +26,7 @@ export async function runBatch(seed: number, count: number): Promise<Batch> {
 
 /** @returns The position of the case after the last one that it came to. */
 async function runClient(seed: number, count: number, from: number, batch: Batch): Promise<number> {
-  const args = ['--import', 'tsx', CLIENT, String(seed), String(count), String(from)]
+  const args = ['--expose-gc', '--import', 'tsx', CLIENT, String(seed), String(count), String(from)]
   const client = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] })
   const kill = (): void => void client.kill('SIGKILL')
   let [begun, isTold] = [from, true]
