@@ -94,6 +94,17 @@ test('a plan that was made of other recipes is refused', async () => {
   assert.is(await sshOk(host, 'ls /srv/play'), '')
 })
 
+test('a plan that was written to show less than it does is refused', async () => {
+  const plan = await saved(named('a', 'b'))
+  const safe = plan.changes.map((change) => ({ ...change, consequence: 'record' as const }))
+  for (const changes of [plan.changes.slice(1), [], safe])
+    await rejects(
+      opened(named('a', 'b'), (one) => one.apply({ ...plan, changes })),
+      Stale,
+    )
+  assert.is(await sshOk(host, 'ls /srv/play'), '')
+})
+
 test('a plan of another host is refused', async () => {
   const plan = await saved(named('a'))
   await rejects(

@@ -482,10 +482,24 @@ export const FAULTS: readonly Fault[] = [
     tests: ['hosts/openHost'],
   },
   {
+    what: 'a plan made elsewhere shows less than it does',
+    file: 'lib/engine/apply/openHost.ts',
+    find: 'isDeepStrictEqual([a.host, a.changes], [b.host, b.changes])',
+    replace: 'a.digest === b.digest && isDeepStrictEqual(a.host, b.host)',
+    tests: ['hosts/openHost'],
+  },
+  {
+    what: 'what could not be read counts as applied',
+    file: 'lib/engine/apply/applying.ts',
+    find: 'this.#begun.size === 0',
+    replace: 'this.#outcomes.refs.length === 0',
+    tests: ['hosts/engine'],
+  },
+  {
     what: 'a plan made elsewhere is as good where a run has come between',
     file: 'lib/engine/apply/openHost.ts',
-    find: 'a.digest === b.digest && a.ledger === b.ledger &&',
-    replace: 'a.digest === b.digest &&',
+    find: 'a.ledger === b.ledger && isDeepStrictEqual',
+    replace: 'isDeepStrictEqual',
     tests: ['hosts/openHost'],
   },
   {
