@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { convergeHost } from '../../lib/engine/apply/converge.ts'
 import { HostError, Locked, Refused, Stale } from '../../lib/engine/errors.ts'
 import { EXIT_CODES, type HostReport, type Outcome } from '../../lib/engine/report.ts'
-import { command, directory, file, symlink, unit } from '../../lib/index.ts'
+import { command, directory, file, postgresSetting, symlink, unit } from '../../lib/index.ts'
 import { changedFiles } from '../../lib/sandbox/sandbox.ts'
 import { changeOf, convergeAsPlanned, convergeOn, planOn, planned, runOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
@@ -255,6 +255,19 @@ test('a plan that another run overtook is refused, and nothing of it is written'
     return true
   }
   await rejects(convergeHost({ ...runOn(host, files('a')), confirm }), Stale)
+  assert.is(await listing(), 'b\n')
+})
+
+test('so is one of which something cannot be read: nothing was applied in part', async () => {
+  const declare = (): void => {
+    files('a')()
+    postgresSetting({ name: 'work_mem', value: '16MB' })
+  }
+  const confirm = async (): Promise<boolean> => {
+    await convergeOn(host, files('b'))
+    return true
+  }
+  await rejects(convergeHost({ ...runOn(host, declare), confirm }), Stale)
   assert.is(await listing(), 'b\n')
 })
 

@@ -121,7 +121,8 @@ export class Applying {
       await this.#stages()
       return undefined
     } catch (error) {
-      const ends = this.#outcomes.refs.length === 0 || this.#options.signal?.aborted === true
+      // What could not be read has failed before anything was applied.
+      const ends = this.#begun.size === 0 || this.#options.signal?.aborted === true
       if (!ends) this.verdict.giveUp()
       // The worker ends by itself when no client returns; failing to dismiss it must not hide the cause.
       const isTakenBack = error instanceof Refused && !ends
