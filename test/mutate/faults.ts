@@ -496,6 +496,13 @@ export const FAULTS: readonly Fault[] = [
     tests: ['hosts/engine'],
   },
   {
+    what: 'what was being applied when a run was cut off counts as not reached',
+    file: 'lib/engine/apply/applying.ts',
+    find: 'if (step !== undefined) this',
+    replace: 'if (step === undefined) this',
+    tests: ['hosts/redisSetting'],
+  },
+  {
     what: 'a plan made elsewhere is as good where a run has come between',
     file: 'lib/engine/apply/openHost.ts',
     find: 'a.ledger === b.ledger && isDeepStrictEqual',

@@ -20,7 +20,7 @@ import type { HostProblem, HostProgress } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 import { markOf } from '../../kit/stateFolders.ts'
 import { explainFailures } from './explain.ts'
-import { applyFailure, reportedError, STALE, TAKEN_BACK, undoneFailure } from './failures.ts'
+import { applyFailure, cutFailure, reportedError, STALE, TAKEN_BACK, undoneFailure } from './failures.ts'
 import { CLOCK_S, hasReverted, keepOf, prove } from './loginGuard.ts'
 import { Proof } from './loginProof.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -178,6 +178,7 @@ export class Applying {
     }
     const counts = prepared.map(({ steps }) => steps.length)
     const answers = await this.#run.stage(files, follow, counts, again.sections).catch(async (error: unknown) => {
+      this.#cutShort(prepared)
       await this.#goOnOver(await proof?.begun(), prepared, carried)
       if (guard !== undefined && error instanceof RunGone) await this.#sayIfGoneBack(error, prepared, carried)
       throw error
@@ -258,6 +259,15 @@ export class Applying {
     throw new Refused(`${error.message}, and the host went back to what it was`, {
       next: 'see why the host started anew, then converge again',
     })
+  }
+
+  /** Notes what was being applied when a stage ended before its time. */
+  #cutShort(prepared: readonly ReadyTask[]): void {
+    for (const one of prepared) {
+      const step = this.#begun.get(one)
+      const open = refsOf(one).filter((ref) => !this.#outcomes.has(ref))
+      if (step !== undefined) this.#outcomes.failed(open, cutFailure(step))
+    }
   }
 
   /** Notes the revert of guarded changes and of what was applied in one batch with them. */

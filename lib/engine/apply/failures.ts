@@ -44,6 +44,16 @@ export const UNREACHED: Failure = {
   next: 'converge again: it goes on from what is there now',
 }
 
+/** The run, or all of its host, ended within a step. */
+export function cutFailure(step: string): Failure {
+  return {
+    phase: 'apply',
+    step,
+    said: 'the run ended while this was applied; it may be done in part',
+    next: 'converge again: it goes on from what is there now',
+  }
+}
+
 /** What ended a run after some of it was applied. */
 export function reportedError(error: unknown): HostProblem {
   if (!(error instanceof Error)) throw error
