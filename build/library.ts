@@ -14,9 +14,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debuglog } from 'node:util'
-import { Script } from 'node:vm'
 import type * as Esbuild from 'esbuild'
-import { readCached, writeCached } from '../lib/dsl/cache.ts'
+import { evaluateCached, readCached, writeCached } from '../lib/dsl/cache.ts'
 import { CACHE } from '../lib/dsl/home.ts'
 import type * as Library from '../lib/index.ts'
 
@@ -37,7 +36,9 @@ function loadCompiled(): typeof Library | undefined {
   if (!COMMANDS.includes(process.argv[2])) return undefined
   try {
     const name = `${keyOf([...sources(LIB), INSTALLED])}.cjs`
-    return evaluate(name, readCached(name) ?? compile(name))
+    // esbuild writes ASCII only, which latin1 reads at once.
+    const code = (readCached(name) ?? compile(name)).toString('latin1')
+    return evaluateCached(name, code, load, { exports: Object.create(null) })
   } catch (error) {
     debug('loading lib/ file by file: %s', error)
     return undefined
@@ -85,21 +86,6 @@ function compile(name: string): Buffer {
   mkdirSync(CACHE, { recursive: true })
   writeCached(name, code)
   return code
-}
-
-function evaluate(name: string, code: Buffer): typeof Library {
-  const known = readCached(`${name}.v8`)
-  const filename = join(CACHE, name)
-  // esbuild writes ASCII only, which latin1 reads at once.
-  const text = `(function (exports, require, module, __filename, __dirname) {${code.toString('latin1')}\n})`
-  const script = new Script(text, { filename, ...(known === undefined ? {} : { cachedData: known }) })
-  const module: { exports: typeof Library } = { exports: Object.create(null) }
-  script.runInThisContext()(module.exports, load, module, filename, CACHE)
-  if (known === undefined || script.cachedDataRejected === true) {
-    // At the end V8 has compiled what a command really uses.
-    process.once('exit', () => writeCached(`${name}.v8`, script.createCachedData()))
-  }
-  return module.exports
 }
 
 const library: typeof Library = loadCompiled() ?? (await import('../lib/index.ts'))

@@ -5,12 +5,15 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { debuglog } from 'node:util'
+import { Script } from 'node:vm'
 import { CACHE } from './home.ts'
 
 /** The end of every file: a file that a crash cut off is not taken for a whole one. */
 const END = '\n//whole\n'
 
 const debug = debuglog('keelson')
+/** Scripts without a code cache, by the name of their file. */
+const fresh = new Map<string, Script>()
 
 /**
  * @param name Path below the folder; it must change with everything that the content depends on.
@@ -36,4 +39,35 @@ export function writeCached(name: string, content: string | Uint8Array): void {
   } catch (error) {
     debug('not kept: %s', error)
   }
+}
+
+/**
+ * Evaluates a CommonJS module; beside its file V8's code cache is kept for later runs.
+ *
+ * @param name Of the module's file, as for `readCached`.
+ * @param load Its `require`.
+ * @param module Filled by it.
+ * @returns What it exports.
+ */
+export function evaluateCached<Exports>(
+  name: string,
+  code: string,
+  load: NodeJS.Require,
+  module: { exports: Exports },
+): Exports {
+  const filename = join(CACHE, name)
+  const known = readCached(`${name}.v8`)
+  const text = `(function (exports, require, module, __filename, __dirname) {${code}\n})`
+  const script = new Script(text, { filename, ...(known === undefined ? {} : { cachedData: known }) })
+  script.runInThisContext()(module.exports, load, module, filename, CACHE)
+  if (known === undefined || script.cachedDataRejected === true) {
+    if (fresh.size === 0) process.once('exit', writeFresh)
+    fresh.set(name, script)
+  }
+  return module.exports
+}
+
+/** At the end V8 has compiled what a command really uses. */
+function writeFresh(): void {
+  for (const [name, script] of fresh) writeCached(`${name}.v8`, script.createCachedData())
 }

@@ -8,7 +8,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv'
 import type { Validate } from '../engine/catalog/evaluate.ts'
 import { groupBy } from '../kit/groupBy.ts'
 import type { JsonSchema } from '../kit/schema.ts'
-import { readCached, writeCached } from './cache.ts'
+import { evaluateCached, readCached, writeCached } from './cache.ts'
 import { COMMON_KEYS } from './declare.ts'
 import { didYouMean } from './didYouMean.ts'
 
@@ -41,10 +41,7 @@ function checkOf(schema: JsonSchema): ValidateFunction {
   const known = readCached(name)?.toString()
   const code = known ?? compile(schema)
   if (known === undefined) writeCached(name, code)
-  const module: { exports: ValidateFunction } = { exports: Object.create(null) }
-  // oxlint-disable-next-line typescript/no-implied-eval -- ajv makes functions in no other way
-  new Function('module', 'exports', 'require', code)(module, module.exports, load)
-  return module.exports
+  return evaluateCached(name, code, load, { exports: Object.create(null) })
 }
 
 /** Source of a module with the check. Loads ajv, which takes as long as checking a whole site. */
