@@ -491,15 +491,15 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'what could not be read counts as applied',
     file: 'lib/engine/apply/applying.ts',
-    find: 'this.#begun.size === 0',
-    replace: 'this.#outcomes.refs.length === 0',
+    find: 'const ends = !hasBegun',
+    replace: 'const ends = this.#outcomes.refs.length === 0',
     tests: ['hosts/engine'],
   },
   {
     what: 'what was being applied when a run was cut off counts as not reached',
-    file: 'lib/engine/apply/applying.ts',
-    find: 'if (step !== undefined) this',
-    replace: 'if (step === undefined) this',
+    file: 'lib/engine/apply/stageEvents.ts',
+    find: '!outcomes.has(ref))',
+    replace: 'outcomes.has(ref))',
     tests: ['hosts/redisSetting'],
   },
   {

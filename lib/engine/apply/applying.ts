@@ -17,16 +17,14 @@ import { compareTextOf } from '../plan/secondRead.ts'
 import { isGuarded } from '../plan/stage.ts'
 import { againSections, replan, type HostPlan } from '../plan/planHost.ts'
 import type { HostProblem, HostProgress } from '../report.ts'
-import type { Ref } from '../../kit/ref.ts'
 import { markOf } from '../../kit/stateFolders.ts'
 import { explainFailures } from './explain.ts'
-import { applyFailure, cutFailure, reportedError, STALE, TAKEN_BACK, undoneFailure } from './failures.ts'
+import { reportedError, TAKEN_BACK } from './failures.ts'
 import { CLOCK_S, hasReverted, keepOf, prove } from './loginGuard.ts'
 import { Proof } from './loginProof.ts'
 import type { Outcomes } from './outcomes.ts'
 import {
   carriedTo,
-  labelOfTask,
   prepare,
   type ReadyTask,
   refsOf,
@@ -36,6 +34,7 @@ import {
   writtenBy,
 } from './readyTask.ts'
 import { RunLedger } from './runLedger.ts'
+import { StageEvents } from './stageEvents.ts'
 import { Verdict } from './verdict.ts'
 import { WorkerClient } from './workerClient.ts'
 import type { TaskEvent } from './workerEvents.ts'
@@ -73,10 +72,8 @@ export class Applying {
   readonly #ledger: RunLedger
   /** Marks of watched resources that have no path. */
   readonly #marks: ReadonlySet<string>
-  /** The tasks of each stage. */
-  readonly #applied = new Map<number, readonly ReadyTask[]>()
-  /** Title of the step that each task has reached. */
-  readonly #begun = new Map<ReadyTask, string>()
+  /** What became of each stage. */
+  readonly #applied = new Map<number, StageEvents>()
   /** Guarded files whose stage was proved before anything was to use them. */
   #written: readonly Written[] = []
 
@@ -122,7 +119,8 @@ export class Applying {
       return undefined
     } catch (error) {
       // What could not be read has failed before anything was applied.
-      const ends = this.#begun.size === 0 || this.#options.signal?.aborted === true
+      const hasBegun = [...this.#applied.values()].some((events) => events.hasBegun)
+      const ends = !hasBegun || this.#options.signal?.aborted === true
       if (!ends) this.verdict.giveUp()
       // The worker ends by itself when no client returns; failing to dismiss it must not hide the cause.
       const isTakenBack = error instanceof Refused && !ends
@@ -170,15 +168,21 @@ export class Applying {
     const guard = this.#guard(stage, prepared, carried, hostPlan)
     const files = this.#files(stage, prepared, hostPlan, guard)
     const again = againSections(hostPlan, this.#planOptions)
-    this.#applied.set(stage, prepared)
+    const events = new StageEvents(prepared, {
+      outcomes: this.#outcomes,
+      secrets: this.#planOptions.secrets,
+      progress: (progress) => this.#line.progress(progress),
+      applied: (place) => this.#applied.get(place.stage)?.tasks[place.task],
+    })
+    this.#applied.set(stage, events)
     const proof = guard === undefined ? undefined : new Proof(prepared, () => this.#prove())
     const follow = (event: TaskEvent): void => {
-      this.#follow(event, prepared)
+      events.follow(event)
       proof?.follow(event)
     }
     const counts = prepared.map(({ steps }) => steps.length)
     const answers = await this.#run.stage(files, follow, counts, again.sections).catch(async (error: unknown) => {
-      this.#cutShort(prepared)
+      events.cutShort()
       await this.#goOnOver(await proof?.begun(), prepared, carried)
       if (guard !== undefined && error instanceof RunGone) await this.#sayIfGoneBack(error, prepared, carried)
       throw error
@@ -261,15 +265,6 @@ export class Applying {
     })
   }
 
-  /** Notes what was being applied when a stage ended before its time. */
-  #cutShort(prepared: readonly ReadyTask[]): void {
-    for (const one of prepared) {
-      const step = this.#begun.get(one)
-      const open = refsOf(one).filter((ref) => !this.#outcomes.has(ref))
-      if (step !== undefined) this.#outcomes.failed(open, cutFailure(step))
-    }
-  }
-
   /** Notes the revert of guarded changes and of what was applied in one batch with them. */
   #takenBack(prepared: readonly ReadyTask[], carried: readonly Written[]): void {
     const guarded = prepared.filter(({ items }) => items.some(isGuarded)).flatMap(refsOf)
@@ -288,41 +283,6 @@ export class Applying {
       ...(digest === undefined
         ? {}
         : { unmoved: { text: compareTextOf(hostPlan.planning, task, this.#planOptions.mark), digest } }),
-    }
-  }
-
-  #follow(event: TaskEvent, prepared: readonly ReadyTask[]): void {
-    const one = prepared[event.task]!
-    const { items, steps } = one
-    const refs: Ref[] = refsOf(one)
-    const about = { ref: refs[0]!, label: labelOfTask(items), title: steps[0]?.title ?? '' }
-    const tell = (state: 'started' | 'ok' | 'failed' | 'skipped', title = about.title): void =>
-      this.#line.progress({ event: 'step', ...about, title, state })
-    switch (event.event) {
-      case 'start':
-        return tell('started')
-      case 'step':
-        this.#begun.set(one, steps[event.step]!.title)
-        return tell('started', steps[event.step]!.title)
-      case 'ok':
-        this.#outcomes.changed(refs)
-        return tell('ok')
-      case 'failed':
-        this.#outcomes.failed(refs, applyFailure(this.#begun.get(one) ?? about.title, event, this.#planOptions.secrets))
-        return tell('failed')
-      case 'stale':
-        this.#outcomes.failed(refs, STALE)
-        return tell('failed')
-      case 'skipped':
-        this.#outcomes.skipped(refs, refsOf(prepared[event.because]!))
-        return tell('skipped')
-      case 'waits':
-        return this.#line.progress({ event: 'waiting', because: `${about.label}: ${event.because}` })
-      case 'undone': {
-        const { stage, task } = event.undone
-        const undone = this.#applied.get(stage)?.[task]
-        if (undone !== undefined) this.#outcomes.failed(refsOf(undone), undoneFailure(about.label))
-      }
     }
   }
 }

@@ -8,6 +8,9 @@ import { LineReader } from '../host/lineReader.ts'
 /** Maximum bytes of an event line; what a step said is much less. */
 const LONGEST_EVENT = 2 ** 20
 
+/** A task of a run: the number of its stage, and its place in that. */
+export type TaskPlace = { stage: number; task: number }
+
 export type TaskEvent =
   | { event: 'start'; task: number }
   | { event: 'step'; task: number; step: number }
@@ -18,7 +21,7 @@ export type TaskEvent =
   /** A step waits for a lock on the host. */
   | { event: 'waits'; task: number; because: string }
   /** Task `task` of this stage reverted what task `undone` had changed. */
-  | { event: 'undone'; task: number; undone: { stage: number; task: number } }
+  | { event: 'undone'; task: number; undone: TaskPlace }
 
 /** Maximum number of lines of a stage, not counting some for each step. */
 const MOST_LINES = 10_000
