@@ -109,6 +109,11 @@ test('the same without a package: after a file, a directory and an account', asy
       after: account,
     })
   }
+  const { changes } = await planOn(host, declared)
+  assert.equal(
+    changes.filter(({ kind }) => kind === 'recheck').map(({ ref }) => ref),
+    ['command:build', 'command:belong'],
+  )
   const report = await convergeOn(host, declared)
   assertWell(report)
   assert.is(await sshOk(host, 'stat -c %U /srv/app/code/built'), 'runner\n')

@@ -83,7 +83,7 @@ test('JSON is read as JSON.parse reads it, but for what is too deep or too much'
   )
   const quoted = `"${'[{,'.repeat(1000)}\\"["`
   assert.is(form.parseJson(quoted), JSON.parse(quoted))
-  for (const text of ['['.repeat(65), `[${'0,'.repeat(500_001)}0]`, '{"a":', '', 'nul'])
+  for (const text of [`${'['.repeat(65)}${']'.repeat(65)}`, `[${'0,'.repeat(500_001)}0]`, '{"a":', '', 'nul'])
     assert.throws(
       () => form.parseJson(text),
       (error: unknown) => error instanceof SyntaxError,
