@@ -3,13 +3,22 @@
  *
  * Each command's code is loaded when it is called, so that `--help` loads only this file.
  */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { version } from '../dsl/home.ts'
 import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
 import { EXIT_CODES, type ExitName } from '../engine/report.ts'
 import { describeError } from './errors.ts'
-import { addAllow, addGlobals, addHosts, addMachine, type HostFlags, several } from './options.ts'
+import {
+  addAllow,
+  addGlobals,
+  addHosts,
+  addMachine,
+  type HostFlags,
+  several,
+  SHOW_FORMS,
+  type ShowFlags,
+} from './options.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
@@ -134,14 +143,34 @@ function addPlan(program: Command, context: CommandContext, run: Run, argv: read
   addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--detailed-exitcode', 'exit 2 when something would change')
     .option('--watch', 'plan again on every save')
+    .addOption(new Option('--out <file>', 'also write the plans to a file').conflicts('watch'))
     .addHelpText(
       'after',
-      examples(program, 'plan', 'plan --only file:/etc/motd', 'plan --sandbox', 'plan --json --detailed-exitcode'),
+      examples(
+        program,
+        'plan',
+        'plan --only file:/etc/motd',
+        'plan --sandbox',
+        'plan --json --detailed-exitcode',
+        'plan --out plan.json',
+        'plan show plan.json',
+      ),
     )
     .action((flags: PlanFlags & { watch?: true }) =>
       run(async () =>
         flags.watch === true ? watched(context, argv) : (await import('./commands/hosts.ts')).plan(context, flags),
       ),
+    )
+  addPlanShow(program, command, context, run)
+}
+
+function addPlanShow(program: Command, plan: Command, context: CommandContext, run: Run): void {
+  const command = plan.command('show <file>').description('show the plans in a file; no host is contacted')
+  addGlobals(command)
+    .addOption(new Option('--as <form>', 'form of the output').choices(SHOW_FORMS).default('text'))
+    .addHelpText('after', examples(program, 'plan show plan.json', 'plan show plan.json --as json'))
+    .action((file: string, flags: ShowFlags) =>
+      run(async () => (await import('./commands/planShow.ts')).planShow(context, file, flags)),
     )
 }
 

@@ -22,6 +22,8 @@ export type Output = {
   err: Sink
   /** Masks these values from now on. */
   hide: (secrets: Iterable<string>) => void
+  /** Masks those values in a text that goes elsewhere. */
+  redact: (text: string) => string
   /** Writes what was held back because it might have been the start of a secret. */
   flush: () => void
 }
@@ -43,6 +45,7 @@ export function openOutput(options: OutputOptions): Output {
       redactors = redactor(hidden)
       for (const stream of [out, err]) stream.use(redactors)
     },
+    redact: (text) => redactors.redact(text),
     flush,
   }
 }

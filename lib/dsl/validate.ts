@@ -14,7 +14,14 @@ import { didYouMean } from './didYouMean.ts'
 
 const load = createRequire(import.meta.url)
 const { version }: { version: string } = load('ajv/package.json')
-const checks = new WeakMap<object, ValidateFunction>()
+
+/**
+ * `all`: finds everything that is wrong, for what a person writes. `first`: finds one thing only and removes keys that
+ * the schema does not name, for input from outside, of which there may be much.
+ */
+type Mode = 'all' | 'first'
+
+const checks = { all: new WeakMap<object, ValidateFunction>(), first: new WeakMap<object, ValidateFunction>() }
 
 /**
  * Returns sentences about what is wrong, each beginning with its place in the value; empty when nothing is.
@@ -22,36 +29,54 @@ const checks = new WeakMap<object, ValidateFunction>()
  * @param more Keys accepted in addition to those of the schema, for "did you mean".
  */
 export function schemaProblems(schema: JsonSchema, value: unknown, more: readonly string[] = []): string[] {
-  let check = checks.get(schema)
-  if (check === undefined) {
-    check = checkOf(schema)
-    checks.set(schema, check)
-  }
+  const check = checkOf(schema, 'all')
   if (check(value)) return []
   const sentences = worthTelling(check.errors ?? []).map((error) => sentenceFor(error, more))
   return [...new Set(sentences)]
 }
 
+/**
+ * Checks a value from outside.
+ *
+ * @param value Loses the keys that the schema does not name.
+ * @returns A sentence about the first thing that is wrong.
+ */
+export function firstProblem(schema: JsonSchema, value: unknown): string | undefined {
+  const check = checkOf(schema, 'first')
+  if (check(value)) return undefined
+  const [error] = worthTelling(check.errors ?? [])
+  return error === undefined ? 'it has another shape' : sentenceFor(error, [])
+}
+
+function checkOf(schema: JsonSchema, mode: Mode): ValidateFunction {
+  const known = checks[mode].get(schema)
+  if (known !== undefined) return known
+  const check = loadCheck(schema, mode)
+  checks[mode].set(schema, check)
+  return check
+}
+
 /** The check that ajv makes from a schema, cached by an earlier run or compiled now. */
-function checkOf(schema: JsonSchema): ValidateFunction {
+function loadCheck(schema: JsonSchema, mode: Mode): ValidateFunction {
   const key = createHash('sha256')
-    .update(`${version} ${JSON.stringify(schema)}`)
+    .update(`${version} ${mode} ${JSON.stringify(schema)}`)
     .digest('hex')
   const name = `schemas/${key.slice(0, 32)}.js`
   const known = readCached(name)?.toString()
-  const code = known ?? compile(schema)
+  const code = known ?? compile(schema, mode)
   if (known === undefined) writeCached(name, code)
   return evaluateCached(name, code, load, { exports: Object.create(null) })
 }
 
 /** Source of a module with the check. Loads ajv, which takes as long as checking a whole site. */
-function compile(schema: JsonSchema): string {
+function compile(schema: JsonSchema, mode: Mode): string {
   const { Ajv }: typeof AjvPackage = load('ajv')
   const { default: sourceOf }: { default: (ajv: AjvPackage.Ajv, check: ValidateFunction) => string } =
     load('ajv/dist/standalone')
   // The schemas are Keelson's own, and a test checks them.
   const ajv = new Ajv({
-    allErrors: true,
+    allErrors: mode === 'all',
+    removeAdditional: mode === 'first' ? 'all' : false,
     strict: true,
     allowUnionTypes: true,
     validateSchema: false,

@@ -104,10 +104,19 @@ export type Holder = {
   alone: boolean
 }
 
+/** The machine that answered: what is not known of it is left out. */
+export type Machine = {
+  /** machine-id(5) */
+  id?: string
+  /** Fingerprint of the SSH key it showed: `SHA256:…` */
+  hostKey?: string
+}
+
 /** Plain JSON: a plan read from a file is equivalent to one made in this process. */
 export type Plan = {
   format: 1
   host: CatalogHost
+  machine?: Machine
   /** In the order in which they would be applied. */
   changes: PlanChange[]
   followUps: FollowUp[]
@@ -130,6 +139,8 @@ export type Plan = {
   holder?: Holder
   /** SHA-256 of the ledger that the plan was made with, or of nothing. */
   ledger: string
+  /** How many runs that ledger has seen. */
+  ledgerSerial?: number
   /** Digest of the normalised changes only: without time, order or run. */
   digest: string
 }

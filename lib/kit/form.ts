@@ -255,15 +255,16 @@ export function localField({ local = [] }: Form<unknown>, value: unknown): strin
   return isObject(value) ? local.find((name) => Reflect.get(value, name) !== undefined) : undefined
 }
 
-/** Maximum number of values in one JSON text, and of their nesting: a ledger of 10,000 resources has half as many. */
+/** Maximum number of values in one JSON text of a host: a ledger of 10,000 resources has half as many. */
 const MOST_VALUES = 500_000
 const DEEPEST = 64
 
 /**
  * Parses a JSON text that may have been written to exhaust the reader's memory or stack.
+ *
  * @throws {SyntaxError} When it is not JSON, or exceeds the limits.
  */
-export function parseJson(json: string): unknown {
+export function parseJson(json: string, mostValues = MOST_VALUES): unknown {
   let depth = 0
   let values = 0
   let isQuoted = false
@@ -281,7 +282,7 @@ export function parseJson(json: string): unknown {
       depth += 1
       if (depth > DEEPEST) throw new SyntaxError(`more than ${DEEPEST} levels deep`)
     } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth -= 1
-    if (values > MOST_VALUES) throw new SyntaxError(`more than ${MOST_VALUES} values`)
+    if (values > mostValues) throw new SyntaxError(`more than ${mostValues} values`)
   }
   return JSON.parse(json)
 }

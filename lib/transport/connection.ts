@@ -52,6 +52,8 @@ export type Peer = {
   remotePort?: number
   /** The account that was logged in to. */
   account?: string
+  /** Fingerprint of the key that the machine showed: `SHA256:…` */
+  hostKey?: string
   /** Public halves, in base64, of all keys this client would show; left out where one of them is not known. */
   keys?: readonly string[]
 }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { AnyAuthMethod, Client, ServerHostKeyAlgorithm } from 'ssh2'
 import { HungUp, LoginRefused, Unreachable } from './connection.ts'
 import type { TransportError } from './connection.ts'
-import { hostKeyAlgorithms, judgeHostKey } from './hostKey.ts'
+import { fingerprint, hostKeyAlgorithms, judgeHostKey } from './hostKey.ts'
 import type { Identities, Identity, Ssh2 } from './keys.ts'
 import type { Route } from './route.ts'
 
@@ -24,6 +24,9 @@ const HOST_KEY_ALGORITHMS: ServerHostKeyAlgorithm[] = [
   'rsa-sha2-256',
 ]
 
+/** A client that is logged in, and the fingerprint of the key that its host showed. */
+export type LoggedIn = { client: Client; hostKey: string }
+
 /**
  * Logs in over an open stream with the identities not tried yet; each is answered at most once in its life.
  *
@@ -31,7 +34,7 @@ const HOST_KEY_ALGORITHMS: ServerHostKeyAlgorithm[] = [
  * @throws {HungUp} When the connection broke before the login was done, as sshd has it beyond MaxStartups, or because of
  *   too many keys while some are left to try.
  */
-export function login(ssh2: Ssh2, stream: Duplex, route: Route, identities: Identities): Promise<Client> {
+export function login(ssh2: Ssh2, stream: Duplex, route: Route, identities: Identities): Promise<LoggedIn> {
   const attempt = new Attempt(new ssh2.Client(), route, identities)
   return attempt.start(stream)
 }
@@ -42,6 +45,7 @@ class Attempt {
   readonly #identities: Identities
   #wrongKey: TransportError | undefined
   #handshaken = false
+  #hostKey = ''
   #methods = ''
   /** The key that the host was shown and has not answered yet. */
   #shown: Identity | undefined
@@ -54,7 +58,7 @@ class Attempt {
     this.#identities = identities
   }
 
-  start(stream: Duplex): Promise<Client> {
+  start(stream: Duplex): Promise<LoggedIn> {
     return new Promise((resolve, reject) => {
       this.#fail = (error) => {
         clearTimeout(this.#timer)
@@ -69,7 +73,7 @@ class Attempt {
       this.#client.once('handshake', () => (this.#handshaken = true))
       this.#client.once('ready', () => {
         clearTimeout(this.#timer)
-        resolve(this.#client)
+        resolve({ client: this.#client, hostKey: this.#hostKey })
       })
       this.#expectAnswer()
       this.#connect(stream)
@@ -89,6 +93,7 @@ class Attempt {
       // Without a verifier ssh2 accepts any key.
       hostVerifier: (shown: Buffer) => {
         this.#wrongKey = judgeHostKey(shown, trust, name)
+        this.#hostKey = fingerprint(shown)
         return this.#wrongKey === undefined
       },
       authHandler: (methods: string[] | null, _partial, next) => {

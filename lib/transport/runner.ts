@@ -13,8 +13,8 @@ export type Start = (command: string) => Promise<Child>
 /** How long asking a program to end may take: the link may be what is stuck. */
 const ENDING_MS = 3000
 
-/** The account, its name for messages and questions (`deploy@web-1`), and see `Peer.keys`. */
-export type Names = { account: string; label: string; keys?: readonly string[] | undefined }
+/** The account, its name for messages and questions (`deploy@web-1`), and see `Peer`. */
+export type Names = { account: string; label: string; keys?: readonly string[] | undefined; hostKey?: string }
 
 type NotStarted = Extract<Followed, { started: false }>
 
@@ -23,8 +23,8 @@ export class Runner {
   execs = 0
   readonly #start: Start
   readonly #ask: Ask
-  readonly #account: string
-  readonly #keys: readonly string[] | undefined
+  /** The part of the peer that is known before a program has run. */
+  readonly #known: Pick<Peer, 'keys' | 'hostKey'> & { account: string }
   /** Name of the account on its machine, for messages and questions: `deploy@web-1`. */
   readonly #label: string
   readonly #prompt = randomMark()
@@ -36,11 +36,14 @@ export class Runner {
   /** A started wrapper that waits for its program. */
   #spare: Promise<Child | undefined> | undefined
 
-  constructor(start: Start, ask: Ask, { account, label, keys }: Names) {
+  constructor(start: Start, ask: Ask, { account, label, keys, hostKey }: Names) {
     this.#start = start
     this.#ask = ask
-    this.#account = account
-    this.#keys = keys
+    this.#known = {
+      account,
+      ...(keys === undefined ? {} : { keys }),
+      ...(hostKey === undefined ? {} : { hostKey }),
+    }
     this.#label = label
     this.#privilege = account === 'root' ? 'root' : 'sudo'
     this.#proven = account === 'root'
@@ -74,8 +77,7 @@ export class Runner {
   #accept({ result, host }: Extract<Followed, { started: true }>): RunResult {
     this.#proven = true
     const peer = parsePeer(host.connection)
-    const keys = this.#keys === undefined ? {} : { keys: this.#keys }
-    if (peer !== undefined) this.peer = { ...peer, account: this.#account, ...keys }
+    if (peer !== undefined) this.peer = { ...peer, ...this.#known }
     return result
   }
 
@@ -120,7 +122,7 @@ export class Runner {
     const password = await this.#password
     if (password !== undefined) return { prompt: this.#prompt, password }
     throw new SudoRefused(`sudo on ${this.#label} wants a password, and nobody could be asked for it`, {
-      next: `Run this from a terminal, or allow the account without one: ${this.#account} ALL=(ALL) NOPASSWD: ALL`,
+      next: `Run this from a terminal, or allow the account without one: ${this.#known.account} ALL=(ALL) NOPASSWD: ALL`,
     })
   }
 
@@ -140,7 +142,7 @@ export class Runner {
     if (this.#privilege !== 'root' && /sudo|not allowed/.test(said)) {
       return new SudoRefused(`${this.#label} could not become root with sudo (exit ${exit})`, {
         said,
-        next: `Install sudo and allow the account all commands: ${this.#account} ALL=(ALL) ALL`,
+        next: `Install sudo and allow the account all commands: ${this.#known.account} ALL=(ALL) ALL`,
       })
     }
     return new LoginRefused(`the account ${this.#label} ran something else than the program (exit ${exit})`, {

@@ -37,16 +37,17 @@ const LEAVE_MS = 2000
 export async function connectSsh(target: Target, ask: Ask): Promise<Connection> {
   // Loaded here, in the time that ssh_config and known_hosts take: most commands never connect.
   const [{ default: ssh2 }, route] = await Promise.all([import('ssh2'), findRoute(target)])
-  const { line, keys } = await reach(ssh2, route, ask)
+  const { line, keys, hostKey } = await reach(ssh2, route, ask)
   return new SshConnection(line, ask, {
     account: route.sources.user,
     label: `${route.sources.user}@${target.address}`,
     keys,
+    hostKey,
   })
 }
 
-/** Logged in, and see `Peer.keys`. */
-type Reached = { line: Line; keys: string[] | undefined }
+/** Logged in, and see `Peer`. */
+type Reached = { line: Line; keys: string[] | undefined; hostKey: string }
 
 /** Logs in to one host, again when it hung up: a few times, and as often as there are keys left that it did not let us try. */
 async function reach(ssh2: Ssh2, route: Route, ask: Ask): Promise<Reached> {
@@ -62,7 +63,8 @@ async function reach(ssh2: Ssh2, route: Route, ask: Ask): Promise<Reached> {
       if (route.through && jump?.lost !== undefined) jump = undefined
       if (route.through) jump ??= (await reach(ssh2, route.through, ask)).line
       const stream = await openStream(route, jump?.client)
-      return { line: new Line(await login(ssh2, stream, route, identities), stream, jump), keys }
+      const { client, hostKey } = await login(ssh2, stream, route, identities)
+      return { line: new Line(client, stream, jump), keys, hostKey }
     } catch (error) {
       const pause = error instanceof HungUp ? (identities.keys.length < left ? 0 : pauses.shift()) : undefined
       if (pause !== undefined) {

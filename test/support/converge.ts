@@ -3,14 +3,17 @@
  */
 import * as assert from 'uvu/assert'
 import { collect, types } from '../../lib/dsl/declare.ts'
-import { validateProps } from '../../lib/dsl/validate.ts'
+import { firstProblem, validateProps } from '../../lib/dsl/validate.ts'
 import type { Catalog, CatalogHost } from '../../lib/engine/catalog/catalog.ts'
 import { convergeHost, type HostRun } from '../../lib/engine/apply/converge.ts'
 import { open } from '../../lib/engine/apply/openHost.ts'
 import { buildCatalog } from '../../lib/engine/catalog/evaluate.ts'
+import { contradictionIn } from '../../lib/engine/plan/planFile.ts'
+import { PLAN_FILE_SCHEMA } from '../../lib/engine/plan/planSchema.ts'
 import type { HostReport, Plan, PlanReport, ReportChange } from '../../lib/engine/report.ts'
 import type { Ref } from '../../lib/kit/ref.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
+import { planFileOf } from '../render/planFile.ts'
 import { connectSsh } from '../../lib/transport/ssh.ts'
 
 export type Options = {
@@ -38,12 +41,18 @@ export async function planOn(host: SandboxHost, declare: () => void, options: Op
   return (await planned(runOn(host, declare, options))).plan
 }
 
-/** What `plan` shows and reports. @throws When the plan is not plain data: what went through JSON has to be the same. */
+/**
+ * What `plan` shows and reports.
+ * @throws When the plan is not plain data, or does not fit the schema of plan files: what went through one has to be the
+ *   same.
+ */
 export async function planned(run: HostRun): Promise<{ plan: Plan; report: PlanReport }> {
   const host = open(run)
   try {
     const plan = await host.plan()
-    assert.equal(JSON.parse(JSON.stringify(plan)), plan)
+    const file = planFileOf(JSON.parse(JSON.stringify(plan)))
+    assert.is(firstProblem(PLAN_FILE_SCHEMA, file) ?? contradictionIn(file), undefined)
+    assert.equal(file.hosts[0]!.plan, plan)
     return { plan, report: host.report(plan, run) }
   } finally {
     await host.close()

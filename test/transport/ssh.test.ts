@@ -1,4 +1,5 @@
 /** Running programs over SSH against a real sshd of this machine. */
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -157,11 +158,13 @@ test('runs at the same time do not mix', async () => {
   )
 })
 
-test('the host says what address it sees, and which keys would be shown is known', async () => {
+test('the host says what address it sees, and which keys either side shows is known', async () => {
   await host.run(':')
-  const { account, keys, ...seen } = host.peer
+  const { account, keys, hostKey, ...seen } = host.peer
   assert.equal(seen, { localAddress: '127.0.0.1', remoteAddress: '127.0.0.1', remotePort: sshd.port })
   assert.is(account, sshd.target.user)
+  const printed = execFileSync('ssh-keygen', ['-lf', '-'], { input: sshd.hostKeys.ed25519, encoding: 'utf8' })
+  assert.is(hostKey, printed.split(' ')[1])
   assert.equal(keys, [(await readFile(`${sshd.target.identityFile}.pub`, 'utf8')).split(' ')[1]])
 })
 

@@ -9,6 +9,7 @@ import { exitOfFleet } from '../../engine/exit.ts'
 import { type Evaluated, hostOptions, type Lost, lostReport, oneAtATime, onEach, prepare } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
 import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
+import type { Made } from '../planFile.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../../render/json.ts'
 import { renderFleet } from '../../render/text/fleetText.ts'
@@ -22,7 +23,7 @@ import { applied, planned } from '../../render/view/standing.ts'
 import { checkOnly, selectHosts } from '../select.ts'
 import type { CommandContext } from '../commandContext.ts'
 
-export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean }
+export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean; out?: string }
 export type ConvergeFlags = HostFlags &
   MachineFlags &
   AllowFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
@@ -36,18 +37,24 @@ export type HostWork<Report extends AnyReport = HostReport> = (
 export async function plan(context: CommandContext, flags: PlanFlags): Promise<ExitName> {
   const [{ open }, planText] = await Promise.all([import('../../engine/apply/openHost.ts'), loadPlanText()])
   const { out } = context.output
+  const made: Made[] = []
   const work: HostWork<PlanReport> = async (run, view) => {
     const host = open(run)
     try {
-      const made = await host.plan()
-      if (!context.json) view.print(out, planText(made, out.page, 'Nothing was changed.'))
-      return { plan: made, report: host.report(made, allowsLockout(flags)) }
+      const its = await host.plan()
+      made.push({ catalog: run.catalog, plan: its })
+      if (!context.json) view.print(out, planText(its, out.page, 'Nothing was changed.'))
+      return { plan: its, report: host.report(its, allowsLockout(flags)) }
     } finally {
       await host.close()
     }
   }
   const reports = await overHosts(context, flags, work, ({ report }, view) => showProblems(context, report, view))
   const failed = exitOfFleet(reports.map(({ report }) => report))
+  if (flags.out !== undefined && made.length > 0) {
+    const { savePlans } = await import('../planFile.ts')
+    await savePlans(context, flags.out, { made, only: flags.only, reports: reports.map(({ report }) => report) })
+  }
   const isPending = reports.some(({ report }) => report.changes.length > 0)
   const exit = failed === 'ok' && isPending && flags.detailedExitcode === true ? 'changes' : failed
   return finish(context, 'plan', reports, exit)

@@ -6,6 +6,8 @@ import type { CatalogHost } from '../catalog/catalog.ts'
 import { HostError } from '../errors.ts'
 import { type KnownLedger, parseLedger } from './ledger.ts'
 import type { Answer, Section } from './read.ts'
+import type { Machine } from '../report.ts'
+import type { Peer } from '../../transport/connection.ts'
 import type { AnyType } from '../../kit/resourceType.ts'
 import { lines } from '../../kit/shell.ts'
 import { GUARD_ARMED, LEDGER_PATH } from '../../kit/stateFolders.ts'
@@ -81,6 +83,14 @@ export function parseFacts(
     })
   }
   return { facts, ...parseLedger(answers.get('keelson-ledger')!, types) }
+}
+
+/** A machine-id of another form than machine-id(5) has is left out. */
+export function machineOf({ machineId }: Pick<Facts, 'machineId'>, { hostKey }: Peer): Machine {
+  return {
+    ...(/^[0-9a-f]{32}$/.test(machineId) ? { id: machineId } : {}),
+    ...(hostKey === undefined ? {} : { hostKey }),
+  }
 }
 
 function splitOnce(line: string): [string, string] {

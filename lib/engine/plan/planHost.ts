@@ -7,7 +7,7 @@ import type { Connection } from '../../transport/connection.ts'
 import { ask } from '../host/ask.ts'
 import { type Detail, detailOf } from './secondRead.ts'
 import { KEEPS_CHANGING, NotUnderstood, Stale } from '../errors.ts'
-import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, parseFacts } from '../host/facts.ts'
+import { checkClock, checkHost, CLOCK_SECTION, FACT_SECTIONS, machineOf, parseFacts } from '../host/facts.ts'
 import { gateSections, lockoutsIn, operatorOf } from './lockouts.ts'
 import { HOLDER_SECTION, parseHolder } from '../host/lockHolder.ts'
 import { damageWarnings, type Ledger } from '../host/ledger.ts'
@@ -179,7 +179,8 @@ class HostPlanner {
       ...damageWarnings(damaged),
       ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
     ]
-    const planning: Planning = { ...this.#base, context, ledger, warnings, readings }
+    const machine = machineOf(facts, this.#connection.peer)
+    const planning: Planning = { ...this.#base, context, ledger, machine, warnings, readings }
     return { answers, planning, items: ownItems(planItems(planning), this.#options.undo) }
   }
 }
@@ -193,6 +194,7 @@ function hostPlanOf({ planning, items }: Look, detail: Detail, answers: Answers)
       ...summarize(planning, detail.showTexts(answers), lockoutsIn(items, planning, answers)),
       ...(holder === undefined ? {} : { holder }),
       ledger: ledgerDigest,
+      ledgerSerial: planning.ledger?.serial ?? 0,
     },
     planning,
     items,

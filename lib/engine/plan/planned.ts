@@ -5,7 +5,7 @@ import { type Catalog, type CatalogResource, type Forgotten } from '../catalog/c
 import { type Ledger } from '../host/ledger.ts'
 import type { Ref } from '../../kit/ref.ts'
 import type { AnyType, Change, Json } from '../../kit/resourceType.ts'
-import type { PlanChange, Undoing } from '../report.ts'
+import type { Machine, PlanChange, Undoing } from '../report.ts'
 import { type TypeReading } from '../host/read.ts'
 import { type Wish } from './rights.ts'
 import { type WaysContext } from './touches.ts'
@@ -33,6 +33,7 @@ export type Planning = {
   types: ReadonlyMap<string, AnyType>
   readings: ReadonlyMap<string, TypeReading>
   ledger: Ledger | undefined
+  machine?: Machine
   secrets: ReadonlyMap<string, string>
   context: WaysContext
   /** Refs that are read; all when absent. */

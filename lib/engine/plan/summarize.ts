@@ -1,13 +1,14 @@
 /**
  * The plan as plain data for people and programs, without what carries it out. Pure.
  */
-import { digestOf, spokenOf } from '../catalog/catalog.ts'
+import { spokenOf } from '../catalog/catalog.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { isOfSite } from '../host/ledger.ts'
 import { barred, keptWarnings } from './protection.ts'
 import { removalsIn } from './refusals.ts'
 import { labelOf } from '../../kit/ref.ts'
 import type { Lockout, Plan, PlanChange } from '../report.ts'
+import { planDigest } from './digest.ts'
 import { openedBy } from './opens.ts'
 import { rightsWarnings } from './rights.ts'
 import { followUpsOf, summaryOf } from './summary.ts'
@@ -27,12 +28,12 @@ function foreignWarnings({ catalog, ledger, prune }: Planning): string[] {
   })
 }
 
-/** The plan without the digest of its ledger. */
+/** The plan without what tells which ledger it was made with. */
 export function summarize(
   planning: Planning,
   items: readonly Planned[],
   lockouts: readonly Lockout[] = [],
-): Omit<Plan, 'ledger'> {
+): Omit<Plan, 'ledger' | 'ledgerSerial'> {
   const shut = new Set(lockouts.flatMap(({ refs }) => refs))
   const changes = items.map((item): PlanChange => {
     const { shown } = item
@@ -50,6 +51,7 @@ export function summarize(
   return {
     format: 1,
     host: planning.catalog.host,
+    ...(planning.machine === undefined ? {} : { machine: planning.machine }),
     changes,
     followUps: followUpsOf(changes),
     summary: summaryOf(changes, looked + undeclared),
@@ -66,6 +68,6 @@ export function summarize(
     ...(barredOnes.length === 0 ? {} : { barred: barredOnes }),
     ...(removals === undefined ? {} : { removals }),
     ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
-    digest: digestOf(changes.map(({ ref, kind, fields }) => ({ ref, kind, fields }))),
+    digest: planDigest(changes),
   }
 }

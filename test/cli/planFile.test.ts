@@ -1,0 +1,194 @@
+/** Plan files that are read: each is shown, or refused with a sentence. */
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { CommandContext } from '../../lib/cli/commandContext.ts'
+import { UsageError } from '../../lib/cli/errors.ts'
+import { openOutput, type Output } from '../../lib/cli/output.ts'
+import { readPlanFile, savePlans } from '../../lib/cli/planFile.ts'
+import { type Catalog, digestOf } from '../../lib/engine/catalog/catalog.ts'
+import { change, planOf } from '../render/fixture.ts'
+import { digested, planFileOf, wholePlan } from '../render/planFile.ts'
+import { rejects } from '../support/rejects.ts'
+import { runSite } from './site/run.ts'
+
+const test = suite('plan show')
+const folder = mkdtempSync(join(tmpdir(), 'keelson-plan-'))
+process.on('exit', () => rmSync(folder, { recursive: true }))
+const path = join(folder, 'plan.json')
+const whole = planFileOf(wholePlan)
+
+async function show(content: unknown, ...flags: string[]): Promise<Awaited<ReturnType<typeof runSite>>> {
+  writeFileSync(path, typeof content === 'string' || Buffer.isBuffer(content) ? content : JSON.stringify(content))
+  return runSite(['plan', 'show', path, ...flags])
+}
+
+test('a plan is shown as plan shows it, under a line about where it is from', async () => {
+  const { code, stdout, stderr } = await show(whole)
+  assert.is(stderr, '')
+  assert.is(code, 0)
+  assert.match(
+    stdout,
+    /^planned 2026-11-27 23:50:00 UTC .*, site takeclient, commit 3f2c1ab00000 with uncommitted changes/,
+  )
+  assert.match(stdout, '\n  ~ nginx vhost api.takeclient.com ')
+  assert.match(stdout, `\ndigest ${wholePlan.digest}\n`)
+})
+
+test('as JSON it is what is in the file, without keys that this version does not know', async () => {
+  for (const flags of [['--as', 'json'], ['--json']]) {
+    const { code, stdout } = await show({ ...whole, format: '1.4', later: 1 }, ...flags)
+    assert.is(code, 0)
+    assert.equal(JSON.parse(stdout), { ...whole, format: '1.4' })
+  }
+})
+
+test('text in the file steers no terminal', async () => {
+  const changes = wholePlan.changes.map((each) => ({ ...each, label: '\x1b[2J\x1b]52;c;eA\x07\u202e' }))
+  for (const flags of [[], ['--as', 'json'], ['--verbose']]) {
+    const { code, stdout } = await show(planFileOf({ ...wholePlan, changes }), ...flags)
+    assert.is(code, 0)
+    for (const steering of '\x1b\x07\u202e') assert.not.match(stdout, steering)
+  }
+})
+
+for (const [what, content, sentence] of [
+  ['empty', '', 'is no plan that can be read'],
+  ['not JSON', '{"format": "1.0"', 'is no plan that can be read'],
+  ['not text', Buffer.from([0xff, 0xfe, 0x00]), 'is no plan that can be read'],
+  ['a list', '[]', 'it does not say its format'],
+  ['null', 'null', 'it does not say its format'],
+  ['the report of a plan', '{"command":"plan","hosts":[]}', 'it does not say its format'],
+  ['nested without end', '['.repeat(1_000_000), 'more than 64 levels deep'],
+  ['of another major version', { ...whole, format: '2.0' }, 'it has format 2.0, and keelson 0.1.0 reads format 1'],
+  ['of another shape', { ...whole, hosts: [null] }, 'hosts[0]: must be an object, not null'],
+  [
+    'changed since',
+    planFileOf({ ...wholePlan, changes: wholePlan.changes.slice(1) }),
+    'was changed after it was written',
+  ],
+] as const)
+  test(`a file that is ${what} is refused`, async () => {
+    const { code, stdout, stderr } = await show(content)
+    assert.is(stdout, '')
+    assert.match(stderr, sentence)
+    assert.match(stderr, /\n {2}next {7}\S/)
+    assert.not.match(stderr, 'Error')
+    assert.is(code, 64)
+  })
+
+test('a file that is not there, and a folder, are refused', async () => {
+  for (const other of [join(folder, 'none.json'), folder]) {
+    const { code, stderr } = await runSite(['plan', 'show', other])
+    assert.is(code, 64)
+    assert.match(stderr, 'next       plan --out writes such a file')
+  }
+})
+
+/** What a command has, for a site in this folder; it knows one secret. */
+function contextFor(site: string): CommandContext {
+  const output = openOutput({ colour: false, verbose: false })
+  output.hide(['hunter2'])
+  const quiet: Output = { ...output, out: { ...output.out, write: () => {} } }
+  return {
+    site: { file: site, hosts: [], evaluate: () => Promise.reject(new Error()) },
+    output: quiet,
+    json: false,
+    verbose: false,
+  }
+}
+
+const catalog: Catalog = { host: wholePlan.host, resources: [], site: 'takeclient' }
+const report = {
+  host: 'takeclient-1',
+  address: '192.0.2.1',
+  summary: wholePlan.summary,
+  changes: [],
+  trips: { connections: 1, execs: 1 },
+  seconds: 1,
+}
+
+test('what is written is read as the same, and only its owner may read it', async () => {
+  writeFileSync(path, 'the plan before')
+  await savePlans(contextFor(path), path, {
+    made: [{ catalog, plan: wholePlan }],
+    only: ['package:curl'],
+    reports: [report],
+  })
+  const { hosts, only, site, recipe, format } = await readPlanFile(path)
+  assert.equal(hosts, [{ inputsDigest: digestOf(catalog), plan: wholePlan }])
+  assert.equal([only, site, recipe, format], [['package:curl'], 'takeclient', undefined, '1.0'])
+  assert.is(statSync(path).mode & 0o777, 0o600)
+  assert.equal(readdirSync(folder), ['plan.json'])
+})
+
+test('a secret that a host shows in an odd place is in the file neither in clear nor by a digest', async () => {
+  const field = { field: 'line', form: 'value', before: 'PASS=hunter2', after: 'PASS=' } as const
+  const plan = digested(planOf([change('edit:/etc/x', { fields: [field] })], { warnings: ['it says hunter2'] }))
+  await savePlans(contextFor(path), path, { made: [{ catalog, plan }], only: [], reports: [report] })
+  const text = readFileSync(path, 'utf8')
+  assert.not.match(text, 'hunter2')
+  assert.not.match(text, plan.digest)
+  assert.equal((await readPlanFile(path)).hosts[0]!.plan.warnings, ['it says (secret)'])
+})
+
+test('a host that could not be planned stands in the file', async () => {
+  const lost = {
+    ...report,
+    host: 'db-1',
+    error: { name: 'Unreachable', message: 'no way', said: '', next: '', exit: 'unreachable' as const },
+  }
+  await savePlans(contextFor(path), path, { made: [{ catalog, plan: wholePlan }], only: [], reports: [report, lost] })
+  assert.equal((await readPlanFile(path)).unplanned, [{ host: 'db-1', because: 'no way' }])
+})
+
+test('a file is written to a plain file only, and a failure leaves nothing behind', async () => {
+  const link = join(folder, 'link')
+  symlinkSync('/dev/null', link)
+  mkdirSync(join(folder, 'folder'))
+  const planned = { made: [{ catalog, plan: wholePlan }], only: [], reports: [report] }
+  for (const other of [link, '/dev/null', join(folder, 'folder'), join(folder, 'none', 'plan.json')]) {
+    const { message } = await rejects(savePlans(contextFor(path), other, planned), UsageError)
+    assert.match(message, `${other} cannot be written: `)
+  }
+  rmSync(link)
+  rmSync(join(folder, 'folder'), { recursive: true })
+  assert.equal(readdirSync(folder), ['plan.json'])
+})
+
+test('--out does not go with --watch', async () => {
+  const { code, stderr } = await runSite(['plan', '--out', path, '--watch'])
+  assert.is(code, 64)
+  assert.match(stderr, "'--out <file>' cannot be used with option '--watch'")
+})
+
+test('where no host could be planned, no file is written', async () => {
+  const out = join(folder, 'never.json')
+  const { code } = await runSite([
+    'plan',
+    '--host',
+    'web-1',
+    '--out',
+    out,
+    '--at',
+    'root@127.0.0.1:1',
+    '--host-key',
+    'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGfixturekey',
+  ])
+  assert.is(code, 5)
+  const { stderr } = await runSite(['plan', 'show', out])
+  assert.match(stderr, 'cannot be read')
+})
+
+test.run()
