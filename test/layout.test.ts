@@ -23,7 +23,7 @@ const ROOMS: { readonly [room: string]: readonly string[] } = {
 /** Rooms within a room, each of which may import those after it, and the vocabulary that lies beside them. */
 const INNER: { readonly [room: string]: readonly string[] } = {
   engine: ['undo', 'apply', 'onHost', 'plan', 'host', 'catalog'],
-  render: ['text', 'view'],
+  render: ['html', 'markdown', 'text', 'view'],
 }
 
 const FRONT = 'lib/index.ts'
@@ -122,6 +122,7 @@ const FORBIDDEN: readonly [from: string, to: string][] = [
   ['lib/render/x.ts', '../cli/main.ts'],
   ['lib/render/text/x.ts', '../../transport/connection.ts'],
   ['lib/render/view/x.ts', '../text/page.ts'],
+  ['lib/render/view/x.ts', '../markdown/inert.ts'],
   ['lib/render/x.ts', './view/planView.ts'],
   ['lib/transport/x.ts', '../kit/shell.ts'],
   ['lib/engine/apply/x.ts', '../../sandbox/sandbox.ts'],

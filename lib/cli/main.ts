@@ -168,7 +168,15 @@ function addPlanShow(program: Command, plan: Command, context: CommandContext, r
   const command = plan.command('show <file>').description('show the plans in a file; no host is contacted')
   addGlobals(command)
     .addOption(new Option('--as <form>', 'form of the output').choices(SHOW_FORMS).default('text'))
-    .addHelpText('after', examples(program, 'plan show plan.json', 'plan show plan.json --as json'))
+    .addHelpText(
+      'after',
+      examples(
+        program,
+        'plan show plan.json',
+        'plan show plan.json --as markdown',
+        'plan show plan.json --as html > plan.html',
+      ),
+    )
     .action((file: string, flags: ShowFlags) =>
       run(async () => (await import('./commands/planShow.ts')).planShow(context, file, flags)),
     )

@@ -9,7 +9,7 @@ export type HostFlags = { host: string[]; only: string[]; forks: string }
 export type AllowFlags = { allow?: 'lockout' }
 export type MachineFlags = { sandbox?: string | true; at?: string; identity?: string; hostKey?: string }
 /** Forms in which `plan show` writes a plan file. */
-export const SHOW_FORMS = ['text', 'json'] as const
+export const SHOW_FORMS = ['text', 'markdown', 'md', 'html', 'json'] as const
 export type ShowFlags = { as: (typeof SHOW_FORMS)[number] }
 
 /** @param command Gets the options `--json`, `--verbose` and `--no-color`. */

@@ -18,3 +18,14 @@ export function duration(seconds: number): string {
   const whole = Math.round(seconds)
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
 }
+
+/** Cuts off the end of a text that is longer than so many UTF-16 units, between two characters as a reader sees them. */
+export function cut(text: string, length: number): string {
+  if (text.length <= length) return text
+  let shown = ''
+  for (const { segment } of new Intl.Segmenter().segment(text.slice(0, 2 * length))) {
+    if (shown.length + segment.length > length - 1) break
+    shown += segment
+  }
+  return `${shown}…`
+}

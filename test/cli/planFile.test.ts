@@ -18,6 +18,9 @@ import { UsageError } from '../../lib/cli/errors.ts'
 import { openOutput, type Output } from '../../lib/cli/output.ts'
 import { readPlanFile, savePlans } from '../../lib/cli/planFile.ts'
 import { type Catalog, digestOf } from '../../lib/engine/catalog/catalog.ts'
+import { renderHtml } from '../../lib/render/html/planHtml.ts'
+import { renderMarkdown } from '../../lib/render/markdown/planMarkdown.ts'
+import { viewReviews } from '../../lib/render/view/review.ts'
 import { change, planOf } from '../render/fixture.ts'
 import { digested, planFileOf, wholePlan } from '../render/planFile.ts'
 import { rejects } from '../support/rejects.ts'
@@ -54,9 +57,24 @@ test('as JSON it is what is in the file, without keys that this version does not
   }
 })
 
+test('as Markdown and as HTML it is shown whole, with what could not be planned', async () => {
+  const file = { ...whole, unplanned: [{ host: 'web-2', because: 'port 22 cannot be reached' }] }
+  const reviews = viewReviews(file)
+  for (const form of ['markdown', 'md']) {
+    const { code, stdout } = await show(file, '--as', form)
+    assert.is(code, 0)
+    assert.is(stdout, reviews.map(renderMarkdown).join('\n'))
+    assert.match(stdout, '\n### `web-2` · not planned\n')
+  }
+  const { code, stdout } = await show(file, '--as', 'html')
+  assert.is(code, 0)
+  assert.is(stdout, renderHtml(reviews))
+  assert.match(stdout, 'port 22 cannot be reached')
+})
+
 test('text in the file steers no terminal', async () => {
   const changes = wholePlan.changes.map((each) => ({ ...each, label: '\x1b[2J\x1b]52;c;eA\x07\u202e' }))
-  for (const flags of [[], ['--as', 'json'], ['--verbose']]) {
+  for (const flags of [[], ['--as', 'json'], ['--as', 'md'], ['--as', 'html'], ['--verbose']]) {
     const { code, stdout } = await show(planFileOf({ ...wholePlan, changes }), ...flags)
     assert.is(code, 0)
     for (const steering of '\x1b\x07\u202e') assert.not.match(stdout, steering)

@@ -6,6 +6,7 @@ import { ATTACKER_FAULTS } from './faults/attacker.ts'
 import { GUARD_FAULTS } from './faults/guard.ts'
 import { HANDS_FAULTS } from './faults/hands.ts'
 import { HOSTILE_FAULTS } from './faults/hostile.ts'
+import { REVIEW_FAULTS } from './faults/review.ts'
 import { TRANSPORT_FAULTS } from './faults/transport.ts'
 import { TYPES_FAULTS } from './faults/types.ts'
 import { VERDICT_FAULTS } from './faults/verdict.ts'
@@ -28,6 +29,7 @@ export const FAULTS: readonly Fault[] = [
   ...ATTACKER_FAULTS,
   ...VERDICT_FAULTS,
   ...WORDS_FAULTS,
+  ...REVIEW_FAULTS,
   ...HOSTILE_FAULTS,
   ...GUARD_FAULTS,
   ...TRANSPORT_FAULTS,

@@ -4,6 +4,7 @@
  * Marks come from the plan's data and stand where no text of a host or recipe is ever printed, so that no text can pose
  * as a change.
  */
+import { MARKS } from '../view/marks.ts'
 import type { ChangeRow, FollowUpRow, GatheredRow, Head, Note, PlanView, Remark, Sign, Tone } from '../view/view.ts'
 import { fieldLines, INDENT, PAPER_WIDTH } from './fields.ts'
 import { ago, pad, type Page, shorten, widest, wrap } from './page.ts'
@@ -14,17 +15,17 @@ const LABEL_COLUMNS = 44
 
 type Colour = keyof Page['colors']
 
-const SIGNS = {
-  create: ['+', 'green'],
-  change: ['~', 'yellow'],
-  remove: ['-', 'red'],
-  'follow-up': ['↻', 'cyan'],
-  adopt: ['←', 'blue'],
-  forget: ['.', 'dim'],
-  recheck: ['?', 'dim'],
-  opaque: ['?', 'yellow'],
-  guarded: ['!', 'red'],
-} as const satisfies { [sign in Sign]: [mark: string, colour: Colour] }
+const SIGN_COLOURS = {
+  create: 'green',
+  change: 'yellow',
+  remove: 'red',
+  'follow-up': 'cyan',
+  adopt: 'blue',
+  forget: 'dim',
+  recheck: 'dim',
+  opaque: 'yellow',
+  guarded: 'red',
+} as const satisfies { [sign in Sign]: Colour }
 
 const TONES = {
   danger: 'red',
@@ -84,8 +85,7 @@ function gatheredRow({ kind, text, labels }: GatheredRow, page: Page): Row {
 
 /** A sign and its colour; the sign alone is sufficient. */
 function markOf(sign: Sign, { colors }: Page): string {
-  const [mark, colour] = SIGNS[sign]
-  const coloured = colors[colour](mark)
+  const coloured = colors[SIGN_COLOURS[sign]](MARKS[sign])
   return sign === 'guarded' ? colors.bold(coloured) : coloured
 }
 

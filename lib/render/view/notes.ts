@@ -17,7 +17,7 @@ export function viewNotes(change: PlanChange): Note[] {
     ...(kind === 'forget' ? [plain(`released; ${because}`)] : []),
     ...driftNotes(change),
     ...(leftBy === undefined ? [] : [plain(`not done by run ${cleanLine(leftBy)}`)]),
-    ...opens.map((words): Note => ({ tone: 'warning', text: cleanLine(words) })),
+    ...opens.map((words): Note => ({ tone: 'warning', about: 'opens', text: cleanLine(words) })),
     ...(certainty === 'unknown' ? [plain(`not known yet: ${because}`)] : []),
     ...(certainty === 'predicted' ? [plain(`predicted: ${because}`)] : []),
     ...(certainty === 'opaque' ? [plain('cannot be checked: runs each time')] : []),
@@ -33,12 +33,12 @@ function consequenceNotes({ kind, consequence, locksOut }: PlanChange): Note[] {
   switch (consequence) {
     case 'lockout': {
       const words = locksOut === true ? 'locks you out' : 'guarded: reverts by itself unless a new login works'
-      return [{ tone: 'danger', text: `${verb}${words}` }]
+      return [{ tone: 'danger', about: 'consequence', text: `${verb}${words}` }]
     }
     case 'destructive':
-      return [{ tone: 'danger', text: `${verb}destroys data` }]
+      return [{ tone: 'danger', about: 'consequence', text: `${verb}destroys data` }]
     case 'disruptive':
-      return [{ tone: 'warning', text: 'interrupts the service' }]
+      return [{ tone: 'warning', about: 'consequence', text: 'interrupts the service' }]
     default:
       return []
   }

@@ -48,11 +48,13 @@ function viewHead(plan: Plan): Head {
 }
 
 function viewChange(change: PlanChange): ChangeRow {
-  const { kind, label, source, fields } = change
+  const { kind, label, source, fields, consequence, cause } = change
   return {
     kind,
     sign: signOf(change),
     label: cleanLine(label),
+    consequence,
+    cause,
     where: source === undefined ? undeclared(change) : cleanLine(formatSource(source)),
     notes: viewNotes(change),
     fields: viewFields(change),
@@ -89,6 +91,7 @@ function viewFollowUp(change: PlanChange): FollowUpRow {
   const followUps = followUpsOf([change])
   return {
     label: cleanLine(change.label),
+    consequence: change.consequence,
     what: followUps.map(({ action, unit }) => `${action} ${cleanLine(unit)}`).join(', '),
     because: [...new Set(followUps.map(({ because }) => cleanLine(because)))].join(', '),
   }

@@ -18,13 +18,19 @@ export function headSum({ changes, summary, undo }: Plan): string {
   return `${counted(summary.resources - others, 'resource')}${undeclared}: ${pendingText(summary)}`
 }
 
-/** `Plan: 1 create, 3 change · 1 to reload · 57 unchanged.` */
-export function closingSum({ summary, changes, partial, undo }: Plan): string {
+/** `1 create, 3 change, 2 to check again`; empty when nothing but loading is to be done. */
+export function kindSum({ summary }: Pick<Plan, 'summary'>): string {
   const kinds = ['create', 'change', 'remove', 'adopt', 'forget'] as const
+  return counts([...kinds.map((kind) => [summary[kind], kind] as const), [summary.recheck, 'to check again']])
+}
+
+/** `Plan: 1 create, 3 change · 1 to reload · 57 unchanged.` */
+export function closingSum(plan: Plan): string {
+  const { summary, changes, partial, undo } = plan
   const restarts = changes.filter(
     (change) => change.kind === 'follow-up' && followUpsOf([change]).some(({ action }) => action === 'restart'),
   ).length
-  const todo = counts([...kinds.map((kind) => [summary[kind], kind] as const), [summary.recheck, 'to check again']])
+  const todo = kindSum(plan)
   const loads = counts([
     [summary.followUps - restarts, 'to reload'],
     [restarts, 'to restart'],

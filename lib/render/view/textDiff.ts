@@ -23,6 +23,7 @@ export function textDiff(before: string, after: string): TextDifference {
   return {
     hunks: patch.hunks.map(({ oldStart, oldLines, newStart, newLines, lines }) => ({
       range: `-${range(oldStart, oldLines)} +${range(newStart, newLines)}`,
+      start: { before: oldStart, after: newStart },
       lines,
     })),
   }

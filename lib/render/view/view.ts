@@ -4,7 +4,8 @@
  * All its text of hosts and recipes is cleaned: no string contains a control character, except tabs in a text and
  * newlines in `text`.
  */
-import type { ChangeKind } from '../../engine/report.ts'
+import type { Cause, ChangeKind } from '../../engine/report.ts'
+import type { Consequence } from '../../kit/resourceType.ts'
 
 export type PlanView = {
   head: Head
@@ -39,6 +40,8 @@ export type Sign = ChangeKind | 'guarded' | 'opaque'
 export type ChangeRow = {
   kind: ChangeKind
   sign: Sign
+  consequence: Consequence
+  cause: Cause
   label: string
   /** Where the resource is declared, or that it no longer is. */
   where: string
@@ -53,6 +56,8 @@ export type Tone = 'danger' | 'warning' | 'drift' | 'plain'
 export type Note = {
   tone: Tone
   text: string
+  /** Set for the notes that a review shows in a place of their own. */
+  about?: 'consequence' | 'opens'
   /** Start of the state, from which an age is shown after the text. ISO 8601. */
   since?: string
 }
@@ -69,14 +74,14 @@ export type Field =
 /** A unified diff, or a sentence where a diff would say less. */
 export type TextDifference = { words: string; hunks?: never } | { hunks: Hunk[]; words?: never }
 
-/** Each line begins with its sign, as in a unified diff. */
-export type Hunk = { range: string; lines: string[] }
+/** Each line begins with its sign, as in a unified diff. `start`: number of the first line on either side. */
+export type Hunk = { range: string; start: { before: number; after: number }; lines: string[] }
 
 /** Changes with the same text. */
 export type GatheredRow = { kind: 'recheck' | 'adopt'; text: string; labels: string[] }
 
 /** A resource that only has to load what other changes alter. */
-export type FollowUpRow = { label: string; what: string; because: string }
+export type FollowUpRow = { label: string; consequence: Consequence; what: string; because: string }
 
 /** Something an undo leaves as it is. */
 export type Stay = { label: string; why: string }
