@@ -172,7 +172,7 @@ export const FAULTS: readonly Fault[] = [
     file: 'lib/engine/host/waysIn.ts',
     find: "'/etc/sudo.conf', '/etc/sudoers', '/etc/sudoers.d',",
     replace: "'/etc/sudo.conf', '/etc/sudoers',",
-    tests: ['hosts/guardServices'],
+    tests: ['engine/plan/touches'],
   },
   {
     what: 'a proof over the connection there is',

@@ -39,12 +39,12 @@ const context: WaysContext = { reveal: revealFrom(new Map()), operator, ways }
 
 const writer = toyType('pretender', { claims: (name) => [`path:${name}`] })
 
-function consequencesOf(names: readonly string[], type = writer): string[] {
+function consequencesOf(names: readonly string[], type = writer, said = ways): string[] {
   const planning = planningOf(
     names.map((name) => resource(`${type.type}:${name}`, {})),
     [type],
     {},
-    { context },
+    { context: { ...context, ways: said } },
   )
   return planItems(planning).map(({ shown }) => shown.consequence)
 }
@@ -68,6 +68,12 @@ test('every path of the table is guarded, and so is what it lies in', () => {
     assert.ok(isGuarded(path), path)
   for (const path of ['/etc/nginx/nginx.conf', '/etc/sshx', '/etc/systemd/system/api.service', '/usr/bin/vim', '/srv'])
     assert.is(isGuarded(path), path === '/srv', path)
+})
+
+test('the table needs no word of the host', () => {
+  const silent = parseWays(answer(''))
+  for (const path of ['/etc/sudoers.d/x', '/etc/ssh/sshd_config.d/x.conf', '/etc/pam.d/sshd', '/etc/nftables.conf'])
+    assert.equal(consequencesOf([path], writer, silent), ['lockout'], path)
 })
 
 test("the homes of the operator and of root are guarded, and nobody else's", () => {
