@@ -42,7 +42,7 @@ export type PlanChange = {
   run?: string
   /** Earlier run that planned this change and is not known to have applied it. */
   leftBy?: string
-  /** Access that the change opens to others: `lets root log in with a password`. */
+  /** Access that the change opens to others or closes: `lets root log in with a password`, `closes 80/tcp`. */
   opens?: string[]
   /** With the causes `drift` and `both`: what somebody else changed. */
   drift?: Drift

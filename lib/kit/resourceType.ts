@@ -254,7 +254,10 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
   }
   /** @default byField, by the form of the state. Against an empty object it returns what a new resource will have. */
   diff?(desired: State, observed: State, comparing: Comparing): FieldChange[]
-  /** What a change opens to others, a few words each: `opens 443/tcp`. Known lines of texts are found without it. */
+  /**
+   * What a change opens to others or closes, a few words each: `opens 443/tcp`, `closes 80/tcp`. Known lines of texts are
+   * found without it.
+   */
   opens?(change: Change<State>): string[]
   /**
    * Rights beyond the declared ones, for types whose undeclared fields stay as the host has them. On a resource that

@@ -1,6 +1,6 @@
 /**
- * What a change opens to others, in words: as its type says, and by the lines that it adds to the configuration of
- * daemons known to grant access. Pure.
+ * What a change opens to others or closes, in words: as its type says, and by the lines that it adds to the
+ * configuration of daemons known to grant access. Pure.
  */
 import type { Ref } from '../../kit/ref.ts'
 import type { AnyType, Change, FieldChange, Json } from '../../kit/resourceType.ts'
@@ -42,7 +42,7 @@ const TEXTS: readonly [path: RegExp, openings: readonly Opening[]][] = [
 type Opener = { type: AnyType; shown: { ref: Ref }; change?: Change<Json> }
 
 export function openedBy({ type, shown, change }: Opener, fields: readonly FieldChange[]): string[] {
-  const own = change === undefined || change.kind === 'remove' ? [] : (type.opens?.(change) ?? [])
+  const own = change === undefined ? [] : (type.opens?.(change) ?? [])
   const openings = TEXTS.flatMap(([path, known]) => (path.test(shown.ref) ? known : []))
   const added = fields.map(addedLines).join('\n')
   const found = openings.flatMap(([line, words]) => {

@@ -60,7 +60,7 @@ const ALERT_WORDS: { readonly [kind in AlertKind]: string } = {
   guarded: 'May lock you out, reverts by itself unless a new login works',
   destroys: 'Destroys data',
   removes: 'Removes',
-  opens: 'Opens to others',
+  opens: 'Opens or closes',
   interrupts: 'Interrupts the service',
   restarts: 'Restarts',
   reloads: 'Reloads',

@@ -160,7 +160,9 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
     parse: (output, entries) => parseWanted(parseUfw(output), entries),
   },
   opens: ({ name, before, after }) =>
-    isOpen(after) && !isOpen(before) && !name.startsWith('out ') ? [`opens ${name}`] : [],
+    isOpen(after) === isOpen(before) || name.startsWith('out ')
+      ? []
+      : [`${isOpen(after) ? 'opens' : 'closes'} ${name}`],
   consequence: consequenceOf,
   touches: ({ name, after, fields }) => [
     { packetRule: { name, after: ruleIn(after) ?? null, moves: fields.some(({ field }) => field === 'order') } },

@@ -33,6 +33,13 @@ export const REVIEW_FAULTS: readonly Fault[] = [
     tests: ['render/markdown/planMarkdown'],
   },
   {
+    what: 'say of a rule that goes that it opens',
+    file: 'lib/resources/ufw/ufwRule.ts',
+    find: "isOpen(after) ? 'opens' : 'closes'",
+    replace: "isOpen(after) ? 'opens' : 'opens'",
+    tests: ['engine/plan/opens'],
+  },
+  {
     what: 'take text of a host as HTML',
     file: 'lib/render/html/html.ts',
     find: `replace(/[&<>"']|`,

@@ -101,7 +101,7 @@ test('what may lock out, destroys, opens and restarts stands before the changes'
     'Locks you out',
     'May lock you out, reverts by itself unless a new login works',
     'Removes',
-    'Opens to others',
+    'Opens or closes',
     'Restarts',
     'Reloads',
   ])

@@ -143,10 +143,11 @@ digest \`${'0'.repeat(64)}\` · \`95.216.1.123\` · \`debian-13\` · 57 resource
   )
 })
 
-test('what opens, and that nobody could log in, is in the heading', () => {
+test('what opens or closes, and that nobody could log in, is in the heading', () => {
   const opening = change('ufw-rule:8443/tcp', { kind: 'create', opens: ['opens 8443/tcp'] })
-  const [, heading] = markdown(planOf([opening], { lockouts: ['no rule for port 22'] })).split('\n')
-  assert.is(heading, '### `takeclient-1` · 1 create · **locks you out** · opens `8443/tcp`')
+  const closing = change('ufw-rule:80/tcp', { kind: 'remove', opens: ['closes 80/tcp'] })
+  const [, heading] = markdown(planOf([opening, closing], { lockouts: ['no rule for port 22'] })).split('\n')
+  assert.is(heading, '### `takeclient-1` · 1 create, 1 remove · **locks you out** · opens `8443/tcp`, closes `80/tcp`')
 })
 
 test('hostile text of hosts and recipes is only text', () => {
