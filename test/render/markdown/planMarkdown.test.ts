@@ -176,6 +176,15 @@ test('lines of a text that begin with a sign are not changes', () => {
   assert.equal(marked, ['@@ content -3,4 +3,4 @@', '- was', '+ is', ''])
 })
 
+test('a fence in a text ends nothing', () => {
+  const text = (last: string): string => `\`\`\`\n<img src=x>\n\`\`\`\`\`\n@admin\n${last}\n`
+  const fields: PlanChange['fields'] = [{ field: 'content', form: 'text', before: text('was'), after: text('is') }]
+  const shown = markdown(planOf([change('file:/x', { fields })]))
+  assertInert(shown)
+  const [fence] = elementsOf(rendered(shown), 'pre')
+  assert.match(textOf(fence!), '  `````\n  @admin\n- was\n+ is\n')
+})
+
 function cells(row: Element): string[] {
   return elementsOf(row, 'td').map(textOf)
 }
