@@ -115,6 +115,63 @@ for (const host of hosts) {
     await sshOk(host, 'test -d /home/ada')
   })
 
+  on('what is left out of an account that is there stays as it is', async () => {
+    await sshOk(host, 'useradd --no-create-home --home-dir /srv/nest --shell /bin/dash --comment Nest nest')
+    const read = (): Promise<string> =>
+      sshOk(host, 'getent passwd www-data daemon nest; getent shadow www-data daemon nest; ls -ld /var/www /srv/* || :')
+    const before = await read()
+    const { plan } = await convergeAsPlanned(
+      host,
+      () => {
+        group({ name: 'shared' })
+        user({ name: 'www-data', groups: ['shared'] })
+        user({ name: 'daemon' })
+        user({ name: 'nest', system: true })
+      },
+      SCOPED,
+    )
+    assert.equal(
+      changeOf(plan, 'user:www-data').fields.map(({ field }) => field),
+      ['groups'],
+    )
+    assert.is(await read(), before)
+    await convergeAsPlanned(host, () => void user({ name: 'nest', home: '/srv/nest' }), SCOPED)
+    assert.is(await sshOk(host, 'stat -c "%a %U:%G" /srv/nest'), '700 nest:nest\n')
+  })
+
+  on('a user gets the group of its own name, made before it or with it', async () => {
+    await convergeAsPlanned(
+      host,
+      () => {
+        group({ name: 'note', gid: 4700 })
+        user({ name: 'note' })
+        user({ name: 'later', system: true })
+        group({ name: 'later', system: true, members: ['note'] })
+      },
+      SCOPED,
+    )
+    assert.is(
+      await sshOk(host, 'id -gn note; id -g note; id -gn later; id -Gn note'),
+      'note\n4700\nlater\nnote later\n',
+    )
+    assert.is(await sshOk(host, 'stat -c "%a %U:%G" /home/note'), '700 note:note\n')
+  })
+
+  on('a user that was cut off while it was made is completed, and one that is disabled stays so', async () => {
+    await sshOk(host, 'useradd --no-create-home --shell /bin/bash --expiredate 1970-01-11 half; useradd -e 1 -M off')
+    const declare = (): void => {
+      user({ name: 'half' })
+      user({ name: 'off' })
+    }
+    const { plan } = await convergeAsPlanned(host, declare, SCOPED)
+    assert.equal(
+      changeOf(plan, 'user:half').fields.map(({ field }) => field),
+      ['homeThere', 'expires'],
+    )
+    assert.is(await sshOk(host, 'stat -c "%a %U" /home/half; getent shadow half off | cut -d: -f8'), '700 half\n\n1\n')
+    assert.is((await ssh(host, 'test -e /home/off')).exit, 1)
+  })
+
   on('members and number of a group follow the recipe', async () => {
     await convergeAsPlanned(host, () => void group({ name: 'crew', gid: 4600, members: ['games', 'daemon'] }), {
       only: () => true,

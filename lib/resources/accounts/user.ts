@@ -7,14 +7,14 @@ import { createHash } from 'node:crypto'
 import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
 import { rightsBeyond, withoutRights } from './rights.ts'
-import { payload } from '../../kit/prelude.ts'
 import { refOf } from '../../kit/ref.ts'
-import type { Compared, FieldChange, ResourceType, Step, Desired, Was, UndoTarget } from '../../kit/resourceType.ts'
+import type { Compared, FieldChange, ResourceType, Desired, Was, UndoTarget } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { absolutePath, accountName, ensure, secretToken } from '../../kit/schema.ts'
-import { forEach, lines, quote, sh } from '../../kit/shell.ts'
-import type { Comparing, Reveal, Secret, SecretToken } from '../../kit/value.ts'
+import { forEach, lines, quote } from '../../kit/shell.ts'
+import type { Comparing, Secret } from '../../kit/value.ts'
 import { UNLOCKED } from './group.ts'
+import { type Initial, removeText, setUp, UNFINISHED, type UserHow, type UserState } from './userProgram.ts'
 
 export type User = {
   name: string
@@ -28,13 +28,16 @@ export type User = {
   exclusiveGroups?: boolean
   /** @default on creation, /home/NAME; for a system user /nonexistent */
   home?: string
-  /** Login shell. @default '/bin/bash'; for a system user '/usr/sbin/nologin' */
+  /** Login shell. @default on creation, '/bin/bash'; for a system user '/usr/sbin/nologin' */
   shell?: string
   /** The "full name" field, without `:` and `,`. */
   comment?: string
   /** Takes the id from the system range when the user is created. @default false */
   system?: boolean
-  /** Creates a missing home from /etc/skel, with mode 0700. @default true; for a system user false */
+  /**
+   * Creates a missing home from /etc/skel, with mode 0700. @default true on creation and for a given `home`; for a
+   * system user false
+   */
   createHome?: boolean
   /** A crypt(5) hash as `mkpasswd -m yescrypt` prints it; never a clear password. @default no password can log in */
   passwordHash?: Secret
@@ -45,28 +48,6 @@ export type User = {
   /** @default 'present' */
   ensure?: 'present' | 'absent'
 }
-
-export type UserState = {
-  uid?: number
-  group?: string
-  /** Sorted. */
-  groups?: string[]
-  home?: string
-  /** Whether the home is a directory. */
-  homeThere?: boolean
-  shell?: string
-  comment?: string
-  /** Desired: the secret's name. Observed: SHA-256 of the hash, so that no state holds the hash itself. */
-  password?: SecretToken | string
-  locked?: boolean
-  /** Day or `never`. */
-  expires?: string
-  /** Groups that it must not be in; never declared, but found. */
-  leaves?: string[]
-  how?: UserHow
-}
-/** `system` is used only on creation. */
-type UserHow = { exclusiveGroups?: true; system?: true }
 
 export const user: ResourceType<User, UserState> = {
   type: 'user',
@@ -95,13 +76,14 @@ export const user: ResourceType<User, UserState> = {
   name: (props) => props.name,
   check: checkProps,
   desired: desiredUser,
-  needs: (_name, { group, groups = [], home, shell }) => [
-    ...(group === undefined ? [] : [refOf('group', group)]),
+  needs: (name, { group = name, groups = [], home, shell }) => [
+    refOf('group', group),
     ...groups.map((one) => refOf('group', one)),
     ...(home === undefined ? [] : [refOf('directory', home.slice(0, home.lastIndexOf('/')) || '/')]),
     ...(shell === undefined ? [] : [refOf('file', shell)]),
   ],
-  brings: (name, { homeThere, home = `/home/${name}` }) => (homeThere === true ? [refOf('directory', home)] : []),
+  brings: (name, { homeThere, home = `/home/${name}`, how }) =>
+    (homeThere ?? how?.initial?.homeThere) === true ? [refOf('directory', home)] : [],
   claims: (_name, { uid }) => (uid === undefined ? [] : [`uid:${uid}`]),
   state: form.fields<Compared<UserState>>({
     uid: form.optional(form.whole(0, form.MAX_ID)),
@@ -120,6 +102,9 @@ export const user: ResourceType<User, UserState> = {
     form.fields<UserHow>({
       exclusiveGroups: form.optional(form.oneOf(true)),
       system: form.optional(form.oneOf(true)),
+      initial: form.optional(
+        form.fields<Initial>({ shell: form.optional(form.line()), homeThere: form.optional(form.oneOf(true)) }),
+      ),
     }),
   ),
   read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
@@ -163,8 +148,8 @@ function loginAfter(after: UserState | null): Login {
 }
 
 function desiredUser(props: User): UserState {
-  const { uid, group, groups, exclusiveGroups, home, comment, system, passwordHash, locked, expires } = props
-  const { shell = system === true ? '/usr/sbin/nologin' : '/bin/bash', createHome = system !== true } = props
+  const { uid, group, groups, exclusiveGroups, home, shell, comment, system, passwordHash, locked, expires } = props
+  const { createHome = home !== undefined && system !== true } = props
   return {
     ...(uid === undefined ? {} : { uid }),
     ...(group === undefined ? {} : { group }),
@@ -172,12 +157,24 @@ function desiredUser(props: User): UserState {
     ...(exclusiveGroups === true ? { groups: (groups ?? []).toSorted() } : {}),
     ...(home === undefined ? {} : { home }),
     ...(createHome ? { homeThere: true } : {}),
-    shell,
+    ...(shell === undefined ? {} : { shell }),
     ...(comment === undefined ? {} : { comment }),
     ...(passwordHash === undefined ? {} : { password: passwordHash.toJSON() }),
     ...(locked === undefined ? (passwordHash === undefined ? {} : { locked: false }) : { locked }),
     ...(expires === undefined ? {} : { expires }),
-    how: { ...(exclusiveGroups === true ? { exclusiveGroups } : {}), ...(system === true ? { system } : {}) },
+    how: howOf(props),
+  }
+}
+
+function howOf({ exclusiveGroups, system, shell, createHome = system !== true }: User): UserHow {
+  const initial: Initial = {
+    ...(shell === undefined ? { shell: system === true ? '/usr/sbin/nologin' : '/bin/bash' } : {}),
+    ...(createHome ? { homeThere: true } : {}),
+  }
+  return {
+    ...(exclusiveGroups === true ? { exclusiveGroups } : {}),
+    ...(system === true ? { system } : {}),
+    ...(Object.keys(initial).length === 0 ? {} : { initial }),
   }
 }
 
@@ -262,7 +259,8 @@ function digest(hash: string): string {
 }
 
 function diffUser(desired: UserState, observed: UserState, { sameText }: Comparing): FieldChange[] {
-  const { groups, leaves = [], password, how, ...plain } = desired
+  const { groups, leaves = [], password, how, ...declared } = desired
+  const plain = { ...initialOf(desired, observed), ...declared }
   const have = (observed.groups ?? []).filter((group) => !leaves.includes(group))
   const joined = groups === undefined && leaves.length === 0 ? undefined : [...new Set([...have, ...(groups ?? [])])]
   const wanted = how?.exclusiveGroups ? groups : joined?.toSorted()
@@ -272,6 +270,12 @@ function diffUser(desired: UserState, observed: UserState, { sameText }: Compari
     typeof password === 'string' ||
     (typeof observed.password === 'string' && sameText(password, observed.password))
   return samePassword ? fields : [...fields, { field: 'password', form: 'secret' }]
+}
+
+/** Of an account that exists, nothing, unless it was cut off while it was created. */
+function initialOf({ how }: UserState, { uid, expires }: UserState): Partial<UserState> {
+  if (uid === undefined) return how?.initial ?? {}
+  return expires === UNFINISHED.day ? { ...how?.initial, expires: 'never' } : {}
 }
 
 function driftOf(change: FieldChange): string | undefined {
@@ -302,89 +306,4 @@ function undoUser({ before, after, fields }: Was<UserState>): UndoTarget<UserSta
     state: changed.has('groups') ? { ...state, how: { exclusiveGroups: true } } : state,
     ...(changed.has('homeThere') ? { stays: 'its home, which was made for it' } : {}),
   }
-}
-
-function setUp(name: string, state: UserState, reveal: Reveal): Step {
-  const { password, locked, homeThere } = state
-  const title = `set up user ${name}`
-  const hash = password === undefined || typeof password === 'string' ? undefined : reveal(password)
-  if (hash !== undefined && !/^\$[A-Za-z0-9./$=,_-]+$/.test(hash)) {
-    return {
-      title,
-      run: sh`fail ${`the passwordHash of ${name} is not a hash as crypt(5) has it; make one with: mkpasswd -m yescrypt`}`,
-    }
-  }
-  const program = [
-    sh`if ! getent passwd -- ${name} >/dev/null; then`,
-    sh`  useradd --no-create-home ${createFlags(name, state)} -- ${name}`,
-    'fi',
-    ...modify(name, state),
-    ...(state.leaves ?? []).map(
-      (group) =>
-        sh`case " $(id -nG -- ${name}) " in *${` ${group} `}*) gpasswd --delete ${name} ${group} >/dev/null ;; esac`,
-    ),
-    ...(homeThere === true ? [makeHome(name)] : []),
-    ...(hash === undefined ? [] : [sh`chpasswd --encrypted < ${payload('password')}`]),
-    ...(locked === true ? [sh`usermod --lock -- ${name}`] : []),
-    ...(locked === false
-      ? [sh`case $(getent shadow -- ${name}) in ${name}:!*) usermod --unlock -- ${name} ;; esac`]
-      : []),
-  ]
-  return {
-    title,
-    run: `${UNLOCKED}\n${program.join('\n')}`,
-    ...(hash === undefined ? {} : { payload: { password: `${name}:${hash}\n` } }),
-  }
-}
-
-/** Flags that apply only on creation; usermod sets the rest, whether the user is new or not. */
-function createFlags(name: string, { uid, group, home, how }: UserState): string[] {
-  const { system } = how ?? {}
-  return [
-    ...(system === true ? ['--system'] : []),
-    ...(uid === undefined ? [] : ['--uid', String(uid)]),
-    ...(group === undefined ? ['--user-group'] : ['--gid', group]),
-    '--home-dir',
-    home ?? (system === true ? '/nonexistent' : `/home/${name}`),
-  ]
-}
-
-function modify(name: string, state: UserState): string[] {
-  const { uid, group, groups, home, shell, comment, expires, how } = state
-  const flags = [
-    ...(group === undefined ? [] : ['--gid', group]),
-    ...(groups === undefined ? [] : [...(how?.exclusiveGroups ? [] : ['--append']), '--groups', groups.join(',')]),
-    ...(home === undefined ? [] : ['--home', home]),
-    ...(shell === undefined ? [] : ['--shell', shell]),
-    ...(comment === undefined ? [] : ['--comment', comment]),
-    ...(expires === undefined ? [] : ['--expiredate', expires === 'never' ? '' : expires]),
-  ]
-  // usermod refuses to set these two for a user with running processes, even to their present values.
-  const number = uid === undefined ? [] : [sh`[ "$(id -u -- ${name})" = ${uid} ] || usermod --uid ${uid} -- ${name}`]
-  return [...number, ...(flags.length === 0 ? [] : [sh`usermod ${flags} -- ${name}`])]
-}
-
-/** From /etc/skel, which useradd copies only for new users. */
-function makeHome(name: string): string {
-  return `entry=$(getent passwd -- ${quote(name)} | cut -d: -f4,6)
-[ -d "\${entry#*:}" ] || make_home "\${entry#*:}" ${quote(name)} "\${entry%%:*}"`
-}
-
-function removeText(name: string): string {
-  return `if getent passwd -- ${quote(name)} >/dev/null; then
-  id=$(id -u -- ${quote(name)})
-  running=$(find /proc -maxdepth 1 -name '[0-9]*' -uid "$id" -printf '%f ' 2>/dev/null || :)
-  if [ -n "$running" ]; then
-    set -- $running
-    all=$# names=
-    while [ $# -gt 0 ] && [ $((all - $#)) -lt 10 ]; do
-      names="$names $1 ($(cat "/proc/$1/comm" 2>/dev/null || :))"
-      shift
-    done
-    [ $# -eq 0 ] || names="$names and $# more"
-    fail ${quote(`user ${name} has running processes, stop them first:`)}"$names"
-  fi
-  userdel -- ${quote(name)}
-fi
-! getent passwd -- ${quote(name)} >/dev/null || fail ${quote(`user ${name} is still there`)}`
 }

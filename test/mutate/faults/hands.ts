@@ -92,8 +92,8 @@ export const HANDS_FAULTS: readonly Fault[] = [
   {
     what: 'write into a home that is yet to come',
     file: 'lib/resources/accounts/user.ts',
-    find: "homeThere === true ? [refOf('directory', home)] : []",
-    replace: 'homeThere === true ? [].slice(home.length) : []',
+    find: "=== true ? [refOf('directory', home)] : []",
+    replace: '=== true ? [].slice(home.length) : []',
     tests: ['hosts/hands'],
   },
   {
