@@ -38,8 +38,15 @@ function settings(more: Values = {}): () => void {
   }
 }
 
+const SHOP = {
+  type: 'hostssl',
+  database: 'shop',
+  user: 'app',
+  address: '10.0.0.0/24',
+  method: 'scram-sha-256',
+} as const
 const lines = {
-  shop: () => hba({ type: 'hostssl', database: 'shop', user: 'app', address: '10.0.0.0/24', method: 'scram-sha-256' }),
+  shop: () => hba(SHOP),
   peer: () => hba({ type: 'local', database: 'shop', user: 'app', method: 'peer', options: { map: 'crm' } }),
   rest: () => hba({ type: 'host', database: 'all', user: 'all', address: '10.0.0.0/8', method: 'reject' }),
 }
@@ -145,6 +152,52 @@ function onEach(host: SandboxHost): void {
     assert.is(await rules(), 'local all peer | hostssl shop scram-sha-256 | local shop peer | host all reject')
     await convergeAsPlanned(host, inOrder('rest', 'shop', 'peer'), only)
     assert.is(await rules(), 'local all peer | host all reject | hostssl shop scram-sha-256 | local shop peer')
+  })
+
+  test(`${host.os}: hba lines stand first whatever precedes the line of the postgres account`, async () => {
+    const only = { only: ({ type }: { type: string }) => type === 'postgres-hba' }
+    const file = `/etc/postgresql/*/main/pg_hba.conf`
+    const text = await sshOk(host, `sed '/^# Keelson: begin/,/^# Keelson: end/d' ${file}`)
+    // As other hands leave the file, and what its first rules are after the block was put into it.
+    const topWith = async (first: string, change = (other: string): string => other): Promise<string> => {
+      await sshOk(host, `cat > $(echo ${file}) <<'EOF'\n${first}\n${change(text)}EOF`)
+      await convergeAsPlanned(host, inOrder('rest', 'shop', 'peer'), only)
+      return sshOk(host, `grep -v '^#' ${file} | sed 's/  */ /g; s/#.*/(copy)/' | grep . | head -6`)
+    }
+    const block = [
+      'host all all 10.0.0.0/8 reject',
+      'hostssl shop app 10.0.0.0/24 scram-sha-256',
+      'local shop app peer map=crm',
+    ]
+    const after = (...first: string[]): string => `${first.join('\n')}\n`
+    const entry = 'local all postgres peer'
+    assert.is(
+      await topWith('local all zabbix trust'),
+      after(`${entry} (copy)`, ...block, 'local all zabbix trust', entry),
+    )
+    await sshOk(host, `echo 'own postgres postgres' >> $(dirname ${file})/pg_ident.conf`)
+    const mapped = (other: string): string => other.replace(/^(local +all +postgres +peer)$/m, '$1 map=own')
+    const own = `${entry} map=own`
+    assert.is(
+      await topWith('# own', mapped),
+      after(own, ...block, 'local all all peer', 'host all all 127.0.0.1/32 scram-sha-256'),
+    )
+    assert.is(
+      await topWith('local postgres all reject\nlocal all zabbix trust', mapped),
+      after(`${own} (copy)`, ...block, 'local postgres all reject', 'local all zabbix trust'),
+    )
+    if (host.os === 'debian-13') {
+      await sshOk(
+        host,
+        `install -d $(dirname ${file})/hba.d; echo 'local all all reject' > $(dirname ${file})/hba.d/a.conf`,
+      )
+      assert.is(await topWith('include_dir hba.d'), after(`${entry} (copy)`, ...block, 'include_dir hba.d', entry))
+    }
+    // The copy goes with the need for it.
+    assert.is(
+      await topWith('# nothing'),
+      after(entry, ...block, 'local all all peer', 'host all all 127.0.0.1/32 scram-sha-256'),
+    )
   })
 
   test(`${host.os}: a line the server does not understand leaves the file as it was`, async () => {

@@ -3,7 +3,7 @@
  *
  * Lines of recipes are together between two marks, in the order of their declaration, because the first line that
  * matches a login decides. The block precedes all other lines except the one by which the postgres account logs in,
- * which Debian's own jobs and Keelson need. Whether the server has loaded the file is derived from the file's ctime.
+ * which Debian's own jobs and Keelson need; when that is not the first, the block begins with a copy of it. Whether the server has loaded the file is derived from the file's ctime.
  */
 import { byField } from '../../kit/byField.ts'
 import type { Compared, FieldChange, ResourceType, Desired } from '../../kit/resourceType.ts'
@@ -12,7 +12,7 @@ import * as form from '../../kit/form.ts'
 import { readNow } from '../../kit/files/readNow.ts'
 import { ensure } from '../../kit/schema.ts'
 import { quote } from '../../kit/shell.ts'
-import { BLOCK_BEGIN, BLOCK_END, FIND_HBA, hbaStep } from './hbaStep.ts'
+import { BLOCK_BEGIN, BLOCK_END, COPIED, ENTRY, FIND_HBA, hbaStep } from './hbaStep.ts'
 import { NO_ANSWER, parseRows, psql, SERVER_PACKAGES } from './psql.ts'
 
 const TYPES = ['local', 'host', 'hostssl', 'hostnossl'] as const
@@ -159,6 +159,7 @@ function parseRules(text: string): Rule[] {
   let inBlock = false
   return text.split('\n').flatMap((line): Rule[] => {
     if (line === BLOCK_BEGIN || line === BLOCK_END) inBlock = line === BLOCK_BEGIN
+    if (line.includes(COPIED)) return []
     const words = line
       .replace(/#.*/, '')
       .split(/\s+/)
@@ -176,7 +177,7 @@ function placeMistakes(rules: readonly Rule[], found: readonly Rule[]): (rule: R
       0,
       rules.findIndex(({ inBlock }) => inBlock),
     )
-    .find((rule) => !isEntry(rule))
+    .find((rule, index) => index > 0 || !isEntry(rule))
   const positions = found.map((rule) => rules.indexOf(rule))
   return (rule) => {
     if (foreign !== undefined) return `behind ${foreign.key}`
@@ -188,7 +189,7 @@ function placeMistakes(rules: readonly Rule[], found: readonly Rule[]): (rule: R
 
 /** The line by which the postgres account logs in. */
 function isEntry({ key, method }: Rule): boolean {
-  return key === 'local all postgres' && method === 'peer'
+  return key === ENTRY && !/^reject\b/.test(method)
 }
 
 function diffLine(desired: HbaState, observed: HbaState): FieldChange[] {

@@ -10,7 +10,15 @@ import { LOADING } from './settingsStep.ts'
 export const BLOCK_BEGIN = '# Keelson: begin. Lines up to the end mark are declared elsewhere and rewritten.'
 export const BLOCK_END = '# Keelson: end.'
 
+/** Ends a line of the block that nobody declared: another line precedes the one that it copies. */
+export const COPIED = '# Keelson: a copy of the line by which the postgres account logs in.'
+/** The line by which the postgres account logs in, unless its method is reject. */
+export const ENTRY = 'local all postgres'
+
 /**
+ * The block follows the entry when that is the first of all rules. When others or an include stand before it, the block
+ * precedes them and begins with a copy of the entry.
+ *
  * Arguments: keys to remove · lines to write · keys in their order · the file. Lines of the block that are in none of
  * the three stay in it, last.
  */
@@ -20,14 +28,18 @@ FILENAME == ARGV[2] { have[key()] = $0; mine[key()] = 1; next }
 FILENAME == ARGV[3] { order[++n] = $0; next }
 $0 == begin { block = 1; next }
 $0 == end { block = 0; next }
+index($0, copied) { next }
 block { if ($1 ~ /^(local|host(no)?(ssl|gssenc)?)$/ && !(key() in gone)) { if (!(key() in mine)) have[key()] = $0; order[++n] = key() } next }
 NF && $1 !~ /^#/ && key() in gone { next }
-{ out[++m] = $0; if (NF && $1 !~ /^#/) { if (!first) first = m; if (!entry && key() == "local all postgres" && $4 == "peer") entry = m } }
+{ out[++m] = $0; if (NF && $1 !~ /^#/) { if (!first) first = m; if (!entry && key() == postgres && $4 != "reject") entry = m } }
 END {
-  at = entry ? entry : first ? first - 1 : m
+  at = !first ? m : entry == first ? first : first - 1
   for (i = 1; i <= at; i++) print out[i]
   for (i = 1; i <= n; i++) if (order[i] in have) {
-    if (!any++) print begin
+    if (!any++) {
+      print begin
+      if (entry > at && !(postgres in have)) print out[entry] " " copied
+    }
     print have[order[i]]
     delete have[order[i]]
   }
@@ -66,7 +78,7 @@ fi
 put() { replace_text "$hba" "$P/before" "$1"; }
 mistakes() { echo "select line_number, error from pg_hba_file_rules where error is not null;" | pg_sql --dbname=postgres; }
 read_file "$hba" "$P/before" || fail "$hba cannot be read"
-${sh`awk -v begin=${BLOCK_BEGIN} -v end=${BLOCK_END} ${REWRITE}`} "$P/gone" "$P/lines" "$P/order" "$P/before" > "$P/candidate"
+${sh`awk -v begin=${BLOCK_BEGIN} -v end=${BLOCK_END} -v copied=${COPIED} -v postgres=${ENTRY} ${REWRITE}`} "$P/gone" "$P/lines" "$P/order" "$P/before" > "$P/candidate"
 cmp -s "$P/candidate" "$P/before" || put "$P/candidate"
 # A server that is down reads the file when it is started, and one that turned us away now.
 if [ -z "$unit" ]; then systemctl reload "$k_unit" > /dev/null 2>&1 || :; exit 0; fi
