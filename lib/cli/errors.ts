@@ -2,7 +2,7 @@
  * Converts whatever was thrown to a problem that can be shown, and an exit code.
  */
 import { formatSource } from '../engine/catalog/catalog.ts'
-import { exitOfError, KeelsonError, wordsOf } from '../engine/errors.ts'
+import { exitOfError, KeelsonError, Stale, wordsOf } from '../engine/errors.ts'
 import { type Diagnostic, RecipeError } from '../engine/catalog/evaluate.ts'
 import type { HostProblem } from '../engine/report.ts'
 import { isMistake } from '../render/view/problem.ts'
@@ -34,7 +34,16 @@ export function describeError(error: unknown, verbose = false): HostProblem {
   const { said, next, ...words } = wordsOf(error)
   const stack = isMistake(name) || verbose ? (error.stack ?? '') : ''
   const why = words.why || more.join('\n') || (said === '' ? stack : '')
-  return { name, message: message || name, said, ...(why === '' ? {} : { why }), next, exit: exitOfError(error) }
+  const moved = error instanceof Stale ? error.moved : undefined
+  return {
+    name,
+    message: message || name,
+    said,
+    ...(why === '' ? {} : { why }),
+    next,
+    exit: exitOfError(error),
+    ...(moved === undefined ? {} : { moved }),
+  }
 }
 
 /** The first mistake becomes the message, the others follow below it. */

@@ -14,6 +14,7 @@ import {
   addGlobals,
   addHosts,
   addMachine,
+  type ConvergeFlags,
   type HostFlags,
   several,
   SHOW_FORMS,
@@ -24,7 +25,7 @@ import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
 import type { CommandContext } from './commandContext.ts'
-import type { ConvergeFlags, PlanFlags } from './commands/hosts.ts'
+import type { PlanFlags } from './commands/hosts.ts'
 import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
 
@@ -183,19 +184,31 @@ function addPlanShow(program: Command, plan: Command, context: CommandContext, r
 }
 
 function addConverge(program: Command, context: CommandContext, run: Run, argv: readonly string[]): void {
-  const command = program.command('converge').description('plan, ask, apply, verify')
+  const command = program
+    .command('converge [plan]')
+    .description('plan, ask, apply, verify; with a plan file, apply exactly that or nothing')
   addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--yes', 'do not ask; unknown host keys and guards stay refused')
     .option('--wait', 'where another run is at work, wait for its end, and plan again then')
     .option('--allow-remove <n>', 'agree to the removal of exactly so many resources')
     .option('--watch', 'plan again on every save, and apply nothing')
+    .addOption(several('--digest <digest>', 'only the plan with this digest; HOST=DIGEST for several hosts', 'any'))
     .addHelpText(
       'after',
-      examples(program, 'converge', 'converge --yes --sandbox try', 'converge --yes --json --host "web-*"'),
+      examples(
+        program,
+        'converge',
+        'converge --yes --sandbox try',
+        'converge --yes --json --host "web-*"',
+        'converge plan.json',
+        'converge --yes --digest 7c1e…',
+      ),
     )
-    .action((flags: ConvergeFlags & { watch?: true }) =>
+    .action((file: string | undefined, flags: ConvergeFlags & { watch?: true }) =>
       run(async () =>
-        flags.watch === true ? watched(context, argv) : (await import('./commands/hosts.ts')).converge(context, flags),
+        flags.watch === true && file === undefined
+          ? watched(context, argv)
+          : (await import('./commands/hosts.ts')).converge(context, file, flags),
       ),
     )
 }

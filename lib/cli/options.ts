@@ -8,6 +8,10 @@ import { parseAt, type Where } from './machine.ts'
 export type HostFlags = { host: string[]; only: string[]; forks: string }
 export type AllowFlags = { allow?: 'lockout' }
 export type MachineFlags = { sandbox?: string | true; at?: string; identity?: string; hostKey?: string }
+export type ConvergeFlags = HostFlags &
+  MachineFlags &
+  AllowFlags & { yes?: boolean; allowRemove?: string; wait?: boolean; digest: string[] }
+
 /** Forms in which `plan show` writes a plan file. */
 export const SHOW_FORMS = ['text', 'markdown', 'md', 'html', 'json'] as const
 export type ShowFlags = { as: (typeof SHOW_FORMS)[number] }
@@ -75,6 +79,37 @@ export function whereFrom({ sandbox, at, identity, hostKey }: MachineFlags, host
   }
   if (sandbox === undefined) return { kind: 'own' }
   return { kind: 'sandbox', ...(sandbox === true ? {} : { name: sandbox }) }
+}
+
+/**
+ * Digests of reviewed plans by host. One that is given alone is that of the only host.
+ * @throws {UsageError} When a chosen host has none, unless no host has one.
+ */
+export function digestsFrom(words: readonly string[], hosts: readonly { name: string }[]): Map<string, string> {
+  const digests = new Map(words.map((word) => parseDigest(word, hosts)))
+  const missing = hosts.find(({ name }) => !digests.has(name))
+  if (digests.size === 0 || missing === undefined) return digests
+  throw new UsageError(
+    `--digest says nothing of ${missing.name}`,
+    'give HOST=DIGEST for each host, or choose one with --host',
+  )
+}
+
+function parseDigest(word: string, hosts: readonly { name: string }[]): [host: string, digest: string] {
+  const at = word.lastIndexOf('=')
+  const digest = word.slice(at + 1)
+  const host = at === -1 && hosts.length === 1 ? hosts[0]!.name : word.slice(0, Math.max(0, at))
+  if (!/^[0-9a-f]{64}$/.test(digest))
+    throw new UsageError(
+      `--digest takes the whole digest of a plan, not ${JSON.stringify(digest)}`,
+      'plan --verbose and plan --json show it',
+    )
+  if (!hosts.some(({ name }) => name === host))
+    throw new UsageError(
+      `--digest must say of which host it is`,
+      'give HOST=DIGEST for each host, or choose one with --host',
+    )
+  return [host, digest]
 }
 
 /** A whole number. @throws {UsageError} */

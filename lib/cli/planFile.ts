@@ -6,8 +6,8 @@ import { dirname } from 'node:path'
 import { version } from '../dsl/home.ts'
 import { firstProblem } from '../dsl/validate.ts'
 import { type Catalog, digestOf } from '../engine/catalog/catalog.ts'
-import { planDigest } from '../engine/plan/digest.ts'
-import { contradictionIn, PLAN_FILE_FORMAT, type PlanFile, type SavedPlan } from '../engine/plan/planFile.ts'
+import { maskedPlan } from '../engine/plan/masking.ts'
+import { contradictionIn, PLAN_FILE_FORMAT, type PlanFile } from '../engine/plan/planFile.ts'
 import { PLAN_FILE_SCHEMA } from '../engine/plan/planSchema.ts'
 import type { AnyReport, Plan } from '../engine/report.ts'
 import { isObject, parseJson } from '../kit/form.ts'
@@ -30,12 +30,17 @@ export async function savePlans(context: CommandContext, path: string, planned: 
   await writePlanFile(path, await planFileOf(context, planned))
   const { out, err } = context.output
   const sink = context.json ? err : out
-  sink.write(`\nWritten to ${path}.\n`)
+  sink.write(`\nWritten to ${path}: plan show displays it, converge applies exactly that or nothing.\n`)
 }
 
 async function planFileOf({ site, output }: CommandContext, { made, only, reports }: Planned): Promise<PlanFile> {
   const { commit, dirty = false } = await whoIsAtWork(dirname(site.file))
-  const plans = new Map(made.map(({ catalog, plan }) => [plan.host.name, savedPlan(catalog, plan, output.redact)]))
+  const plans = new Map(
+    made.map(({ catalog, plan }) => [
+      plan.host.name,
+      { inputsDigest: digestOf(catalog), plan: maskedPlan(plan, output) },
+    ]),
+  )
   const unplanned = reports.flatMap(({ host, error }) =>
     plans.has(host) ? [] : [{ host, because: output.redact(error?.message ?? 'it was not planned') }],
   )
@@ -50,21 +55,6 @@ async function planFileOf({ site, output }: CommandContext, { made, only, report
     hosts: reports.flatMap(({ host }) => plans.get(host) ?? []),
     ...(unplanned.length === 0 ? {} : { unplanned }),
   }
-}
-
-/** The digest covers what is written: one of the text before would allow to guess what was masked. */
-function savedPlan(catalog: Catalog, plan: Plan, redact: (text: string) => string): SavedPlan {
-  const masked = mapTexts(plan, redact)
-  return { inputsDigest: digestOf(catalog), plan: { ...masked, digest: planDigest(masked.changes) } }
-}
-
-/** The same value with every string in it mapped; keys stay. */
-function mapTexts<T>(value: T, map: (text: string) => string): T
-function mapTexts(value: unknown, map: (text: string) => string): unknown {
-  if (typeof value === 'string') return map(value)
-  if (Array.isArray(value)) return value.map((item) => mapTexts(item, map))
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, mapTexts(inner, map)]))
 }
 
 /** By rename, so that no reader finds a part of it; for the owner only, because it holds texts of the hosts. */

@@ -3,7 +3,6 @@
  */
 import picomatch from 'picomatch'
 import { didYouMean } from '../dsl/didYouMean.ts'
-import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Forgotten } from '../engine/catalog/catalog.ts'
 import { labelOf } from '../kit/ref.ts'
 import { UsageError } from './errors.ts'
@@ -14,7 +13,10 @@ import { UsageError } from './errors.ts'
  * @param patterns Names, or patterns such as `web-*`; none for all hosts.
  * @throws {UsageError} When a pattern matches no host.
  */
-export function selectHosts(hosts: readonly InventoryHost[], patterns: readonly string[]): InventoryHost[] {
+export function selectHosts<Host extends { name: string }>(
+  hosts: readonly Host[],
+  patterns: readonly string[],
+): Host[] {
   if (patterns.length === 0) return [...hosts]
   const names = hosts.map(({ name }) => name)
   const chosen = new Set(patterns.flatMap((pattern) => namesFor(pattern, names)))

@@ -29,8 +29,8 @@ export async function up(context: CommandContext): Promise<ExitName> {
   if (missing.length > 0) context.output.err.write(`installing ${missing.join(', ')}\n`)
   await ensureRequirements({ install: true })
   const { address } = await sandbox.up(UP_HOST, { os: host.os }, (text) => context.output.err.write(`${text}\n`))
-  const flags = { host: [host.name], only: [], forks: '1', sandbox: UP_HOST, yes: true }
-  const exit = await converge({ ...context, json: false }, flags)
+  const flags = { host: [host.name], only: [], forks: '1', sandbox: UP_HOST, yes: true, digest: [] }
+  const exit = await converge({ ...context, json: false }, undefined, flags)
   if (exit !== 'ok') return exit
   return showSite(context, address, domainsOf(await context.site.evaluate(host.name)))
 }

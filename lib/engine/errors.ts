@@ -2,7 +2,7 @@
  * The errors that end planning or converging a host early. Each states what the host said and what to do next.
  */
 import { LoginRefused, TransportError, Unreachable, WrongHostKey } from '../transport/connection.ts'
-import type { ExitName } from './report.ts'
+import type { ExitName, PlanDifference } from './report.ts'
 
 /**
  * Base of all errors that Keelson itself throws: one sentence, what the host said, what this client knows, what to do
@@ -52,6 +52,19 @@ export function lockedBy(holder: string): Locked {
 /** The host changed since the plan was made; nothing was written. */
 export class Stale extends KeelsonError {
   readonly exit = 'stale'
+  readonly moved: PlanDifference | undefined
+
+  constructor(message: string, { moved, ...words }: { said?: string; next: string; moved?: PlanDifference }) {
+    super(message, words)
+    this.moved = moved
+  }
+}
+
+export function staleBy(moved: PlanDifference): Stale {
+  return new Stale('this host is no longer as it was planned; nothing was written', {
+    moved,
+    next: 'plan again, and look at what has changed',
+  })
 }
 
 /** Protection or the removal budget refused the plan, and nothing was written; or the guard reverted the host. */

@@ -141,8 +141,37 @@ export type Plan = {
   ledger: string
   /** How many runs that ledger has seen. */
   ledgerSerial?: number
+  /** Of what each change relies on and does not show. Absent when the host has no key for them. */
+  fingerprints?: { [ref: Ref]: Fingerprint }
   /** Digest of the normalised changes only: without time, order or run. */
   digest: string
+}
+
+/** Keyed digests; the key stays on the host. `observed` is absent for what could not be read. */
+export type Fingerprint = { observed?: string; declared?: string }
+
+/** How the plan of a host differs from one that was made before. */
+export type PlanDifference = {
+  /** Sentences about the host as a whole. */
+  about: string[]
+  /** Changes of the earlier plan that are not to be made any more. */
+  gone: PlanChange[]
+  /** Changes that only the present plan has. */
+  added: PlanChange[]
+  /** Changes of both plans that are not the same. */
+  moved: { ref: Ref; label: string; differences: Moved[] }[]
+}
+
+/**
+ * One difference between two plans of a change. `observed`: the host is another; `declared`: the recipes or the values of
+ * secrets are; `plan`: something that follows from both, or is only shown.
+ */
+export type Moved = {
+  side: 'observed' | 'declared' | 'plan'
+  field: string
+  form: FieldChange['form']
+  was?: unknown
+  now?: unknown
 }
 
 export type Outcome = 'changed' | 'unchanged' | 'failed' | 'skipped' | 'recorded'
@@ -186,6 +215,8 @@ export type HostProblem = {
   why?: string
   next: string
   exit: ExitName
+  /** With `stale`: how the host's plan differs from the one that was to be applied. */
+  moved?: PlanDifference
 }
 
 /** The report of a host that was only read. */

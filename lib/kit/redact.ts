@@ -44,6 +44,15 @@ export function redactor(secrets: Iterable<string>): Redactor {
   }
 }
 
+/** The same plain JSON with every text in it masked; keys stay. */
+export function redactIn<T>(value: T, redactors: Pick<Redactor, 'redact'>): T
+export function redactIn(value: unknown, redactors: Pick<Redactor, 'redact'>): unknown {
+  if (typeof value === 'string') return redactors.redact(value)
+  if (Array.isArray(value)) return value.map((item) => redactIn(item, redactors))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redactIn(inner, redactors)]))
+}
+
 /**
  * Masks the rest of a secret at the start of a text that was cut off there: such a rest is recognised only by its
  * position.

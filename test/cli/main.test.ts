@@ -8,7 +8,7 @@ test('help lists the commands with examples and exits 0', async () => {
   const { code, stdout, stderr } = await runSite(['--help'])
   assert.is(code, 0)
   assert.is(stderr, '')
-  assert.match(stdout, /^ {2}converge \[options\] +plan, ask, apply, verify$/m)
+  assert.match(stdout, /^ {2}converge \[options\] \[plan\] +plan, ask, apply, verify; with a plan file, apply/m)
   assert.match(stdout, 'Examples:\n  npx tsx site.ts plan\n')
 })
 

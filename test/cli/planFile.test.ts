@@ -16,7 +16,10 @@ import * as assert from 'uvu/assert'
 import type { CommandContext } from '../../lib/cli/commandContext.ts'
 import { UsageError } from '../../lib/cli/errors.ts'
 import { openOutput, type Output } from '../../lib/cli/output.ts'
+import { digestsFrom } from '../../lib/cli/options.ts'
 import { readPlanFile, savePlans } from '../../lib/cli/planFile.ts'
+import type { PlanFile } from '../../lib/engine/plan/planFile.ts'
+import type { Plan } from '../../lib/engine/report.ts'
 import { type Catalog, digestOf } from '../../lib/engine/catalog/catalog.ts'
 import { renderHtml } from '../../lib/render/html/planHtml.ts'
 import { renderMarkdown } from '../../lib/render/markdown/planMarkdown.ts'
@@ -26,7 +29,7 @@ import { digested, planFileOf, wholePlan } from '../render/planFile.ts'
 import { rejects } from '../support/rejects.ts'
 import { runSite } from './site/run.ts'
 
-const test = suite('plan show')
+const test = suite('plan files')
 const folder = mkdtempSync(join(tmpdir(), 'keelson-plan-'))
 process.on('exit', () => rmSync(folder, { recursive: true }))
 const path = join(folder, 'plan.json')
@@ -183,6 +186,69 @@ test('a file is written to a plain file only, and a failure leaves nothing behin
   rmSync(link)
   rmSync(join(folder, 'folder'), { recursive: true })
   assert.equal(readdirSync(folder), ['plan.json'])
+})
+
+/** A plan of a host of the site. */
+const ofWeb: Plan = { ...wholePlan, host: { ...wholePlan.host, name: 'web-1' } }
+const { undo: _undo, ...applicable } = ofWeb
+
+async function converge(content: PlanFile, ...flags: string[]): Promise<Awaited<ReturnType<typeof runSite>>> {
+  writeFileSync(path, JSON.stringify(content))
+  return runSite(['converge', path, '--yes', ...flags])
+}
+
+for (const flags of [['--only', 'note'], ['--wait'], ['--watch'], ['--digest', '0'.repeat(64)]])
+  test(`${flags[0]} does not go with a plan file`, async () => {
+    const { code, stderr } = await converge(planFileOf(applicable), ...flags)
+    assert.is(code, 64)
+    assert.match(stderr, `${flags[0]} does not go with a plan file`)
+  })
+
+test('a plan file is applied to hosts of the site only, and a name in it is no pattern', async () => {
+  for (const name of ['takeclient-1', '*', '{web,db}-1']) {
+    const { code, stderr } = await converge(planFileOf({ ...applicable, host: { ...applicable.host, name } }))
+    assert.is(code, 64)
+    assert.match(stderr, `holds a plan for "${name}", which is no host of this site`)
+  }
+})
+
+test('--host chooses among the hosts of a plan file', async () => {
+  const { code, stderr } = await converge(planFileOf(applicable), '--host', 'db-1')
+  assert.is(code, 64)
+  assert.match(stderr, 'no host is called "db-1"')
+})
+
+test('the plan of an undo is shown and not applied', async () => {
+  const { code, stderr } = await converge(planFileOf(ofWeb))
+  assert.is(code, 64)
+  assert.match(stderr, 'holds the plan of an undo')
+})
+
+test('a damaged plan file is applied to no host', async () => {
+  const { code, stderr } = await converge({ ...planFileOf(applicable), hosts: [] })
+  assert.is(code, 64)
+  assert.match(stderr, 'is no plan that can be read')
+})
+
+test('a digest says of which host it is, and each host has one', () => {
+  const [a, b] = ['a'.repeat(64), 'b'.repeat(64)]
+  const [web, db] = [{ name: 'web-1' }, { name: 'db-1' }]
+  assert.equal([...digestsFrom([], [web, db])], [])
+  assert.equal([...digestsFrom([a], [web])], [['web-1', a]])
+  assert.equal(
+    [...digestsFrom([`db-1=${a}`, `web-1=${b}`], [web, db])],
+    [
+      ['db-1', a],
+      ['web-1', b],
+    ],
+  )
+  const wrong: [string[], { name: string }[], RegExp][] = [
+    [['7c1e'], [web], /the whole digest of a plan, not "7c1e"/],
+    [[a], [web, db], /must say of which host it is/],
+    [[`web-1=${a}`], [web, db], /says nothing of db-1/],
+    [[`other=${a}`], [web], /must say of which host it is/],
+  ]
+  for (const [words, hosts, sentence] of wrong) assert.throws(() => digestsFrom(words, hosts), sentence)
 })
 
 test('--out does not go with --watch', async () => {

@@ -7,6 +7,7 @@ import { GUARD_FAULTS } from './faults/guard.ts'
 import { HANDS_FAULTS } from './faults/hands.ts'
 import { HOSTILE_FAULTS } from './faults/hostile.ts'
 import { REVIEW_FAULTS } from './faults/review.ts'
+import { PLAN_FILE_FAULTS } from './faults/planFile.ts'
 import { TRANSPORT_FAULTS } from './faults/transport.ts'
 import { TYPES_FAULTS } from './faults/types.ts'
 import { VERDICT_FAULTS } from './faults/verdict.ts'
@@ -34,6 +35,7 @@ export const FAULTS: readonly Fault[] = [
   ...GUARD_FAULTS,
   ...TRANSPORT_FAULTS,
   ...TYPES_FAULTS,
+  ...PLAN_FILE_FAULTS,
   {
     what: 'skip the compare before a write',
     file: STAGE_FILES,
@@ -479,16 +481,16 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'a plan made elsewhere is applied to whatever the host is now',
     file: 'lib/engine/apply/openHost.ts',
-    find: 'if (isSamePlan(now.plan, plan)) return now',
+    find: 'if (moved === undefined) return now',
     replace: 'return now',
     tests: ['hosts/openHost'],
   },
   {
     what: 'a plan made elsewhere shows less than it does',
-    file: 'lib/engine/apply/openHost.ts',
-    find: 'isDeepStrictEqual([a.host, a.changes], [b.host, b.changes])',
-    replace: 'a.digest === b.digest && isDeepStrictEqual(a.host, b.host)',
-    tests: ['hosts/openHost'],
+    file: 'lib/engine/plan/difference.ts',
+    find: '[...fieldsMoved(was.fields, now.fields), ...restMoved(was, now)]',
+    replace: 'fieldsMoved(was.fields, now.fields)',
+    tests: ['engine/plan/difference'],
   },
   {
     what: 'what could not be read counts as applied',
@@ -506,10 +508,10 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a plan made elsewhere is as good where a run has come between',
-    file: 'lib/engine/apply/openHost.ts',
-    find: 'a.ledger === b.ledger && isDeepStrictEqual',
-    replace: 'isDeepStrictEqual',
-    tests: ['hosts/openHost'],
+    file: 'lib/engine/plan/difference.ts',
+    find: 'about: [...hostMoved(was, now), ...runsBetween(was, now)],',
+    replace: 'about: hostMoved(was, now),',
+    tests: ['engine/plan/difference'],
   },
   {
     what: 'take away what is protected, where it is said to be absent',

@@ -21,7 +21,18 @@ import type { Fault } from './fault.ts'
 import { FAULTS } from './faults.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const COPIED = ['bench', 'build', 'inventory.ts', 'lib', 'package.json', 'recipes', 'site.ts', 'test', 'tsconfig.json']
+const COPIED = [
+  'bench',
+  'build',
+  'inventory.ts',
+  'lib',
+  'package.json',
+  'recipes',
+  'schemas',
+  'site.ts',
+  'test',
+  'tsconfig.json',
+]
 const RESULTS = join(ROOT, 'test/mutate/last.json')
 /** More than a small machine has cores: tests of hosts wait a lot. */
 const AT_ONCE = 3

@@ -27,5 +27,6 @@ export const wholePlan: Plan = digested(
     removals: { labels: ['cron job old-report'], owned: 3, budget: 0, former: 'web-0' },
     holder: { run: '5', unit: 'keelson-5-ab', text: 'run 5', alone: true },
     ledgerSerial: 4,
+    fingerprints: { 'file:/etc/app.env': { observed: '3'.repeat(32), declared: '4'.repeat(32) }, 'package:curl': {} },
   }),
 )

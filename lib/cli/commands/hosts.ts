@@ -5,10 +5,21 @@ import type { HostOptions } from '../../engine/apply/openHost.ts'
 import type { AnyReport, ExitName, HostReport, Plan, PlanReport, Progress } from '../../engine/report.ts'
 import { askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
+import { Stale } from '../../engine/errors.ts'
 import { exitOfFleet } from '../../engine/exit.ts'
 import { type Evaluated, hostOptions, type Lost, lostReport, oneAtATime, onEach, prepare } from '../fleet.ts'
 import { catchInterrupts } from '../interrupt.ts'
-import { type AllowFlags, allowsLockout, type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
+import {
+  type AllowFlags,
+  allowsLockout,
+  type ConvergeFlags,
+  digestsFrom,
+  type HostFlags,
+  type MachineFlags,
+  parseCount,
+  whereFrom,
+} from '../options.ts'
+import { expectedFor, flagsFor } from '../planScope.ts'
 import type { Made } from '../planFile.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../../render/json.ts'
@@ -24,10 +35,6 @@ import { checkOnly, selectHosts } from '../select.ts'
 import type { CommandContext } from '../commandContext.ts'
 
 export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean; out?: string }
-export type ConvergeFlags = HostFlags &
-  MachineFlags &
-  AllowFlags & { yes?: boolean; allowRemove?: string; wait?: boolean }
-
 export type HostWork<Report extends AnyReport = HostReport> = (
   run: HostOptions,
   view: ProgressView,
@@ -43,7 +50,8 @@ export async function plan(context: CommandContext, flags: PlanFlags): Promise<E
     try {
       const its = await host.plan()
       made.push({ catalog: run.catalog, plan: its })
-      if (!context.json) view.print(out, planText(its, out.page, 'Nothing was changed.'))
+      const digest = context.verbose ? out.page.colors.dim(`digest ${its.digest}\n`) : ''
+      if (!context.json) view.print(out, `${planText(its, out.page, 'Nothing was changed.')}${digest}`)
       return { plan: its, report: host.report(its, allowsLockout(flags)) }
     } finally {
       await host.close()
@@ -60,8 +68,19 @@ export async function plan(context: CommandContext, flags: PlanFlags): Promise<E
   return finish(context, 'plan', reports, exit)
 }
 
-/** Plans, asks, applies and verifies. */
-export async function converge(context: CommandContext, flags: ConvergeFlags): Promise<ExitName> {
+/**
+ * Plans, asks, applies and verifies.
+ *
+ * @param path A plan file: exactly what it says is applied, or nothing.
+ */
+export async function converge(
+  context: CommandContext,
+  path: string | undefined,
+  given: ConvergeFlags,
+): Promise<ExitName> {
+  const file = path === undefined ? undefined : await (await import('../planFile.ts')).readPlanFile(path)
+  const flags = file === undefined ? given : flagsFor(path!, file, context.site.hosts, given)
+  const reviewed = digestsFrom(flags.digest, selectHosts(context.site.hosts, flags.host))
   if (flags.yes !== true && !isInteractive()) {
     throw new UsageError(
       'converge asks before it changes anything, and there is no terminal to ask on',
@@ -76,12 +95,40 @@ export async function converge(context: CommandContext, flags: ConvergeFlags): P
   const turn = oneAtATime()
   const work: HostWork = async (run, view) => {
     const { shown, confirm } = asking(context, view, turn, flags.yes === true)
-    const report = await convergeHost({ ...run, ...more, confirm, wait: flags.wait === true })
+    const { name } = run.catalog.host
+    const digest = reviewed.get(name)
+    const report = await convergeHost({
+      ...run,
+      ...more,
+      confirm,
+      wait: flags.wait === true,
+      ...expectedFor(file, name),
+      ...(digest === undefined ? {} : { digest }),
+    }).catch(async (error: unknown) => {
+      await showMoved(context, name, error, view)
+      throw error
+    })
     const made = shown()
     return { report, ...(made === undefined ? {} : { plan: made }) }
   }
   const reports = await overHosts(context, flags, work, (reported, view) => showResult(context, reported, view))
   return finish(context, 'converge', reports, exitOfFleet(reports.map(({ report }) => report)))
+}
+
+/** Shows how a host's plan differs from the one that was to be applied; the error itself is reported as any other. */
+async function showMoved(
+  { output, json }: CommandContext,
+  host: string,
+  error: unknown,
+  view: ProgressView,
+): Promise<void> {
+  if (!(error instanceof Stale) || error.moved === undefined) return
+  const [{ viewDifference }, { renderDifference }] = await Promise.all([
+    import('../../render/view/differenceView.ts'),
+    import('../../render/text/differenceText.ts'),
+  ])
+  const sink = json ? output.err : output.out
+  view.print(sink, renderDifference(viewDifference(host, error.moved), sink.page))
 }
 
 /** Asks whether a plan should be applied, and remembers which plan was shown. */

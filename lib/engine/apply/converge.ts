@@ -2,8 +2,11 @@
  * Converges one host: read → diff → order → plan → apply → verify.
  */
 import { ConnectionLost } from '../../transport/connection.ts'
-import { Locked, lockedBy, Stale } from '../errors.ts'
+import { digestOf } from '../catalog/catalog.ts'
+import { Locked, lockedBy, Stale, staleBy } from '../errors.ts'
 import { Watched, watchText } from '../host/lockHolder.ts'
+import { differenceOf } from '../plan/difference.ts'
+import type { SavedPlan } from '../plan/planFile.ts'
 import { type Agreed, isPending, refusalOf } from '../plan/refusals.ts'
 import type { Holder, HostReport, Plan } from '../report.ts'
 import { awaitLockText } from '../onHost/runText.ts'
@@ -20,6 +23,10 @@ export type ConvergeRun = HostRun & {
   confirm: (plan: Plan) => Promise<boolean>
   /** Waits for the end of a run that is in progress, then plans and asks again. @default false: it throws `Locked` */
   wait?: boolean
+  /** A plan of this host that was saved: anything else is refused. */
+  expected?: SavedPlan
+  /** The digest of a plan that was reviewed: a plan with another one is refused. */
+  digest?: string
 }
 
 /**
@@ -82,6 +89,7 @@ async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> 
     if (holder?.alone === true) return holder
     if (holder !== undefined) throw lockedBy(holder.text)
     refuseOtherLedger(plan, options.undo?.ledgerDigest)
+    refuseMoved(plan, options)
     if (!isPending(plan)) return host.untouched(plan, 'unchanged')
     const refused = refusalOf(plan, options)
     if (refused !== undefined) throw refused
@@ -89,6 +97,22 @@ async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> 
   } finally {
     await host.close()
   }
+}
+
+/** Throws when the plan is not the one that was saved or reviewed. */
+function refuseMoved(plan: Plan, { expected, digest, catalog }: ConvergeRun): void {
+  const moved = expected === undefined ? undefined : differenceOf(expected.plan, plan)
+  if (moved !== undefined) {
+    const isOther = expected?.inputsDigest !== digestOf(catalog)
+    throw staleBy({ ...moved, about: [...moved.about, ...(isOther ? ['the recipes declare something else'] : [])] })
+  }
+  if (digest === undefined || digest === plan.digest) return
+  throw new Stale(
+    `the plan of this host is not the one that was reviewed: its digest is ${plan.digest}; nothing was written`,
+    {
+      next: 'plan again, review that, and give its digest',
+    },
+  )
 }
 
 /** Throws when another run has written a ledger since the undo was planned. */

@@ -2,9 +2,9 @@
  * One host from its first reading to the report: `open` → `plan` → `apply` → report.
  */
 import { randomBytes } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
 import { type Connection, ConnectionLost } from '../../transport/connection.ts'
-import { Stale } from '../errors.ts'
+import { staleBy } from '../errors.ts'
+import { differenceOf } from '../plan/difference.ts'
 import { type Agreed, isPending, lockoutOf, refusalOf } from '../plan/refusals.ts'
 import type { PlanOptions } from '../plan/scope.ts'
 import { summaryOf } from '../plan/summary.ts'
@@ -145,12 +145,11 @@ export class OpenHost {
   /** The host plan that carries out `plan`: the one it was made from, or a new one that comes to the same changes. */
   async #current(plan: Plan): Promise<HostPlan> {
     const planned = this.#planned
-    if (planned !== undefined && isSamePlan(planned.plan, plan)) return planned
+    if (planned !== undefined && differenceOf(plan, planned.plan) === undefined) return planned
     const now = await this.#read()
-    if (isSamePlan(now.plan, plan)) return now
-    throw new Stale('this host is no longer as it was planned; nothing was written', {
-      next: 'plan again, and look at what has changed',
-    })
+    const moved = differenceOf(plan, now.plan)
+    if (moved === undefined) return now
+    throw staleBy(moved)
   }
 
   #about(plan: Plan): PlanReport {
@@ -203,12 +202,4 @@ export class OpenHost {
   #progress(progress: HostProgress): void {
     this.#options.progress({ host: this.#options.catalog.host.name, ...progress })
   }
-}
-
-/**
- * Whether two plans say the same of the same host, and no run has come between them. All that a reader saw is compared: a
- * plan that comes from a file may have been written to show less than it does.
- */
-function isSamePlan(a: Plan, b: Plan): boolean {
-  return a === b || (a.ledger === b.ledger && isDeepStrictEqual([a.host, a.changes], [b.host, b.changes]))
 }

@@ -21,6 +21,11 @@ export type Facts = {
   memoryMiB: number
   /** A client that died left a change that the guard reverts unless somebody logs in. */
   isArmed: boolean
+  /**
+   * On a host without a ledger, a key that only root can know and that stays the same, hex: the digest of its SSH host
+   * keys. A plan writes nothing, so it cannot leave a key of its own there.
+   */
+  key?: string
   ways: HostWays
 }
 
@@ -31,7 +36,8 @@ export const FACT_SECTIONS: readonly Section[] = [
 sed 's/^/MACHINE=/' /etc/machine-id
 sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/MEMORY=\\1/p' /proc/meminfo
 printf 'CPUS='; nproc
-[ ! -e ${GUARD_ARMED} ] || echo GUARD=armed`,
+[ ! -e ${GUARD_ARMED} ] || echo GUARD=armed
+[ -e ${LEDGER_PATH} ] || { set -- /etc/ssh/ssh_host_*_key; [ ! -f "$1" ] || { printf KEY=; cat -- "$@" | sha256sum; }; }`,
   },
   { name: 'keelson-ledger', text: `[ ! -e ${LEDGER_PATH} ] || cat ${LEDGER_PATH}` },
   WAYS_SECTION,
@@ -68,12 +74,14 @@ export function parseFacts(
 ): { facts: Facts } & KnownLedger {
   const answer = answers.get('keelson-facts')!
   const values = new Map(lines(answer.stdout).map((line) => splitOnce(line)))
+  const key = /^[0-9a-f]{64}/.exec(values.get('KEY') ?? '')?.[0]
   const facts = {
     os: `${values.get('ID') ?? '?'}-${values.get('VERSION_ID') ?? '?'}`,
     machineId: values.get('MACHINE') ?? '',
     cpus: Number(values.get('CPUS')),
     memoryMiB: Math.round(Number(values.get('MEMORY')) / 1024),
     isArmed: values.has('GUARD'),
+    ...(key === undefined ? {} : { key }),
     ways: parseWays(answers.get(WAYS_SECTION.name)!),
   }
   if (!Number.isFinite(facts.cpus) || !Number.isFinite(facts.memoryMiB)) {

@@ -180,7 +180,15 @@ class HostPlanner {
       ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
     ]
     const machine = machineOf(facts, this.#connection.peer)
-    const planning: Planning = { ...this.#base, context, ledger, machine, warnings, readings }
+    const planning: Planning = {
+      ...this.#base,
+      context,
+      ledger,
+      machine,
+      ...(facts.key === undefined ? {} : { key: facts.key }),
+      warnings,
+      readings,
+    }
     return { answers, planning, items: ownItems(planItems(planning), this.#options.undo) }
   }
 }

@@ -11,6 +11,7 @@ import type {
   Certainty,
   ChangeKind,
   Drift,
+  Fingerprint,
   FollowUp,
   Holder,
   Machine,
@@ -127,6 +128,9 @@ const undo = fields<Undoing>({
   stays: list(fields<Staying>({ ref: text, label: text, because: text, rest: [isTrue] }), MOST_CHANGES),
 })
 
+const keyed = { type: 'string', pattern: '^[0-9a-f]{32}$' }
+const fingerprint = fields<Fingerprint>({ observed: [keyed], declared: [keyed] })
+
 const plan = fields<Plan>({
   format: { enum: [1] },
   host,
@@ -151,6 +155,7 @@ const plan = fields<Plan>({
   holder: [fields<Holder>({ run: word, unit: word, text, alone: flag })],
   ledger: sha256,
   ledgerSerial: [count],
+  fingerprints: [{ type: 'object', maxProperties: MOST_CHANGES, patternProperties: { '': fingerprint } }],
   digest: sha256,
 })
 

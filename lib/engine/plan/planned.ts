@@ -34,6 +34,8 @@ export type Planning = {
   readings: ReadonlyMap<string, TypeReading>
   ledger: Ledger | undefined
   machine?: Machine
+  /** Key of the plan's fingerprints where there is no ledger, hex. */
+  key?: string
   secrets: ReadonlyMap<string, string>
   context: WaysContext
   /** Refs that are read; all when absent. */

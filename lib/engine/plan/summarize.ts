@@ -3,12 +3,15 @@
  */
 import { spokenOf } from '../catalog/catalog.ts'
 import { groupBy } from '../../kit/groupBy.ts'
+import { redactor } from '../../kit/redact.ts'
 import { isOfSite } from '../host/ledger.ts'
 import { barred, keptWarnings } from './protection.ts'
 import { removalsIn } from './refusals.ts'
 import { labelOf } from '../../kit/ref.ts'
 import type { Lockout, Plan, PlanChange } from '../report.ts'
 import { planDigest } from './digest.ts'
+import { fingerprintsOf } from './fingerprints.ts'
+import { maskedChange } from './masking.ts'
 import { openedBy } from './opens.ts'
 import { rightsWarnings } from './rights.ts'
 import { followUpsOf, summaryOf } from './summary.ts'
@@ -35,15 +38,17 @@ export function summarize(
   lockouts: readonly Lockout[] = [],
 ): Omit<Plan, 'ledger' | 'ledgerSerial'> {
   const shut = new Set(lockouts.flatMap(({ refs }) => refs))
-  const changes = items.map((item): PlanChange => {
-    const { shown } = item
-    const opens = openedBy(item, shown.fields)
+  const shown = items.map((item): PlanChange => {
+    const change = item.shown
+    const opens = openedBy(item, change.fields)
     return {
-      ...shown,
+      ...change,
       ...(opens.length === 0 ? {} : { opens }),
-      ...(shut.has(shown.ref) ? { locksOut: true } : {}),
+      ...(shut.has(change.ref) ? { locksOut: true } : {}),
     }
   })
+  const mask = planning.secrets.size === 0 ? undefined : redactor(planning.secrets.values())
+  const changes = mask === undefined ? shown : shown.map((change) => maskedChange(change, mask))
   const barredOnes = barred(planning, items)
   const removals = removalsIn(items, planning)
   const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref)).length
@@ -68,6 +73,7 @@ export function summarize(
     ...(barredOnes.length === 0 ? {} : { barred: barredOnes }),
     ...(removals === undefined ? {} : { removals }),
     ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
+    ...fingerprintsOf(planning, items),
     digest: planDigest(changes),
   }
 }

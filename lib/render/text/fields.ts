@@ -13,7 +13,10 @@ export const PAPER_WIDTH = 110
 const MOST_LINES = 60
 
 /** Lines without their indentation. */
-export function fieldLines({ kind, fields, loads }: ChangeRow, page: Page): string[] {
+export function fieldLines(
+  { kind, fields, loads }: Pick<ChangeRow, 'kind' | 'fields' | 'loads'>,
+  page: Page,
+): string[] {
   return [
     ...(kind === 'create' ? newFields(fields, page) : changedFields(fields, page)),
     ...loads.map(({ what, because }) => `${what}, because ${because}`),

@@ -84,7 +84,7 @@ function gatheredRow({ kind, text, labels }: GatheredRow, page: Page): Row {
 }
 
 /** A sign and its colour; the sign alone is sufficient. */
-function markOf(sign: Sign, { colors }: Page): string {
+export function markOf(sign: Sign, { colors }: Page): string {
   const coloured = colors[SIGN_COLOURS[sign]](MARKS[sign])
   return sign === 'guarded' ? colors.bold(coloured) : coloured
 }

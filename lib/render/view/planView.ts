@@ -47,7 +47,7 @@ function viewHead(plan: Plan): Head {
   }
 }
 
-function viewChange(change: PlanChange): ChangeRow {
+export function viewChange(change: PlanChange): ChangeRow {
   const { kind, label, source, fields, consequence, cause } = change
   return {
     kind,
