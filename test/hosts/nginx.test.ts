@@ -153,6 +153,26 @@ runuser -u www-data -- ln -s ${elsewhere} ${folder}/sub; runuser -u www-data -- 
     await convergeOn(host, world())
   })
 
+  test(`${os}: a warning of what has effect all the same stops nothing`, async () => {
+    const stapled = 'ssl_stapling on;\ngzip_types text/html text/css;\nallow 10.1.2.3/8;'
+    const quiet = { name: 'quiet', serverNames: ['quiet.test'], tls: shop.tls!, raw: stapled }
+    // Deprecated since nginx 1.25.1, which Debian 13 has.
+    const old: NginxVhost = {
+      name: 'old',
+      serverNames: ['old.test'],
+      http2: 'listen',
+      tls: shop.tls!,
+      listenTls: [8443],
+    }
+    await convergeAsPlanned(host, world([quiet, old]))
+    assert.match(await sshOk(host, 'nginx -t 2>&1'), '"ssl_stapling" ignored')
+    await sshOk(host, 'echo "server { listen 80; server_name held.test; }" > /etc/nginx/conf.d/foreign.conf')
+    const held = { ...quiet, serverNames: ['held.test'] }
+    assert.match(await said(world([held, old])), 'conflicting server name "held.test"')
+    await sshOk(host, 'rm /etc/nginx/conf.d/foreign.conf')
+    await convergeOn(host, world())
+  })
+
   test(`${os}: a reload that did not take is a failure with its reason, and stays due`, async () => {
     const hog =
       'use IO::Socket::INET; my \\$s = IO::Socket::INET->new(LocalAddr => q(0.0.0.0), LocalPort => 8099, Listen => 1); sleep 600'

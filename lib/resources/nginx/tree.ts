@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import * as form from '../../kit/form.ts'
 import { payload } from '../../kit/prelude.ts'
 import type { Context, Step, Was, UndoTarget } from '../../kit/resourceType.ts'
-import { sh } from '../../kit/shell.ts'
+import { quote, sh } from '../../kit/shell.ts'
 import { holdsSecret, type StateText } from '../../kit/value.ts'
 import type { SmallFile } from '../../kit/files/smallFiles.ts'
 
@@ -116,11 +116,25 @@ function placeInCandidate({ path, content, link, source }: Sourced): string[] {
 }
 
 /**
+ * Warnings of a configuration that has effect as it is written: what a later nginx spells otherwise, a certificate
+ * without a responder to staple, a type or an address named more precisely than counts, and memory or open files that
+ * depend on the host; the limit of open files is that of the test, not of the service.
+ */
+const HARMLESS = [
+  ' is (deprecated|obsolete)',
+  '^"ssl_stapling" ignored, ',
+  '^duplicate MIME type ',
+  '^low address bits of .* are meaningless',
+  '^could not build optimal ',
+  ' exceed open file resource limit',
+].join('|')
+
+/**
  * `nginx -t` opens logs, creates its pid file and temporary directories (seen on Debian 12 and 13 with nginx stopped),
  * so it runs in a mount namespace in which the candidate is /etc/nginx, and log and state directories are empty copies.
  * nginx does not fail on a warning, but a second vhost of the same name only causes one; so warnings count, except
- * those that the present tree causes too (their time and process id, which differ, are cut off). Server names may have
- * to be looked up, which is slow, and nginx would wait forever for a pipe in the tree.
+ * those that the present tree causes too (their time and process id, which differ, are cut off), and those of HARMLESS.
+ * Server names may have to be looked up, which is slow, and nginx would wait forever for a pipe in the tree.
  */
 const TEST_CANDIDATE = `pipes=$(find "$tree" -type p -printf ' /etc/nginx/%P' | head -c 1000)
 most=60
@@ -139,7 +153,7 @@ test_tree() {
 had_pid=no; [ ! -e /run/nginx.pid ] || had_pid=yes
 verdict=ok
 said=$(test_tree "$tree") || case $? in 124 | 137) verdict=late ;; *) verdict=refused ;; esac
-warnings() { grep -F '[warn]' | sed 's/^.*\\[warn\\] *\\([0-9#]*: \\)\\{0,1\\}//; s/:[0-9]*$//' | sort -u || :; }
+warnings() { grep -F '[warn]' | sed 's/^.*\\[warn\\] *\\([0-9#]*: \\)\\{0,1\\}//; s/:[0-9]*$//' | grep -Ev ${quote(HARMLESS)} | sort -u || :; }
 if [ "$verdict" = ok ]; then
   printf '%s\\n' "$said" | warnings > "$P/warnings"
   if [ -s "$P/warnings" ]; then
