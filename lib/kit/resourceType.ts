@@ -222,6 +222,11 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
   claims?(name: string, state: State): string[]
   /** Paths that it writes, by which services that load them refer to it. @default the paths that it claims */
   paths?(name: string, state: State): string[]
+  /**
+   * Files, or folders of files, that its reading takes in as a whole and its steps may write, besides its own paths: a
+   * resource of another type that writes there alters the reading, and the other way round.
+   */
+  sharedPaths?: readonly string[]
   /** Refs of what it creates in addition to itself, for resources that need those: the home of a user is a directory. */
   brings?(name: string, state: State): TypedRef[]
   /**

@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { resource } from '../../lib/dsl/declare.ts'
 import { secret } from '../../lib/kit/secret.ts'
-import { file } from '../../lib/index.ts'
+import { edit, file } from '../../lib/index.ts'
 import { type RedisSetting, redisSetting } from '../../lib/resources/redis/redisSetting.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
@@ -143,6 +143,20 @@ function onEach(host: SandboxHost): void {
     assert.is(await redis(host, 'ping', 'new one'), 'PONG')
   })
 
+  test(`${host.os}: lines of redis.conf by edit and by setting come in one run`, async () => {
+    const both = (order: 'edit first' | 'edit last', memory: string, hz: string) => (): void => {
+      const line = () => edit({ path: CONF, line: `hz ${hz}`, replaces: 'hz ' })
+      if (order === 'edit first') line()
+      all({ maxmemory: memory })()
+      if (order === 'edit last') line()
+    }
+    const values = { secrets: { redis: 'new one' } }
+    await convergeAsPlanned(host, both('edit first', '71mb', '11'), values)
+    await convergeAsPlanned(host, both('edit last', '72mb', '12'), values)
+    assert.is(await sshOk(host, `grep -xE 'hz 12|maxmemory 72mb' ${CONF} | sort`), 'hz 12\nmaxmemory 72mb\n')
+    await convergeAsPlanned(host, all(), { ...values, allowRemove: 2 })
+  })
+
   test(`${host.os}: an absent directive has no line, and the server has its default`, async () => {
     await convergeAsPlanned(host, () => setting({ name: 'maxmemory', ensure: 'absent' }), {
       only: ({ name }) => name === 'maxmemory',
@@ -181,6 +195,31 @@ function onEach(host: SandboxHost): void {
     )
     assert.is.not(await sshOk(host, 'systemctl show -P InvocationID redis-server'), before)
     assert.not.match(await redis(host, 'config get maxclients', 'new one'), '4321')
+  })
+
+  test(`${host.os}: a password and a name for CONFIG in an included file are known`, async () => {
+    const more = '/etc/redis/more.conf'
+    const included = (lines: string): Promise<string> =>
+      sshOk(host, `printf '${lines}' > ${more}; chown redis ${more}; systemctl restart redis-server`)
+    const memory = (value: string, databases: number) => (): void => {
+      setting({ name: 'maxmemory', value })
+      setting({ name: 'databases', value: databases })
+    }
+    const only = { only: ({ name }: { name: string }) => name === 'maxmemory' || name === 'databases' }
+    await sshOk(
+      host,
+      `cp -a ${CONF} ${CONF}.kept; sed -i '/^requirepass/d' ${CONF}; echo 'include "${more}"' >> ${CONF}`,
+    )
+    await included('requirepass "in one"\nrename-command CONFIG other\n')
+    const started = performance.now()
+    await convergeAsPlanned(host, memory('73mb', 6), only)
+    await convergeAsPlanned(host, memory('74mb', 6), only)
+    assert.ok(performance.now() - started < 60_000)
+    assert.is(await redis(host, 'other get maxmemory', 'in one'), 'maxmemory\n77594624')
+    await included('requirepass "in one"\nrename-command CONFIG ""\n')
+    await convergeAsPlanned(host, memory('75mb', 6), only)
+    assert.match(await redis(host, 'info memory', 'in one'), 'maxmemory:78643200')
+    await sshOk(host, `mv -f ${CONF}.kept ${CONF}; rm ${more}; systemctl restart redis-server`)
   })
 }
 

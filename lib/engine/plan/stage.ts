@@ -2,6 +2,8 @@
  * Stages: which changes can be applied together without reading the host again, and in which order. Pure.
  */
 import type { Planned, Planning } from './planned.ts'
+import { ancestors } from '../../kit/files/paths.ts'
+import { pathsOfChange } from './touches.ts'
 import type { Ref } from '../../kit/ref.ts'
 import { type Change, type Context, type Json, type Step, Unknown } from '../../kit/resourceType.ts'
 
@@ -146,11 +148,16 @@ function inOrder(groups: readonly Group[]): Task[] {
     sorted.push(group)
   }
   groups.forEach(place)
-  return sorted.map((group, position) => ({
-    items: group.items,
-    after: [...group.after].map((need) => sorted.indexOf(need)).sort((a, b) => a - b),
-    comparable: isComparable(group, sorted.slice(0, position)),
-  }))
+  const written: Written = { paths: new Map(), shared: new Map() }
+  return sorted.map((group, position) => {
+    const comparable = isComparable(group, sorted.slice(0, position)) && !isWritten(group, written)
+    addWritten(group, written)
+    return {
+      items: group.items,
+      after: [...group.after].map((need) => sorted.indexOf(need)).sort((a, b) => a - b),
+      comparable,
+    }
+  })
 }
 
 /**
@@ -162,6 +169,33 @@ function isComparable({ items, after }: Group, earlier: readonly Group[]): boole
   if ([...after].some((need) => need.items.some((bringer) => items.some((item) => isBrought(item, bringer)))))
     return false
   return type.readsAlone === true || (after.size === 0 && !earlier.some((group) => group.items[0]!.type === type))
+}
+
+/** Paths by the type that writes them, and those that a type shares with others. */
+type Written = { paths: Map<string, Planned['type']>; shared: Map<string, Planned['type']> }
+
+function addWritten({ items }: Group, { paths, shared }: Written): void {
+  const { type } = items[0]!
+  for (const path of pathsIn(items)) paths.set(path, type)
+  for (const path of type.sharedPaths ?? []) shared.set(path, type)
+}
+
+function pathsIn(items: readonly Planned[]): string[] {
+  return items.flatMap(({ type, change }) => (change === undefined ? [] : pathsOfChange(type, change)))
+}
+
+/** Whether an earlier step of another type writes what the group reads: several types may edit one file. */
+function isWritten({ items }: Group, { paths, shared }: Written): boolean {
+  const { type } = items[0]!
+  const isOther = (other: Planned['type'] | undefined): boolean => other !== undefined && other !== type
+  const own = type.sharedPaths ?? []
+  return (
+    [...pathsIn(items), ...own].some(
+      (path) => isOther(paths.get(path)) || [path, ...ancestors(path)].some((one) => isOther(shared.get(one))),
+    ) ||
+    (own.length > 0 &&
+      [...paths].some(([path, other]) => isOther(other) && [path, ...ancestors(path)].some((one) => own.includes(one))))
+  )
 }
 
 /** Whether `bringer` creates the resource, or one that it needs: a new home already has files. */

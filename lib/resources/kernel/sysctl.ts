@@ -26,6 +26,8 @@ export type SysctlState = {
   atBoot: string
 }
 
+const DIRECTORIES = ['/etc', '/run', '/usr/local/lib', '/usr/lib']
+
 export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
   type: 'sysctl',
   schema: {
@@ -50,6 +52,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
     atBoot: canonical(String(value)),
   }),
   claims: (name) => [`path:${fileOf(name)}`],
+  sharedPaths: DIRECTORIES.map((directory) => `${directory}/sysctl.d`),
   state: form.fields<SysctlState>({ running: form.optional(form.text()), atBoot: form.text() }),
   read: { command: readText, parse: ({ stdout }, entries) => parseReading(stdout, entries) },
   touches: ({ name }) => [{ setting: name }],
@@ -138,8 +141,6 @@ function splitAtColon(line: string): [file: string, text: string] {
   const colon = line.indexOf(':')
   return [line.slice(0, colon), line.slice(colon + 1)]
 }
-
-const DIRECTORIES = ['/etc', '/run', '/usr/local/lib', '/usr/lib']
 
 /**
  * The last value of each key: files apply in the order of their names, and of files with one name, the one in the first

@@ -93,6 +93,7 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
   desired: ({ method, options = {} }) => ({ method: methodText(method, options), place: 'in order' }),
   absent: { check: addressMistakes },
   // Roles and databases are not needs: a line may name missing ones, and lines must keep their order.
+  sharedPaths: ['/etc/postgresql'],
   needs: () => [...SERVER_PACKAGES],
   // A new line has no position to report.
   state: form.fields<Compared<HbaState>>({

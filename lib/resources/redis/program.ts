@@ -25,18 +25,35 @@ const SECRETS = [...SECRET_DIRECTIVES]
  */
 const DUE = `${LOADED}/redis-server.due`
 
+const USED = `include|rename-command|port|bind|unixsocket|${SECRETS.join('|')}`
+
 /**
- * `read_conf` sets a variable to the last value of each directive used here; `ask_redis [OPTION…]` sends the commands
- * on stdin.
+ * `read_conf [READ]` sets a variable to the last value of each directive used here, and `config` to what this server calls
+ * CONFIG, `""` when it has no such command; `ask_redis [OPTION…]` sends the commands on stdin. Files that redis.conf
+ * includes, nine of them and with READ 9 none, are read as Redis' account: it owns the file, and may name those of others.
  */
 const ASK = `conf=/etc/redis/redis.conf
 # The folder is that of redis, who may put there what never ends.
 grep_conf() { timeout --foreground 15 grep -D skip "$@" "$conf"; }
 read_conf() {
-  port= bind= unixsocket= ${SECRETS.map((name) => `${name}=`).join(' ')}
-  while read -r k_name k_value; do [ -z "$k_name" ] || eval "$k_name=\\$k_value"; done << END
-$(grep_conf -E '^[[:space:]]*(port|bind|unixsocket|${SECRETS.join('|')})[[:space:]]')
+  port= bind= unixsocket= config=CONFIG k_includes= k_read=\${1:-0} ${SECRETS.map((name) => `${name}=`).join(' ')}
+  take_lines "$(grep_conf -E '^[[:space:]]*(${USED})[[:space:]]')"
+}
+take_lines() {
+  while read -r k_name k_value; do
+    case $k_name in
+      '') ;;
+      include) k_includes=yes; [ "$k_read" -ge 9 ] || take_included "$k_value" ;;
+      rename-command) case $k_value in [Cc][Oo][Nn][Ff][Ii][Gg]' '*) config=\${k_value##* } ;; esac ;;
+      *) eval "$k_name=\\$k_value" ;;
+    esac
+  done << END
+$1
 END
+}
+take_included() {
+  k_read=$((k_read + 1)) k_file=\${1#\\"}
+  take_lines "$(setpriv --reuid=redis --regid=redis --init-groups timeout --foreground 2 sh -c 'grep -hsE -D skip "$1" -- $2' sh '^[[:space:]]*(${USED})[[:space:]]' "\${k_file%\\"}" | head -c ${LONGEST_CONF})"
 }
 ask_redis() {
   read_conf
@@ -57,13 +74,16 @@ export function readRedis(names: readonly string[]): string {
 [ -e "$conf" ] || { command -v redis-server > /dev/null && exit ${NO_CONF}; exit ${NOT_INSTALLED}; }
 grep_conf -viE ${quote(`^[[:space:]]*(#|$|(${SECRETS.join('|')})[[:space:]])`)} | head -c ${LONGEST_CONF + 1}
 printf '\\0'
-read_conf
+# Secrets of the file itself; a file that it includes is no part of a setting.
+read_conf 9
 for k_name in ${SECRETS.join(' ')}; do
   eval "k_value=\\$$k_name"
   [ -z "$k_value" ] || { printf '%s ' "$k_name"; printf '%s' "$k_value" | sha256sum | cut -c 1-64; }
 done
 printf '\\0'
-if answers=$(printf '%s\\n' ${quote(['CONFIG GET', ...(asked.length === 0 ? ['maxmemory'] : asked)].join(' '))} | ask_redis -2 --json)
+[ -z "$k_includes" ] || read_conf
+if [ "$config" = '""' ]; then answers='[]'; systemctl is-active redis-server || :
+elif answers=$(printf '%s %s\\n' "$config" ${quote(['GET', ...(asked.length === 0 ? ['maxmemory'] : asked)].join(' '))} | ask_redis -2 --json)
 then echo active; else systemctl is-active redis-server; fi
 printf '\\0%s\\n\\0' "$answers"
 [ ! -e ${DUE} ] || sed -n "s/^$(systemctl show -P InvocationID redis-server) //p" ${DUE}`
@@ -88,7 +108,7 @@ export function redisStep(changes: readonly RedisChange[], { reveal }: Context):
       gone: changes.flatMap(({ kind, name }) => (kind === 'remove' ? [`${name}\n`] : [])).join(''),
       names: `${changes.map(({ name }) => name).join('\n')}\n`,
       lines: writes.map(({ name, lines }) => lines.map((line) => `${confLine(name, line)}\n`).join('')).join(''),
-      live: `${['CONFIG SET', ...live.map(({ name, lines }) => `${name} ${liveValue(name, lines)}`)].join(' ')}\n`,
+      live: `${['SET', ...live.map(({ name, lines }) => `${name} ${liveValue(name, lines)}`)].join(' ')}\n`,
     },
   }
 }
@@ -122,7 +142,8 @@ const RESTART = restartFunctions({
   restartSeconds: 120,
   // Redis answers LOADING while it loads its data.
   timeoutMs: 240_000,
-  probe: 'echo PING | ask_redis | grep -qx PONG',
+  // Whoever is turned away has reached a server that is up.
+  probe: "echo PING | ask_redis | grep -qE '^(PONG$|NOAUTH |WRONGPASS |NOPERM |DENIED )'",
   logs: ['/var/log/redis/redis-server.log'],
   putBack: 'put "$P/before" && printf %s "$conf"',
   comeUp: `restart_unit; rm -f ${DUE}`,
@@ -145,7 +166,8 @@ esac
 restart=${restart ? 'yes' : 'no'}
 active=$(systemctl is-active redis-server) || :
 if [ "$active" = active ] && ${live ? ':' : 'false'}; then
-  said=$(ask_redis < "$P/live") || :
+  read_conf
+  if [ "$config" = '""' ]; then said=immutable; else said=$({ printf '%s ' "$config"; cat -- "$P/live"; } | ask_redis) || :; fi
   case $(printf '%s\\n' "$said" | sed '/^$/d' | tail -n 1) in
     OK) ;;
     *immutable*|NOAUTH*|WRONGPASS*|*'Could not connect'*) restart=yes ;;

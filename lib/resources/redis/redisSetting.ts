@@ -84,6 +84,7 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
   check: checkSetting,
   desired: ({ value = '' }) => ({ lines: linesOf(value) }),
   absent: { check: nameMistake },
+  sharedPaths: ['/etc/redis/redis.conf'],
   needs: () => [refOf('package', 'redis-server'), refOf('package', 'redis')],
   state: form.fields<Compared<RedisState>>({ lines: form.list(form.stateText) }),
   seen: form.optional(

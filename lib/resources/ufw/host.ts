@@ -32,6 +32,8 @@ export type Tuple = {
 
 const SAVED = `grep -E '^(:(INPUT|OUTPUT|FORWARD) |-A (INPUT|OUTPUT|FORWARD|ufw6?-((user|(before|after)-logging)-(input|output|forward)|logging-(deny|allow))) )'`
 
+export const UFW_PATHS = ['/etc/default/ufw', '/etc/ufw']
+
 /** Takes a fixed number of processes; packet counters are cut off. */
 export const READ_UFW = `for k_file in /etc/default/ufw /etc/ufw/ufw.conf /etc/ufw/user.rules /etc/ufw/user6.rules; do
   [ ! -f "$k_file" ] || cat -- "$k_file"

@@ -7,7 +7,7 @@ import type { ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { sh } from '../../kit/shell.ts'
 import { UFW_GATE } from './gate.ts'
-import { enforces, hasIpv6, isEnabled, parseUfw, READ_UFW, REQUIRE_UFW, type UfwHost } from './host.ts'
+import { UFW_PATHS, enforces, hasIpv6, isEnabled, parseUfw, READ_UFW, REQUIRE_UFW, type UfwHost } from './host.ts'
 
 type Policy = 'allow' | 'deny' | 'reject'
 type Logging = 'off' | 'low' | 'medium' | 'high' | 'full'
@@ -64,6 +64,7 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
     loaded: true,
   }),
   // Without its rules, enabling ufw locks the operator out.
+  sharedPaths: UFW_PATHS,
   needs: () => [refOf('package', 'ufw'), refOf('ufw-rule', '*')],
   state: form.fields<UfwDefaultsState>({
     incoming: form.line(),

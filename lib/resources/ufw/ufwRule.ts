@@ -20,7 +20,7 @@ import {
 import { ensure } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
 import { UFW_GATE } from './gate.ts'
-import { isLoaded, parseUfw, READ_UFW, REQUIRE_UFW, type Tuple, type UfwHost } from './host.ts'
+import { isLoaded, parseUfw, READ_UFW, REQUIRE_UFW, UFW_PATHS, type Tuple, type UfwHost } from './host.ts'
 import {
   canonicalAddress,
   canonicalPorts,
@@ -145,6 +145,7 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
     how: matchFrom(props),
   }),
   absent: { check: checkProps },
+  sharedPaths: UFW_PATHS,
   needs: () => [refOf('package', 'ufw')],
   state: form.fields<Compared<UfwRuleState>>({
     action: form.line(),

@@ -55,6 +55,20 @@ test('only what nothing before it may alter is compared, unless its reading is s
   )
 })
 
+test('nothing is compared that another type has written to before it, by path or by a place both share', () => {
+  const at = (type: string, sharedPaths?: string[]): AnyType =>
+    toyType(type, { paths: (path) => [path], ...(sharedPaths === undefined ? {} : { sharedPaths }) })
+  const types = [at('edit'), at('folder'), at('snippet'), at('setting', ['/etc/app.conf', '/etc/app.d'])]
+  const compared = (declared: { [ref: Ref]: Ref[] }): boolean[] =>
+    stageOf(declared, types).tasks.map(({ comparable }) => comparable)
+  assert.equal(compared({ 'edit:/etc/app.conf': [], 'setting:a': [] }), [true, false])
+  assert.equal(compared({ 'setting:a': [], 'edit:/etc/app.conf': [] }), [true, false])
+  assert.equal(compared({ 'edit:/etc/app.d/x': [], 'setting:a': [] }), [true, false])
+  assert.equal(compared({ 'setting:a': [], 'snippet:/etc/app.d/x': [] }), [true, false])
+  assert.equal(compared({ 'snippet:/etc/x': [], 'edit:/etc/x': [] }), [true, false])
+  assert.equal(compared({ 'folder:/etc/x': [], 'edit:/etc/x/y': [], 'setting:a': [] }), [true, true, true])
+})
+
 test('what may lock the operator out waits for all that can do without, then has a stage of its own', () => {
   const types = [file, toyType('rule', { consequence: () => 'lockout' })]
   const first = stageOf({ 'rule:a': [], 'file:after': ['rule:a'], 'file:x': [], 'file:y': ['file:after'] }, types)
