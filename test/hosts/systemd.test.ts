@@ -153,6 +153,56 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     assert.is(await sshOk(host, 'systemctl show -p LoadState --value systemd-pstore'), 'loaded\n')
   })
 
+  test(`${os}: a mask until the next boot is taken away, and is none that is to stay`, async () => {
+    const masked = (yes: boolean) => world({}, () => service({ name: 'systemd-pstore', masked: yes }))
+    await sshOk(host, 'systemctl mask --runtime systemd-pstore')
+    await convergeAsPlanned(host, masked(false))
+    assert.is(await sshOk(host, 'systemctl show -p LoadState --value systemd-pstore'), 'loaded\n')
+    await sshOk(host, 'systemctl mask --runtime systemd-pstore')
+    await convergeAsPlanned(host, masked(true))
+    assert.is((await ssh(host, 'systemctl is-enabled systemd-pstore')).stdout, 'masked\n')
+    await sshOk(host, 'systemctl mask --runtime systemd-pstore')
+    await convergeAsPlanned(host, masked(false))
+    assert.is(await sshOk(host, 'systemctl show -p LoadState --value systemd-pstore'), 'loaded\n')
+  })
+
+  test(`${os}: units with an escaped path in their names are enabled, started and loaded`, async () => {
+    const escaped = world({}, () => {
+      unit({ name: 'scrub@.service', text: '[Service]\nType=oneshot\nExecStart=/bin/true\n' })
+      timer({ name: 'scrub@srv-data\\x2dstore', onCalendar: 'weekly' })
+      unit({
+        name: 'keep-a\\x2db.service',
+        text: '[Service]\nExecStart=/bin/sleep 1000000\n[Install]\nWantedBy=multi-user.target\n',
+      })
+      dropIn({ unit: 'keep-a\\x2db.service', name: 'nice', service: { Nice: 3 } })
+      service({ name: 'keep-a\\x2db', enabled: true, running: true, settleMs: 100 })
+    })
+    await convergeAsPlanned(host, escaped)
+    assert.match(await sshOk(host, 'systemctl list-timers --no-legend'), 'scrub@srv-data\\x2dstore.timer')
+    await sshOk(
+      host,
+      "touch '/etc/systemd/system/keep-a\\x2db.service'; systemctl disable --now 'scrub@srv-data\\x2dstore.timer'",
+    )
+    await convergeAsPlanned(host, escaped)
+    await convergeAsPlanned(host, world())
+  })
+
+  test(`${os}: a service by a name that it has only while it is enabled is enabled again`, async () => {
+    const text =
+      '[Service]\\nExecStart=/bin/sleep 1000000\\n[Install]\\nWantedBy=multi-user.target\\nAlias=called.service\\n'
+    await sshOk(host, `printf '${text}' > /usr/lib/systemd/system/real.service; systemctl daemon-reload`)
+    const called = (enabled?: true) =>
+      world({}, () => service({ name: 'called', running: true, settleMs: 100, ...(enabled ? { enabled } : {}) }))
+    assert.match(await said(called()), 'real.service')
+    await convergeAsPlanned(host, called(true))
+    assert.is(await sshOk(host, 'systemctl is-enabled real; systemctl is-active real'), 'enabled\nactive\n')
+    await sshOk(host, 'systemctl disable --now real')
+    await convergeAsPlanned(host, called(true))
+    await sshOk(host, 'systemctl stop called')
+    await convergeAsPlanned(host, called(true))
+    await sshOk(host, 'systemctl disable --now real; rm /usr/lib/systemd/system/real.service; systemctl daemon-reload')
+  })
+
   test(`${os}: a service is stopped and disabled`, async () => {
     await convergeAsPlanned(host, world({ up: false }))
     assert.is((await ssh(host, 'systemctl is-active api')).stdout, 'inactive\n')

@@ -166,21 +166,35 @@ act() {
 
 mark_logs
 action=start
-[ "$(show LoadState)" != not-found ] || fail "$unit: there is no such unit; declare its package or unit file before it"
+# Prints the unit that is called so too once it is enabled.
+alias_of() {
+  grep -HsE -d skip '^Alias=' -- /etc/systemd/system/*.* /usr/local/lib/systemd/system/*.* /usr/lib/systemd/system/*.* | while IFS= read -r line; do
+    case " \${line#*:Alias=} " in *" $unit "*) file=\${line%%:Alias=*}; printf '%s\\n' "\${file##*/}"; break ;; esac
+  done
+}
+# systemctl(1) enables, disables and masks no unit by an alias.
+real=$(show Id)
+if [ "$(show LoadState)" = not-found ]; then
+  real=$(alias_of)
+  [ -n "$real" ] || fail "$unit: there is no such unit; declare its package or unit file before it"
+  [ "$want_enabled" = yes ] || fail "$unit: this is what $real is called too while it is enabled; declare $real"
+fi
 if [ "$(show NeedDaemonReload)" = yes ]; then systemctl daemon-reload; fi
 if [ "$want_masked" = yes ]; then
   if is_up; then systemctl stop -- "$unit"; fi
-  systemctl --quiet mask -- "$unit"
+  systemctl --quiet mask -- "$real"
   [ "$(show LoadState)" = masked ] || fail "$unit: it is not masked; is its file in /etc/systemd/system? Remove that one first"
 elif [ "$want_masked" = no ] && [ "$(show LoadState)" = masked ]; then
-  systemctl --quiet unmask -- "$unit"
+  systemctl --quiet unmask -- "$real"
+  [ "$(show LoadState)" != masked ] || systemctl --quiet --runtime unmask -- "$real"
+  [ "$(show LoadState)" != masked ] || fail "$unit: it is still masked, by $(show FragmentPath)"
 fi
 case $want_enabled in
   yes)
-    systemctl --quiet enable -- "$unit"
+    systemctl --quiet enable -- "$real"
     case $(show UnitFileState) in enabled* | generated | alias) ;; *) fail "$unit: it cannot be enabled, it is $(show UnitFileState); leave enabled out" ;; esac ;;
   no)
-    systemctl --quiet disable -- "$unit"
+    systemctl --quiet disable -- "$real"
     case $(show UnitFileState) in enabled) fail "$unit: it is still enabled" ;; esac ;;
 esac
 if [ "$want_running" = no ]; then

@@ -180,7 +180,9 @@ function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null): 
     // A generator's or an init script's unit starts at boot without links of its own.
     enabled: /^(enabled|enabled-runtime|generated|alias)$/.test(shown['UnitFileState'] ?? ''),
     running,
-    masked: shown['LoadState'] === 'masked',
+    // A mask that lasts until the next boot keeps a unit from starting, but does not satisfy one that is to be masked.
+    masked:
+      shown['LoadState'] === 'masked' && !(desired?.masked === true && shown['UnitFileState'] === 'masked-runtime'),
   }
   if (!running) return { ...state, load: 'current' }
   const seen = { invocation: shown['InvocationID'] }

@@ -52,10 +52,12 @@ export function readUnitFilesAlone(files: readonly UnitFile[]): string {
   return readSmallFiles(files.map(({ path }) => path))
 }
 
-/** A template has no state of its own; its loaded instances do. */
+/**
+ * A template has no state of its own; its loaded instances do. A backslash, as in `srv-data\\x2dstore`, is special only
+ * where systemctl sees a pattern.
+ */
 function showPattern(unit: string): string {
-  const escaped = unit.replaceAll('\\', '\\\\')
-  return unit.includes('@.') ? escaped.replace('@.', '@*.') : escaped
+  return unit.includes('@.') ? unit.replaceAll('\\', '\\\\').replace('@.', '@*.') : unit
 }
 
 /** Output of `systemctl show` for one unit, by property. */
