@@ -3,6 +3,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { file } from '../../lib/index.ts'
 import { resource } from '../../lib/dsl/declare.ts'
 import { dropIn as dropInType } from '../../lib/resources/systemd/dropIn.ts'
 import { service as serviceType } from '../../lib/resources/systemd/service.ts'
@@ -201,6 +202,22 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     await sshOk(host, 'systemctl stop called')
     await convergeAsPlanned(host, called(true))
     await sshOk(host, 'systemctl disable --now real; rm /usr/lib/systemd/system/real.service; systemctl daemon-reload')
+  })
+
+  test(`${os}: an sshd that a socket starts is restarted where a reload would end it`, async () => {
+    const sshd = (sessions: number) =>
+      world({}, () => {
+        file({ path: '/etc/ssh/sshd_config.d/sessions.conf', content: `MaxSessions ${sessions}\n` })
+        service({ name: 'ssh', running: true, reloadOn: ['/etc/ssh'], settleMs: 500 })
+      })
+    await convergeAsPlanned(host, sshd(11))
+    await sshOk(host, 'systemctl stop ssh.service; systemctl start ssh.socket')
+    for (const sessions of [12, 13]) {
+      await convergeAsPlanned(host, sshd(sessions))
+      assert.is(await sshOk(host, 'systemctl is-active ssh.service ssh.socket'), 'active\nactive\n')
+    }
+    await sshOk(host, 'systemctl stop ssh.socket; systemctl restart ssh.service')
+    await convergeAsPlanned(host, world())
   })
 
   test(`${os}: a service is stopped and disabled`, async () => {

@@ -10,6 +10,7 @@
  */
 import { restartFunctions } from '../../kit/restart.ts'
 import { quote } from '../../kit/shell.ts'
+import { LOSES_SOCKET } from './serviceReading.ts'
 import { LISTING, RECORDS, type Load } from './watch.ts'
 
 export type ServiceWork = {
@@ -147,8 +148,14 @@ trace() {
     *) show InvocationID ;;
   esac
 }
+# A reload of such a service is a restart, see LOSES_SOCKET.
+loses_socket() {
+  case $(show Id) in ${LOSES_SOCKET.join(' | ')}) ;; *) return 1 ;; esac
+  case $(show TriggeredBy) in *.socket*) ;; *) return 1 ;; esac
+}
 act() {
   action=$1
+  if [ "$action" = reload ] && loses_socket; then action=restart; fi
   if [ -f "$record" ] && ! grep -qaz '^pending ' -- "$record"; then cp -- "$record" "$P/loaded"; fi
   # Until it is seen to succeed, whatever cuts it off.
   case $action in reload) put_record printf 'pending reload\\0' ;; *) put_record printf 'pending restart\\0' ;; esac

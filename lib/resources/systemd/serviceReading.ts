@@ -89,7 +89,14 @@ const PROPERTIES = [
   'InvocationID',
   'InactiveExitTimestamp',
   'CanReload',
+  'TriggeredBy',
 ]
+
+/**
+ * Daemons that read their configuration again by starting themselves again, without the socket that systemd gave them:
+ * its port is taken, and they end (seen with sshd on Debian 12 and 13 while ssh.socket is active).
+ */
+export const LOSES_SOCKET: readonly string[] = ['ssh.service', 'sshd.service']
 
 /** One systemctl, two finds, one cat. Invocations and times in the output change only when a service or a file does. */
 export function readServices(entries: readonly WantedService[]): string {
@@ -189,7 +196,8 @@ function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null): 
   const need = changed.pending === 'restart' || changed.restart.length > 0 ? 'restart' : 'reload'
   const files = changed[need].length > 0 ? changed[need] : changed.reload
   if (files.length === 0 && changed.pending === undefined) return { ...state, load: 'current', seen }
-  const load = shown['CanReload'] === 'yes' ? need : 'restart'
+  const losesSocket = LOSES_SOCKET.includes(shown['Id'] ?? '') && shown['TriggeredBy']?.includes('.socket') === true
+  const load = shown['CanReload'] === 'yes' && !losesSocket ? need : 'restart'
   return { ...state, load, seen: { ...seen, because: describe(files, desired) } }
 }
 
