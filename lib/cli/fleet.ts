@@ -36,8 +36,18 @@ export async function prepare(
   const machine = await findMachine(site, chosen, where, note)
   const catalog = machine.standIn === undefined ? declared : await site.evaluate(chosen.name, machine.standIn)
   const usedAt = (name: string) => catalog.resources.find(({ desired }) => secretNames(desired).includes(name))?.source
-  const secrets = await machine.secrets(secretNames(catalog.resources.map(({ desired }) => desired)), usedAt)
+  const hashes = hashesIn(catalog)
+  const names = secretNames(catalog.resources.map(({ desired }) => desired))
+  const secrets = await machine.secrets(names, usedAt, (name) => hashes.has(name))
   return { catalog, connect: machine.connect, secrets }
+}
+
+/** Names of secrets that are hashes of passwords. */
+function hashesIn({ resources }: Catalog): ReadonlySet<string> {
+  const named = resources.flatMap(({ type, desired }) =>
+    (types.get(type)?.hashFields ?? []).flatMap((field) => secretNames(Object(desired)[field])),
+  )
+  return new Set(named)
 }
 
 /**

@@ -28,6 +28,7 @@ export type Machine = {
   secrets: (
     names: readonly string[],
     usedAt: (name: string) => Source | undefined,
+    isHash: (name: string) => boolean,
   ) => Promise<ReadonlyMap<string, string>>
 }
 
@@ -38,7 +39,7 @@ export async function findMachine(
   where: Where,
   note: (text: string) => void,
 ): Promise<Machine> {
-  if (where.kind === 'sandbox') return sandboxMachine(where.name ?? host.name, host.os, note)
+  if (where.kind === 'sandbox') return sandboxMachine(site, where.name ?? host.name, host.os, note)
   const secrets: Machine['secrets'] = (names, usedAt) => storedSecrets(site, names, usedAt)
   if (where.kind === 'local') {
     const { connectLocal } = await import('../transport/local.ts')
@@ -50,7 +51,12 @@ export async function findMachine(
   return { connect: connecting(where.target), standIn: { address }, secrets }
 }
 
-async function sandboxMachine(name: string, os: InventoryHost['os'], note: (text: string) => void): Promise<Machine> {
+async function sandboxMachine(
+  site: Site,
+  name: string,
+  os: InventoryHost['os'],
+  note: (text: string) => void,
+): Promise<Machine> {
   const sandbox = await import('../sandbox/sandbox.ts')
   // A running one keeps its OS, and the catalog is made for that.
   const known = await sandbox.find(name)
@@ -62,23 +68,41 @@ async function sandboxMachine(name: string, os: InventoryHost['os'], note: (text
   return {
     connect: connecting({ address, port, user, identityFile, hostKey }),
     standIn,
-    secrets: async (names) => generatedSecrets(await readFile(identityFile), name, names),
+    async secrets(names, _usedAt, isHash) {
+      const { secretStore } = await import('../secrets/secretStore.ts')
+      const { values, unopened } = await secretStore(dirname(site.file)).find(names)
+      const missing = names.filter((each) => !values.has(each))
+      if (missing.length === 0) return values
+      note(`made up for a throw-away host: ${missing.join(', ')}${unopened === undefined ? '' : ` (${unopened})`}`)
+      return new Map([...values, ...madeUpSecrets(await readFile(identityFile), missing, isHash)])
+    },
   }
 }
 
 async function storedSecrets(
   site: Site,
-  ...asked: Parameters<Machine['secrets']>
+  names: readonly string[],
+  usedAt: (name: string) => Source | undefined,
 ): Promise<ReadonlyMap<string, string>> {
   const { secretStore } = await import('../secrets/secretStore.ts')
-  return secretStore(dirname(site.file)).load(...asked)
+  return secretStore(dirname(site.file)).load(names, usedAt)
 }
 
-/** Substitutes for real secrets, the same in each run: derived from the key that opens the throw-away host. */
-function generatedSecrets(key: Buffer, host: string, names: readonly string[]): Map<string, string> {
-  const valueOf = (name: string): string =>
-    createHmac('sha256', key).update(`${host}\0${name}`).digest('hex').slice(0, 32)
-  return new Map(names.map((name) => [name, valueOf(name)]))
+/**
+ * Substitutes for secrets, the same in each run and for all throw-away hosts, so that two of them can log in to each
+ * other: derived from the key that opens the hosts. A hash is one of no known password.
+ */
+export function madeUpSecrets(
+  key: Buffer,
+  names: readonly string[],
+  isHash: (name: string) => boolean,
+): Map<string, string> {
+  const digest = (name: string): Buffer => createHmac('sha512', key).update(name).digest()
+  const hash = (name: string): string => {
+    const letters = digest(name).toString('base64').replaceAll('+', '.').slice(0, 86)
+    return `$6$${digest(`${name}\0salt`).toString('hex').slice(0, 16)}$${letters}`
+  }
+  return new Map(names.map((name) => [name, isHash(name) ? hash(name) : digest(name).toString('hex').slice(0, 32)]))
 }
 
 /** The login that the inventory specifies; ssh_config decides what it leaves out. */

@@ -239,6 +239,8 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
    * are compared. `how` and `seen` of a state have forms of their own, and no field name may occur in two of them.
    */
   state: Form<Compared<State>>
+  /** Fields of the state whose secret is a hash as crypt(5) has it: a value that is made up must be one as well. */
+  hashFields?: readonly (keyof State & string)[]
   /** Of a link: the absolute path that it leads to. */
   leads?(name: string, state: State): string
   read: Reader<State>

@@ -27,6 +27,8 @@ export type SecretStore = {
    * @throws {RecipeError} For all that have none, and what to do.
    */
   load(names: readonly string[], usedAt?: (name: string) => Source | undefined): Promise<Map<string, string>>
+  /** Values of those that have one. `unopened`: why the stored ones are not among them. */
+  find(names: readonly string[]): Promise<{ values: Map<string, string>; unopened?: string }>
   /** Names in the encrypted file, sorted. */
   list(): Promise<string[]>
   /**
@@ -56,6 +58,17 @@ export function secretStore(folder: string, env: Environment = process.env): Sec
       const missing = absent.filter((name) => !stored.has(name))
       if (missing.length > 0) throw missingSecrets(missing, usedAt)
       return new Map(names.map((name) => [name, given.get(name) ?? stored.get(name)!]))
+    },
+    async find(names) {
+      const given = fromEnvironment(names, env)
+      if (names.every((name) => given.has(name))) return { values: given }
+      try {
+        const stored = [...(await read())].filter(([name]) => names.includes(name))
+        return { values: new Map([...stored, ...given]) }
+      } catch (error) {
+        if (!(error instanceof RecipeError)) throw error
+        return { values: given, unopened: error.message }
+      }
     },
     async list() {
       return [...(await read()).keys()].sort()

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseAt } from '../../lib/cli/machine.ts'
+import { madeUpSecrets, parseAt } from '../../lib/cli/machine.ts'
 
 const test = suite('--at')
 
@@ -22,6 +22,16 @@ for (const at of ['', 'root@', '@web', 'root@a b', 'root@web:', 'root@web:port',
     assert.throws(() => parseAt(at, {}), /--at takes USER@ADDRESS\[:PORT\]/)
   })
 }
+
+test('made-up secrets are the same for all throw-away hosts, and a hash is a hash', () => {
+  const of = (key: string): Map<string, string> =>
+    madeUpSecrets(Buffer.from(key), ['login', 'db'], (name) => name === 'login')
+  assert.equal(of('key'), of('key'))
+  assert.is.not(of('key').get('db'), of('other').get('db'))
+  assert.match(of('key').get('db') ?? '', /^[0-9a-f]{32}$/)
+  // The lengths that crypt(5) gives for sha512crypt.
+  assert.match(of('key').get('login') ?? '', /^\$6\$[./0-9A-Za-z]{16}\$[./0-9A-Za-z]{86}$/)
+})
 
 test('a key file and a host key go with the address', () => {
   assert.equal(parseAt('web', { identity: '/k', hostKey: 'ssh-ed25519 AAAA' }), {

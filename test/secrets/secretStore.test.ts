@@ -181,4 +181,21 @@ for (const [what, text, message] of mistakes) {
     }))
 }
 
+test('for a throw-away host those that have a value are found, and a file without its key stops nothing', () =>
+  inFolder(async ({ open }) => {
+    await open().set('db', SENTINEL)
+    const env = { KEELSON_AGE_KEY: key, KEELSON_SECRET_API: 'given' }
+    assert.equal(
+      (await open(env).find(['db', 'api', 'none'])).values,
+      new Map([
+        ['db', SENTINEL],
+        ['api', 'given'],
+      ]),
+    )
+    const { values, unopened = '' } = await open({ KEELSON_SECRET_API: 'given' }).find(['db', 'api'])
+    assert.equal(values, new Map([['api', 'given']]))
+    assert.match(unopened, 'needs an age key')
+    assert.not.match(unopened, SENTINEL)
+  }))
+
 test.run()

@@ -107,6 +107,7 @@ export const user: ResourceType<User, UserState> = {
       ),
     }),
   ),
+  hashFields: ['password'],
   read: { command: readUsers, parse: ({ stdout }) => parseUsers(stdout) },
   diff: diffUser,
   touches: ({ name, after }) => [{ account: name, login: loginAfter(after) }],
