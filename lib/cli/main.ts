@@ -261,8 +261,8 @@ function addSandbox(program: Command, context: CommandContext, run: Run): void {
       examples(program, 'sandbox up try', 'sandbox ssh try -- systemctl --failed', 'sandbox down --all'),
     )
   addGlobals(sandbox.command('up <name>').description('boot a fresh host, or name the one that is there'))
-    .option('--os <system>', 'debian-12 or debian-13', 'debian-13')
-    .action((name: string, flags: { os: string }) => run(async () => (await load()).sandboxUp(context, name, flags)))
+    .option('--os <system>', 'debian-12 or debian-13; without it that of the host, or debian-13 for a new one')
+    .action((name: string, flags: { os?: string }) => run(async () => (await load()).sandboxUp(context, name, flags)))
   addGlobals(sandbox.command('list').description('all hosts')).action(() =>
     run(async () => (await load()).sandboxList(context)),
   )

@@ -17,11 +17,14 @@ const SYSTEMS = ['debian-12', 'debian-13'] as const
 export async function sandboxUp(
   { output, json }: CommandContext,
   name: string,
-  { os }: { os: string },
+  { os }: { os?: string },
 ): Promise<ExitName> {
-  const system = SYSTEMS.find((known) => known === os)
-  if (system === undefined) throw new UsageError(`--os takes ${SYSTEMS.join(' or ')}, not ${JSON.stringify(os)}`)
-  const { up } = await import('../../sandbox/sandbox.ts')
+  const asked = os === undefined ? undefined : SYSTEMS.find((known) => known === os)
+  if (os !== undefined && asked === undefined)
+    throw new UsageError(`--os takes ${SYSTEMS.join(' or ')}, not ${JSON.stringify(os)}`)
+  const { find, up } = await import('../../sandbox/sandbox.ts')
+  // A host that is there keeps its OS.
+  const system = asked ?? (await find(name))?.os ?? 'debian-13'
   const host = await up(name, { os: system }, (text) => output.err.write(`${text}\n`))
   output.out.write(json ? `${cleanJson(host)}\n` : `${host.name}  ${host.address}  ${host.os}\n`)
   if (!json) output.err.write(`log in with: sandbox ssh ${host.name}\n`)
