@@ -8,6 +8,7 @@ import { dirname } from 'node:path'
 import type { InventoryHost } from '../dsl/inventory.ts'
 import type { Override, Site } from '../dsl/site.ts'
 import type { Source } from '../engine/catalog/catalog.ts'
+import { isPinned } from '../transport/hostKey.ts'
 import type { Connection, Target } from '../transport/connection.ts'
 import { askForLogin, remembering } from './ask.ts'
 import { UsageError } from './errors.ts'
@@ -105,14 +106,19 @@ export function madeUpSecrets(
   return new Map(names.map((name) => [name, isHash(name) ? hash(name) : digest(name).toString('hex').slice(0, 32)]))
 }
 
-/** The login that the inventory specifies; ssh_config decides what it leaves out. */
-export function targetOf({ address, port, user, identityFile, hostKey, jump }: InventoryHost): Target {
+/**
+ * The login that the inventory specifies; ssh_config decides what it leaves out.
+ * @throws {UsageError} When its host key is none.
+ */
+export function targetOf({ name, address, port, user, identityFile, hostKey, jump }: InventoryHost): Target {
   return {
     address,
     ...(port === undefined ? {} : { port }),
     ...(user === undefined ? {} : { user }),
     ...(identityFile === undefined ? {} : { identityFile }),
-    ...(hostKey === undefined ? {} : { hostKey: [hostKey].flat() }),
+    ...(hostKey === undefined
+      ? {}
+      : { hostKey: [hostKey].flat().map((line) => checkedKey(line, `hostKey of ${name}`)) }),
     ...(jump === undefined ? {} : { jump }),
   }
 }
@@ -141,6 +147,14 @@ export function parseAt(at: string, more: { identity?: string; hostKey?: string 
     ...(user === undefined ? {} : { user }),
     ...(port === undefined ? {} : { port: Number(port) }),
     ...(more.identity === undefined ? {} : { identityFile: more.identity }),
-    ...(more.hostKey === undefined ? {} : { hostKey: more.hostKey }),
+    ...(more.hostKey === undefined ? {} : { hostKey: checkedKey(more.hostKey, '--host-key') }),
   }
+}
+
+function checkedKey(line: string, what: string): string {
+  if (isPinned(line)) return line
+  throw new UsageError(
+    `${what} is no public key: ${JSON.stringify(line.slice(0, 80))}`,
+    'give a line like "ssh-ed25519 AAAA…"; the host has it in /etc/ssh/ssh_host_ed25519_key.pub',
+  )
 }

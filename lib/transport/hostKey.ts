@@ -16,12 +16,21 @@ export type Trust = { keys: HostKey[]; revoked: HostKey[]; authorities: number }
  */
 export function parsePinned(pinned: string | string[]): Trust {
   const keys = [pinned].flat().map((line) => {
-    const [type = '', base64 = ''] = line.trim().split(/\s+/)
-    const key = parseKey(type, base64, 'the inventory')
+    const key = pinnedKey(line)
     if (!key) throw new TypeError(`hostKey: expected "ssh-ed25519 AAAA…", got ${JSON.stringify(line)}`)
     return key
   })
   return { keys, revoked: [], authorities: 0 }
+}
+
+/** Whether it is a line that `parsePinned` reads. */
+export function isPinned(line: string): boolean {
+  return pinnedKey(line) !== undefined
+}
+
+function pinnedKey(line: string): HostKey | undefined {
+  const [type = '', base64 = ''] = line.trim().split(/\s+/)
+  return parseKey(type, base64, 'the inventory')
 }
 
 /** A key from its written form; undefined when the type is not the one the base64 text names. */

@@ -1,8 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { madeUpSecrets, parseAt } from '../../lib/cli/machine.ts'
+import { madeUpSecrets, parseAt, targetOf } from '../../lib/cli/machine.ts'
 
 const test = suite('--at')
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGrSp5wqE/QGEgyAnFzUEE+VeU2O4qoUinJCx626Z3FX'
 
 const good = {
   'root@192.0.2.1': { user: 'root', address: '192.0.2.1' },
@@ -34,11 +35,19 @@ test('made-up secrets are the same for all throw-away hosts, and a hash is a has
 })
 
 test('a key file and a host key go with the address', () => {
-  assert.equal(parseAt('web', { identity: '/k', hostKey: 'ssh-ed25519 AAAA' }), {
+  assert.equal(parseAt('web', { identity: '/k', hostKey: KEY }), {
     address: 'web',
     identityFile: '/k',
-    hostKey: 'ssh-ed25519 AAAA',
+    hostKey: KEY,
   })
 })
+
+for (const hostKey of ['ssh-ed25519 AAAA', 'ssh-ed25519', 'AAAAC3NzaC1lZDI1NTE5', '', KEY.replace('ed25519', 'rsa')]) {
+  test(`${JSON.stringify(hostKey)} is no host key, in an option and in the inventory`, () => {
+    assert.throws(() => parseAt('web', { hostKey }), /--host-key is no public key/)
+    const host = { name: 'web', address: 'web', os: 'debian-12', server: 'CX22', roles: [], data: {}, hostKey } as const
+    assert.throws(() => targetOf(host), /hostKey of web is no public key/)
+  })
+}
 
 test.run()
