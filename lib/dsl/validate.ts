@@ -142,7 +142,9 @@ function sentenceFor(error: ErrorObject, more: readonly string[]): string {
     case 'enum': {
       const values: unknown[] = params['allowedValues']
       const allowed = values.map(String)
-      return `${prefix}must be one of ${allowed.join(', ')}, not ${show(error.data)}${hint(String(error.data), allowed)}`
+      // An object may have a toString of its own.
+      const meant = typeof error.data === 'string' ? hint(error.data, allowed) : ''
+      return `${prefix}must be one of ${allowed.join(', ')}, not ${show(error.data)}${meant}`
     }
     case 'type':
       return `${prefix}must be ${article(params['type'])}, not ${show(error.data)}`

@@ -22,6 +22,11 @@ const mistakes: [string, object, string][] = [
     { ensure: 'abcent' },
     'ensure: must be one of present, absent, not "abcent"; did you mean "absent"?',
   ],
+  [
+    'an object that cannot be made into text, for a word',
+    { ensure: { toString: [] } },
+    'ensure: must be one of present, absent, not {"toString":[]}',
+  ],
   ['a mode as a number', { mode: 640 }, 'mode: must be a string, not 640'],
   [
     'a wrong key deep inside',
