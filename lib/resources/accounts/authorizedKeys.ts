@@ -7,7 +7,7 @@ import type { Keys } from '../../kit/touch.ts'
 import * as form from '../../kit/form.ts'
 import { refOf } from '../../kit/ref.ts'
 import { type Compared, type ResourceType, type Step, Unknown, type Desired } from '../../kit/resourceType.ts'
-import { accountName, ensure } from '../../kit/schema.ts'
+import { accountName, ensure, oneLine } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
 import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
 
@@ -71,10 +71,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
                 options: {
                   type: 'array',
                   uniqueItems: true,
-                  items: {
-                    type: 'string',
-                    pattern: '^[A-Za-z0-9-]+(="([^"\\\\\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]|\\\\")*")?$',
-                  },
+                  items: oneLine,
                 },
               },
             },
@@ -87,7 +84,7 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   },
   key: ['user'],
   name: (props) => props.user,
-  check: ({ keys }) => keyMistakes(keys.map(lineOf)),
+  check: ({ keys }) => [...optionMistakes(keys), ...keyMistakes(keys.map(lineOf))],
   desired: ({ keys, exclusive = true }) => ({
     keys: keys.map(lineOf).toSorted(),
     ...IN_ORDER,
@@ -157,10 +154,34 @@ function keyMistakes(keyLines: readonly string[]): string[] {
   })
 }
 
-/** The key data begins with its type, after a length of four bytes (RFC 4253, 6.6). */
+/** An option is a word, or a word and a value in double quotes, in which `\\"` is a quote (sshd(8)). */
+const OPTION = /^[A-Za-z0-9-]+(="([^"\\]|\\")*")?$/
+
+function optionMistakes(keys: AuthorizedKeys['keys']): string[] {
+  const options = keys.flatMap((one) => (typeof one === 'string' ? [] : (one.options ?? [])))
+  return options
+    .filter((option) => !OPTION.test(option))
+    .map((option) => {
+      const [, name = '', value = ''] = /^([A-Za-z0-9-]+)=(.*)$/.exec(option) ?? []
+      const quoted = `${name}="${value.replaceAll('"', '\\"')}"`
+      const next =
+        name !== '' && !value.includes('"') && OPTION.test(quoted) ? `write ${quoted}` : 'write NAME or NAME="VALUE"'
+      return `sshd would not understand the option ${option}: ${next}, one option in each string`
+    })
+}
+
+/** The key data is a list of fields, each after its length in four bytes; the first is the type (RFC 4253, 6.6). */
 function typeInside(blob: string): string {
   const bytes = Buffer.from(blob, 'base64')
-  return bytes.length < 40 ? '' : bytes.subarray(4, 4 + bytes.readUInt32BE(0)).toString('latin1')
+  const fields: Buffer[] = []
+  let at = 0
+  while (at + 4 <= bytes.length) {
+    const end = at + 4 + bytes.readUInt32BE(at)
+    fields.push(bytes.subarray(at + 4, end))
+    at = end
+  }
+  // A key that was cut ends within a field; with it nobody could log in.
+  return at === bytes.length && fields.length > 1 ? fields[0]!.toString('latin1') : ''
 }
 
 /** Maximum bytes of a file that are read. Its user may make it longer: a longer file is reported, and not read. */

@@ -102,6 +102,7 @@ export const UNLOCKED = 'await_locks 300 /etc/.pwd.lock'
 function setUp(name: string, { gid, members, how }: GroupState): string {
   const id = gid === undefined ? [] : ['--gid', gid]
   const program = [
+    ...(gid === undefined ? [] : [gidIsFree(name, gid)]),
     sh`if ! getent group -- ${name} >/dev/null; then`,
     sh`  groupadd ${how?.system === true ? ['--system'] : []} ${id} -- ${name}`,
     ...(gid === undefined
@@ -114,6 +115,12 @@ function setUp(name: string, { gid, members, how }: GroupState): string {
     ...(members === undefined ? [] : [sh`gpasswd --members ${members.join(',')} ${name}`]),
   ]
   return program.join('\n')
+}
+
+/** groupadd(8) and groupmod(8) do not say whose the number is. */
+function gidIsFree(name: string, gid: number): string {
+  return sh`taken=$(getent group -- ${gid} | cut -d: -f1)
+case $taken in '' | ${name}) ;; *) fail ${`gid ${gid} of group ${name} is the one of group`} "$taken"${'; give another gid, or remove that group'} ;; esac`
 }
 
 /** Parses `name:password:gid:members` (group(5)). */

@@ -5,6 +5,7 @@ import { payload } from '../../kit/prelude.ts'
 import type { Step } from '../../kit/resourceType.ts'
 import { quote, raw, sh } from '../../kit/shell.ts'
 import type { Reveal, SecretToken } from '../../kit/value.ts'
+import { hashMistake } from './crypt.ts'
 import { UNLOCKED } from './group.ts'
 
 export type UserState = {
@@ -42,12 +43,8 @@ export function setUp(name: string, state: UserState, reveal: Reveal): Step {
   const { password, locked, expires } = state
   const title = `set up user ${name}`
   const hash = password === undefined || typeof password === 'string' ? undefined : reveal(password)
-  if (hash !== undefined && !/^\$[A-Za-z0-9./$=,_-]+$/.test(hash)) {
-    return {
-      title,
-      run: sh`fail ${`the passwordHash of ${name} is not a hash as crypt(5) has it; make one with: mkpasswd -m yescrypt`}`,
-    }
-  }
+  const mistake = hash === undefined ? undefined : hashMistake(hash)
+  if (mistake !== undefined) return { title, run: sh`fail ${`the passwordHash of ${name} ${mistake}`}` }
   const program = [
     createText(name, state),
     sh`if [ "$(getent shadow -- ${name} | cut -d: -f8)" = ${UNFINISHED.days} ]; then unfinished=yes; else unfinished=; fi`,

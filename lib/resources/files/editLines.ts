@@ -154,7 +154,7 @@ export function anchorOf(position: Wish['position']): string {
 
 /**
  * Edits one file as its variable `record`, a file, specifies. `ended` is `no` when the last line of the file has no
- * newline; the result then has none either. Every line keeps its own line end, a new one has that of the first line.
+ * newline; it then has none in the result either, while a line that is written has. Every line keeps its own line end, a new one has that of the first line.
  * Exits with 3 when no line begins with the anchor. Only `print` is used: sprintf of mawk, Debian's awk, has a limit.
  */
 export const EDIT_AWK = String.raw`
@@ -201,11 +201,11 @@ END {
   if (!at && want[6] == "bottom") at = NR + 1
   if (!at && wants > 6) exit 3
   for (i = 1; i <= NR + 1; i++) {
-    if (i == at) for (j = 7; j <= wants; j++) put(want[j] end)
-    if (i <= NR && !(i in drop)) put(line[i])
+    if (i == at) for (j = 7; j <= wants; j++) { put(want[j] end); ours = 1 }
+    if (i <= NR && !(i in drop)) { put(line[i]); ours = 0 }
   }
   if (!started) exit
-  if (ended == "no") { ORS = ""; if (end != "") last = bare(last) }
+  if (ended == "no" && !ours) { ORS = ""; if (end != "") last = bare(last) }
   print last
 }
 `

@@ -11,6 +11,7 @@ import { authorizedKeys, type AuthorizedKeys } from '../../../lib/resources/acco
 import { scheduleMistake } from '../../../lib/resources/cron/schedule.ts'
 import { cronJob } from '../../../lib/resources/cron/cronJob.ts'
 import { group } from '../../../lib/resources/accounts/group.ts'
+import { hashMistake } from '../../../lib/resources/accounts/crypt.ts'
 import { sudoers } from '../../../lib/resources/accounts/sudoers.ts'
 import { sysctl } from '../../../lib/resources/kernel/sysctl.ts'
 import { user } from '../../../lib/resources/accounts/user.ts'
@@ -224,6 +225,43 @@ test('a key that is cut off, or listed twice, is refused', () => {
   assert.equal(check({ user: 'bob', keys: [key] }), [])
   assert.is(check({ user: 'bob', keys: [key, { key: `${key} again` }] }).length, 1)
   assert.is(check({ user: 'bob', keys: [key.replace('ssh-ed25519', 'ssh-rsa')] }).length, 1)
+})
+
+test('a hash of each method that crypt(5) has is accepted, and no part of it is', () => {
+  const x = (count: number): string => 'aZ./'.repeat(22).slice(0, count)
+  const hashes = [
+    `$y$j9T$${x(22)}$${x(43)}`,
+    `$gy$j9T$${x(22)}$${x(43)}`,
+    `$7$CU..../....${x(22)}$${x(43)}`,
+    `$2b$12$${x(53)}`,
+    `$6$${x(16)}$${x(86)}`,
+    `$6$rounds=656000$${x(16)}$${x(86)}`,
+    `$5$rounds=5000$${x(8)}$${x(43)}`,
+    `$1$${x(8)}$${x(22)}`,
+  ]
+  for (const hash of hashes) {
+    assert.is(hashMistake(hash), undefined, hash)
+    for (const wrong of [hash.slice(0, -1), `${hash}a`, hash.slice(0, hash.lastIndexOf('$')), `${hash}\n`])
+      assert.match(hashMistake(wrong) ?? '', 'not a whole hash', wrong)
+  }
+  assert.match(hashMistake(`!${hashes[0]}`) ?? '', 'locked: true')
+  for (const none of ['', 'clear text', 'abJnggxhB/yWI', '$secret', '$pbkdf2-sha256$29000$aaa$bbb'])
+    assert.match(hashMistake(none) ?? '', 'is not a hash', none)
+})
+
+test('a key that is cut and an option that sshd would not understand are told in plain words', () => {
+  const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGrSp5wqE/QGEgyAnFzUEE+VeU2O4qoUinJCx626Z3FX'
+  const mistakes = (one: string | { key: string; options: string[] }): string[] =>
+    authorizedKeys.check!({ user: 'ada', keys: [one] })
+  for (const cut of [key.slice(0, -4), key.slice(0, -20), `${key}AAAA`])
+    assert.match(mistakes(`${cut} ada@laptop`)[0] ?? '', 'is cut off or not a key of its type', cut)
+  const words = (option: string): string => mistakes({ key, options: [option] })[0] ?? ''
+  assert.match(words('from=10.0.0.0/8'), 'write from="10.0.0.0/8", one option')
+  assert.match(words('command=/usr/bin/borg serve'), 'write command="/usr/bin/borg serve", one option')
+  for (const odd of ['from="10.0.0.0/8",no-pty', 'command="say "hi""', 'no pty', 'command="x\\', '=x'])
+    assert.match(words(odd), /write NAME or NAME="VALUE"/, odd)
+  for (const right of ['restrict', 'from="10.0.0.0/8"', 'command="say \\"hi\\""', 'environment="A=b c"'])
+    assert.equal(mistakes({ key, options: [right] }), [], right)
 })
 
 test.run()

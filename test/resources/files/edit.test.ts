@@ -98,8 +98,12 @@ test('a stray marker takes nothing in that is not ours', () => {
 test('line ends stay as they are, and a new line has those of the file', () => {
   assert.is(edited('a\r\nb\r\n', { line: 'x' }), 'a\r\nb\r\nx\r\n')
   assert.is(edited('a\r\nPort 1\r\n', { line: 'Port 2', replaces: 'Port' }), 'a\r\nPort 2\r\n')
-  assert.is(edited('a\nb', { line: 'x' }), 'a\nb\nx')
-  assert.is(edited('a\r\nb', { line: 'x' }), 'a\r\nb\r\nx')
+  // A last line without an end: what is written has one, what was there stays as it is.
+  assert.is(edited('a\nb', { line: 'x' }), 'a\nb\nx\n')
+  assert.is(edited('a\r\nb', { line: 'x' }), 'a\r\nb\r\nx\r\n')
+  assert.is(edited('a\nb', { line: 'x', position: 'top' }), 'x\na\nb')
+  assert.is(edited('a\nb 1', { line: 'b 2', replaces: 'b ' }), 'a\nb 2\n')
+  assert.is(edited('x', { block: block('a\nb') }), `x\n${BLOCK}`)
   assert.is(edited('a\r\nb\n', { line: 'x', position: 'top' }), 'x\r\na\r\nb\n')
 })
 
