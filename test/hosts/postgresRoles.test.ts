@@ -5,6 +5,7 @@ import { secret } from '../../lib/kit/secret.ts'
 import { postgresDatabase } from '../../lib/resources/postgres/database.ts'
 import { postgresExtension } from '../../lib/resources/postgres/extension.ts'
 import { postgresRole } from '../../lib/resources/postgres/role.ts'
+import { verifier } from '../../lib/resources/postgres/scram.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'
@@ -121,6 +122,23 @@ function onEach(host: SandboxHost): void {
       plan.changes.map(({ ref, fields }) => [ref, fields]),
       [['postgres-role:app', [{ field: 'password', form: 'secret' }]]],
     )
+  })
+
+  test(`${host.os}: a verifier from another server is stored as it is, and its password logs in`, async () => {
+    const given = verifier('pencil', 'W22ZaJ0SNY7soEsUEjb6gQ==', 4096)
+    const declare = (): void => void role({ name: 'moved', login: true, password: secret('app') })
+    const only = ({ name }: { name: string }): boolean => name === 'moved'
+    await convergeAsPlanned(host, declare, { secrets: { app: given }, only })
+    assert.is(await askPostgres(host, `select rolpassword from pg_authid where rolname = 'moved'`), given)
+    const login = await ssh(
+      host,
+      `PGPASSWORD=pencil psql -h 127.0.0.1 -U moved -d postgres -XAtc 'select current_user'`,
+    )
+    assert.is(login.stdout.trim(), 'moved', login.stderr)
+    const cut = await convergeOn(host, declare, { secrets: { app: given.slice(0, -1) }, only })
+    assert.match(changeOf(cut, 'postgres-role:moved').failure?.said ?? '', 'not a whole one')
+    assert.is(await askPostgres(host, `select rolpassword from pg_authid where rolname = 'moved'`), given)
+    await convergeAsPlanned(host, () => role({ name: 'moved', ensure: 'absent' }), { only })
   })
 
   test(`${host.os}: an extension is updated and moved`, async () => {

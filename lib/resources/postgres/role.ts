@@ -11,6 +11,7 @@ import type { Change, Compared, Context, FieldChange, ResourceType, Step } from 
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure, secretToken } from '../../kit/schema.ts'
+import { sh } from '../../kit/shell.ts'
 import type { Comparing, Secret, SecretToken } from '../../kit/value.ts'
 import {
   canonicalSettings,
@@ -22,14 +23,14 @@ import {
 } from './ownSettings.ts'
 import { parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
 import { POWERS, revokeStatement, revokeStatements, rightsBeyond, withoutRights } from './roleRights.ts'
-import { isPasswordOf, newVerifier, STORED_FORM, type StoredPassword } from './scram.ts'
+import { isPasswordOf, newVerifier, passwordMistake, STORED_FORM, type StoredPassword } from './scram.ts'
 import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName } from './sql.ts'
 
 /** Omitted attributes stay unchanged; a new role has PostgreSQL's defaults: none but `inherit`. */
 export type PostgresRole = {
   name: string
   login?: boolean
-  /** Stored as SCRAM-SHA-256. A stored MD5 or missing password counts as different. */
+  /** Stored as SCRAM-SHA-256; a verifier as PostgreSQL has it is stored as it is. A stored MD5 hash counts as different. */
   password?: Secret
   superuser?: boolean
   createdb?: boolean
@@ -324,8 +325,12 @@ function driftOf(change: FieldChange): string | undefined {
 type RoleChange = Extract<Change<RoleState>, { kind: 'create' | 'change' }>
 
 function roleStep(change: RoleChange, context: Context): Step {
+  const title = `${change.kind === 'create' ? 'create' : 'alter'} role ${change.name}`
+  const { password } = change.after
+  const mistake = password === undefined ? undefined : passwordMistake(context.reveal(password))
+  if (mistake !== undefined) return { title, run: sh`fail ${`the password of ${change.name} ${mistake}`}` }
   return sqlStep({
-    title: `${change.kind === 'create' ? 'create' : 'alter'} role ${change.name}`,
+    title,
     sql: roleSql(change, context),
     next: 'nothing of the role was changed; correct what the server says and converge again',
   })

@@ -31,14 +31,36 @@ export const STORED_FORM = form.fields<StoredPassword>({
   digest: form.sha256Hex,
 })
 
+/** @param password A clear password, or a complete verifier. */
 export function isPasswordOf(stored: StoredPassword, password: string): boolean {
   const { iterations, salt, digest } = stored
+  if (isVerifier(password)) return sha256(password).toString('hex') === digest
   if (!form.fits(ROUNDS, iterations)) return false
   return sha256(verifier(password, salt, iterations)).toString('hex') === digest
 }
 
-/** A new verifier with a salt of its own. */
+/** `pg_dumpall` prints verifiers, and PostgreSQL stores one unchanged (get_password_type in crypt.c). */
+function isVerifier(password: string): boolean {
+  const [, iterations, salt = '', ...keys] =
+    /^SCRAM-SHA-256\$([0-9]+):([^:$]+)\$([^:$]+):([^:$]+)$/.exec(password) ?? []
+  const isBase64 = (text: string): boolean => Buffer.from(text, 'base64').toString('base64') === text
+  const isKey = (text: string): boolean => isBase64(text) && Buffer.from(text, 'base64').length === 32
+  return iterations !== undefined && isBase64(salt) && keys.every(isKey)
+}
+
+/** What is wrong with a text that looks like a stored password and is none that can be used; without the text. */
+export function passwordMistake(password: string): string | undefined {
+  if (password.startsWith('SCRAM-SHA-256$') && !isVerifier(password))
+    return 'begins as a SCRAM-SHA-256 verifier and is not a whole one; copy all of it, or give the clear password'
+  // Stored unchanged, and no login with scram-sha-256 would succeed with it.
+  if (/^md5[0-9a-f]{32}$/.test(password))
+    return 'is an MD5 hash, which PostgreSQL has given up; give the clear password or a SCRAM-SHA-256 verifier'
+  return undefined
+}
+
+/** A verifier with a salt of its own; one that is given is used as it is. */
 export function newVerifier(password: string): string {
+  if (isVerifier(password)) return password
   return verifier(password, randomBytes(16).toString('base64'), ITERATIONS)
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { isPasswordOf, newVerifier, verifier } from '../../../lib/resources/postgres/scram.ts'
+import { isPasswordOf, newVerifier, passwordMistake, verifier } from '../../../lib/resources/postgres/scram.ts'
 
 const test = suite('postgres/scram')
 
@@ -28,6 +28,26 @@ test('a password is prepared by SASLprep, and taken as it is where that forbids 
   const salt = 'W22ZaJ0SNY7soEsUEjb6gQ=='
   assert.is(verifier('I\u00adX', salt, 2), verifier('IX', salt, 2))
   assert.is.not(verifier('a\u0007', salt, 2), verifier('a', salt, 2))
+})
+
+test('a complete verifier is stored as it is, and is the password of what is stored', () => {
+  const given = verifier('pencil', 'W22ZaJ0SNY7soEsUEjb6gQ==', 4096)
+  assert.is(newVerifier(given), given)
+  const stored = {
+    iterations: 4096,
+    salt: 'W22ZaJ0SNY7soEsUEjb6gQ==',
+    digest: createHash('sha256').update(given).digest('hex'),
+  }
+  assert.ok(isPasswordOf(stored, given))
+  assert.not(isPasswordOf(stored, verifier('pencil', 'AAAAAAAAAAAAAAAAAAAAAA==', 4096)))
+})
+
+test('what only looks like a stored password is refused, and a clear password never', () => {
+  const given = verifier('pencil', 'W22ZaJ0SNY7soEsUEjb6gQ==', 4096)
+  for (const clear of ['pencil', 'md5', 'md5 is old', 'SCRAM', given]) assert.is(passwordMistake(clear), undefined)
+  for (const cut of [given.slice(0, -1), given.slice(0, 40), `${given}x`, given.replace('4096', '')])
+    assert.match(passwordMistake(cut) ?? '', 'not a whole one')
+  assert.match(passwordMistake('md5a3556571e93b0d20722ba62be61e8c2d') ?? '', 'MD5')
 })
 
 test.run()
