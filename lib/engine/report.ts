@@ -44,6 +44,8 @@ export type PlanChange = {
   leftBy?: string
   /** Access that the change opens to others or closes: `lets root log in with a password`, `closes 80/tcp`. */
   opens?: string[]
+  /** What the change does or leaves besides: `its home /home/ada stays`. */
+  besides?: string[]
   /** With the causes `drift` and `both`: what somebody else changed. */
   drift?: Drift
   /** Set when it is certain that nobody could log in after this change. */
@@ -133,6 +135,8 @@ export type Plan = {
   undo?: Undoing
   /** Why the plan is refused: a sentence for each protected resource that it would remove or replace. */
   barred?: string[]
+  /** Why the plan is refused: a sentence for each change that cannot succeed. */
+  impossible?: string[]
   /** Set when the plan is refused unless the number of removals is agreed to. */
   removals?: Removals
   /** The run that was in progress on the host while it was read. */

@@ -34,6 +34,9 @@ export type Output = { stdout: string; stderr: string; exit: number }
 /** A resource to be read: a declared one with its desired state, one no longer declared with the state last applied. */
 export type Desired<State> = { name: string; desired: State | null }
 
+/** A resource that exists by its state. */
+export type Named<State> = { name: string; state: State }
+
 /**
  * Runs the read texts of several types in one process, such as one psql for all PostgreSQL types. `join` returns one
  * shell command; after each text's output it must print a line made by `mark(exit)`. When the interpreter gives no
@@ -179,7 +182,14 @@ export type GateView = {
 }
 
 /** A change elsewhere in the same plan, as far as another type may see it. */
-export type EarlierChange = { ref: Ref; label: string; kind: 'create' | 'change' | 'remove'; paths: string[] }
+export type EarlierChange = {
+  ref: Ref
+  label: string
+  kind: 'create' | 'change' | 'remove'
+  paths: string[]
+  /** It may alter what others read, as a package does. */
+  altersOthers?: true
+}
 
 /** Text read from a host. `isPrivate`: it is in a folder that other accounts cannot enter. */
 export type Fetched = { text: string; isPrivate: boolean }
@@ -266,6 +276,18 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
    * found without it.
    */
   opens?(change: Change<State>): string[]
+  /** What a change does or leaves besides, a few words each: `its home /home/ada stays`. */
+  besides?(change: Change<State>): string[]
+  /** The same as the host itself foresees it, by name; asked in the second trip, and only when there are such changes. */
+  foresee?: {
+    command(changes: readonly Change<State>[]): string
+    parse(output: Output, changes: readonly Change<State>[]): ReadonlyMap<string, string[]>
+  }
+  /**
+   * The desired state of something that was there before Keelson: without the defaults of fields that the recipe left
+   * out, which are for what is new.
+   */
+  adopted?(desired: State, observed: State): State
   /**
    * Rights beyond the declared ones, for types whose undeclared fields stay as the host has them. On a resource that
    * Keelson created they are drift all the same; on one that it adopted, they are drift if they came later.
@@ -278,6 +300,11 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
   drift?: { gone?: string; field?(change: FieldChange): string | undefined }
   /** What this resource will look like once other changes of the plan are applied. */
   simulate?(observed: State | null, desired: State | null, earlier: readonly EarlierChange[]): State | null
+  /**
+   * Why a change cannot succeed after all that the plan applies before it, as one sentence; only where that is certain.
+   * The whole plan is refused then.
+   */
+  impossible?(change: Change<State>, earlier: readonly EarlierChange[]): string | undefined
   /** @default 'safe' */
   consequence?(change: Change<State>, context: Context): Consequence
   /** Gates of its own family, in addition to those that every plan passes. Called when a change is guarded. */
@@ -296,6 +323,11 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
    * declared. `NOTHING_LEFT` when the observed state holds no data. `applied`: the state last applied.
    */
   holdsData?: string | ((observed: State | Unknown, applied: State | null) => string | undefined)
+  /**
+   * Whether what is declared by another name stands for the same on the host as `gone`, which is no longer declared:
+   * that is then only forgotten, or its removal would take away what is declared.
+   */
+  standsFor?(declared: Named<State>, gone: Named<State>): boolean
   /**
    * How to undo a change; undefined for the default, as for a type without this slot: what the run created is removed
    * unless that loses data, otherwise the state observed before becomes the desired one. The result is stored on the

@@ -5,6 +5,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { file } from '../../lib/index.ts'
 import { resource } from '../../lib/dsl/declare.ts'
+import { Refused } from '../../lib/engine/errors.ts'
+import { command as commandType } from '../../lib/resources/commands/command.ts'
 import { dropIn as dropInType } from '../../lib/resources/systemd/dropIn.ts'
 import { service as serviceType } from '../../lib/resources/systemd/service.ts'
 import { timer as timerType } from '../../lib/resources/systemd/timer.ts'
@@ -16,6 +18,7 @@ const unit = resource(unitType)
 const dropIn = resource(dropInType)
 const timer = resource(timerType)
 const service = resource(serviceType)
+const command = resource(commandType)
 const test = suite('systemd on hosts')
 
 type World = { nice: number; listens: number[]; watch: string[]; up: boolean }
@@ -237,6 +240,89 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     assert.is((await ssh(host, 'pgrep -x -f "/bin/sleep 1000000"')).exit, 1)
     assert.is((await ssh(host, 'ls /etc/systemd/system/*.wants/ | grep -E "api|tick"')).exit, 1)
     assert.is(await sshOk(host, 'systemctl show -p LoadState --value api tick.timer'), 'not-found\n\nnot-found\n')
+  })
+
+  /** What other tests declared stays. */
+  const SCOPED = { only: (): boolean => true }
+  const states = (units: string): Promise<string> => sshOk(host, `systemctl is-enabled ${units} | cat`)
+
+  test(`${os}: what is enabled until the next boot only is not enabled, and can be disabled`, async () => {
+    const unitText = '[Service]\\nExecStart=/bin/sleep 9\\n[Install]\\nWantedBy=multi-user.target\\n'
+    await sshOk(
+      host,
+      `for name in up down; do printf '${unitText}' > /etc/systemd/system/rt-$name.service; done
+       systemctl daemon-reload; systemctl enable --quiet --runtime rt-up rt-down`,
+    )
+    assert.is(await states('rt-up rt-down'), 'enabled-runtime\nenabled-runtime\n')
+    const declare = (): void => {
+      service({ name: 'rt-up', enabled: true })
+      service({ name: 'rt-down', enabled: false })
+    }
+    const { plan } = await convergeAsPlanned(host, declare, SCOPED)
+    assert.equal(
+      plan.changes.map(({ ref, fields }) => [ref, fields.map(({ field, before }) => [field, before])]),
+      [
+        ['service:rt-up.service', [['enabled', false]]],
+        ['service:rt-down.service', [['enabled', true]]],
+      ],
+    )
+    assert.is(await states('rt-up rt-down'), 'enabled\ndisabled\n')
+  })
+
+  test(`${os}: a unit that only names others to enable is enabled when they are`, async () => {
+    await sshOk(
+      host,
+      `cd /etc/systemd/system
+       printf '[Service]\\nExecStart=/bin/sleep 9\\n[Install]\\nAlso=ind.socket ind.timer\\n' > ind.service
+       printf '[Socket]\\nListenStream=/run/ind\\n[Install]\\nWantedBy=sockets.target\\n' > ind.socket
+       printf '[Timer]\\nOnCalendar=*-*-* 03:00:00\\n[Install]\\nWantedBy=timers.target\\n' > ind.timer
+       systemctl daemon-reload`,
+    )
+    assert.is(await states('ind.service'), 'indirect\n')
+    const declare = (enabled: boolean) => (): void => void service({ name: 'ind', enabled })
+    await convergeAsPlanned(host, declare(true), SCOPED)
+    assert.is(await states('ind.service ind.socket ind.timer'), 'indirect\nenabled\nenabled\n')
+    await sshOk(host, 'systemctl disable --quiet ind.timer')
+    const { plan } = await convergeAsPlanned(host, declare(true), SCOPED)
+    assert.equal(changeOf(plan, 'service:ind.service').drift?.what, ['disabled'])
+    await convergeAsPlanned(host, declare(false), SCOPED)
+    assert.is(await states('ind.socket ind.timer'), 'disabled\ndisabled\n')
+  })
+
+  test(`${os}: a unit that nothing brings, and a mask where a unit file is, are refused by the plan`, async () => {
+    const refused = async (declare: () => void): Promise<string> => {
+      const plan = await planOn(host, declare, SCOPED)
+      assert.equal(
+        (plan.impossible ?? []).filter((words) => !plan.warnings.includes(words)),
+        [],
+      )
+      const report = await convergeOn(host, declare, SCOPED).catch((error: unknown) => {
+        assert.instance(error, Refused)
+        return undefined
+      })
+      assert.is(report, undefined)
+      return (plan.impossible ?? []).join('\n')
+    }
+    assert.is(
+      await refused(() => void service({ name: 'rt-upp', running: true })),
+      'service rt-upp.service: the host has no unit rt-upp.service, and nothing before it brings one; correct the name, or declare its package or unit and pass the handle',
+    )
+    assert.match(
+      await refused(() => void service({ name: 'rt-up', masked: true })),
+      '/etc/systemd/system/rt-up.service',
+    )
+    // Until the plan is applied, nobody knows what a command brings.
+    const brought = (): void => {
+      const bring = command({
+        name: 'bring late.service',
+        check: 'test -e /etc/systemd/system/late.service',
+        apply: 'cp /etc/systemd/system/rt-up.service /etc/systemd/system/late.service',
+      })
+      service({ name: 'late', enabled: true, after: bring })
+      unit({ name: 'later.service', service: { ExecStart: '/bin/sleep 9' } })
+      service({ name: 'later', running: true, settleMs: 100 })
+    }
+    await convergeAsPlanned(host, brought, SCOPED)
   })
 }
 

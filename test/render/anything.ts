@@ -67,6 +67,7 @@ const about = fc.record(
     ),
     leftBy: hostile,
     opens: fc.array(hostile, { maxLength: 2 }),
+    besides: fc.array(hostile, { maxLength: 2 }),
     locksOut: fc.constant(true as const),
   },
   { requiredKeys: ['ref', 'label', 'kind', 'cause', 'consequence', 'certainty'] },

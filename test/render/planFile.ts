@@ -24,6 +24,7 @@ export const wholePlan: Plan = digested(
     undo: { run: '4', stays: [{ ref: 'package:curl', label: 'package curl', because: 'it is used', rest: true }] },
     lockouts: ['ufw would let nothing in'],
     barred: ['postgres database app is protected'],
+    impossible: ['service api.service: the host has no such unit'],
     removals: { labels: ['cron job old-report'], owned: 3, budget: 0, former: 'web-0' },
     holder: { run: '5', unit: 'keelson-5-ab', text: 'run 5', alone: true },
     ledgerSerial: 4,

@@ -124,7 +124,9 @@ export function consequenceOf(type: AnyType, change: Change<Json>, context: Ways
 
 export function plannedChange(item: Planned | undefined): EarlierChange[] {
   if (item?.change === undefined) return []
-  return [{ ref: item.shown.ref, label: item.shown.label, kind: item.change.kind, paths: writtenPaths(item) }]
+  const { ref, label } = item.shown
+  const alters = item.type.altersOthers === true ? { altersOthers: true as const } : {}
+  return [{ ref, label, kind: item.change.kind, paths: writtenPaths(item), ...alters }]
 }
 
 /** Paths that a change writes or takes away. */

@@ -11,12 +11,13 @@ type Mask = Pick<Redactor, 'redact'>
 
 /** Names stay: they come from the recipes, which know no values of secrets. */
 export function maskedChange(change: PlanChange, mask: Mask): PlanChange {
-  const { because, opens, drift } = change
+  const { because, opens, besides, drift } = change
   return {
     ...change,
     fields: change.fields.map((field) => maskedField(field, mask)),
     ...(because === undefined ? {} : { because: mask.redact(because) }),
     ...(opens === undefined ? {} : { opens: redactIn(opens, mask) }),
+    ...(besides === undefined ? {} : { besides: redactIn(besides, mask) }),
     ...(drift === undefined ? {} : { drift: { ...drift, what: redactIn(drift.what, mask) } }),
   }
 }
@@ -31,7 +32,7 @@ function maskedField(field: FieldChange, mask: Mask): FieldChange {
 
 /** The whole plan with its digest, for secrets that were not known when it was made. */
 export function maskedPlan(plan: Plan, mask: Mask): Plan {
-  const { lockouts, barred, undo } = plan
+  const { lockouts, barred, impossible, undo } = plan
   const changes = plan.changes.map((change) => maskedChange(change, mask))
   return {
     ...plan,
@@ -39,6 +40,7 @@ export function maskedPlan(plan: Plan, mask: Mask): Plan {
     warnings: redactIn(plan.warnings, mask),
     ...(lockouts === undefined ? {} : { lockouts: redactIn(lockouts, mask) }),
     ...(barred === undefined ? {} : { barred: redactIn(barred, mask) }),
+    ...(impossible === undefined ? {} : { impossible: redactIn(impossible, mask) }),
     ...(undo === undefined
       ? {}
       : { undo: { ...undo, stays: undo.stays.map((stay) => ({ ...stay, because: mask.redact(stay.because) })) } }),

@@ -98,6 +98,7 @@ const change = fields<PlanChange>({
   run: [word],
   leftBy: [word],
   opens: [list(text)],
+  besides: [list(text)],
   drift: [fields<Drift>({ what: list(text), run: word, at: [word] })],
   locksOut: [isTrue],
 })
@@ -151,6 +152,7 @@ const plan = fields<Plan>({
   lockouts: [list(text)],
   undo: [undo],
   barred: [list(text, MOST_CHANGES)],
+  impossible: [list(text, MOST_CHANGES)],
   removals: [fields<Removals>({ labels: list(text, MOST_CHANGES), owned: count, budget: count, former: [word] })],
   holder: [fields<Holder>({ run: word, unit: word, text, alone: flag })],
   ledger: sha256,

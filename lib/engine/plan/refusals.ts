@@ -3,6 +3,7 @@
  */
 import { Refused } from '../errors.ts'
 import type { Plan, PlanChange, Removals } from '../report.ts'
+import { plannedChange } from './changes.ts'
 import type { Planned, Planning } from './planned.ts'
 
 /** What the operator agreed to in advance. */
@@ -20,8 +21,10 @@ export function isPending({ changes }: Plan): boolean {
 
 /** Why a plan is refused; undefined when it is not. */
 export function refusalOf(plan: Plan, { allowRemove, allowLockout }: Agreed): Refused | undefined {
-  const { barred = [], removals } = plan
+  const { barred = [], impossible = [], removals } = plan
   if (barred.length > 0) return barredBy(barred)
+  if (impossible.length > 0)
+    return new Refused(`${impossible.join('; ')}; nothing was written`, { next: 'correct that, and plan again' })
   if (removals !== undefined && removals.labels.length !== allowRemove) return removalsOf(removals)
   return allowLockout === true ? undefined : lockoutOf(plan)
 }
@@ -31,6 +34,20 @@ export function lockoutOf({ lockouts }: Plan): Refused | undefined {
   if (lockouts === undefined) return undefined
   return new Refused(`nobody could log in any more as you do now: ${lockouts.join('; ')}; nothing was written`, {
     next: 'let this login in as well; with --allow lockout it is tried, and taken back unless a new login works',
+  })
+}
+
+/** Sentences about changes that cannot succeed, whatever is applied before them. */
+export function impossibleIn(items: readonly Planned[], { undo }: Pick<Planning, 'undo'>): string[] {
+  // An undo leaves out what is gone.
+  if (undo !== undefined) return []
+  return items.flatMap(({ type, change, shown }, index) => {
+    if (change === undefined || type.impossible === undefined) return []
+    // What is read again after a change of others may yet be applied.
+    const before = items.slice(0, index)
+    const maybe = before.some((item) => item.change === undefined && item.type.altersOthers === true)
+    const why = maybe ? undefined : type.impossible(change, before.flatMap(plannedChange))
+    return why === undefined ? [] : [`${shown.label}: ${why}`]
   })
 }
 

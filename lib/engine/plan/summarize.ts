@@ -6,7 +6,7 @@ import { groupBy } from '../../kit/groupBy.ts'
 import { redactor } from '../../kit/redact.ts'
 import { isOfSite } from '../host/ledger.ts'
 import { barred, keptWarnings } from './protection.ts'
-import { removalsIn } from './refusals.ts'
+import { impossibleIn, removalsIn } from './refusals.ts'
 import { labelOf } from '../../kit/ref.ts'
 import type { Lockout, Plan, PlanChange } from '../report.ts'
 import { planDigest } from './digest.ts'
@@ -41,15 +41,19 @@ export function summarize(
   const shown = items.map((item): PlanChange => {
     const change = item.shown
     const opens = openedBy(item, change.fields)
+    const known = item.change === undefined ? [] : (item.type.besides?.(item.change) ?? [])
+    const besides = [...(change.besides ?? []), ...known]
     return {
       ...change,
       ...(opens.length === 0 ? {} : { opens }),
+      ...(besides.length === 0 ? {} : { besides }),
       ...(shut.has(change.ref) ? { locksOut: true } : {}),
     }
   })
   const mask = planning.secrets.size === 0 ? undefined : redactor(planning.secrets.values())
   const changes = mask === undefined ? shown : shown.map((change) => maskedChange(change, mask))
   const barredOnes = barred(planning, items)
+  const hopeless = impossibleIn(items, planning)
   const removals = removalsIn(items, planning)
   const looked = planning.ordered.filter(({ ref }) => inScope(planning, ref)).length
   const undeclared = items.filter(({ resource }) => resource === undefined).length
@@ -68,9 +72,11 @@ export function summarize(
       ...keptWarnings(planning),
       ...foreignWarnings(planning),
       ...barredOnes,
+      ...hopeless,
       ...rightsWarnings(items),
     ],
     ...(barredOnes.length === 0 ? {} : { barred: barredOnes }),
+    ...(hopeless.length === 0 ? {} : { impossible: hopeless }),
     ...(removals === undefined ? {} : { removals }),
     ...(lockouts.length === 0 ? {} : { lockouts: lockouts.map(({ because }) => because) }),
     ...fingerprintsOf(planning, items),

@@ -9,7 +9,7 @@ import type { Note } from './view.ts'
 const MOST_WORDS = 3
 
 export function viewNotes(change: PlanChange): Note[] {
-  const { kind, certainty, leftBy, source, opens = [] } = change
+  const { kind, certainty, leftBy, source, opens = [], besides = [] } = change
   const because = cleanLine(change.because ?? '')
   return [
     ...consequenceNotes(change),
@@ -18,6 +18,7 @@ export function viewNotes(change: PlanChange): Note[] {
     ...driftNotes(change),
     ...(leftBy === undefined ? [] : [plain(`not done by run ${cleanLine(leftBy)}`)]),
     ...opens.map((words): Note => ({ tone: 'warning', about: 'opens', text: cleanLine(words) })),
+    ...besides.map((words) => plain(cleanLine(words))),
     ...(certainty === 'unknown' ? [plain(`not known yet: ${because}`)] : []),
     ...(certainty === 'predicted' ? [plain(`predicted: ${because}`)] : []),
     ...(certainty === 'opaque' ? [plain('cannot be checked: runs each time')] : []),

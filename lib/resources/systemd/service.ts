@@ -6,7 +6,15 @@
 import * as form from '../../kit/form.ts'
 import { byField } from '../../kit/byField.ts'
 import { refOf, under } from '../../kit/ref.ts'
-import type { Change, Consequence, FieldChange, ResourceType, Was, UndoTarget } from '../../kit/resourceType.ts'
+import type {
+  Change,
+  Consequence,
+  EarlierChange,
+  FieldChange,
+  ResourceType,
+  Was,
+  UndoTarget,
+} from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
 import { absolutePath, handle, oneLine } from '../../kit/schema.ts'
 import { serviceProgram, type ServiceWork } from './serviceProgram.ts'
@@ -127,6 +135,7 @@ export const service: ResourceType<Service, ServiceState> = {
     if (load === 'current' || observed.load === 'restart') return observed
     return { ...observed, load, seen: { ...observed.seen, because: because.join(', ') } }
   },
+  impossible,
   touches: ({ name, after }) => [{ unit: name, ...(after?.running === false ? { stops: true } : {}) }],
   drift: { field: driftOf },
   consequence,
@@ -135,6 +144,22 @@ export const service: ResourceType<Service, ServiceState> = {
   holdsData: 'its package or unit file is what takes a service away',
   undo: undoService,
   runsBeside: true,
+}
+
+/** Where a unit file, or the program that a generator makes one of, may come to be (systemd.unit(5)). */
+const UNIT_PLACES = /^\/(etc|run|usr\/lib|usr\/local\/lib|lib)\/(systemd|init\.d)(\/|$)/
+
+function impossible(change: Change<ServiceState>, earlier: readonly EarlierChange[]): string | undefined {
+  const { kind, name, before, after } = change
+  const maybe = earlier.some((one) => one.altersOthers === true || one.paths.some((path) => UNIT_PLACES.test(path)))
+  if (maybe) return undefined
+  if (kind === 'create' && before === null && (after.enabled === true || after.running === true))
+    return `the host has no unit ${name}, and nothing before it brings one; correct the name, or declare its package or unit and pass the handle`
+  if (kind !== 'change' || after.masked !== true || before.masked === true) return undefined
+  const path = before.seen?.path ?? ''
+  return path.startsWith('/etc/systemd/system/')
+    ? `it cannot be masked while its unit file is at ${path}, where the mask would be; remove that file, or leave masked out`
+    : undefined
 }
 
 function unitOf(name: string): string {

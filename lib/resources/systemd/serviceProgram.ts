@@ -199,10 +199,11 @@ fi
 case $want_enabled in
   yes)
     systemctl --quiet enable -- "$real"
-    case $(show UnitFileState) in enabled* | generated | alias) ;; *) fail "$unit: it cannot be enabled, it is $(show UnitFileState); leave enabled out" ;; esac ;;
+    case $(show UnitFileState) in enabled | generated | alias | indirect) ;; *) fail "$unit: it cannot be enabled, it is $(show UnitFileState); leave enabled out" ;; esac ;;
   no)
     systemctl --quiet disable -- "$real"
-    case $(show UnitFileState) in enabled) fail "$unit: it is still enabled" ;; esac ;;
+    case $(show UnitFileState) in enabled-runtime) systemctl --quiet disable --runtime -- "$real" ;; esac
+    case $(show UnitFileState) in enabled*) fail "$unit: it is still enabled" ;; esac ;;
 esac
 if [ "$want_running" = no ]; then
   if is_up || [ "$(show ActiveState)" = activating ]; then systemctl stop -- "$unit"; fi

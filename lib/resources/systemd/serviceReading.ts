@@ -49,6 +49,8 @@ type ServiceSeen = {
   because?: string | undefined
   /** Of a running one. */
   invocation?: string | undefined
+  /** Its unit file; only of one that is to be masked. */
+  path?: string | undefined
 }
 
 const WATCH_FORM = form.fields<Watch>({ paths: form.list(form.line()), refs: form.list(form.ref) })
@@ -77,6 +79,7 @@ export const SERVICE_HOW = form.fields<ServiceHow>({
 export const SERVICE_SEEN = form.fields<ServiceSeen>({
   because: form.optional(form.text()),
   invocation: form.optional(form.line()),
+  path: form.optional(form.line()),
 })
 
 type WantedService = Desired<ServiceState>
@@ -86,6 +89,7 @@ const PROPERTIES = [
   'LoadState',
   'ActiveState',
   'UnitFileState',
+  'FragmentPath',
   'InvocationID',
   'InactiveExitTimestamp',
   'CanReload',
@@ -105,14 +109,20 @@ export function readServices(entries: readonly WantedService[]): string {
     ...new Set(entries.flatMap(({ name, desired }) => [...restartRoots(name, desired), ...reloadRoots(desired)])),
   ]
   const recordFiles = names.map((name) => `${RECORDS}/${name}`)
-  return `${sh`systemctl show --timestamp=us+utc -p ${PROPERTIES.join(',')} -- ${names}`}
+  return `${sh`k_shown=$(systemctl show --timestamp=us+utc -p ${PROPERTIES.join(',')} -- ${names})`}
 status=$?
-printf '\\0'
+printf '%s\\n\\0' "$k_shown"
 ${listWatched(paths)}
 printf 'records\\0'
 ${findEach(recordFiles)} -type f -print0 2>/dev/null | xargs -0 -r cat --
+case $k_shown in *UnitFileState=indirect*) ${ALSO} ;; esac
 [ $status -eq 0 ]`
 }
+
+/** Prints what `Also=` names in unit files, after their paths, and the states of those units (systemd.unit(5)). */
+const ALSO = `k_also=$(printf '%s\\n' "$k_shown" | sed -n 's/^FragmentPath=//p' | tr '\\n' '\\0' | xargs -0 -r grep -H '^Also=' -- 2>/dev/null)
+  printf 'also\\0%s\\0' "$k_also"
+  printf '%s\\n' "$k_also" | sed 's/^[^:]*:Also=//' | tr ' ' '\\n' | sort -u | xargs -r systemctl show -p Id,UnitFileState --`
 
 export function restartRoots(name: string, state: ServiceState | null): string[] {
   return [...unitFilesOf(name), ...(state?.how?.wishes.restart.paths ?? [])]
@@ -138,7 +148,9 @@ export function parseServices(
   if (exit !== 0 || end < 0 || start < 0 || blocks.length !== entries.length)
     throw new Error(`systemctl show: exit ${exit}, said ${JSON.stringify(stderr || stdout.slice(0, 500))}`)
   const listed = fields.slice(start + 1, end).map(parseListed)
-  const loaded = parseRecords(fields.slice(end + 1).filter((field) => field !== ''))
+  const last = fields.indexOf('also', end)
+  const loaded = parseRecords(fields.slice(end + 1, last === -1 ? undefined : last).filter((field) => field !== ''))
+  const others = last === -1 ? undefined : parseAlso(fields[last + 1] ?? '', fields[last + 2] ?? '')
   const { late, full } = overfull(fields.slice(0, start))
   return new Map(
     entries.map(({ name, desired }, index): [string, ServiceState | Unknown | null] => {
@@ -148,7 +160,8 @@ export function parseServices(
         ? 'what is watched could not be listed in time'
         : roots.flatMap((root) => full.get(root) ?? [])[0]
       if (because !== undefined && block['LoadState'] !== 'not-found') return [name, new Unknown(because)]
-      return [name, stateOf(block, changedFiles(block, listed, loaded.get(name), name, desired), desired)]
+      const enabled = isEnabled(block, desired, others)
+      return [name, stateOf(block, changedFiles(block, listed, loaded.get(name), name, desired), desired, enabled)]
     }),
   )
 }
@@ -179,20 +192,48 @@ function changedFiles(
   }
 }
 
+/** Maps a unit file to whether all units are enabled that its `Also=` names. */
+function parseAlso(lines: string, shown: string): ReadonlyMap<string, boolean> {
+  const states = new Map(
+    shown.split('\n\n').map((block) => [parseShown(block)['Id'], parseShown(block)['UnitFileState']]),
+  )
+  const files = new Map<string, boolean>()
+  for (const line of lines.split('\n').filter(Boolean)) {
+    const [, path = '', units = ''] = /^(.*?):Also=(.*)$/.exec(line) ?? []
+    const all = units.split(' ').filter(Boolean)
+    files.set(path, (files.get(path) ?? true) && all.every((unit) => states.get(unit) === 'enabled'))
+  }
+  return files
+}
+
+/** Whether it starts at boot; for one that is to be enabled, at every boot. */
+function isEnabled(
+  { UnitFileState: state = '', FragmentPath: path = '' }: Shown,
+  desired: ServiceState | null,
+  others: ReadonlyMap<string, boolean> | undefined,
+): boolean {
+  // Its links are under /run, and are gone after the next boot.
+  if (state === 'enabled-runtime') return desired?.enabled !== true
+  // It has no links of its own, only those of the units that it names.
+  if (state === 'indirect') return others?.get(path) === true
+  // A generator's or an init script's unit starts at boot without links of its own.
+  return ['enabled', 'generated', 'alias'].includes(state)
+}
+
 /** Null for a unit that the host does not know. */
-function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null): ServiceState | null {
+function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null, enabled: boolean): ServiceState | null {
   if (shown['LoadState'] === 'not-found') return null
   const running = ['active', 'reloading', 'refreshing'].includes(shown['ActiveState'] ?? '')
   const state = {
-    // A generator's or an init script's unit starts at boot without links of its own.
-    enabled: /^(enabled|enabled-runtime|generated|alias)$/.test(shown['UnitFileState'] ?? ''),
+    enabled,
     running,
     // A mask that lasts until the next boot keeps a unit from starting, but does not satisfy one that is to be masked.
     masked:
       shown['LoadState'] === 'masked' && !(desired?.masked === true && shown['UnitFileState'] === 'masked-runtime'),
   }
-  if (!running) return { ...state, load: 'current' }
-  const seen = { invocation: shown['InvocationID'] }
+  const path = desired?.masked === true ? { path: shown['FragmentPath'] } : {}
+  if (!running) return { ...state, load: 'current', ...('path' in path ? { seen: path } : {}) }
+  const seen = { ...path, invocation: shown['InvocationID'] }
   const need = changed.pending === 'restart' || changed.restart.length > 0 ? 'restart' : 'reload'
   const files = changed[need].length > 0 ? changed[need] : changed.reload
   if (files.length === 0 && changed.pending === undefined) return { ...state, load: 'current', seen }
