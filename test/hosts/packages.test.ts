@@ -89,7 +89,61 @@ for (const host of hosts) {
     assert.equal(changeOf(plan, 'package:tree').fields, [
       { field: 'version', form: 'value', before: '0.9-1', after: version },
     ])
+    assert.equal(changeOf(plan, 'package:tree').besides, ['it is held, and changes all the same'])
     assert.is(await status('tree'), 'hold installed\n')
+  })
+
+  on('a package that came because another needs it stays once it is declared', async () => {
+    const auto = (): Promise<string> => sshOk(host, 'apt-mark showauto tree tzdata')
+    await sshOk(host, 'apt-mark auto tree tzdata')
+    assert.is(await auto(), 'tree\ntzdata\n')
+    const declare = (): void => {
+      // Of one architecture, and of none.
+      aptPackage({ name: 'tree' })
+      aptPackage({ name: 'tzdata' })
+      aptPackage({ name: 'hello' })
+    }
+    const { plan } = await convergeAsPlanned(host, declare, SCOPED)
+    for (const name of ['tree', 'tzdata']) {
+      const { fields, cause, drift } = changeOf(plan, `package:${name}`)
+      assert.equal(fields, [{ field: 'mark', form: 'value', before: 'auto', after: 'manual' }])
+      assert.equal([cause, drift?.what], name === 'tree' ? ['both', ['marked auto']] : ['intent', undefined])
+    }
+    assert.is(await auto(), '')
+    await sshOk(host, 'apt-mark auto tree')
+    assert.is(changeOf(await planOn(host, declare, SCOPED), 'package:tree').cause, 'drift')
+    await convergeAsPlanned(host, declare, SCOPED)
+    assert.is(await auto(), '')
+  })
+
+  on('a plan names the packages that come along and those that would have to go, and writes nothing', async () => {
+    const everything = (): Promise<string> =>
+      sshOk(
+        host,
+        "find /etc/apt /var/lib/apt /var/lib/dpkg /var/cache/apt /var/log/apt /var/log/dpkg.log -printf '%p %T@ %s\\n' | sort",
+      )
+    const before = await everything()
+    const plan = await planOn(
+      host,
+      () => {
+        aptPackage({ name: 'nginx-light' })
+        aptPackage({ name: 'openssh-client', ensure: 'absent' })
+      },
+      SCOPED,
+    )
+    const words = plan.changes.flatMap(({ besides = [] }) => besides).join('\n')
+    assert.match(words, /^\d+ more packages come along: .*\bnginx-common\b/m)
+    assert.match(words, /more packages? would have to go, which is refused: .*openssh-server/)
+    assert.is(await everything(), before)
+  })
+
+  on('what is removed although it is held is said, and that its configuration stays', async () => {
+    await sshOk(host, 'apt-get -q -y install xxd >/dev/null 2>&1; apt-mark hold xxd')
+    const { plan } = await convergeAsPlanned(host, () => void aptPackage({ name: 'xxd', ensure: 'absent' }), SCOPED)
+    assert.equal(changeOf(plan, 'package:xxd').besides, [
+      'it is held, and goes all the same',
+      'its configuration files stay',
+    ])
   })
 
   on('a package that is there is not upgraded by a change of its neighbours', async () => {

@@ -543,7 +543,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     what: 'leave dpkg in the middle of something',
-    file: 'lib/resources/apt/aptPackage.ts',
+    file: 'lib/resources/apt/aptTransaction.ts',
     find: "    '( mend ) || :',\n",
     replace: '',
     tests: ['hosts/healing', 'hosts/packages'],

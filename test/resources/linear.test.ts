@@ -36,6 +36,12 @@ const CASES: readonly [type: string, name: (index: number) => string, desired: (
   ['authorized-keys', (index) => `nobody${index}`, () => null],
   ['sysctl', (index) => `net.none.key${index}`, () => null],
   ['unit', (index) => `none${index}.service`, () => null],
+  ['package', (index) => `none${index}`, () => ({ status: 'installed' })],
+  ['timer', (index) => `none${index}`, () => null],
+  ['drop-in', (index) => `none${index}.service/x`, () => null],
+  ['sudoers', (index) => `none${index}`, () => null],
+  ['nginx-vhost', (index) => `none${index}`, () => null],
+  ['nginx-snippet', (index) => `conf.d/none${index}.conf`, () => null],
   ['service', (index) => `none${index}.service`, () => null],
 ]
 

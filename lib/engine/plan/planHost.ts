@@ -264,7 +264,7 @@ export async function replan(
   options: PlanOptions,
   { planning, items, ledgerDigest }: Pick<HostPlan, 'planning' | 'items' | 'ledgerDigest'>,
 ): Promise<HostPlan> {
-  const detail = detailOf(planning, items, options.mark)
+  const detail = detailOf(planning, items, options.mark, false)
   const names = detail.sections.map(({ name }) => name)
   const answers =
     names.length === 0

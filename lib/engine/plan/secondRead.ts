@@ -6,7 +6,14 @@ import { groupBy } from '../../kit/groupBy.ts'
 import { isAsLastApplied } from './changes.ts'
 import { type Planned, type Planning } from './planned.ts'
 import { type Answer, fingerprintOf, fingerprintText, notUnderstood, type Section } from '../host/read.ts'
-import { type AnyType, type Fetched, type FieldChange, Unknown } from '../../kit/resourceType.ts'
+import {
+  type AnyType,
+  type Change,
+  type Fetched,
+  type FieldChange,
+  type Json,
+  Unknown,
+} from '../../kit/resourceType.ts'
 import { nextStage, type Stage, type Task } from './stage.ts'
 
 export type Detail = {
@@ -17,10 +24,12 @@ export type Detail = {
   fingerprints(answers: ReadonlyMap<string, Answer>): Map<Task, string>
 }
 
-export function detailOf(planning: Planning, items: readonly Planned[], mark: string): Detail {
+/** @param shows Whether the plan is to be shown; otherwise only what is about to be written is fingerprinted. */
+export function detailOf(planning: Planning, items: readonly Planned[], mark: string, shows = true): Detail {
   const stage = nextStage(items)
   const compared = stage.tasks.filter(isCompared)
-  const types = groupBy(items.filter(hasText), ({ type }) => type)
+  const types = groupBy(shows ? items.filter(hasText) : [], ({ type }) => type)
+  const foreseen = groupBy(shows ? items.filter(isForeseen) : [], ({ type }) => type)
   return {
     stage,
     sections: [
@@ -28,11 +37,23 @@ export function detailOf(planning: Planning, items: readonly Planned[], mark: st
         name: textName(type),
         text: type.fetch!.command([...ofType.filter(isThere).map(({ name }) => name), ...ofType.flatMap(keptTexts)]),
       })),
+      ...[...foreseen].map(([type, ofType]) => ({
+        name: foreseenName(type),
+        text: type.foresee!.command(ofType.map(({ change }) => change)),
+      })),
       ...compared.map((task, index) => ({ name: `seen-${index}`, text: compareTextOf(planning, task, mark) })),
     ],
     showTexts(answers) {
       const texts = new Map([...types.keys()].map((type) => [type, textsOf(type, answers.get(textName(type))!)]))
-      return items.map((item) => (hasText(item) ? withText(planning, item, texts.get(item.type)!) : item))
+      const words = new Map(
+        [...foreseen].map(([type, ofType]) => {
+          const changes = ofType.map(({ change }) => change)
+          return [type, type.foresee!.parse(answers.get(foreseenName(type))!, changes)]
+        }),
+      )
+      return items
+        .map((item) => (hasText(item) ? withText(planning, item, texts.get(item.type)!) : item))
+        .map((item) => withForeseen(item, words.get(item.type)?.get(item.name)))
     },
     fingerprints: (answers) =>
       new Map(compared.map((task, index) => [task, fingerprintOf(answers.get(`seen-${index}`)!.bytes)])),
@@ -66,6 +87,18 @@ function textsOf(type: AnyType, answer: Answer): ReadonlyMap<string, Fetched> {
 
 function textName(type: AnyType): string {
   return `text-${type.type}`
+}
+
+function foreseenName(type: AnyType): string {
+  return `foreseen-${type.type}`
+}
+
+function isForeseen(item: Planned): item is Planned & { change: Change<Json> } {
+  return item.type.foresee !== undefined && item.change !== undefined
+}
+
+function withForeseen(item: Planned, words: readonly string[] = []): Planned {
+  return words.length === 0 ? item : { ...item, shown: { ...item.shown, besides: [...words] } }
 }
 
 function hasText({ type, change }: Planned): boolean {

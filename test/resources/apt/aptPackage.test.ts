@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert'
 import { differences } from '../../../lib/kit/byField.ts'
 import { schemaProblems } from '../../../lib/dsl/validate.ts'
 import { type Change, desiredOf, mistakesIn } from '../../../lib/kit/resourceType.ts'
-import { aptPackage, type AptPackage, type AptPackageState } from '../../../lib/resources/apt/aptPackage.ts'
+import { aptPackage, type AptPackage } from '../../../lib/resources/apt/aptPackage.ts'
+import type { AptPackageState } from '../../../lib/resources/apt/aptTransaction.ts'
 import { comparing, context, dash } from '../dash.ts'
 
 const test = suite('package')
@@ -145,6 +146,40 @@ test('names and versions that are none are refused', () => {
 test('props that do not go together are named', () => {
   assert.is(mistakesIn(aptPackage, { name: 'x1', ensure: 'absent', hold: true }).length, 1)
   assert.is(mistakesIn(aptPackage, { name: 'x1', purge: true }).length, 1)
+})
+
+test('what comes along and what would have to go is told once, without what is asked for', () => {
+  const changes = [
+    changeOf({ name: 'dash' }, { ...installed, mark: 'auto' }),
+    changeOf({ name: 'postgresql' }, null),
+    changeOf({ name: 'nginx', version: '1.22.1-9', recommends: true }, null),
+    changeOf({ name: 'apache2', ensure: 'absent' }, installed),
+  ]
+  // As Debian 12 prints it, cut to its first two words.
+  const said = [
+    'Inst libllvm14',
+    'Inst postgresql',
+    'Inst nginx',
+    'Inst libllvm14',
+    'Remv apache2',
+    'Purg apache2-doc',
+    '',
+  ]
+  const foresee = aptPackage.foresee!
+  const told = (stdout: string): unknown => [...foresee.parse({ stdout, stderr: '', exit: 0 }, changes)]
+  assert.equal(told(said.join('\n')), [
+    [
+      'postgresql',
+      ['1 more package comes along: libllvm14', '1 more package would have to go, which is refused: apache2-doc'],
+    ],
+  ])
+  const many = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => `Inst ${name}\n`).join('')
+  assert.equal(told(many), [['postgresql', ['7 more packages come along: a, b, c, d, e and 2 others']]])
+  assert.equal(told(''), [])
+  assert.match(foresee.command(changes), '--install-recommends install nginx=1.22.1-9\n')
+  assert.match(foresee.command(changes), '--no-install-recommends install postgresql apache2-\n')
+  // Nothing is asked of apt about a mark.
+  assert.not.match(foresee.command(changes.slice(0, 1)), '\nk_apt ')
 })
 
 test.run()
