@@ -92,6 +92,30 @@ for (const host of hosts) {
     assert.match(changeOf(report, 'user:ada').failure?.said ?? '', 'is not a hash')
   })
 
+  on('a hash that is cut is refused, and the password stays', async () => {
+    const before = await sshOk(host, 'getent shadow ada')
+    const declare = (): void => void user({ name: 'ada', shell: '/bin/sh', passwordHash: secret('ada') })
+    const cut = { secrets: { ada: HASH.slice(0, -1) }, only: () => true }
+    assert.match(changeOf(await convergeOn(host, declare, cut), 'user:ada').failure?.said ?? '', 'not a whole hash')
+    assert.is(await sshOk(host, 'getent shadow ada'), before)
+  })
+
+  on('an account that is there is locked, whatever its password is, and one that is locked is in order', async () => {
+    await sshOk(host, `useradd hashed -p '${HASH}'; useradd empty -p ''; useradd starred -p '*'; useradd fresh`)
+    const names = ['hashed', 'empty', 'starred', 'fresh']
+    const { plan } = await convergeAsPlanned(
+      host,
+      () => names.forEach((name) => void user({ name, shell: '/bin/sh', createHome: false, locked: true })),
+      SCOPED,
+    )
+    const locks = plan.changes.flatMap(({ ref, fields }) =>
+      fields.some(({ field }) => field === 'locked') ? [ref] : [],
+    )
+    assert.equal(locks, ['user:hashed', 'user:empty'])
+    const shadow = await sshOk(host, `getent shadow ${names.join(' ')} | cut -d: -f1,2`)
+    assert.is(shadow, `hashed:!${HASH}\nempty:!\nstarred:*\nfresh:!\n`)
+  })
+
   on('a locked password is locked, and unlocked again with its hash', async () => {
     const declare = (locked: boolean) => (): void =>
       void user({ name: 'ada', shell: '/bin/sh', passwordHash: secret('ada'), locked })
@@ -110,7 +134,8 @@ for (const host of hosts) {
   })
 
   on('a removed user leaves its home', async () => {
-    await convergeAsPlanned(host, () => void user({ name: 'ada', ensure: 'absent' }), SCOPED)
+    const { plan } = await convergeAsPlanned(host, () => void user({ name: 'ada', ensure: 'absent' }), SCOPED)
+    assert.equal(changeOf(plan, 'user:ada').besides, ['its home /home/ada stays'])
     assert.is((await ssh(host, 'getent passwd ada')).exit, 2)
     await sshOk(host, 'test -d /home/ada')
   })
@@ -180,6 +205,26 @@ for (const host of hosts) {
     await convergeAsPlanned(host, () => void group({ name: 'crew', members: [] }), SCOPED)
     assert.is(await sshOk(host, 'getent group crew'), 'crew:x:4600:\n')
     await convergeAsPlanned(host, () => void group({ name: 'crew', ensure: 'absent' }), SCOPED)
+  })
+
+  on('a number that another group has is refused with its name', async () => {
+    const report = await convergeOn(
+      host,
+      () => {
+        group({ name: 'fresh27', gid: 27 })
+        group({ name: 'games', gid: 5 })
+      },
+      SCOPED,
+    )
+    for (const [name, gid, other] of [
+      ['fresh27', 27, 'sudo'],
+      ['games', 5, 'tty'],
+    ] as const)
+      assert.match(
+        changeOf(report, `group:${name}`).failure?.said ?? '',
+        `gid ${gid} of group ${name} is the one of group ${other}`,
+      )
+    assert.is((await ssh(host, 'getent group fresh27')).exit, 2)
   })
 
   on('keys are written for the user, and a foreign key is taken out', async () => {

@@ -70,6 +70,47 @@ for (const host of hosts) {
     ])
   })
 
+  on('what was there keeps the owner, group and mode that the recipe leaves out', async () => {
+    await sshOk(
+      host,
+      `cd /srv; for name in key env; do echo old > $name; chown daemon:adm $name; chmod 600 $name; done
+       mkdir store; chown daemon:adm store; chmod 2750 store; ln -s /etc/shadow came; touch store/x`,
+    )
+    const rights = (): Promise<string> => sshOk(host, 'cd /srv; stat -c "%n %a %U:%G" key env store came')
+    const declare = (): void => {
+      file({ path: '/srv/key', content: 'new\n' })
+      file({ path: '/srv/env', owner: 'games' })
+      file({ path: '/srv/came', content: 'in place of a link\n' })
+      directory({ path: '/srv/store', only: [] })
+    }
+    const { plan } = await convergeAsPlanned(host, declare, SCOPED)
+    assert.equal(
+      plan.changes.map(({ ref, fields }) => [ref, fields.map(({ field }) => field).sort()]),
+      [
+        ['file:/srv/key', ['content']],
+        ['file:/srv/env', ['owner']],
+        ['file:/srv/came', ['content', 'kind', 'mode']],
+        ['directory:/srv/store', ['others']],
+      ],
+    )
+    const left = 'key 600 daemon:adm\nenv 600 games:adm\nstore 2750 daemon:adm\ncame 644 root:root\n'
+    assert.is(await rights(), left)
+    // What is not managed is not drift either; with what is, it stays as it is by then.
+    await sshOk(host, 'cd /srv; chmod 640 key store; echo theirs > key; chown root env')
+    const later = await convergeAsPlanned(host, declare, SCOPED)
+    assert.equal(
+      later.plan.changes.map(({ ref, cause, drift }) => [ref, cause, drift?.what]),
+      [
+        ['file:/srv/key', 'drift', ['edited']],
+        ['file:/srv/env', 'drift', ['owner changed']],
+      ],
+    )
+    assert.is(await rights(), left.replace('key 600', 'key 640').replace('store 2750', 'store 2640'))
+    await convergeAsPlanned(host, () => void file({ path: '/srv/key', content: 'new\n', mode: '0400' }), SCOPED)
+    assert.match(await rights(), 'key 400 daemon:adm')
+    await sshOk(host, 'rm -r /srv/key /srv/env /srv/store /srv/came')
+  })
+
   on('a secret file is 0600, its old text is not fetched, and its value is nowhere in plan or report', async () => {
     const declare = (): void => void file({ path: '/etc/key', content: conf`key=${secret('token')}` })
     const { report } = await convergeAsPlanned(host, declare, SECRET)
@@ -79,6 +120,17 @@ for (const host of hosts) {
     assert.not.match(JSON.stringify([report, plan]), /s3cr3t|older/)
     assert.is((await ssh(host, 'grep -rl s3cr3t /var/lib/keelson /run/keelson /run/systemd')).stdout, '')
     await convergeAsPlanned(host, declare, SECRET)
+    const more = (): void =>
+      void file({
+        path: '/etc/key',
+        content: conf`key=${secret('token')}
+more=1
+`,
+      })
+    const { plan: shown } = await convergeAsPlanned(host, more, SECRET)
+    assert.equal(changeOf(shown, 'file:/etc/key').fields, [
+      { field: 'content', form: 'text', before: 'key=(secret token)', after: 'key=(secret token)\nmore=1\n' },
+    ])
   })
 
   on('a file that its judge refuses is not put in place, and the report carries the words of the judge', async () => {
@@ -90,6 +142,25 @@ for (const host of hosts) {
     assert.match(said, 'Bad configuration option: MaxAuthTriez')
     assert.match(said, 'the old file is still in place')
     assert.is(await sshOk(host, 'cat /etc/ssh/sshd_config.d/60-x.conf'), 'MaxAuthTries 4\n')
+  })
+
+  on('a file without content is not made, and is managed as soon as something before it brings it', async () => {
+    const declare = (): void => void file({ path: '/srv/came', mode: '0640' })
+    const plan = await planOn(host, declare, SCOPED)
+    assert.equal(changeOf(plan, 'file:/srv/came').besides, [
+      'nothing is there and no content is declared: something before it must bring it',
+    ])
+    const report = await convergeOn(host, declare, SCOPED)
+    assert.match(changeOf(report, 'file:/srv/came').failure?.said ?? '', '/srv/came is not there; give its content')
+    assert.is((await ssh(host, 'ls /srv/came')).exit, 2)
+    const both = (): void => {
+      const bring = command({ name: 'bring', check: 'test -s /srv/came', apply: 'echo came > /srv/came' })
+      file({ path: '/srv/came', mode: '0640', after: bring })
+    }
+    await convergeAsPlanned(host, both, SCOPED)
+    assert.is(await sshOk(host, 'cat /srv/came; stat -c %a /srv/came; rm /srv/came'), 'came\n640\n')
+    await convergeAsPlanned(host, () => void file({ path: '/srv/came', content: '' }), SCOPED)
+    assert.is(await sshOk(host, 'stat -c %s /srv/came; rm /srv/came'), '0\n')
   })
 
   on('an exclusive directory is emptied of what is not named', async () => {
@@ -105,8 +176,26 @@ for (const host of hosts) {
     assert.match(changeOf(report, 'directory:/etc/only.d').failure?.said ?? '', 'say recursive: true')
     const declare = (): void => void directory({ path: '/etc/only.d', ensure: 'absent', recursive: true })
     const { plan } = await convergeAsPlanned(host, declare, SCOPED)
-    assert.is(changeOf(plan, 'directory:/etc/only.d').consequence, 'destructive')
+    const { consequence, besides } = changeOf(plan, 'directory:/etc/only.d')
+    assert.equal([consequence, besides], ['destructive', ['takes 1 entry with it: a']])
     assert.is((await ssh(host, 'ls /etc/only.d')).exit, 2)
+  })
+
+  on('what goes with a directory is counted and a few are named, whatever they are called', async () => {
+    await sshOk(
+      host,
+      `mkdir -p /srv/tree/deep/er /srv/few; cd /srv/tree; touch deep/er/f{0..59} inside "$(printf 'in\n\tside')"; ln -s / root; touch /srv/few/x`,
+    )
+    const declare = (): void => {
+      for (const path of ['/srv/tree', '/srv/few', '/srv/none']) directory({ path, ensure: 'absent', recursive: true })
+    }
+    const { plan, after } = await convergeAsPlanned(host, declare, SCOPED)
+    const [words = ''] = changeOf(plan, 'directory:/srv/tree').besides ?? []
+    // deep, er, sixty files, and three more.
+    assert.match(words, /^takes 65 entries with it: .*, .*, .* and 62 more$/)
+    assert.equal(changeOf(plan, 'directory:/srv/few').besides, ['takes 1 entry with it: x'])
+    assert.equal(after.changes, [])
+    assert.is((await ssh(host, 'ls -d /srv/tree /srv/few')).stdout, '')
   })
 
   on('edits of a file that others own add up, are put back after drift, and go again', async () => {

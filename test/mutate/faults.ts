@@ -116,8 +116,8 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'own what was there before',
     file: BOOKKEEPING,
-    find: "const made = known?.made ?? (change?.kind === 'create' && change.before === null)",
-    replace: 'const made = known?.made ?? (change?.kind !== undefined || true)',
+    find: 'const made = (known?.made ?? isNew)',
+    replace: 'const made = (known?.made ?? (isNew || true))',
     tests: ['hosts/engine'],
   },
   {

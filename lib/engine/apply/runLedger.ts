@@ -17,6 +17,7 @@ import type { Planned } from '../plan/planned.ts'
 import type { OutcomesSoFar } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 import type { HostPlan } from '../plan/planHost.ts'
+import { isInherited } from '../plan/undeclared.ts'
 
 /** The ledger as a run changes it: read, then begun with pending entries, then confirmed. */
 export class RunLedger {
@@ -121,25 +122,29 @@ export class RunLedger {
     return { ledger: this.#ledger, ledgerDigest: this.digest }
   }
 
-  #entry({ resource, change, shown, desired, wish }: Planned): LedgerEntry | undefined {
+  #entry({ resource, type, change, shown, desired, wish }: Planned): LedgerEntry | undefined {
     const restored = this.#undo.get(shown.ref)
     if (restored !== undefined) return restored === null ? undefined : { ...restored, run: this.#run }
-    if (resource === undefined || desired === null) return undefined
+    if (resource === undefined || resource.desired === null || desired === null) return undefined
     const known = this.#ledger.entries[shown.ref]
-    const made = known?.made ?? (change?.kind === 'create' && change.before === null)
-    const digest = ledgerDigest(this.#ledger.key, desired, this.#plan.planning.secrets)
+    const isNew = change?.kind === 'create' && change.before === null
+    const made = (known?.made ?? isNew) || (known === undefined && isInherited(this.#plan.planning, type, resource))
+    const digest = ledgerDigest(this.#ledger.key, resource.desired, this.#plan.planning.secrets)
     const needs = [...(this.#plan.planning.needsOf.get(shown.ref) ?? [])]
     const rights = made ? undefined : wish?.kept
     const site = this.#site
     const sites = site === undefined ? known?.sites : [...(known === undefined ? [] : otherSites(known, site)), site]
-    return entryFor(resource, {
-      made,
-      digest,
-      needs,
-      run: this.#run,
-      ...(rights === undefined ? {} : { rights }),
-      ...(sites === undefined ? {} : { sites }),
-    })
+    return entryFor(
+      { ...resource, desired },
+      {
+        made,
+        digest,
+        needs,
+        run: this.#run,
+        ...(rights === undefined ? {} : { rights }),
+        ...(sites === undefined ? {} : { sites }),
+      },
+    )
   }
 
   #text(): string {

@@ -10,13 +10,23 @@ import { isOfSite, ledgerDigest, type LedgerEntry } from '../host/ledger.ts'
 import { labelOf, type Ref } from '../../kit/ref.ts'
 import { type Change, type Json, Unknown } from '../../kit/resourceType.ts'
 import type { Cause, PlanChange } from '../report.ts'
+import { secretNames } from '../../kit/value.ts'
 import { stateIn } from '../host/read.ts'
-import { wishOf } from './rights.ts'
+import { maskedFields } from './masked.ts'
+import { adoptedState, wishOf } from './rights.ts'
 import { shownFields } from './secrecy.ts'
 import { pathsOfChange, usesFiles } from './touches.ts'
 import { type Planned, type Planning, hasChange, inScope } from './planned.ts'
 import { goneText, planForgotten, planUndeclared } from './undeclared.ts'
-import { changeBetween, hides, isFollowUp, certaintyOf, consequenceOf, plannedChange } from './changes.ts'
+import {
+  changeBetween,
+  fieldsBetween,
+  hides,
+  isFollowUp,
+  certaintyOf,
+  consequenceOf,
+  plannedChange,
+} from './changes.ts'
 
 /** All differences. Removals of resources that are no longer declared come last, each before what it needed. */
 export function planItems(planning: Planning): Planned[] {
@@ -74,12 +84,14 @@ function planResource(
   items: ReadonlyMap<Ref, Planned>,
   after: ReadonlySet<Ref>,
 ): Planned | undefined {
-  const { type: typeName, name, ref, desired } = resource
+  const { type: typeName, name, ref } = resource
   const type = planning.types.get(typeName)!
+  const entry = planning.ledger?.entries[ref]
   const altering = [...after]
     .map((need) => items.get(need))
     .find((item) => item?.change !== undefined && (item.type.altersOthers || type.alteredByOthers))
   const read = stateIn(planning.readings, typeName, name)
+  const desired = adoptedState(type, resource, read, entry)
   const observed =
     read instanceof Unknown || type.simulate === undefined
       ? read
@@ -88,7 +100,7 @@ function planResource(
           desired,
           (planning.needsOf.get(ref) ?? []).flatMap((need) => plannedChange(items.get(need))),
         )
-  const wish = wishOf(type, resource, observed, planning.ledger?.entries[ref], planning.catalog)
+  const wish = wishOf(type, { ...resource, desired }, observed, entry, planning.catalog)
   const change = changeBetween(type, name, wish.desired, observed, planning.context)
   const base = { type, name, desired, wish, after, resource }
   const about = { ref, label: labelOf(ref), source: resource.source, ...runOf(planning, ref) }
@@ -96,6 +108,7 @@ function planResource(
   if (change !== undefined) {
     const certainty = certaintyOf(change, altering)
     const cause = causeOfChange(planning, resource, change)
+    const fields = shownFields(change.fields, entry, hides(planning, type, name, desired, read))
     const shown: PlanChange = {
       ...about,
       kind: isFollowUp(change) ? 'follow-up' : change.kind,
@@ -104,7 +117,12 @@ function planResource(
       ...leftBy(planning, ref),
       consequence: consequenceOf(type, change, planning.context),
       ...certainty,
-      fields: shownFields(change.fields, planning.ledger?.entries[ref], hides(planning, type, name, desired, read)),
+      fields:
+        change.kind === 'change'
+          ? maskedFields(fields, desired, entry, planning.secrets, (applied) =>
+              fieldsBetween(type, applied, change.before, planning.context),
+            )
+          : fields,
     }
     return { ...base, shown, change }
   }
@@ -192,8 +210,10 @@ function happened(
   const type = types.get(typeName)!
   const observed = change.kind === 'create' ? null : change.before
   const entry = ledger!.entries[ref]!
-  const moved = isDeepStrictEqual(change.after, entry.desired)
-    ? change
-    : changeBetween(type, name, entry.desired, observed, context)
+  const isKnown = secretNames(entry.desired).every((secret) => planning.secrets.has(secret))
+  const moved =
+    isDeepStrictEqual(change.after, entry.desired) || !isKnown
+      ? change
+      : changeBetween(type, name, entry.desired, observed, context)
   return { drift: driftOf(type, moved ?? change, ref, ledger!) }
 }

@@ -15,6 +15,17 @@ export type Wish = {
   fresh?: true
 }
 
+/** What is desired of a resource that may have been there before Keelson. */
+export function adoptedState(
+  type: AnyType,
+  { desired }: CatalogResource,
+  observed: Json | null | Unknown,
+  entry: LedgerEntry | undefined,
+): Json | null {
+  if (desired === null || observed === null || observed instanceof Unknown || entry?.made === true) return desired
+  return type.adopted?.(desired, observed) ?? desired
+}
+
 export function wishOf(
   type: AnyType,
   { name, desired }: CatalogResource,

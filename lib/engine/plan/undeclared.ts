@@ -2,12 +2,12 @@
  * Resources that are owned and no longer declared, or declared as forgotten: those that Keelson created are removed,
  * the others only forgotten. Pure.
  */
-import { spokenOf } from '../catalog/catalog.ts'
+import { type CatalogResource, spokenOf } from '../catalog/catalog.ts'
 import { leftBy } from './causes.ts'
 import { isOfSite, type LedgerEntry, otherSites } from '../host/ledger.ts'
 import { protectedRefs } from './protection.ts'
 import { labelOf } from '../../kit/ref.ts'
-import { type AnyType, type Change, type Json, NOTHING_LEFT, type Unknown } from '../../kit/resourceType.ts'
+import { type AnyType, type Change, type Json, type Named, NOTHING_LEFT, type Unknown } from '../../kit/resourceType.ts'
 import type { PlanChange } from '../report.ts'
 import { stateIn } from '../host/read.ts'
 import { type Planned, type Planning } from './planned.ts'
@@ -61,10 +61,13 @@ export function planUndeclared(planning: Planning): Planned[] {
     }
     const base = { type, name: entry.name, desired: null }
     const [elsewhere] = otherSites(entry, planning.catalog.site)
+    const heir = observed === null ? undefined : heirOf(planning, type, entry)
     const because =
-      elsewhere === undefined
-        ? whyForgotten(type, observed, entry)
-        : `left in place: site ${elsewhere} declares it as well`
+      elsewhere !== undefined
+        ? `left in place: site ${elsewhere} declares it as well`
+        : heir !== undefined
+          ? `left in place: ${labelOf(heir.ref)} is declared in its place`
+          : whyForgotten(type, observed, entry)
     if (because !== undefined || observed === null) {
       const shown: PlanChange = { ...about, kind: 'forget', consequence: 'record', because: because ?? goneText(entry) }
       return [{ ...base, after: new Set(), shown }]
@@ -77,6 +80,34 @@ export function planUndeclared(planning: Planning): Planned[] {
     return [{ ...base, after, change, shown }]
   })
   return dependentsFirst(items)
+}
+
+/** The declared resource that stands for what an entry is on the host, by another name. */
+function heirOf(
+  { catalog: { resources } }: Planning,
+  type: AnyType,
+  { name, desired }: LedgerEntry,
+): CatalogResource | undefined {
+  if (type.standsFor === undefined || desired === null) return undefined
+  return resources.find((one) => one.type === type.type && isHeir(type, one, { name, state: desired }))
+}
+
+function isHeir(type: AnyType, { name, desired }: CatalogResource, gone: Named<Json>): boolean {
+  return desired !== null && type.standsFor?.({ name, state: desired }, gone) === true
+}
+
+/** Whether Keelson created what a resource stands for, under a name that is no longer declared. */
+export function isInherited(planning: Planning, type: AnyType, resource: CatalogResource): boolean {
+  if (type.standsFor === undefined) return false
+  const spoken = spokenOf(planning.catalog)
+  return Object.entries(planning.ledger?.entries ?? {}).some(
+    ([ref, { type: of, made, name, desired }]) =>
+      of === type.type &&
+      made &&
+      desired !== null &&
+      !spoken.has(ref) &&
+      isHeir(type, resource, { name, state: desired }),
+  )
 }
 
 /** Why a resource that is no longer declared is only forgotten; undefined when it is removed. */

@@ -98,6 +98,29 @@ export function fullMode(mode: string): string {
 /** Owner, group and mode, as find(1) names them. */
 export type Rights = Pick<PathState, 'owner' | 'group' | 'mode'>
 
+type SomeRights = { [right in keyof Rights]?: string | undefined }
+
+/** Rights that a recipe left out: they are the defaults of a new file, and stay as they are on one that is there. */
+export type Assumed = (keyof Rights)[]
+
+export const RIGHTS = ['owner', 'group', 'mode'] as const satisfies Assumed
+
+/** Of props: `assumedRights({ owner: 'app' })` is `['group', 'mode']`. */
+export function assumedRights(props: SomeRights): Assumed {
+  return RIGHTS.filter((right) => props[right] === undefined)
+}
+
+/** A state without the rights that were assumed. */
+export function withoutAssumed<State extends SomeRights>(state: State, assumed: Assumed = []): State {
+  return { ...state, ...Object.fromEntries(assumed.map((right) => [right, undefined])) }
+}
+
+/** The rights that something will have: as desired, where nothing is said as they are, and else as a new one has them. */
+export function rightsAfter(desired: SomeRights, before: SomeRights | null, mode: string): Rights {
+  const owner = desired.owner ?? before?.owner ?? 'root'
+  return { owner, group: desired.group ?? before?.group ?? owner, mode: desired.mode ?? before?.mode ?? mode }
+}
+
 /**
  * Shell text of a function `rights FILE` that sets the rights of a file or directory, in an order in which access is
  * never wider than both before and after.

@@ -8,7 +8,15 @@ import { byField } from '../../kit/byField.ts'
 import { listDrift } from '../../kit/listDrift.ts'
 import { rightsBeyond, withoutRights } from './rights.ts'
 import { refOf } from '../../kit/ref.ts'
-import type { Compared, FieldChange, ResourceType, Desired, Was, UndoTarget } from '../../kit/resourceType.ts'
+import {
+  type Compared,
+  type FieldChange,
+  type ResourceType,
+  type Desired,
+  Unknown,
+  type Was,
+  type UndoTarget,
+} from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { absolutePath, accountName, ensure, secretToken } from '../../kit/schema.ts'
 import { forEach, lines, quote } from '../../kit/shell.ts'
@@ -112,6 +120,10 @@ export const user: ResourceType<User, UserState> = {
   diff: diffUser,
   touches: ({ name, after }) => [{ account: name, login: loginAfter(after) }],
   drift: { field: driftOf },
+  besides: ({ before, after }) =>
+    after === null && before !== null && !(before instanceof Unknown) && before.homeThere === true
+      ? [`its home ${before.home ?? ''} stays`]
+      : [],
   rights: { beyond: rightsBeyond, without: withoutRights },
   consequence: ({ kind, fields }) => {
     if (kind === 'create') return 'safe'

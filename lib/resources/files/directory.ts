@@ -17,6 +17,8 @@ import * as form from '../../kit/form.ts'
 import { entryPath, accountName, ensure, fileMode } from '../../kit/schema.ts'
 import { quote, sh } from '../../kit/shell.ts'
 import {
+  type Assumed,
+  assumedRights,
   fieldsOf,
   fullMode,
   parsePaths,
@@ -24,16 +26,20 @@ import {
   type PathState,
   pathNeeds,
   readPaths,
+  RIGHTS,
+  type Rights,
+  rightsAfter,
   rightsFunction,
+  withoutAssumed,
 } from '../../kit/files/paths.ts'
 
 export type Directory = {
   path: string
-  /** @default 'root' */
+  /** @default on creation, 'root' */
   owner?: string
-  /** @default the owner's name */
+  /** @default on creation, the owner's name */
   group?: string
-  /** @default '0755' */
+  /** @default on creation, '0755' */
   mode?: string
   /** Names of the entries that it may contain; all others are removed, folders with their content. */
   only?: readonly string[]
@@ -52,9 +58,15 @@ export type DirectoryState = {
   /** Entries that it may not contain; only with `only`. */
   others?: string[] | undefined
   how?: DirectoryHow
+  seen?: DirectorySeen
 }
-/** Entries that it may contain. */
-type DirectoryHow = { only: string[] }
+type DirectoryHow = {
+  /** Entries that it may contain. */
+  only?: string[] | undefined
+  assumed?: Assumed | undefined
+}
+/** Of one that is to be removed with all its content: how many entries that is, at any depth, and a few of them. */
+type DirectorySeen = { inside: number; names: string[] }
 
 export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursive'> = {
   type: 'directory',
@@ -75,9 +87,14 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   absentProps: ['recursive'],
   name: ({ path }) => path,
   check: ({ recursive }) => (recursive === true ? ["recursive goes with ensure: 'absent'"] : []),
-  desired({ owner = 'root', group = owner, mode = '0755', only }) {
-    const exclusive = only === undefined ? {} : { others: [], how: { only: [...only].sort() } }
-    return { kind: 'directory', owner, group, mode: fullMode(mode), ...exclusive }
+  desired(props) {
+    const { owner = 'root', group = owner, mode = '0755', only } = props
+    const assumed = assumedRights(props)
+    const how = {
+      ...(only === undefined ? {} : { only: [...only].sort() }),
+      ...(assumed.length === 0 ? {} : { assumed }),
+    }
+    return { kind: 'directory', owner, group, mode: fullMode(mode), ...(only === undefined ? {} : { others: [] }), how }
   },
   absent: {
     check: ({ path, recursive, only }) => [
@@ -97,24 +114,36 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
     mode: form.optional(form.line()),
     others: form.optional(form.missingAs([], form.list(form.line()))),
   }),
-  how: form.optional(form.fields<DirectoryHow>({ only: form.list(form.line()) })),
+  how: form.optional(
+    form.fields<DirectoryHow>({
+      only: form.optional(form.list(form.line())),
+      assumed: form.optional(form.list(form.oneOf(...RIGHTS))),
+    }),
+  ),
+  seen: form.optional(
+    form.fields<DirectorySeen>({ inside: form.whole(0, form.MAX_ID), names: form.list(form.text()) }),
+  ),
   read: {
-    command(entries) {
-      const exclusive = entries.flatMap(({ name, desired }) => (desired?.how === undefined ? [] : [name]))
-      return `${readPaths(entries.map(({ name }) => name))}\nprintf '\\0'\n${listEntries(exclusive)}`
-    },
+    command: (entries) => `${readDirectories(entries)}\nprintf 'inside\\0'\n${countInside(entries)}`,
+    // What comes and goes in a folder that goes itself is no reason to leave it.
+    compare: readDirectories,
     parse: parseDirectories,
   },
   consequence({ kind, after, fields }) {
     const empties = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
     return kind !== 'create' && empties ? 'destructive' : 'safe'
   },
+  adopted: (desired, { kind }) => (kind === 'directory' ? withoutAssumed(desired, desired.how?.assumed) : desired),
   touches: touchesOf,
+  besides: ({ before, after }) =>
+    before === null || before instanceof Unknown || after?.kind !== 'nothing' ? [] : insideText(before.seen),
   steps(change) {
     const { name, after, fields } = change
     if (after.kind === 'nothing') return [removeAll(name)]
     const before = change.before instanceof Unknown ? null : change.before
-    return [make(name, before, after), ...empty(name, after, fields)]
+    const there = before?.kind === 'directory' ? before : null
+    const rights = rightsAfter(after, there, '0755')
+    return [make(name, there, rights), ...empty(name, rights, fields)]
   },
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_directory ${name}` }],
   holdsData: 'a directory may hold what others put there',
@@ -122,7 +151,7 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
     if (before === null) return undefined
     const isEmptied = after?.kind === 'nothing' || fields.some(({ field }) => field === 'others')
     if (isEmptied) return { cannot: 'what was in it was removed, and is not kept' }
-    const { others: _, ...state } = before
+    const { others: _, seen: _seen, ...state } = before
     return { state }
   },
   readsAlone: true,
@@ -162,6 +191,31 @@ printf '\\0'
 printf '%s\\n' "$k_counts" | sed -n 's/^ *[0-9]\\{1,3\\} //p' | tr '\\n' '\\0' | ${find} -mindepth 1 -print0 2>/dev/null | head -z -n ${MOST * 50} | LC_ALL=C sort -z`
 }
 
+function readDirectories(entries: readonly Desired<DirectoryState>[]): string {
+  const exclusive = entries.flatMap(({ name, desired }) => (desired?.how?.only === undefined ? [] : [name]))
+  return `${readPaths(entries.map(({ name }) => name))}\nprintf '\\0'\n${listEntries(exclusive)}`
+}
+
+/** Maximum number of entries that are counted of all the folders that go with their content. */
+const COUNTED = 100_000
+
+/** Prints FOLDER, COUNT, and the paths of a few entries, as fields; an empty field ends those of each folder. */
+function countInside(entries: readonly Desired<DirectoryState>[]): string {
+  const going = entries.flatMap(({ name, desired }) => (desired?.kind === 'nothing' ? [name] : []))
+  if (going.length === 0) return ':'
+  return `printf '%s\\0' ${going.map(quote).join(' ')} | timeout 30 find -files0-from - -xdev -mindepth 1 -printf '%H\\t%P\\0' 2>/dev/null | tr '\\n\\0' ' \\n' | head -n ${COUNTED} | awk -F '\\t' ${quote(COUNT)} | tr '\\n' '\\0'`
+}
+
+const COUNT = `count[$1]++ < 3 { names[$1] = names[$1] $2 "\\n" }
+END { for (folder in count) print folder "\\n" count[folder] "\\n" names[folder] }`
+
+function insideText({ inside, names }: DirectorySeen = { inside: 0, names: [] }): string[] {
+  if (inside === 0) return []
+  const more = inside - names.length
+  const count = `${inside}${inside >= COUNTED ? ' or more' : ''} ${inside === 1 ? 'entry' : 'entries'}`
+  return [`takes ${count} with it: ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`]
+}
+
 function parseDirectories(
   output: Output,
   entries: readonly Desired<DirectoryState>[],
@@ -170,20 +224,35 @@ function parseDirectories(
   const end = fields.findIndex((field, index) => index % 7 === 0 && field === '')
   if (end === -1) throw new Error(`directories: unexpected listing ${JSON.stringify(fields.slice(0, 20))}`)
   const there = parsePaths(fields.slice(0, end))
-  const inside = insideOf(fields.slice(end + 1))
+  const counted = fields.indexOf('inside', end + 1)
+  const inside = insideOf(fields.slice(end + 1, counted))
+  const going = goingOf(fields.slice(counted + 1))
   return new Map(
     entries.flatMap(({ name, desired }): [string, DirectoryState | Unknown][] => {
       const found = there.get(name)
       if (found === undefined) return desired?.kind === 'nothing' ? [[name, { kind: 'nothing' }]] : []
       const { kind, owner, group, mode } = found
       const only = desired?.how?.only
-      if (only === undefined) return [[name, { kind, owner, group, mode }]]
+      const seen = desired?.kind === 'nothing' ? going.get(name) : undefined
+      if (only === undefined) return [[name, { kind, owner, group, mode, ...(seen === undefined ? {} : { seen }) }]]
       const present = inside(name)
       if (present instanceof Unknown) return [[name, present]]
       const others = present.filter((entry) => !only.includes(entry))
       return [[name, { kind, owner, group, mode, others: others.sort() }]]
     }),
   )
+}
+
+/** The output of `countInside`. */
+function goingOf(fields: readonly string[]): Map<string, DirectorySeen> {
+  const found = new Map<string, DirectorySeen>()
+  for (let at = 0; at + 1 < fields.length;) {
+    const end = fields.indexOf('', at)
+    const [folder = '', inside = '', ...names] = fields.slice(at, end === -1 ? undefined : end)
+    found.set(folder, { inside: Number(inside), names })
+    at = end === -1 ? fields.length : end + 1
+  }
+  return found
 }
 
 /** Entries of a folder, from the output of `listEntries`. */
@@ -217,14 +286,13 @@ function nameOf(path: string): string {
 }
 
 /** Creates folders above it that nobody declares as mkdir(1) does. */
-function make(path: string, before: DirectoryState | null, after: DirectoryState): Step {
-  const { owner = 'root', group = owner, mode = '0755' } = after
+function make(path: string, before: DirectoryState | null, rights: Rights): Step {
   // Restricted until it has its owner.
-  const was = { owner, group, mode: before?.mode ?? '0700' }
+  const was = { ...rights, mode: before?.mode ?? '0700' }
   return {
     title: before === null ? `make ${path}` : `set owner and mode of ${path}`,
-    run: `${rightsFunction(was, { owner, group, mode })}
-${sh`make_directory ${path} rights ${[before?.owner ?? owner, owner]}`}`,
+    run: `${rightsFunction(was, rights)}
+${sh`make_directory ${path} rights ${[before?.owner ?? rights.owner, rights.owner]}`}`,
   }
 }
 
@@ -236,7 +304,7 @@ function removeAll(path: string): Step {
 }
 
 /** Removes the entries that the plan listed, and none that appeared since. */
-function empty(path: string, { owner = 'root' }: DirectoryState, fields: readonly FieldChange[]): Step[] {
+function empty(path: string, { owner }: Rights, fields: readonly FieldChange[]): Step[] {
   const others = fields.find(({ field }) => field === 'others')?.before
   if (!Array.isArray(others) || others.length === 0) return []
   return [

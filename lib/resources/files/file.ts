@@ -4,7 +4,7 @@
  */
 import type { Becomes } from '../../kit/touch.ts'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { byField } from '../../kit/byField.ts'
@@ -28,6 +28,8 @@ import { quote, raw, sh } from '../../kit/shell.ts'
 import { type Comparing, holdsSecret, type StateText, type TextValue } from '../../kit/value.ts'
 import {
   ancestors,
+  type Assumed,
+  assumedRights,
   fieldsOf,
   fullMode,
   isPrivate,
@@ -38,7 +40,11 @@ import {
   readPaths,
   replaceText,
   PATH_KINDS,
+  RIGHTS,
+  type Rights,
+  rightsAfter,
   rightsFunction,
+  withoutAssumed,
 } from '../../kit/files/paths.ts'
 import { eachAccount, eachAlone, movingText } from '../../kit/files/byAccount.ts'
 import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
@@ -49,11 +55,11 @@ export type File = {
   content?: TextValue
   /** A local file with the content, text or not: `new URL('./page.html', import.meta.url)`, or a path from the working directory. */
   source?: string | URL
-  /** @default 'root' */
+  /** @default on creation, 'root' */
   owner?: string
-  /** @default the owner's name */
+  /** @default on creation, the owner's name */
   group?: string
-  /** @default '0644'; '0600' when the content holds a secret */
+  /** @default on creation, '0644'; always '0600' when the content holds a secret */
   mode?: string
   /**
    * Shell command that checks the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. In
@@ -66,9 +72,9 @@ export type File = {
 
 export type FileState = {
   kind: PathState['kind']
-  owner: string
-  group: string
-  mode: string
+  owner?: string | undefined
+  group?: string | undefined
+  mode?: string | undefined
   /** SHA-256 of the content, hex: observed, and desired of a source that is not small text. */
   sha256?: string | undefined
   /** In desired states only. */
@@ -82,6 +88,7 @@ type FileHow = {
   /** Path on the host of bytes that an earlier run has kept. */
   kept?: string | undefined
   validate?: string | undefined
+  assumed?: Assumed | undefined
 }
 /** It has an ACL beyond owner, group and others; that only matters when the file is changed. */
 type FileSeen = { acl?: true }
@@ -120,9 +127,9 @@ export const file: ResourceType<File, FileState> = {
   claims: (path) => [`path:${path}`],
   state: form.fields<Compared<FileState>>({
     kind: form.oneOf(...PATH_KINDS),
-    owner: form.line(),
-    group: form.line(),
-    mode: form.line(),
+    owner: form.optional(form.line()),
+    group: form.optional(form.line()),
+    mode: form.optional(form.line()),
     sha256: form.optional(form.sha256Hex),
     content: form.optional(form.stateText),
   }),
@@ -131,6 +138,7 @@ export const file: ResourceType<File, FileState> = {
       source: form.optional(form.localPath),
       kept: form.optional(form.keptPath),
       validate: form.optional(form.text()),
+      assumed: form.optional(form.list(form.oneOf(...RIGHTS))),
     }),
   ),
   seen: form.optional(form.fields<FileSeen>({ acl: form.optional(form.oneOf(true)) })),
@@ -143,20 +151,24 @@ export const file: ResourceType<File, FileState> = {
     parse: (output) => parseFiles(output),
   },
   fetch: { command: fetchTexts, parse: parseTexts },
-  isPrivate: ({ mode }) => isPrivate(mode),
+  isPrivate: ({ mode }) => isPrivate(mode ?? ''),
   diff: diffFile,
+  adopted: (desired, { kind }) => (kind === 'file' ? withoutAssumed(desired, desired.how?.assumed) : desired),
   touches: ({ name, after }) => {
     const becomes = becomesOf(after)
     return [{ path: name, ...(becomes === undefined ? {} : { becomes }) }]
   },
+  besides: ({ before, after }) =>
+    before === null && after !== null && !hasContent(after)
+      ? ['nothing is there and no content is declared: something before it must bring it']
+      : [],
   steps(change, { reveal }) {
     const { name, after } = change
-    if (change.kind === 'change' && isOfRights(change) && !(hasContent(after) && mayBeHeldOpen(change))) {
-      return [setRights(name, change.before, after)]
-    }
-    if (change.kind === 'change' && !hasContent(after)) return [refuse(name, change.before)]
-    const acl = change.kind === 'change' && change.before.kind === 'file' ? change.before.seen?.acl : undefined
-    return [replace(name, after, acl, reveal)]
+    if (change.kind === 'create') return [hasContent(after) ? replace(name, after, null, reveal) : missing(name)]
+    const { before } = change
+    const there = before.kind === 'file' ? before : null
+    if (isOfRights(change) && !(hasContent(after) && mayBeHeldOpen(change))) return [setRights(name, before, after)]
+    return [hasContent(after) ? replace(name, after, there, reveal) : refuse(name, before)]
   },
   remove: ({ name }) => [{ title: `remove ${name}`, run: sh`remove_file ${name}` }],
   undo: undoFile,
@@ -173,21 +185,32 @@ function localPath(source: string | URL): string {
   return source instanceof URL ? fileURLToPath(source) : source
 }
 
+/** What is no regular file, such as a device or a pipe, may hold nothing, never end, or keep the client waiting. */
 function unreadable(source: string | URL): string[] {
+  const path = localPath(source)
   try {
-    readFileSync(localPath(source))
+    const there = statSync(path)
+    if (!there.isFile() && !there.isDirectory()) return [`source: ${path} is not a regular file`]
+    readFileSync(path)
     return []
   } catch (error) {
     return [`source cannot be read: ${error instanceof Error ? error.message : String(error)}`]
   }
 }
 
-function desiredFile({ content, source, owner = 'root', group = owner, mode, validate }: File): FileState {
+function desiredFile(props: File): FileState {
+  const { content, source, owner = 'root', group = owner, mode, validate } = props
   const text = typeof content === 'string' || content === undefined ? content : content.toJSON()
   const { how, ...found } = source === undefined ? { content: text } : sourceState(localPath(source))
   const secret = found.content !== undefined && holdsSecret(found.content)
   const rights = { owner, group, mode: fullMode(mode ?? (secret ? '0600' : '0644')) }
-  return { kind: 'file', ...rights, ...found, how: { ...how, validate } }
+  const left = assumedRights(secret ? { ...props, mode: rights.mode } : props)
+  return {
+    kind: 'file',
+    ...rights,
+    ...found,
+    how: { ...how, validate, ...(left.length === 0 ? {} : { assumed: left }) },
+  }
 }
 
 /** Undefined when the bytes are not available: only the digest of a long source is known. */
@@ -342,14 +365,28 @@ function isOfRights({ fields }: Rewrite): boolean {
  * when a file is opened, and never again (open(2)). Only a new file guarantees the content then.
  */
 function mayBeHeldOpen({ before, after }: Rewrite): boolean {
-  return before.owner !== after.owner || before.group !== after.group || (Number.parseInt(before.mode, 8) & 0o022) !== 0
+  const [was, is] = [rightsOf(before, null), rightsOf(after, before)]
+  return was.owner !== is.owner || was.group !== is.group || (Number.parseInt(was.mode, 8) & 0o022) !== 0
+}
+
+function rightsOf(state: FileState, there: FileState | null): Rights {
+  return rightsAfter(state, there, '0644')
 }
 
 function setRights(path: string, before: FileState, after: FileState): Step {
+  const [was, is] = [rightsOf(before, null), rightsOf(after, before)]
   return {
     title: `set owner and mode of ${path}`,
-    run: `${rightsFunction(before, after)}
-${sh`change_file ${path} rights ${[before.owner, after.owner]}`}`,
+    run: `${rightsFunction(was, is)}
+${sh`change_file ${path} rights ${[was.owner, is.owner]}`}`,
+  }
+}
+
+/** What comes before it, a package or a command, was to bring the file. */
+function missing(path: string): Step {
+  return {
+    title: `look at ${path}`,
+    run: sh`fail ${`${path} is not there; give its content (content: '' for an empty file), or declare what brings it before it`}`,
   }
 }
 
@@ -361,10 +398,11 @@ function refuse(path: string, { kind }: FileState): Step {
   }
 }
 
-function replace(path: string, after: FileState, acl: true | undefined, reveal: Context['reveal']): Step {
+/** @param there The file in whose place it comes. */
+function replace(path: string, after: FileState, there: FileState | null, reveal: Context['reveal']): Step {
   const { content, sha256: digest } = after
   const { source, kept, validate } = after.how ?? {}
-  const rights = { ...after, acl }
+  const rights = { ...rightsOf(after, there), acl: there?.seen?.acl }
   const judges = validate === undefined ? [] : [validate]
   if (kept !== undefined)
     return { title: `bring back ${path}`, run: replaceText(path, rights, raw(quote(kept)), judges) }
@@ -383,7 +421,7 @@ function replacement({ kind, owner, sha256: digest }: FileState, applied: FileSt
   if (kind !== 'file') return `another hand has put a ${kind} in its place`
   const text = typeof applied.content === 'string' ? sha256(applied.content) : applied.sha256
   if (owner === applied.owner || (text !== undefined && text === digest)) return undefined
-  return `another hand has replaced it: it belongs to ${owner}${text === undefined ? '' : ', and its content is another'}`
+  return `another hand has replaced it: it belongs to ${owner ?? 'nobody known'}${text === undefined ? '' : ', and its content is another'}`
 }
 
 /** The file's digest was read, its bytes were not: the host has to keep those. */

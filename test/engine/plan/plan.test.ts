@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { emptyLedger, type Ledger, ledgerDigest } from '../../../lib/engine/host/ledger.ts'
+import { emptyLedger, type Ledger, type LedgerEntry, ledgerDigest } from '../../../lib/engine/host/ledger.ts'
 import type { CatalogResource } from '../../../lib/engine/catalog/catalog.ts'
 import { type Planning } from '../../../lib/engine/plan/planned.ts'
 import { planItems } from '../../../lib/engine/plan/plan.ts'
@@ -118,15 +118,19 @@ test('a secret that is no longer known does not keep a plan from being made', ()
       return [{ field: 'content', form: 'secret' }]
     },
   })
-  const planning = planningOf(
-    [resource('file:/a', { x: 1 })],
-    [revealing],
-    { file: new Map([['/a', { x: 2 }]]) },
-    {
-      ledger: ledgerWith({ 'file:/a': { desired: { $secret: 'gone' } } }),
-    },
-  )
-  assert.equal(kinds(planning), [['file:/a', 'change', 'intent']])
+  for (const [desired, kind] of [
+    [{ x: 1 }, 'change'],
+    [null, 'remove'],
+  ] as const) {
+    const planOf = (after: Partial<LedgerEntry> = {}): Planning => {
+      const ledger = ledgerWith({ 'file:/a': { desired: { $secret: 'gone' } } })
+      Object.assign(ledger.entries['file:/a']!, after)
+      return planningOf([resource('file:/a', desired)], [revealing], { file: new Map([['/a', { x: 2 }]]) }, { ledger })
+    }
+    assert.equal(kinds(planOf()), [['file:/a', kind, 'intent']])
+    // The run that was to take back what another hand did has failed.
+    assert.equal(kinds(planOf({ pending: true, left: { run: '7', cause: 'drift' } })), [['file:/a', kind, 'both']])
+  }
 })
 
 test('no longer declared: what Keelson made goes, what was there before or protected stays', () => {
@@ -146,6 +150,30 @@ test('no longer declared: what Keelson made goes, what was there before or prote
     ['file:/before', 'forget', 'intent'],
   ])
   assert.match(summarize(planning, []).warnings.join(), 'file /kept is protected')
+})
+
+test('what another declaration stands for by now is only forgotten', () => {
+  // The beginning of the name is the thing, what follows is how it is written.
+  const thing = toyType('thing', { standsFor: (declared, gone) => declared.name[0] === gone.name[0] })
+  const there = new Map(['a1', 'a2', 'b1', 'c1', 'c2'].map((name) => [name, { x: 1 }]))
+  const ledger = ledgerWith({
+    'thing:a1': { desired: { x: 1 } },
+    'thing:b1': { desired: { x: 1 } },
+    'thing:c1': { desired: { x: 1 } },
+    'thing:c2': { desired: { x: 1 } },
+  })
+  const declared = [resource('thing:a2', { x: 1 }), resource('thing:c2', null)]
+  const items = planItems(planningOf(declared, [thing], { thing: there }, { ledger }))
+  assert.equal(
+    items.map(({ shown }) => `${shown.kind} ${shown.ref} ${shown.because ?? ''}`.trim()),
+    [
+      'adopt thing:a2 already as declared; only recorded',
+      'remove thing:c2',
+      'forget thing:a1 left in place: thing a2 is declared in its place',
+      'remove thing:b1',
+      'remove thing:c1',
+    ],
+  )
 })
 
 test('what holds data is only forgotten, unless absent is declared', () => {

@@ -1,4 +1,5 @@
 /** Secrets go by path: what one resource wrote is not shown by another. */
+import { createHash } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { types } from '../../../lib/dsl/declare.ts'
@@ -6,7 +7,8 @@ import { type LedgerEntry, ledgerDigest } from '../../../lib/engine/host/ledger.
 import { hides, remainingDifference } from '../../../lib/engine/plan/changes.ts'
 import { planItems } from '../../../lib/engine/plan/plan.ts'
 import type { Ref } from '../../../lib/kit/ref.ts'
-import type { Json } from '../../../lib/kit/resourceType.ts'
+import type { FieldChange, Json } from '../../../lib/kit/resourceType.ts'
+import { revealFrom } from '../../../lib/kit/value.ts'
 import * as door from '../../../lib/index.ts'
 import { planningOf, resource } from '../fixture.ts'
 
@@ -118,6 +120,67 @@ test('links in a circle are followed no further than that', () => {
     entry(`symlink:/srv/${name}`, { kind: 'link', target: `/srv/${['b', 'a'][index]}` }),
   )
   assert.match(shown('/srv/a/x', [...links, entry('file:/etc/app.conf', secretFile)]), 'hunter2')
+})
+
+/** What a plan shows of the content of /etc/app.env, by what it was and is to be, and what the host has. */
+function contentShown(was: Json, is: Json, there: string, more: Partial<LedgerEntry> = {}): FieldChange | undefined {
+  const secrets = new Map([
+    ['s', 'hunter2'],
+    ['other', 'swordfish'],
+  ])
+  const ref = 'file:/etc/app.env'
+  const state = (content: Json): Json => ({ kind: 'file', owner: 'root', group: 'root', mode: '0600', content })
+  const sha256 = createHash('sha256').update(there).digest('hex')
+  const readings = {
+    file: new Map<string, Json>([
+      ['/etc/app.env', { kind: 'file', owner: 'root', group: 'root', mode: '0600', sha256 }],
+    ]),
+  }
+  const ledger = { format: 1 as const, serial: 1, key: KEY, entries: { [ref]: entry(ref, state(was), more) } }
+  const context = { reveal: revealFrom(secrets) }
+  const planning = planningOf([resource(ref, state(is))], TYPES, readings, { ledger, secrets, context })
+  const fields = planItems(planning)[0]?.shown.fields ?? []
+  assert.not.match(JSON.stringify(fields), /hunter2|swordfish/)
+  return fields.find(({ field }) => field === 'content')
+}
+
+const withSecret = (...parts: Json[]): Json => ({ $text: parts })
+const S = { $secret: 's' }
+
+test('a text with a secret is shown but for the secret, where the host has what was last applied', () => {
+  const was = withSecret('a=1\nkey=', S, '\nb=1\n')
+  const shownAs = (after: string): unknown => ({
+    field: 'content',
+    form: 'text',
+    before: 'a=1\nkey=(secret s)\nb=1\n',
+    after,
+  })
+  const there = 'a=1\nkey=hunter2\nb=1\n'
+  assert.equal(contentShown(was, withSecret('a=2\nkey=', S, '\nb=1\n'), there), shownAs('a=2\nkey=(secret s)\nb=1\n'))
+  // A secret more, and one whose value stands there in clear.
+  assert.equal(
+    contentShown(was, withSecret('key=', S, '\nmore=', { $secret: 'other' }), there),
+    shownAs('key=(secret s)\nmore=(secret other)'),
+  )
+  const clear = withSecret('old=swordfish\nkey=', S)
+  assert.is(
+    contentShown(clear, withSecret('old=', { $secret: 'other' }, '\nkey=', S, '\n'), 'old=swordfish\nkey=hunter2')
+      ?.before,
+    'old=(secret other)\nkey=(secret s)',
+  )
+})
+
+test('a text with a secret stays hidden where another hand, a cut run or nothing but the secret is behind it', () => {
+  const was = withSecret('a=1\nkey=', S)
+  const is = withSecret('a=2\nkey=', S)
+  const secretly = { field: 'content', form: 'secret' }
+  assert.equal(contentShown(was, is, 'a=1\nkey=older'), secretly)
+  assert.equal(contentShown(was, was, 'a=1\nkey=older'), secretly)
+  assert.equal(contentShown(was, is, 'a=1\nkey=hunter2', { pending: true }), secretly)
+  assert.equal(contentShown(was, is, 'a=1\nkey=hunter2', { pending: true, hides: true }), secretly)
+  assert.equal(contentShown('a=1\n', is, 'a=1\n'), secretly)
+  assert.equal(contentShown(S, is, 'hunter2'), secretly)
+  assert.equal(contentShown(withSecret('a=1\nkey=', { $secret: 'gone' }), is, 'a=1\nkey=x'), secretly)
 })
 
 test.run()
