@@ -254,6 +254,78 @@ function onEach(host: SandboxHost): void {
     const held = `select string_agg(privilege_type, ' ') from information_schema.role_table_grants where grantee = 'ro'`
     assert.is(await askPostgres(host, held, 'gr.db'), 'SELECT')
   })
+
+  /** Undeclared resources are removed. */
+  const alone = async (declare: () => void): Promise<void> =>
+    void (await convergeAsPlanned(host, () => {
+      role({ name: 'own"er' })
+      role({ name: 'ro' })
+      database({ name: 'gr.db', owner: 'own"er' })
+      declare()
+    }))
+  const executors = (): Promise<string> =>
+    askPostgres(
+      host,
+      `select coalesce(string_agg(grantee, ',' order by grantee), '') from information_schema.role_routine_grants
+       where routine_name = 'total' and grantee <> 'postgres'`,
+      'gr.db',
+    )
+
+  test(`${host.os}: a function is one and the same however its signature is written`, async () => {
+    // Of no earlier test anything is owned.
+    await sshOk(host, 'rm -rf /var/lib/keelson')
+    await askPostgres(
+      host,
+      `create type public.colour as enum ('red');
+       create function total(colour, int, varchar[], timestamptz) returns int language sql as 'select 1';
+       revoke execute on all functions in schema public from public`,
+      'gr.db',
+    )
+    const spelt =
+      (...signatures: string[]) =>
+      (): void => {
+        for (const signature of signatures) {
+          const on = { database: 'gr.db', schema: 'public', function: signature }
+          grant({ role: 'ro', on, privileges: ['execute'] })
+        }
+      }
+    await alone(spelt('total(colour, int, varchar[], timestamptz)', 'total(int,text)'))
+    assert.is(await executors(), 'ro,ro')
+    await alone(spelt('total(colour,INT4, character  varying[],timestamp with time zone)', 'total( integer , TEXT )'))
+    assert.is(await executors(), 'ro,ro')
+    // Only the server knows that these two are the same.
+    await alone(spelt('total(public.colour, integer, varchar[], timestamptz)'))
+    assert.is(await executors(), 'ro')
+    await alone(() => {})
+    assert.is(await executors(), '')
+  })
+
+  test(`${host.os}: PUBLIC and ALL are the words of SQL, in capitals or not`, async () => {
+    const on = { database: 'gr.db', schema: 'public', table: 't1' }
+    const held = (): Promise<string> =>
+      askPostgres(
+        host,
+        `select coalesce(string_agg(distinct a.grantee::text || ' ' || a.privilege_type, ', '), '')
+         from pg_class, aclexplode(relacl) a where relname = 't1' and a.grantee = 0`,
+        'gr.db',
+      )
+    const all = (privileges: string[]) => (): void => void grant({ role: 'PUBLIC', on, privileges })
+    await alone(all(['ALL']))
+    const version = await askPostgres(host, 'show server_version_num')
+    const rights = ['DELETE', 'INSERT', 'MAINTAIN', 'REFERENCES', 'SELECT', 'TRIGGER', 'TRUNCATE', 'UPDATE']
+    const ofVersion = rights.filter((right) => right !== 'MAINTAIN' || Number(version) >= 170_000)
+    assert.is(await held(), ofVersion.map((right) => `0 ${right}`).join(', '))
+    await askPostgres(host, 'revoke insert on t1 from public', 'gr.db')
+    const plan = await planOn(host, all(['all privileges']), { only: ({ type }) => type === 'postgres-grant' })
+    const { cause, drift } = changeOf(plan, 'postgres-grant:public on table gr.db.public.t1')
+    assert.equal([cause, drift?.what], ['drift', ['some privileges revoked']])
+    await alone(all(['all privileges']))
+    assert.is(await held(), ofVersion.map((right) => `0 ${right}`).join(', '))
+    await alone(all(['select']))
+    assert.is(await held(), '0 SELECT')
+    await alone(() => {})
+    assert.is(await held(), '')
+  })
 }
 
 test.run()

@@ -356,4 +356,23 @@ test('absent of a user leaves its home to be named by itself', async () => {
   assert.is(await sshOk(host, 'id ada >/dev/null 2>&1 || ls /home/ada'), 'letters\n')
 })
 
+test('an edit that is written otherwise keeps its line, and goes with it when neither is declared', async () => {
+  const path = play('app.conf')
+  const shown = (): Promise<string> => sshOk(host, `cat ${path}`)
+  const line = (props: { line: string; replaces?: string }) => (): void => void edit({ path, ...props })
+  await sshOk(host, `printf 'first=1\\n' > ${path}`)
+  await convergeAsPlanned(host, line({ line: 'K=2', replaces: 'K=' }))
+  for (const props of [
+    { line: 'K=2' },
+    { line: 'K=2', replaces: 'K' },
+    { line: 'K=3', replaces: 'K=' },
+    { line: 'K=4', replaces: 'K' },
+  ]) {
+    await convergeAsPlanned(host, line(props))
+    assert.is(await shown(), `first=1\n${props.line}\n`)
+  }
+  await convergeAsPlanned(host, () => {}, { allowRemove: 1 })
+  assert.is(await shown(), 'first=1\n')
+})
+
 suited.run()

@@ -145,7 +145,15 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
   remove: (change, context) => editSteps([change], context),
   batch: editSteps,
   undo: undoEdit,
+  standsFor: ({ state: { how } }, { state: gone }) => takes(gone.how.wish, how.wish),
   holdsData: (observed) => (!(observed instanceof Unknown) && observed.found.length === 0 ? NOTHING_LEFT : undefined),
+}
+
+/** Whether removing an edit would take the line of another. Blocks of two names never share a line. */
+function takes({ path, match }: EditWish, other: EditWish): boolean {
+  if (path !== other.path || !other.present || !('line' in match) || !('line' in other.match)) return false
+  const { line, replaces } = match
+  return other.match.line === line || (replaces !== undefined && other.match.line.startsWith(replaces))
 }
 
 function editMistakes({ line, block, replaces }: Edit): string[] {

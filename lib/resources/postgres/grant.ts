@@ -5,14 +5,16 @@
 import { listDrift } from '../../kit/listDrift.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { refOf } from '../../kit/ref.ts'
-import type { Change, ResourceType, Step, Desired } from '../../kit/resourceType.ts'
+import type { Change, FieldChange, ResourceType, Step, Desired } from '../../kit/resourceType.ts'
 import { Unknown } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
 import {
   aclQuery,
+  allPrivileges,
   grantKey,
   type GrantTarget,
+  maySameGrant,
   onText,
   parseGrantKey,
   PRIVILEGES,
@@ -26,7 +28,7 @@ export type PostgresGrant = {
   /** A role's name, or `public` for everyone. */
   role: string
   on: GrantTarget
-  /** `['SELECT', 'INSERT']`. All other privileges of the role there are revoked. */
+  /** `['SELECT', 'INSERT']`, or `['ALL']`. All other privileges of the role there are revoked. */
   privileges?: readonly string[]
   /** Whether the role may grant them to others. @default false */
   grantOption?: boolean
@@ -35,7 +37,7 @@ export type PostgresGrant = {
 }
 
 type GrantState = {
-  /** Sorted; for several objects, the privileges that the role has on every one. */
+  /** Sorted; for several objects, the privileges that the role has on every one. `ALL` stands alone. */
   privileges: string[]
   /** The privileges that it may grant to others. */
   grantable: string[]
@@ -74,15 +76,16 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
           onForm({ newIn: sqlName, owner: sqlName, kind: objectKind }),
         ],
       },
-      privileges: { type: 'array', items: { type: 'string', pattern: '^[A-Za-z]+$' }, minItems: 1, uniqueItems: true },
+      privileges: { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1, uniqueItems: true },
       grantOption: { type: 'boolean' },
       ensure,
     },
   },
-  name: ({ role, on }) => grantKey(role, targetOf(on)),
+  name: ({ role, on }) => grantKey(roleName(role), targetOf(on)),
   check: (props) => [...(props.privileges === undefined ? ['privileges is missing'] : []), ...grantMistakes(props)],
   desired: ({ privileges = [], grantOption = false }) => {
-    const canonical = [...new Set(privileges.map(canonicalPrivilege))].sort()
+    const each = privileges.map(canonicalPrivilege)
+    const canonical = each.includes(ALL) ? [ALL] : [...new Set(each)].sort()
     return { privileges: canonical, grantable: grantOption ? canonical : [], partly: [] }
   },
   absent: { check: grantMistakes },
@@ -106,43 +109,60 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
       )
     },
     parse(output, entries) {
-      const read = parseRows<GrantRow>(output, ['name', 'objects', 'rights'])
+      const read = parseRows<GrantRow>(output, ['name', 'objects', 'all', 'rights'])
       return read instanceof Unknown ? read : new Map(read.map((row) => [row.name, observedGrant(row, entries)]))
     },
   },
   drift: {
     gone: 'revoked',
-    field: (change) =>
-      listDrift(
-        change,
-        (rights) => `${rights} granted`,
-        (rights) => `${rights} revoked`,
-      ) || undefined,
+    field: driftOf,
   },
   steps: (change) => [grantStep(change)],
   remove: (change) => [grantStep(change)],
+  standsFor: ({ name }, gone) => maySameGrant(name, gone.name),
   undo: ({ before }) =>
     before !== null && before.partly.length > 0 ? { cannot: 'it held for some of the objects only' } : undefined,
+}
+
+function driftOf(change: FieldChange): string | undefined {
+  if (Array.isArray(change.after) && change.after.includes(ALL)) return 'some privileges revoked'
+  const words = listDrift(
+    change,
+    (rights) => `${rights} granted`,
+    (rights) => `${rights} revoked`,
+  )
+  return words || undefined
 }
 
 function grantMistakes({ role, on, privileges }: PostgresGrant): string[] {
   const { kind } = targetOf(on)
   const known = PRIVILEGES[kind]
-  const wrong = (privileges ?? []).map(canonicalPrivilege).filter((privilege) => !known.includes(privilege))
+  const wrong = (privileges ?? []).filter((one) => ![ALL, ...known].includes(canonicalPrivilege(one)))
   return [
-    ...nameMistakes({ role, ...on }),
-    ...wrong.map((privilege) => `${privilege} is no privilege of a ${kind}; there are ${known.join(', ')}`),
+    // Of a function, the name before its argument types.
+    ...nameMistakes({ role, ...on, ...('function' in on ? { function: on.function.split('(')[0] } : {}) }),
+    ...wrong.map((one) => `${one} is no privilege of a ${kind}; there are ${[ALL, ...known].join(', ')}`),
   ]
 }
 
+/** All privileges that the server has for the kind of object; their number grows with its version. */
+const ALL = 'ALL'
+
 function canonicalPrivilege(name: string): string {
-  const upper = name.toUpperCase()
+  const upper = name.trim().replaceAll(/\s+/g, ' ').toUpperCase()
+  if (upper === 'ALL PRIVILEGES') return ALL
   return upper === 'TEMP' ? 'TEMPORARY' : upper
+}
+
+/** PUBLIC is a word of SQL, in capitals or not; no role can have that name. */
+function roleName(role: string): string {
+  return role.toLowerCase() === 'public' ? 'public' : role
 }
 
 type GrantRow = {
   name: string
   objects: number
+  all: string[]
   rights: { privilege: string; count: number; grantable: number }[] | null
 }
 
@@ -153,11 +173,12 @@ function readQuery({ name }: Desired<GrantState>): string {
   held as (select a.privilege_type as privilege, count(*) as count, count(*) filter (where a.is_grantable) as grantable
     from object, aclexplode(object.acl) a where a.grantee = ${oid} group by 1)
 select json_build_object('name', ${literal(name)}, 'objects', (select count(*) from object),
+  'all', ${allPrivileges(target)},
   'rights', (select jsonb_agg(to_jsonb(held) order by privilege) from held));`
 }
 
 function observedGrant(
-  { name, objects, rights }: GrantRow,
+  { name, objects, all, rights }: GrantRow,
   entries: readonly Desired<GrantState>[],
 ): GrantState | null | Unknown {
   const { target } = parseGrantKey(name)
@@ -168,12 +189,14 @@ function observedGrant(
   const held = rights ?? []
   if (held.length === 0) return null
   const whole = held.filter(({ count }) => count === objects)
+  const isAll = desired?.privileges.includes(ALL) === true
+  const named = (rows: readonly { privilege: string }[]): string[] => {
+    const names = rows.map(({ privilege }) => privilege).sort()
+    return isAll && all.every((privilege) => names.includes(privilege)) ? [ALL] : names
+  }
   return {
-    privileges: whole.map(({ privilege }) => privilege).sort(),
-    grantable: whole
-      .filter(({ grantable }) => grantable === objects)
-      .map(({ privilege }) => privilege)
-      .sort(),
+    privileges: named(whole),
+    grantable: named(whole.filter(({ grantable }) => grantable === objects)),
     partly: held
       .filter(({ count }) => count < objects)
       .map(({ privilege }) => privilege)
@@ -186,9 +209,10 @@ function grantStep({ name, before, after }: Change<GrantState>): Step {
   const have = before === null || before instanceof Unknown ? undefined : before
   const want = after ?? { privileges: [], grantable: [], partly: [] }
   const held = have === undefined ? [] : [...have.privileges, ...have.partly]
-  const extra = held.filter((privilege) => !want.privileges.includes(privilege))
+  const wants = (list: readonly string[], privilege: string): boolean => list.includes(privilege) || list.includes(ALL)
+  const extra = held.filter((privilege) => !wants(want.privileges, privilege))
   const passing = (have?.grantable ?? []).filter(
-    (privilege) => want.privileges.includes(privilege) && !want.grantable.includes(privilege),
+    (privilege) => wants(want.privileges, privilege) && !wants(want.grantable, privilege),
   )
   return sqlStep({
     title: `set privileges of ${name}`,

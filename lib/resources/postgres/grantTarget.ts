@@ -3,7 +3,7 @@
  */
 import { identifier, literal } from './sql.ts'
 
-/** Exactly one of these forms. A function is named with its argument types: `total(integer, text)`. */
+/** Exactly one of these forms. A function is named with its argument types, in any spelling: `total(integer, text)`. */
 export type GrantTarget =
   | { database: string }
   | { database: string; schema: string }
@@ -38,9 +38,68 @@ export function targetOf(on: GrantTarget): Target {
   if ('allIn' in on) return { database, kind: on.kind, path: [on.allIn] }
   if ('table' in on) return { database, kind: 'table', path: [on.schema, on.table] }
   if ('sequence' in on) return { database, kind: 'sequence', path: [on.schema, on.sequence] }
-  if ('function' in on) return { database, kind: 'function', path: [on.schema, on.function] }
+  if ('function' in on) return { database, kind: 'function', path: [on.schema, canonicalSignature(on.function)] }
   if ('schema' in on) return { database, kind: 'schema', path: [on.schema] }
   return { database, kind: 'database', path: [] }
+}
+
+/** What PostgreSQL's grammar and catalog call a type besides the name that format_type() prints. */
+const TYPE_NAMES: { readonly [alias: string]: string } = {
+  int: 'integer',
+  int2: 'smallint',
+  int4: 'integer',
+  int8: 'bigint',
+  float: 'double precision',
+  float4: 'real',
+  float8: 'double precision',
+  bool: 'boolean',
+  dec: 'numeric',
+  decimal: 'numeric',
+  char: 'character',
+  bpchar: 'character',
+  nchar: 'character',
+  varchar: 'character varying',
+  'char varying': 'character varying',
+  varbit: 'bit varying',
+  time: 'time without time zone',
+  timetz: 'time with time zone',
+  timestamp: 'timestamp without time zone',
+  timestamptz: 'timestamp with time zone',
+}
+
+/** `Total( INT,text [] )` is `Total(integer, text[])`: a bare type is folded, the function's own name is not. */
+function canonicalSignature(signature: string): string {
+  const { name, types } = signatureOf(signature)
+  return `${name}(${types.join(', ')})`
+}
+
+function signatureOf(signature: string): { name: string; types: string[] } {
+  const open = signature.indexOf('(')
+  const list = signature.slice(open + 1, -1).trim()
+  return { name: signature.slice(0, open).trim(), types: list === '' ? [] : list.split(',').map(typeName) }
+}
+
+function typeName(text: string): string {
+  const bare = text.toLowerCase().replaceAll(/\s+/g, ' ').trim()
+  const [, element = '', array = ''] = /^(.*?)((?: ?\[[0-9]*\]| array)*)$/.exec(bare) ?? []
+  const name = element.replace(/^pg_catalog\./, '').replaceAll(/ ?\. ?/g, '.')
+  // The catalog keeps neither the number of dimensions nor their sizes.
+  return `${TYPE_NAMES[name] ?? name}${array === '' ? '' : '[]'}`
+}
+
+/**
+ * Whether two keys may be of the same grant. A type's schema need not be named, and only the server knows whether it is
+ * the one that the bare name leads to.
+ */
+export function maySameGrant(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((key) => {
+    const { role, target } = parseGrantKey(key)
+    const { kind, path, database, owner } = target
+    if (kind !== 'function') return JSON.stringify([role, kind, path, database, owner])
+    const { name, types } = signatureOf(path[1] ?? '')
+    return JSON.stringify([role, kind, path[0], name, types.map((type) => type.replace(/^[^.]*\./, '')), database])
+  })
+  return a === b
 }
 
 /** `app on table shop.public.orders`, `app on new tables of owner in shop.public`; odd names in double quotes. */
@@ -73,6 +132,11 @@ function keyText(word: string): string {
 
 function isKind(word: string): word is Kind {
   return word in PRIVILEGES
+}
+
+/** The privileges that the server has for the kind, as an array of text. */
+export function allPrivileges({ kind }: Target): string {
+  return `(select json_agg(privilege_type) from aclexplode(acldefault('${CATALOGS[kind].letter}', 10::oid)))`
 }
 
 /** The objects of a target, as rows `(acl aclitem[])`; a target with default privileges has exactly one. */

@@ -75,6 +75,34 @@ test('the key of a grant tells what it was made from', () => {
   )
 })
 
+test('a function has one key, however its signature is written', () => {
+  const key = (signature: string): string =>
+    postgresGrant.name({ role: 'app', on: { database: 'd', schema: 's', function: signature } })
+  const same = [
+    ['f(int, int)', 'f(integer,integer)', 'f( INT4 ,pg_catalog.int4 )'],
+    ['f(varchar[], bool)', 'f(character  varying[][], BOOLEAN)', 'f(varchar ARRAY, bool)', 'f(varchar[3] , bool)'],
+    ['f(timestamptz, time)', 'f(timestamp with time zone, time without time zone)'],
+    ['f(float, float4, decimal)', 'f(double precision, real, numeric)'],
+    ['f()', 'f( )'],
+  ]
+  for (const [first = '', ...others] of same) for (const other of others) assert.is(key(other), key(first), other)
+  assert.is(new Set(same.map(([first = '']) => key(first))).size, same.length)
+  assert.is.not(key('F(int)'), key('f(int)'))
+  assert.match(key('total(int, text)'), 'total(integer, text)')
+})
+
+test('PUBLIC is everyone in capitals too, and ALL is a privilege of all kinds', () => {
+  const on = { database: 'd', schema: 's', table: 't' }
+  assert.is(postgresGrant.name({ role: 'PUBLIC', on }), postgresGrant.name({ role: 'public', on }))
+  const of = (privileges: string[]): unknown => postgresGrant.desired({ role: 'app', on, privileges })
+  assert.equal(of(['ALL']), of(['select', 'all  privileges']))
+  assert.equal(postgresGrant.check?.({ role: 'app', on, privileges: ['ALL'] }), [])
+  assert.match(
+    postgresGrant.check?.({ role: 'app', on, privileges: ['SELECT ALL'] })[0] ?? '',
+    'no privilege of a table',
+  )
+})
+
 test('what is not asked of the host is not in the desired state of a role', () => {
   assert.equal(
     Object.values(postgresRole.desired({ name: 'app' }) ?? {}).filter((value) => value !== undefined),
