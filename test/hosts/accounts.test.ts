@@ -207,15 +207,26 @@ for (const host of hosts) {
     await convergeAsPlanned(host, () => void group({ name: 'crew', ensure: 'absent' }), SCOPED)
   })
 
-  on('a number that another group has is refused with its name', async () => {
+  on('a number that another group or user has is refused with its name', async () => {
     const report = await convergeOn(
       host,
       () => {
         group({ name: 'fresh27', gid: 27 })
         group({ name: 'games', gid: 5 })
+        user({ name: 'new33', uid: 33 })
+        user({ name: 'news', uid: 1 })
       },
       SCOPED,
     )
+    for (const [name, uid, other] of [
+      ['new33', 33, 'www-data'],
+      ['news', 1, 'daemon'],
+    ] as const)
+      assert.match(
+        changeOf(report, `user:${name}`).failure?.said ?? '',
+        `uid ${uid} of user ${name} is the one of user ${other}`,
+      )
+    assert.is((await ssh(host, 'getent passwd new33')).exit, 2)
     for (const [name, gid, other] of [
       ['fresh27', 27, 'sudo'],
       ['games', 5, 'tty'],

@@ -99,10 +99,18 @@ ${sh`! getent group -- ${name} >/dev/null || fail ${`group ${name} is still ther
 /** The tools that change accounts give up after some seconds when another process holds the lock (lckpwdf(3)). */
 export const UNLOCKED = 'await_locks 300 /etc/.pwd.lock'
 
+/** The tools that set a number do not say whose it is already. */
+export function idIsFree(kind: 'user' | 'group', name: string, id: number): string {
+  const [database, word] = kind === 'user' ? ['passwd', 'uid'] : ['group', 'gid']
+  const why = `${word} ${id} of ${kind} ${name} is the one of ${kind}`
+  return sh`taken=$(getent ${database} -- ${id} | cut -d: -f1)
+case $taken in '' | ${name}) ;; *) fail ${why} "$taken"${`; give another ${word}, or remove that ${kind}`} ;; esac`
+}
+
 function setUp(name: string, { gid, members, how }: GroupState): string {
   const id = gid === undefined ? [] : ['--gid', gid]
   const program = [
-    ...(gid === undefined ? [] : [gidIsFree(name, gid)]),
+    ...(gid === undefined ? [] : [idIsFree('group', name, gid)]),
     sh`if ! getent group -- ${name} >/dev/null; then`,
     sh`  groupadd ${how?.system === true ? ['--system'] : []} ${id} -- ${name}`,
     ...(gid === undefined
@@ -115,12 +123,6 @@ function setUp(name: string, { gid, members, how }: GroupState): string {
     ...(members === undefined ? [] : [sh`gpasswd --members ${members.join(',')} ${name}`]),
   ]
   return program.join('\n')
-}
-
-/** groupadd(8) and groupmod(8) do not say whose the number is. */
-function gidIsFree(name: string, gid: number): string {
-  return sh`taken=$(getent group -- ${gid} | cut -d: -f1)
-case $taken in '' | ${name}) ;; *) fail ${`gid ${gid} of group ${name} is the one of group`} "$taken"${'; give another gid, or remove that group'} ;; esac`
 }
 
 /** Parses `name:password:gid:members` (group(5)). */

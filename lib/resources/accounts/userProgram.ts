@@ -6,7 +6,7 @@ import type { Step } from '../../kit/resourceType.ts'
 import { quote, raw, sh } from '../../kit/shell.ts'
 import type { Reveal, SecretToken } from '../../kit/value.ts'
 import { hashMistake } from './crypt.ts'
-import { UNLOCKED } from './group.ts'
+import { idIsFree, UNLOCKED } from './group.ts'
 
 export type UserState = {
   uid?: number
@@ -46,6 +46,7 @@ export function setUp(name: string, state: UserState, reveal: Reveal): Step {
   const mistake = hash === undefined ? undefined : hashMistake(hash)
   if (mistake !== undefined) return { title, run: sh`fail ${`the passwordHash of ${name} ${mistake}`}` }
   const program = [
+    ...(state.uid === undefined ? [] : [idIsFree('user', name, state.uid)]),
     createText(name, state),
     sh`if [ "$(getent shadow -- ${name} | cut -d: -f8)" = ${UNFINISHED.days} ]; then unfinished=yes; else unfinished=; fi`,
     ...modify(name, state),
