@@ -278,7 +278,7 @@ function onEach(host: SandboxHost): void {
       host,
       `create type public.colour as enum ('red');
        create function total(colour, int, varchar[], timestamptz) returns int language sql as 'select 1';
-       revoke execute on all functions in schema public from public`,
+       revoke execute on all functions in schema public from public, ro`,
       'gr.db',
     )
     const spelt =
@@ -317,7 +317,7 @@ function onEach(host: SandboxHost): void {
     assert.is(await held(), ofVersion.map((right) => `0 ${right}`).join(', '))
     await askPostgres(host, 'revoke insert on t1 from public', 'gr.db')
     const plan = await planOn(host, all(['all privileges']), { only: ({ type }) => type === 'postgres-grant' })
-    const { cause, drift } = changeOf(plan, 'postgres-grant:public on table gr.db.public.t1')
+    const { cause, drift } = changeOf(plan, 'postgres-grant:public on table "gr.db".public.t1')
     assert.equal([cause, drift?.what], ['drift', ['some privileges revoked']])
     await alone(all(['all privileges']))
     assert.is(await held(), ofVersion.map((right) => `0 ${right}`).join(', '))
