@@ -3,7 +3,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { sysctl } from '../../lib/index.ts'
+import { edit, file, sysctl } from '../../lib/index.ts'
 import { changeOf, convergeAsPlanned, convergeOn } from '../support/converge.ts'
 import { freshHost, sshOk } from '../support/host.ts'
 
@@ -90,6 +90,42 @@ for (const host of hosts) {
     await convergeAsPlanned(host, () => void sysctl({ key: KEY, value: 32, ensure: 'absent' }), SCOPED)
     assert.is(await atBoot(KEY), '')
     assert.is(await running(KEY), '32\n')
+  })
+
+  on('a file of another hand that comes later is named, and a later name settles it', async () => {
+    const declare = (value: number, name?: string) => (): void =>
+      void sysctl({ key: KEY, value, ...(name === undefined ? {} : { file: name }) })
+    const own = () => sshOk(host, `cd /etc/sysctl.d; grep -lF ${KEY.replaceAll('.', '/')} *.conf | tr '\\n' ' '`)
+    await sshOk(host, `echo '${KEY} = 77' > /etc/sysctl.d/99-local.conf`)
+    const report = await convergeOn(host, declare(33), SCOPED)
+    assert.match(
+      JSON.stringify(changeOf(report, REF).failure),
+      `/etc/sysctl.d/99-local.conf sets it to 77 after /etc/sysctl.d/60-keelson-${KEY}.conf`,
+    )
+    await convergeAsPlanned(host, declare(33, '99-zz.conf'), SCOPED)
+    assert.is(await atBoot(KEY), '33\n')
+    assert.is(await own(), '99-zz.conf ')
+    await convergeAsPlanned(host, declare(34), SCOPED)
+    assert.is(await own(), '99-zz.conf ')
+    // As a run leaves it that is cut off before it removes the previous name.
+    await sshOk(host, 'sed s/34/35/ /etc/sysctl.d/99-zz.conf > /etc/sysctl.d/99-zzz.conf')
+    await convergeAsPlanned(host, declare(35, '99-zzz.conf'), SCOPED)
+    assert.is(await own(), '99-zzz.conf ')
+    await convergeAsPlanned(host, () => void sysctl({ key: KEY, value: 35, ensure: 'absent' }), SCOPED)
+    assert.is(await sshOk(host, 'rm /etc/sysctl.d/99-local.conf; grep -rl tcp_fin_timeout /etc/sysctl.d || :'), '')
+  })
+
+  on('a file of sysctl.d and a setting come in one run', async () => {
+    await convergeAsPlanned(
+      host,
+      () => {
+        file({ path: '/etc/sysctl.d/70-mine.conf', content: 'net.ipv4.tcp_keepalive_time = 7100\n' })
+        sysctl({ key: KEY, value: 36 })
+        edit({ path: '/etc/sysctl.d/80-more.conf', line: 'net.ipv4.tcp_keepalive_probes = 7', create: true })
+      },
+      SCOPED,
+    )
+    assert.is(await atBoot(KEY), '36\n')
   })
 }
 

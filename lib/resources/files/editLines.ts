@@ -1,6 +1,6 @@
 /**
  * Lines of a file that belong to an edit: found in its text here, changed by awk(1) on the host. Both treat a line with
- * LF and the same line with CRLF as equal.
+ * LF and the same line with CRLF as equal, and neither takes a byte order mark for a part of the first line.
  */
 import * as form from '../../kit/form.ts'
 import type { StateText } from '../../kit/value.ts'
@@ -90,7 +90,7 @@ export function blockText(text: string): string {
 
 /** Each matching line, or each text between the markers. */
 export function found(text: string, { match, position }: Wish): string[] {
-  const lines = text.split(/\r?\n/)
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/)
   const end = typeof position === 'object' && 'head' in position ? endOfHead(lines, match, position) : lines.length
   if ('open' in match) return blocksIn(lines, match, end)
   const { line, replaces } = match
@@ -159,10 +159,11 @@ export function anchorOf(position: Wish['position']): string {
  */
 export const EDIT_AWK = String.raw`
 function bare(text) { sub(/\r$/, "", text); return text }
-function put(text) { if (started) print last; last = text; started = 1 }
+function put(text) { if (started) print last; else text = mark text; last = text; started = 1 }
 { line[NR] = $0 }
 END {
   while ((getline text < record) > 0) want[++wants] = text
+  if (index(line[1], "\357\273\277") == 1) { mark = "\357\273\277"; line[1] = substr(line[1], length(mark) + 1) }
   end = line[1] ~ /\r$/ ? "\r" : ""
   if (NR > 0 && ended == "no") line[NR] = line[NR] end
   at = 0

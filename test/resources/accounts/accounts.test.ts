@@ -211,7 +211,12 @@ test('the last file of sysctl.d decides about the next boot', () => {
     [{ name: 'net.ipv4.tcp_rmem', desired: null }],
   )
   if (states instanceof Unknown) throw new Error(states.because)
-  assert.equal(states.get('net.ipv4.tcp_rmem'), { running: '4096 131072 33554432', atBoot: '4 5 6' })
+  assert.equal(states.get('net.ipv4.tcp_rmem'), {
+    running: '4096 131072 33554432',
+    atBoot: '4 5 6',
+    file: '/etc/sysctl.d/60-keelson-net.ipv4.tcp_rmem.conf',
+    seen: { by: '/etc/sysctl.d/99-sysctl.conf' },
+  })
 })
 
 test('a sysctl has one name, however its key is written', () => {

@@ -222,4 +222,15 @@ test('any line and any block is put in as it stands, beside any text', () => {
   )
 })
 
+test('a byte order mark hides no line, and stays the beginning of the file', () => {
+  assert.is(edited('\ufeffa=1\r\nb=2\r\n', { line: 'a=3', replaces: 'a=' }), '\ufeffa=3\r\nb=2\r\n')
+  assert.is(edited('\ufeffb=2\n', { line: 'a=1', position: 'top' }), '\ufeffa=1\nb=2\n')
+  assert.is(edited('\ufeffb=2', { line: 'a=1', position: { before: 'b=' } }), '\ufeffa=1\nb=2')
+  assert.is(
+    edited('\ufeff# begin keelson x\nold\n# end keelson x\n', { block: { name: 'x', content: 'new\n' } }),
+    '\ufeff# begin keelson x\nnew\n# end keelson x\n',
+  )
+  assert.is(edited('\ufeffa=1\nb=2\n', { line: 'a=1', ensure: 'absent' }), '\ufeffb=2\n')
+})
+
 test.run()
