@@ -143,19 +143,19 @@ test('a weak secret cannot be guessed from a plan', async () => {
   const around = (word: string): string[] => [`key=${word}`, `sha256:${word}`, `PASSWORD '${word}'`]
   await onBoth(async (host) => {
     // The host has the secret where the plan does not, and the other way round.
-    await sshOk(host, "echo 'key=sunshine' > /srv/moved/hidden")
+    await sshOk(host, 'printf key=sunshine > /srv/moved/hidden')
     const text = JSON.stringify(await saved(host))
     assert.equal(guessed(text, words, around), [])
-    const bare = createHash('sha256').update('key=hunter2\n').digest('hex')
+    const bare = createHash('sha256').update('key=hunter2').digest('hex')
     assert.equal(guessed(`${text}${bare}`, words, around), ['hunter2'])
     const { to } = MOVES.find(({ ref }) => ref === 'file:/srv/moved/hidden')!
-    await sshOk(host, `echo 'key=hunter2' > /srv/moved/hidden; ${to(1)}`)
+    await sshOk(host, `printf key=hunter2 > /srv/moved/hidden; ${to(1)}`)
   })
 })
 
-test('a plan of everything is applied, and a second time refused', async () => {
+test('once everything is again as it was planned, the plan is applied, and a second time refused', async () => {
   await onBoth(async (host) => {
-    const plan = await saved(host)
+    const plan = planFor(host)
     const { error, changes } = await convergeSaved(host, plan)
     assert.is(error, undefined)
     assert.equal(

@@ -54,7 +54,7 @@ export function declareEveryType(): void {
   directory({ path: '/srv/moved/folder', mode: '0755' })
   edit({ path: '/srv/moved/conf', line: 'a = 0', replaces: 'a =', create: true })
   file({ path: '/srv/moved/file', content: 'text 0\n' })
-  file({ path: '/srv/moved/hidden', content: conf`key=${secret('moved-file')}\n` })
+  file({ path: '/srv/moved/hidden', content: conf`key=${secret('moved-file')}` })
   symlink({ path: '/srv/moved/link', target: 'to-0' })
   sysctl({ key: 'net.ipv4.tcp_keepalive_time', value: 7000 })
   nginxSnippet({ path: 'conf.d/moved.conf', content: 'keepalive_timeout 10s;\n' })
