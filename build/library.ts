@@ -20,6 +20,7 @@ import { CACHE } from '../lib/dsl/home.ts'
 import type * as Library from '../lib/index.ts'
 
 const LIB = fileURLToPath(new URL('../lib/', import.meta.url))
+const HERE = fileURLToPath(import.meta.url)
 /** npm writes it with every install: what is compiled holds the packages too. */
 const INSTALLED = fileURLToPath(new URL('../node_modules/.package-lock.json', import.meta.url))
 /**
@@ -35,8 +36,8 @@ const debug = debuglog('keelson')
 function loadCompiled(): typeof Library | undefined {
   if (!COMMANDS.includes(process.argv[2])) return undefined
   try {
-    const name = `${keyOf([...sources(LIB), INSTALLED])}.cjs`
-    // esbuild writes ASCII only, which latin1 reads at once.
+    const name = `${keyOf([...sources(LIB), HERE, INSTALLED])}.cjs`
+    // All of it is ASCII, which latin1 reads at once.
     const code = (readCached(name) ?? compile(name)).toString('latin1')
     return evaluateCached(name, code, load, { exports: Object.create(null) })
   } catch (error) {
@@ -80,12 +81,21 @@ function compile(name: string): Buffer {
     logLevel: 'silent',
     write: false,
   })
-  const code = Buffer.from(outputFiles[0]!.contents)
+  const code = Buffer.from(inAscii(outputFiles[0]!.text))
   rmSync(CACHE, { recursive: true, force: true })
   // What cannot be kept would be compiled each time; from Node 22 on, rmSync says nothing of a folder that cannot be.
   mkdirSync(CACHE, { recursive: true })
   writeCached(name, code)
   return code
+}
+
+/**
+ * Escapes what esbuild leaves beyond ASCII: in tagged templates, regular expressions and comments. Where a template is
+ * read raw, there must be none.
+ */
+function inAscii(code: string): string {
+  // oxlint-disable-next-line no-control-regex -- all of ASCII
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 const library: typeof Library = loadCompiled() ?? (await import('../lib/index.ts'))

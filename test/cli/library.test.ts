@@ -2,11 +2,24 @@
  * lib/ compiled, in a copy of the project, so that no other test's cache is touched.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { renderHtml } from '../../lib/render/html/planHtml.ts'
+import { viewReviews } from '../../lib/render/view/review.ts'
+import { planFileOf, wholePlan } from '../render/planFile.ts'
 
 const test = suite('library')
 
@@ -57,6 +70,16 @@ const cachedFile = (): string =>
 test('a first run compiles, and later ones have nothing to compile', () => {
   assert.is(plan().compiled, true)
   assert.is(plan().compiled, false)
+})
+
+test('text beyond ASCII comes out as it is written', () => {
+  const file = planFileOf(wholePlan)
+  writeFileSync(join(project, 'plan.json'), JSON.stringify(file))
+  const words = ['--import', 'tsx', 'site.ts', 'plan', 'show', 'plan.json', '--as', 'html']
+  const { stdout } = spawnSync(process.execPath, words, { cwd: project, encoding: 'utf8' })
+  assert.is(stdout, renderHtml(viewReviews(file)))
+  // oxlint-disable-next-line no-control-regex -- all of ASCII
+  assert.match(readFileSync(cachedFile(), 'latin1'), /^[\0-\x7f]*$/)
 })
 
 test('a mistake of a recipe is told by its own line, compiled or not', () => {
