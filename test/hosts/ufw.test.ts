@@ -18,6 +18,7 @@ const hosts = await Promise.all([freshHost('debian-12'), freshHost('debian-13')]
 const test = suite('ufw on real hosts')
 
 const SSH: UfwRule = { action: 'allow', port: 22, protocol: 'tcp' }
+const WEB: UfwRule = { action: 'deny', port: 443, protocol: 'tcp' }
 const RULES: UfwRule[] = [
   SSH,
   { action: 'limit', port: 2222, protocol: 'tcp', comment: 'admin "é" $(id) `x` \\ #%' },
@@ -209,6 +210,51 @@ for (const host of hosts) {
       { field: 'loaded', form: 'value', before: false, after: true },
     ])
     assert.match(await sshOk(host, 'iptables -S ufw-after-logging-input'), '[UFW BLOCK]')
+  })
+
+  on('rules by application profiles are no drift, and hide none that is declared', async () => {
+    const limited = declare([SSH, { action: 'limit', port: 8022, protocol: 'tcp' }, WEB], { logging: 'medium' })
+    await sshOk(
+      host,
+      `printf '[%s]\\ntitle=%s\\ndescription=%s\\nports=%s\\n\\n' Shell Shell Shell 8022/tcp 'Web Full' Web Web '80,443/tcp|8080/udp' > /etc/ufw/applications.d/own
+ufw insert 1 deny from 203.0.113.9; ufw allow Shell; ufw allow 'Web Full'`,
+    )
+    assert.equal((await planOn(host, declare([SSH], { logging: 'medium' }))).changes, [])
+    await sshOk(host, 'ufw limit 8022/tcp')
+    const { plan } = await convergeAsPlanned(host, limited)
+    assert.equal(
+      plan.changes.map(({ kind, ref }) => `${kind} ${ref}`),
+      ['change ufw-rule:8022/tcp', 'create ufw-rule:443/tcp'],
+    )
+    assert.equal(changeOf(plan, 'ufw-rule:8022/tcp').fields, [
+      { field: 'order', form: 'value', before: 'after 8022/tcp by profile Shell', after: 'as declared' },
+    ])
+    const kept = [
+      'deny any any 0.0.0.0/0 any 203.0.113.9 in',
+      'allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in',
+      'limit tcp 8022 0.0.0.0/0 any 0.0.0.0/0 in',
+      'allow tcp 8022 0.0.0.0/0 any 0.0.0.0/0 Shell - in',
+      'deny tcp 443 0.0.0.0/0 any 0.0.0.0/0 in',
+      'allow tcp 80,443 0.0.0.0/0 any 0.0.0.0/0 Web%20Full - in',
+      'allow udp 8080 0.0.0.0/0 any 0.0.0.0/0 Web%20Full - in',
+    ]
+    assert.equal(await order(host), kept)
+    await sshOk(host, 'ufw delete limit 8022/tcp')
+    await convergeAsPlanned(host, limited)
+    assert.equal(await order(host), kept)
+    // Behind a profile of two tuples, which ufw numbers as one rule.
+    await sshOk(host, 'ufw allow 1234/tcp')
+    const absent = { action: 'allow', port: 1234, protocol: 'tcp', ensure: 'absent' } as const
+    await convergeAsPlanned(host, declare([SSH, absent], { logging: 'medium' }))
+    // The limit was there before it was declared.
+    assert.equal(
+      await order(host),
+      kept.filter((rule) => !rule.startsWith('deny tcp')),
+    )
+    await sshOk(
+      host,
+      "ufw delete limit 8022/tcp; ufw delete allow Shell; ufw delete allow 'Web Full'; ufw delete deny from 203.0.113.9",
+    )
   })
 
   on('turned off it is off', async () => {

@@ -6,11 +6,9 @@
 import { isIP } from 'node:net'
 import type { Gate, GateView, Operator } from '../../kit/resourceType.ts'
 import { lines } from '../../kit/shell.ts'
-import type { PacketMatch, PacketPolicy, PacketRule, Touch } from '../../kit/touch.ts'
+import type { PacketPolicy, PacketRule, Touch } from '../../kit/touch.ts'
 import { isEnabled, jumpsToUfw, parseUfw, READ_UFW, type UfwHost } from './host.ts'
-import { familiesOf, type Family, isIncoming, isWithin, laterConflicts, nameOf, portsHave } from './match.ts'
-
-type Rule = { name: string; match: PacketMatch; action: string }
+import { familiesOf, type Family, isIncoming, isWithin, nameOf, portsHave, precededBy, type Standing } from './match.ts'
 
 export const UFW_GATE: Gate = {
   name: 'ufw',
@@ -65,18 +63,17 @@ function defaultsAfter(host: UfwHost, touches: readonly Touch[]): PacketPolicy {
 }
 
 /** The rules as the steps of ufw-rule leave them: a new rule goes before those it must precede, otherwise to the end. */
-function rulesAfter(host: UfwHost, family: Family, { touches, declared }: GateView): Rule[] {
+function rulesAfter(host: UfwHost, family: Family, { touches, declared }: GateView): Standing[] {
   const inOrder = rulesIn(declared).flatMap(({ after }) => after ?? [])
   const position = (name: string): number => inOrder.findIndex((one) => nameOf(one) === name)
-  const rules: Rule[] = host.rules[family].map(({ name, match, action }) => ({ name, match, action }))
+  const rules: Standing[] = host.rules[family].map(({ name, match, action }) => ({ name, match, action }))
   for (const { name, after, moves } of rulesIn(touches).toSorted((a, b) => position(b.name) - position(a.name))) {
     const at = rules.findIndex((rule) => rule.name === name)
     if (after !== null && !familiesOf(after).includes(family)) continue
     const stays = at !== -1 && after !== null && !moves
     if (at !== -1) rules.splice(at, 1)
     if (after === null) continue
-    const later = new Set(laterConflicts(name, inOrder).map(nameOf))
-    const before = rules.findIndex((rule) => later.has(rule.name))
+    const before = rules.findIndex(precededBy(name, inOrder))
     rules.splice(stays ? at : before === -1 ? rules.length : before, 0, { name, match: after, action: after.action })
   }
   return rules
@@ -92,7 +89,7 @@ type Ruling = { by: string } | 'open'
  * The ruling of the rules: the first that blocks the operator, or open when one before it may accept; undefined when
  * the policy decides. The operator's address in the other family is unknown: there only rules for all addresses count.
  */
-function rulingOf(rules: readonly Rule[], family: Family, { from, to, port }: Operator): Ruling | undefined {
+function rulingOf(rules: readonly Standing[], family: Family, { from, to, port }: Operator): Ruling | undefined {
   const isOwn = (isIP(from) === 6) === (family === 'ipv6')
   for (const { name, match, action } of rules) {
     const isKnown = match.protocol !== 'unknown'

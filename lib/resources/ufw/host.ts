@@ -84,11 +84,15 @@ function parseRules(text: string): Tuple[] {
   return tuples
 }
 
-/** `[route:]ACTION[_log] PROTO DPORT DST SPORT SRC WHERE [comment=HEX]`; rules of application profiles have more fields. */
+/**
+ * `[route:]ACTION[_log] PROTO DPORT DST SPORT SRC [DAPP SAPP] WHERE [comment=HEX]`: the two are names of application
+ * profiles, `-` for none, and the ports are those of the profile.
+ */
 function parseTuple(text: string): Tuple {
   const [head = '', ...rest] = text.split(' ')
   const hex = rest.at(-1)?.startsWith('comment=') ? rest.pop()!.slice('comment='.length) : ''
   const [, route, action = '', log] = /^(route:)?([a-z]+)(?:_(log|log-all))?$/.exec(head) ?? []
+  const profiles = rest.length === 8 ? rest.splice(5, 2).filter((name) => name !== '-') : []
   const match = matchOf(route !== undefined, rest)
   const about = {
     action,
@@ -97,10 +101,10 @@ function parseTuple(text: string): Tuple {
     lines: [],
   }
   // A rule that Keelson cannot make still counts for the order and for the kernel's state, under a name that no recipe
-  // can have.
+  // can have; so does one by an application profile.
   return match === undefined
     ? { ...about, name: `(${text})`, match: UNKNOWN_MATCH }
-    : { ...about, name: nameOf(match), match }
+    : { ...about, name: [nameOf(match), ...profiles.map((name) => `by profile ${name}`)].join(' '), match }
 }
 
 const UNKNOWN_MATCH: Match = {
@@ -117,6 +121,9 @@ const UNKNOWN_MATCH: Match = {
 
 const PROTOCOLS: { [name: string]: string } = { esp: '50', gre: '47', ah: '51', vrrp: '112', igmp: '2', ipv6: '41' }
 
+/** `'dapp_OpenSSH'` in ufw's file, which iptables-save prints as `"\'dapp_OpenSSH\'"`: iptables-restore keeps the quotes. */
+const COMMENT = / -m comment --comment (?:"(?:\\.|[^"\\])*"|\S+)/g
+
 /**
  * Converts ufw's spelling of an iptables rule and that of iptables-save to one normal form: omits what is implied,
  * sorts flags. iptables 1.8.11 (Debian 13) prints protocol numbers where 1.8.9 prints names.
@@ -125,6 +132,7 @@ export function normalLine(line: string): string {
   const plain = line
     .replaceAll(/ -m (tcp|udp)(?= )/g, '')
     .replaceAll(' --name DEFAULT', '')
+    .replaceAll(COMMENT, '')
     .replaceAll(/ --mask \S+/g, '')
     .replaceAll(' --rsource', '')
     .replaceAll(/ --reject-with icmp6?-port-unreachable/g, '')

@@ -135,6 +135,39 @@ export function laterConflicts(name: string, declared: readonly Rule[]): Rule[] 
   return declared.slice(at + 1).filter((one) => one.action !== self.action && overlap(one, self))
 }
 
+/** A rule that stands on a host: its name, what it matches, and its action. */
+export type Standing = { name: string; match: Match; action: string }
+
+/**
+ * Whether a rule on the host must come after a declared one: it is declared later and conflicts with it, or nobody
+ * declared it and, standing first, it would decide about every packet of the declared one.
+ */
+export function precededBy(name: string, declared: readonly Rule[]): (other: Standing) => boolean {
+  const self = declared.find((one) => nameOf(one) === name)
+  const later = new Set(laterConflicts(name, declared).map(nameOf))
+  const known = new Set(declared.map(nameOf))
+  return (other) =>
+    later.has(other.name) ||
+    (self !== undefined && !known.has(other.name) && other.action !== self.action && covers(other.match, self))
+}
+
+/** Whether every packet of `b` matches `a`, as far as their spelling tells; `place_of` in ruleProgram.ts does the same. */
+function covers(a: Match, b: Match): boolean {
+  const holds = (x: string, y: string): boolean => x === '' || x === y
+  const lists = (x: string, y: string): boolean => x === '' || y.split(',').every((part) => x.split(',').includes(part))
+  return (
+    a.route === b.route &&
+    (a.route || a.direction === b.direction) &&
+    holds(a.protocol, b.protocol) &&
+    holds(a.interface, b.interface) &&
+    holds(a.outInterface, b.outInterface) &&
+    holds(a.from, b.from) &&
+    holds(a.to, b.to) &&
+    lists(a.port, b.port) &&
+    lists(a.fromPort, b.fromPort)
+  )
+}
+
 /** Whether it can match new TCP connections to this host. */
 export function isIncoming({ direction, route, protocol }: Match): boolean {
   return direction === 'in' && !route && ['', 'tcp'].includes(protocol)
@@ -182,7 +215,7 @@ export function tupleOf(match: Match, family: Family): string {
   return `${match.route ? 'route:' : ''}${fields.join(' ')}`
 }
 
-/** A tuple's match; undefined for one that Keelson does not make, such as application profiles. */
+/** A tuple's match; undefined for one that cannot be parsed. */
 export function matchOf(route: boolean, fields: readonly string[]): Match | undefined {
   const [protocol, port, to, fromPort, from, where, ...more] = fields
   if (protocol === undefined || !port || !to || !fromPort || !from || !where || more.length > 0) return undefined

@@ -2,8 +2,8 @@
  * A rule of ufw. Its name is what it matches, so that changing allow to deny is a change of one rule.
  *
  * ufw applies the first rule that matches: of declared rules that overlap and have different actions, the one declared
- * first comes first on the host. The order of all others has no effect and stays unchanged. Rules of application
- * profiles are not made. Read from ufw's files and iptables-save(8); changed with ufw(8), each address family
+ * first comes first on the host, and before a rule of another hand that would decide about all its packets. The order
+ * of all others has no effect and stays unchanged. Rules of application profiles are not made. Read from ufw's files and iptables-save(8); changed with ufw(8), each address family
  * separately.
  */
 import * as form from '../../kit/form.ts'
@@ -20,7 +20,7 @@ import {
 import { ensure } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
 import { UFW_GATE } from './gate.ts'
-import { isLoaded, parseUfw, READ_UFW, REQUIRE_UFW, UFW_PATHS, type Tuple, type UfwHost } from './host.ts'
+import { isLoaded, parseUfw, READ_UFW, UFW_PATHS, type Tuple, type UfwHost } from './host.ts'
 import {
   canonicalAddress,
   canonicalPorts,
@@ -36,7 +36,9 @@ import {
   type Rule,
   ruleIn,
   tupleOf,
+  precededBy,
 } from './match.ts'
+import { FUNCTIONS, RELOAD } from './ruleProgram.ts'
 
 export type UfwRule = {
   action: 'allow' | 'deny' | 'reject' | 'limit'
@@ -253,12 +255,12 @@ function oneOf(tuples: readonly Tuple[]): Pick<Tuple, 'action' | 'log' | 'commen
 
 function orderOf(host: UfwHost, match: Match, declared: readonly Rule[]): string {
   const name = nameOf(match)
-  const later = laterConflicts(name, declared).map(nameOf)
+  const mustFollow = precededBy(name, declared)
   for (const family of ['ipv4', 'ipv6'] as const) {
-    const names = host.rules[family].map((tuple) => tuple.name)
-    const own = names.indexOf(name)
-    const before = names.slice(0, Math.max(own, 0)).find((other) => later.includes(other))
-    if (before !== undefined) return `after ${before}`
+    const rules = host.rules[family]
+    const own = rules.findIndex((rule) => rule.name === name)
+    const before = rules.slice(0, Math.max(own, 0)).find(mustFollow)
+    if (before !== undefined) return `after ${before.name}`
   }
   return IN_ORDER
 }
@@ -290,7 +292,12 @@ function stepsFor(changes: readonly Change<UfwRuleState>[], context: Context): S
   const position = (name: string): number => declared.findIndex((one) => nameOf(one) === name)
   const inOrder = changes.toSorted((a, b) => position(b.name) - position(a.name))
   const reload = changes.some(({ fields }) => fields.some(({ field }) => field === 'loaded'))
-  const program = [FUNCTIONS, ...inOrder.map((change) => changeText(change, declared)), ...(reload ? [RELOAD] : [])]
+  const program = [
+    FUNCTIONS,
+    declaredText(declared),
+    ...inOrder.map((change) => changeText(change, declared)),
+    ...(reload ? [RELOAD] : []),
+  ]
   const only = changes.length === 1 ? changes[0] : undefined
   return [
     {
@@ -330,6 +337,16 @@ function changeText(change: Change<UfwRuleState>, declared: readonly Rule[]): st
     .join('\n')
 }
 
+/** The tuples of all declared rules, by which a step knows those of other hands. */
+function declaredText(declared: readonly Rule[]): string {
+  const tuples = (family: Family): string =>
+    declared
+      .filter((one) => familiesOf(one).includes(family))
+      .map((one) => tupleOf(one, family))
+      .join('\n')
+  return sh`declared_ipv4=${tuples('ipv4')} declared_ipv6=${tuples('ipv6')}`
+}
+
 function deleteText(match: Match, family: Family): string {
   return sh`take ${family} ${tupleOf(match, family)}`
 }
@@ -356,40 +373,3 @@ function wordsOf(state: UfwRuleState, family: Family): string[] {
     ...(comment ? ['comment', comment] : []),
   ]
 }
-
-/**
- * - `put FAMILY TUPLE LATER WORD…` adds or changes a rule; a new one goes before the first of LATER, tuples one per
- *   line.
- * - `take FAMILY TUPLE` deletes it, by its number: ufw(8) reports success for a rule that it does not find.
- *
- * ufw numbers IPv6 rules after the IPv4 ones.
- */
-const FUNCTIONS = `${REQUIRE_UFW}
-rules_of() { if [ "$1" = ipv6 ]; then echo /etc/ufw/user6.rules; else echo /etc/ufw/user.rules; fi; }
-# number_of FAMILY TUPLES: number among all rules of the first of the tuples, one a line; nothing when there is none.
-number_of() {
-  n_family=$1 n_base=0
-  [ "$n_family" = ipv4 ] || n_base=$(grep -c '^### tuple ###' /etc/ufw/user.rules || :)
-  printf '%s\\n' "$2" | awk -v base="$n_base" '
-    NR == FNR { wanted[$0]; next }
-    /^### tuple ### / {
-      n++
-      sub(/^### tuple ### /, ""); sub(/ comment=[0-9a-f]*$/, "")
-      route = sub(/^route:/, "") ? "route:" : ""
-      sub(/^[a-z_-]+ /, "")
-      if ((route $0) in wanted) { print base + n; exit }
-    }' - "$(rules_of "$n_family")"
-}
-put() {
-  p_family=$1 p_tuple=$2 p_later=$3 p_at=
-  shift 3
-  if [ -n "$p_later" ] && [ -z "$(number_of "$p_family" "$p_tuple")" ]; then p_at=$(number_of "$p_family" "$p_later"); fi
-  case $p_tuple in route:*) p_route=route ;; *) p_route= ;; esac
-  ufw $p_route \${p_at:+insert "$p_at"} "$@"
-}
-take() {
-  t_number=$(number_of "$1" "$2")
-  [ -z "$t_number" ] || ufw --force delete "$t_number"
-}`
-
-const RELOAD = "if grep -q '^ENABLED=yes' /etc/ufw/ufw.conf; then ufw reload; fi"
