@@ -204,6 +204,12 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     await convergeAsPlanned(host, called(true))
     await sshOk(host, 'systemctl stop called')
     await convergeAsPlanned(host, called(true))
+    await sshOk(host, 'systemctl disable --now real')
+    const off = world({}, () => service({ name: 'called', enabled: false, running: false }))
+    await convergeAsPlanned(host, off)
+    await sshOk(host, 'systemctl start real')
+    assert.is(changeOf(await planOn(host, off), 'service:called.service').fields[0]?.field, 'running')
+    await sshOk(host, 'systemctl stop real')
     await sshOk(host, 'systemctl disable --now real; rm /usr/lib/systemd/system/real.service; systemctl daemon-reload')
   })
 

@@ -116,6 +116,7 @@ ${listWatched(paths)}
 printf 'records\\0'
 ${findEach(recordFiles)} -type f -print0 2>/dev/null | xargs -0 -r cat --
 case $k_shown in *UnitFileState=indirect*) ${ALSO} ;; esac
+case $k_shown in *LoadState=not-found*) ${ALIASES} ;; esac
 [ $status -eq 0 ]`
 }
 
@@ -123,6 +124,14 @@ case $k_shown in *UnitFileState=indirect*) ${ALSO} ;; esac
 const ALSO = `k_also=$(printf '%s\\n' "$k_shown" | sed -n 's/^FragmentPath=//p' | tr '\\n' '\\0' | xargs -0 -r grep -H '^Also=' -- 2>/dev/null)
   printf 'also\\0%s\\0' "$k_also"
   printf '%s\\n' "$k_also" | sed 's/^[^:]*:Also=//' | tr ' ' '\\n' | sort -u | xargs -r systemctl show -p Id,UnitFileState --`
+
+/**
+ * Prints the names that units have only while they are enabled, after their paths, and the states of those units: on
+ * Debian `redis.service` is one of redis-server.service.
+ */
+const ALIASES = `k_alias=$(grep -HsE -d skip '^Alias=' -- /etc/systemd/system/*.* /usr/local/lib/systemd/system/*.* /usr/lib/systemd/system/*.* || :)
+  printf '\\0aliases\\0%s\\0' "$k_alias"
+  printf '%s\\n' "$k_alias" | sed -n 's,^[^:]*/\\([^/:@]*\\):Alias=.*,\\1,p' | sort -u | xargs -r systemctl show -p Id,ActiveState --`
 
 export function restartRoots(name: string, state: ServiceState | null): string[] {
   return [...unitFilesOf(name), ...(state?.how?.wishes.restart.paths ?? [])]
@@ -149,7 +158,12 @@ export function parseServices(
     throw new Error(`systemctl show: exit ${exit}, said ${JSON.stringify(stderr || stdout.slice(0, 500))}`)
   const listed = fields.slice(start + 1, end).map(parseListed)
   const last = fields.indexOf('also', end)
-  const loaded = parseRecords(fields.slice(end + 1, last === -1 ? undefined : last).filter((field) => field !== ''))
+  const aliases = fields.indexOf('aliases', end)
+  const after = [last, aliases].filter((at) => at !== -1)
+  const loaded = parseRecords(
+    fields.slice(end + 1, after.length === 0 ? undefined : Math.min(...after)).filter((field) => field !== ''),
+  )
+  const called = aliases === -1 ? undefined : parseAliases(fields[aliases + 1] ?? '', fields[aliases + 2] ?? '')
   const others = last === -1 ? undefined : parseAlso(fields[last + 1] ?? '', fields[last + 2] ?? '')
   const { late, full } = overfull(fields.slice(0, start))
   return new Map(
@@ -160,6 +174,8 @@ export function parseServices(
         ? 'what is watched could not be listed in time'
         : roots.flatMap((root) => full.get(root) ?? [])[0]
       if (because !== undefined && block['LoadState'] !== 'not-found') return [name, new Unknown(because)]
+      const running = block['LoadState'] === 'not-found' ? called?.get(name) : undefined
+      if (running !== undefined) return [name, { enabled: false, running, masked: false, load: 'current' }]
       const enabled = isEnabled(block, desired, others)
       return [name, stateOf(block, changedFiles(block, listed, loaded.get(name), name, desired), desired, enabled)]
     }),
@@ -204,6 +220,26 @@ function parseAlso(lines: string, shown: string): ReadonlyMap<string, boolean> {
     files.set(path, (files.get(path) ?? true) && all.every((unit) => states.get(unit) === 'enabled'))
   }
   return files
+}
+
+/** Maps each name that a unit has only while it is enabled to whether the unit is active. */
+function parseAliases(lines: string, shown: string): ReadonlyMap<string, boolean> {
+  const active = new Set(
+    shown
+      .split('\n\n')
+      .filter((block) => block.trim() !== '')
+      .map(parseShown)
+      .flatMap((unit) => (unit['ActiveState'] === 'active' ? [unit['Id']] : [])),
+  )
+  return new Map(
+    lines.split('\n').flatMap((line): [string, boolean][] => {
+      const [, unit = '', names = ''] = /^.*\/([^/:]+):Alias=(.*)$/.exec(line) ?? []
+      return names
+        .split(' ')
+        .filter(Boolean)
+        .map((name) => [name, active.has(unit)])
+    }),
+  )
 }
 
 /** Whether it starts at boot; for one that is to be enabled, at every boot. */
