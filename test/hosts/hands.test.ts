@@ -229,7 +229,11 @@ mkdir -m 0700 /root/safe; echo root > /root/safe/file; mkdir -m 0755 ${APP}; cho
 timeout 20 sh -c 'until [ -e "/tmp/open-\${0##*/}" ]; do sleep 0.05; done' ${path}`,
       )
     }
-    await convergeAsPlanned(host, () => paths.forEach((path) => file({ path, content: 'ours\n' })), SCOPED)
+    await convergeAsPlanned(
+      host,
+      () => paths.forEach((path) => file({ path, content: 'ours\n', owner: 'root', mode: '0644' })),
+      SCOPED,
+    )
     await sshOk(host, 'touch /tmp/write; timeout 20 sh -c \'while pgrep -u app -f "[o]pen-"; do sleep 0.05; done\'')
     for (const path of paths) assert.is(await sshOk(host, `stat -c '%U %a' ${path}; cat ${path}`), 'root 644\nours\n')
     await sshOk(host, 'rm -f /tmp/write /tmp/open-* /etc/app-settings')
