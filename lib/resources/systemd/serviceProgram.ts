@@ -10,7 +10,7 @@
  */
 import { restartFunctions } from '../../kit/restart.ts'
 import { quote } from '../../kit/shell.ts'
-import { LOSES_SOCKET } from './serviceReading.ts'
+import { SOCKETS } from './serviceReading.ts'
 import { LISTING, RECORDS, type Load } from './watch.ts'
 
 export type ServiceWork = {
@@ -148,10 +148,12 @@ trace() {
     *) show InvocationID ;;
   esac
 }
-# A reload of such a service is a restart, see LOSES_SOCKET.
+# A reload of such a service is a restart, see SOCKETS.
 loses_socket() {
-  case $(show Id) in ${LOSES_SOCKET.join(' | ')}) ;; *) return 1 ;; esac
-  case $(show TriggeredBy) in *.socket*) ;; *) return 1 ;; esac
+  case $(show Id) in
+    ${[...SOCKETS].map(([unit, socket]) => `${unit}) systemctl --quiet is-active -- ${socket} ;;`).join('\n    ')}
+    *) return 1 ;;
+  esac
 }
 act() {
   action=$1

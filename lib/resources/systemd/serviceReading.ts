@@ -93,14 +93,21 @@ const PROPERTIES = [
   'InvocationID',
   'InactiveExitTimestamp',
   'CanReload',
-  'TriggeredBy',
 ]
 
 /**
- * Daemons that read their configuration again by starting themselves again, without the socket that systemd gave them:
- * its port is taken, and they end (seen with sshd on Debian 12 and 13 while ssh.socket is active).
+ * The sockets of daemons that read their configuration again by starting themselves again, without the socket that systemd
+ * gave them: its port is taken, and they end (seen with sshd on Debian 12 and 13 while ssh.socket is active). The socket
+ * is asked for by name: what TriggeredBy says depends on which units systemd happens to have in memory.
  */
-export const LOSES_SOCKET: readonly string[] = ['ssh.service', 'sshd.service']
+export const SOCKETS: ReadonlyMap<string, string> = new Map([
+  ['ssh.service', 'ssh.socket'],
+  ['sshd.service', 'ssh.socket'],
+])
+
+function socketsOf(entries: readonly WantedService[]): string[] {
+  return [...new Set(entries.flatMap(({ name }) => SOCKETS.get(name) ?? []))]
+}
 
 /** One systemctl, two finds, one cat. Invocations and times in the output change only when a service or a file does. */
 export function readServices(entries: readonly WantedService[]): string {
@@ -109,7 +116,7 @@ export function readServices(entries: readonly WantedService[]): string {
     ...new Set(entries.flatMap(({ name, desired }) => [...restartRoots(name, desired), ...reloadRoots(desired)])),
   ]
   const recordFiles = names.map((name) => `${RECORDS}/${name}`)
-  return `${sh`k_shown=$(systemctl show --timestamp=us+utc -p ${PROPERTIES.join(',')} -- ${names})`}
+  return `${sh`k_shown=$(systemctl show --timestamp=us+utc -p ${PROPERTIES.join(',')} -- ${[...names, ...socketsOf(entries)]})`}
 status=$?
 printf '%s\\n\\0' "$k_shown"
 ${listWatched(paths)}
@@ -149,13 +156,15 @@ export function parseServices(
   const [shown = '', ...fields] = stdout.split('\0')
   const start = fields.indexOf('watched')
   const end = fields.indexOf('records', start)
+  const sockets = socketsOf(entries)
   // Each unit is one block, in the order of the request; an alias answers with its real unit's Id.
   const blocks = shown
     .split('\n\n')
     .filter((block) => block.trim() !== '')
     .map(parseShown)
-  if (exit !== 0 || end < 0 || start < 0 || blocks.length !== entries.length)
+  if (exit !== 0 || end < 0 || start < 0 || blocks.length !== entries.length + sockets.length)
     throw new Error(`systemctl show: exit ${exit}, said ${JSON.stringify(stderr || stdout.slice(0, 500))}`)
+  const active = new Set(sockets.filter((_, index) => blocks[entries.length + index]?.['ActiveState'] === 'active'))
   const listed = fields.slice(start + 1, end).map(parseListed)
   const last = fields.indexOf('also', end)
   const aliases = fields.indexOf('aliases', end)
@@ -177,7 +186,9 @@ export function parseServices(
       const running = block['LoadState'] === 'not-found' ? called?.get(name) : undefined
       if (running !== undefined) return [name, { enabled: false, running, masked: false, load: 'current' }]
       const enabled = isEnabled(block, desired, others)
-      return [name, stateOf(block, changedFiles(block, listed, loaded.get(name), name, desired), desired, enabled)]
+      const changed = changedFiles(block, listed, loaded.get(name), name, desired)
+      const losesSocket = active.has(SOCKETS.get(name) ?? '')
+      return [name, stateOf(block, changed, desired, { enabled, losesSocket })]
     }),
   )
 }
@@ -257,7 +268,12 @@ function isEnabled(
 }
 
 /** Null for a unit that the host does not know. */
-function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null, enabled: boolean): ServiceState | null {
+function stateOf(
+  shown: Shown,
+  changed: Changed,
+  desired: ServiceState | null,
+  { enabled, losesSocket }: { enabled: boolean; losesSocket: boolean },
+): ServiceState | null {
   if (shown['LoadState'] === 'not-found') return null
   const running = ['active', 'reloading', 'refreshing'].includes(shown['ActiveState'] ?? '')
   const state = {
@@ -273,7 +289,6 @@ function stateOf(shown: Shown, changed: Changed, desired: ServiceState | null, e
   const need = changed.pending === 'restart' || changed.restart.length > 0 ? 'restart' : 'reload'
   const files = changed[need].length > 0 ? changed[need] : changed.reload
   if (files.length === 0 && changed.pending === undefined) return { ...state, load: 'current', seen }
-  const losesSocket = LOSES_SOCKET.includes(shown['Id'] ?? '') && shown['TriggeredBy']?.includes('.socket') === true
   const load = shown['CanReload'] === 'yes' && !losesSocket ? need : 'restart'
   return { ...state, load, seen: { ...seen, because: describe(files, desired) } }
 }
