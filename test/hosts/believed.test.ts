@@ -99,7 +99,7 @@ for (const os of ['debian-12', 'debian-13'] as const) {
       'v["entries"]["file:/srv/play/a"] = null',
       'v["entries"]["file:/srv/play/a"]["name"] = {"toString": 1}',
       'v["entries"]["file:/srv/play/a"]["needs"] = [null]',
-      'v["entries"]["file:/srv/play/a"]["desired"] = {"kind": "file"}',
+      'v["entries"]["file:/srv/play/a"]["desired"] = {"kind": "file", "owner": 7}',
       'v["entries"]["file:/srv/play/a"]["desired"] = [[[[]]]]',
       'v["entries"]["file:/srv/play/a"]["run"] = 1e99',
     ]

@@ -16,6 +16,7 @@ import {
 import type { Planned } from '../plan/planned.ts'
 import type { OutcomesSoFar } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
+import type { Json } from '../../kit/resourceType.ts'
 import type { HostPlan } from '../plan/planHost.ts'
 import { isInherited } from '../plan/undeclared.ts'
 
@@ -129,7 +130,8 @@ export class RunLedger {
     const known = this.#ledger.entries[shown.ref]
     const isNew = change?.kind === 'create' && change.before === null
     const made = (known?.made ?? isNew) || (known === undefined && isInherited(this.#plan.planning, type, resource))
-    const digest = ledgerDigest(this.#ledger.key, resource.desired, this.#plan.planning.secrets)
+    const digestOf = (state: Json): string => ledgerDigest(this.#ledger.key, state, this.#plan.planning.secrets)
+    const [digest, applied] = [digestOf(resource.desired), digestOf(desired)]
     const needs = [...(this.#plan.planning.needsOf.get(shown.ref) ?? [])]
     const rights = made ? undefined : wish?.kept
     const site = this.#site
@@ -139,6 +141,7 @@ export class RunLedger {
       {
         made,
         digest,
+        ...(applied === digest ? {} : { applied }),
         needs,
         run: this.#run,
         ...(rights === undefined ? {} : { rights }),

@@ -24,8 +24,10 @@ export type LedgerEntry = {
   made: boolean
   /** State last applied; secrets by name. */
   desired: Json
-  /** Keyed digest of `desired` and of the values of its secrets. */
+  /** Keyed digest of what was declared and of the values of its secrets. */
   digest: string
+  /** The same of `desired`, where that is less: what a recipe leaves out of a resource that was there is not managed. */
+  applied?: string
   needs: Ref[]
   protect: boolean
   /** Of a resource that was there before: the rights beyond its declaration that it had then. */
@@ -69,6 +71,7 @@ export const ENTRY: form.Form<LedgerEntry> = form.fields<LedgerEntry>({
   made: form.flag,
   desired: form.anything,
   digest: form.sha256Hex,
+  applied: form.optional(form.sha256Hex),
   needs: form.list(refText),
   protect: form.flag,
   rights: form.optional(form.list(form.line())),
@@ -202,7 +205,7 @@ export function otherSites({ sites = [] }: LedgerEntry, site: string | undefined
 /** The entry of a declared resource, as the run writes it. */
 export function entryFor(
   resource: CatalogResource,
-  how: Pick<LedgerEntry, 'made' | 'digest' | 'needs' | 'run' | 'rights' | 'sites'>,
+  how: Pick<LedgerEntry, 'made' | 'digest' | 'applied' | 'needs' | 'run' | 'rights' | 'sites'>,
 ): LedgerEntry {
   const { type, name, desired, protect } = resource
   return { type, name, desired, protect, ...how }

@@ -176,7 +176,7 @@ function unknownSecret(
   const missing = secretNames([after, state]).find((name) => !secrets.has(name))
   if (missing !== undefined) return `its secret ${missing} is none that this host's recipes name`
   const isOther = (known: LedgerEntry | null): boolean =>
-    known !== null && known.digest !== ledgerDigest(ledger.key, known.desired, secrets)
+    known !== null && (known.applied ?? known.digest) !== ledgerDigest(ledger.key, known.desired, secrets)
   const [then] = secretNames(state)
   if (then !== undefined && isOther(entry)) return `its secret ${then} has another value by now`
   const [since] = secretNames(after)
