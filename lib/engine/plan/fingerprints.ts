@@ -23,11 +23,14 @@ export function fingerprintsOf(planning: Planning, items: readonly Planned[]): P
       .digest('hex')
       .slice(0, LENGTH)
   const entries = items.map(({ shown: { ref }, type, name, resource }): [string, Fingerprint] => {
-    const observed = stateIn(planning.readings, type.type, name)
+    // What is only let go of is not read.
+    const observed = planning.readings.has(type.type) ? stateIn(planning.readings, type.type, name) : undefined
     return [
       ref,
       {
-        ...(observed instanceof Unknown ? {} : { observed: digest('observed', ref, observed) }),
+        ...(observed === undefined || observed instanceof Unknown
+          ? {}
+          : { observed: digest('observed', ref, observed) }),
         ...(resource === undefined
           ? {}
           : { declared: digest('declared', ref, resource.desired, valuesIn(planning, resource.desired)) }),
