@@ -10,7 +10,8 @@ import { selectHosts } from './select.ts'
 /**
  * The hosts and the scope are those of the file; `--host` may choose among its hosts.
  *
- * @param known Hosts of the site. A name in the file is a name, never a pattern. @throws {UsageError} For options that contradict the file, and for plans that no converge applies.
+ * @param known Hosts of the site. A name in the file is a name, never a pattern.
+ * @throws {UsageError} For options that contradict the file, and for plans that no converge applies.
  */
 export function flagsFor(
   path: string,

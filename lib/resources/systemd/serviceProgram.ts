@@ -10,7 +10,7 @@
  */
 import { restartFunctions } from '../../kit/restart.ts'
 import { quote } from '../../kit/shell.ts'
-import { SOCKETS } from './serviceReading.ts'
+import { LIST_ALIASES, SOCKETS } from './serviceReading.ts'
 import { LISTING, RECORDS, type Load } from './watch.ts'
 
 export type ServiceWork = {
@@ -177,7 +177,7 @@ mark_logs
 action=start
 # Prints the unit that is called so too once it is enabled.
 alias_of() {
-  grep -HsE -d skip '^Alias=' -- /etc/systemd/system/*.* /usr/local/lib/systemd/system/*.* /usr/lib/systemd/system/*.* | while IFS= read -r line; do
+  ${LIST_ALIASES} | while IFS= read -r line; do
     case " \${line#*:Alias=} " in *" $unit "*) file=\${line%%:Alias=*}; printf '%s\\n' "\${file##*/}"; break ;; esac
   done
 }

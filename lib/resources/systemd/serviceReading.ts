@@ -132,11 +132,15 @@ const ALSO = `k_also=$(printf '%s\\n' "$k_shown" | sed -n 's/^FragmentPath=//p' 
   printf 'also\\0%s\\0' "$k_also"
   printf '%s\\n' "$k_also" | sed 's/^[^:]*:Also=//' | tr ' ' '\\n' | sort -u | xargs -r systemctl show -p Id,UnitFileState --`
 
+/** Prints `PATH:Alias=NAMES` of the unit files of a host: what else their units are called while they are enabled. */
+export const LIST_ALIASES =
+  "grep -HsE -d skip '^Alias=' -- /etc/systemd/system/*.* /usr/local/lib/systemd/system/*.* /usr/lib/systemd/system/*.*"
+
 /**
  * Prints the names that units have only while they are enabled, after their paths, and the states of those units: on
  * Debian `redis.service` is one of redis-server.service.
  */
-const ALIASES = `k_alias=$(grep -HsE -d skip '^Alias=' -- /etc/systemd/system/*.* /usr/local/lib/systemd/system/*.* /usr/lib/systemd/system/*.* || :)
+const ALIASES = `k_alias=$(${LIST_ALIASES} || :)
   printf '\\0aliases\\0%s\\0' "$k_alias"
   printf '%s\\n' "$k_alias" | sed -n 's,^[^:]*/\\([^/:@]*\\):Alias=.*,\\1,p' | sort -u | xargs -r systemctl show -p Id,ActiveState --`
 
@@ -166,14 +170,7 @@ export function parseServices(
     throw new Error(`systemctl show: exit ${exit}, said ${JSON.stringify(stderr || stdout.slice(0, 500))}`)
   const active = new Set(sockets.filter((_, index) => blocks[entries.length + index]?.['ActiveState'] === 'active'))
   const listed = fields.slice(start + 1, end).map(parseListed)
-  const last = fields.indexOf('also', end)
-  const aliases = fields.indexOf('aliases', end)
-  const after = [last, aliases].filter((at) => at !== -1)
-  const loaded = parseRecords(
-    fields.slice(end + 1, after.length === 0 ? undefined : Math.min(...after)).filter((field) => field !== ''),
-  )
-  const called = aliases === -1 ? undefined : parseAliases(fields[aliases + 1] ?? '', fields[aliases + 2] ?? '')
-  const others = last === -1 ? undefined : parseAlso(fields[last + 1] ?? '', fields[last + 2] ?? '')
+  const { loaded, others, called } = parseRest(fields.slice(end + 1))
   const { late, full } = overfull(fields.slice(0, start))
   return new Map(
     entries.map(({ name, desired }, index): [string, ServiceState | Unknown | null] => {
@@ -191,6 +188,22 @@ export function parseServices(
       return [name, stateOf(block, changed, desired, { enabled, losesSocket })]
     }),
   )
+}
+
+/** What follows the listed files: the records, and what `ALSO` and `ALIASES` print where they were called for. */
+function parseRest(fields: readonly string[]): {
+  loaded: ReturnType<typeof parseRecords>
+  others?: ReadonlyMap<string, boolean>
+  called?: ReadonlyMap<string, boolean>
+} {
+  const [also, aliases] = [fields.indexOf('also'), fields.indexOf('aliases')]
+  const end = [also, aliases].find((at) => at !== -1)
+  const after = (at: number): [lines: string, shown: string] => [fields[at + 1] ?? '', fields[at + 2] ?? '']
+  return {
+    loaded: parseRecords(fields.slice(0, end).filter((field) => field !== '')),
+    ...(also === -1 ? {} : { others: parseAlso(...after(also)) }),
+    ...(aliases === -1 ? {} : { called: parseAliases(...after(aliases)) }),
+  }
 }
 
 type Changed = { restart: string[]; reload: string[]; pending?: 'reload' | 'restart' | undefined }

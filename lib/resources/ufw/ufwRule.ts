@@ -3,8 +3,8 @@
  *
  * ufw applies the first rule that matches: of declared rules that overlap and have different actions, the one declared
  * first comes first on the host, and before a rule of another hand that would decide about all its packets. The order
- * of all others has no effect and stays unchanged. Rules of application profiles are not made. Read from ufw's files and iptables-save(8); changed with ufw(8), each address family
- * separately.
+ * of all others has no effect and stays unchanged. Rules of application profiles are not made. Read from ufw's files and
+ * iptables-save(8); changed with ufw(8), each address family separately.
  */
 import * as form from '../../kit/form.ts'
 import { refOf } from '../../kit/ref.ts'
