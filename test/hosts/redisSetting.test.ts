@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { resource } from '../../lib/dsl/declare.ts'
 import { secret } from '../../lib/kit/secret.ts'
+import { quote } from '../../lib/kit/shell.ts'
 import { edit, file } from '../../lib/index.ts'
 import { type RedisSetting, redisSetting } from '../../lib/resources/redis/redisSetting.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
@@ -195,6 +196,18 @@ function onEach(host: SandboxHost): void {
     )
     assert.is.not(await sshOk(host, 'systemctl show -P InvocationID redis-server'), before)
     assert.not.match(await redis(host, 'config get maxclients', 'new one'), '4321')
+  })
+
+  test(`${host.os}: a line that the account of redis writes is no command of root`, async () => {
+    const line = "printf 'port\\014;touch${IFS}/root/taken;:\\n'"
+    await sshOk(
+      host,
+      `cp -a ${CONF} ${CONF}.kept; runuser -u redis -- sh -c ${quote(`${line} >> ${CONF}; ${line} > /etc/redis/more.conf; echo 'include "/etc/redis/more.conf"' >> ${CONF}`)}`,
+    )
+    await planOn(host, () => void setting({ name: 'maxmemory', value: '72mb' }), {
+      only: ({ name }) => name === 'maxmemory',
+    })
+    await sshOk(host, `mv -f ${CONF}.kept ${CONF}; rm /etc/redis/more.conf; [ ! -e /root/taken ]`)
   })
 
   test(`${host.os}: a password and a name for CONFIG in an included file are known`, async () => {

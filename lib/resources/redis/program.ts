@@ -42,10 +42,10 @@ read_conf() {
 take_lines() {
   while read -r k_name k_value; do
     case $k_name in
-      '') ;;
       include) k_includes=yes; [ "$k_read" -ge 9 ] || take_included "$k_value" ;;
       rename-command) case $k_value in [Cc][Oo][Nn][Ff][Ii][Gg]' '*) config=\${k_value##* } ;; esac ;;
-      *) eval "$k_name=\\$k_value" ;;
+      # Nothing else is evaluated: the file is that of redis, and grep and read do not split at the same characters.
+      port | bind | unixsocket | ${SECRETS.join(' | ')}) eval "$k_name=\\$k_value" ;;
     esac
   done << END
 $1
