@@ -119,4 +119,11 @@ export const ATTACKER_FAULTS: readonly Fault[] = [
     replace: '    *) : "\\${1%/*} leads out of',
     tests: ['hosts/nginx'],
   },
+  {
+    what: 'attacker: a line of redis.conf is evaluated',
+    file: 'lib/resources/redis/program.ts',
+    find: "port | bind | unixsocket | ${SECRETS.join(' | ')}) eval",
+    replace: '*) eval',
+    tests: ['hosts/redisSetting'],
+  },
 ]
