@@ -11,7 +11,7 @@ import type { HostReport, Summary } from '../engine/report.ts'
 import { secretNames } from '../kit/value.ts'
 import { describeError } from './errors.ts'
 import { findMachine, type Machine, type Where } from './machine.ts'
-import { isAskedFor } from './select.ts'
+import { askedFor } from './only.ts'
 import { whoIsAtWork } from './who.ts'
 
 export type ReadyHost = {
@@ -97,7 +97,7 @@ export function hostOptions(
     types,
     progress,
     who: () => whoIsAtWork(dirname(site.file)),
-    ...(only.length === 0 ? {} : { only: (resource) => isAskedFor(resource, only) }),
+    ...(only.length === 0 ? {} : { only: askedFor(only) }),
     ...(signal === undefined ? {} : { signal }),
   }
 }

@@ -6,12 +6,12 @@ import { open, type OpenHost } from '../engine/apply/openHost.ts'
 import type { Progress } from '../engine/report.ts'
 import { hostOptions, prepare } from './fleet.ts'
 import type { Where } from './machine.ts'
-import { checkOnly } from './select.ts'
+import { checkOnly } from './only.ts'
 
 export type OpenOptions = {
   /** Uses a throw-away host instead, booted if it is not running: its name, or true for one with the host's name. */
   sandbox?: string | true
-  /** Only these resources, and what they need, each by its ref, its type or a tag, as for `--only`. @default all */
+  /** Only these resources, and what they need, each by its ref, its type, a tag, its recipe file or a pattern, as for `--only`. @default all */
   only?: readonly string[]
   /** Called for each progress event. */
   progress?: (progress: Progress) => void

@@ -27,7 +27,7 @@ export function addGlobals(command: Command): Command {
 export function addHosts(command: Command): Command {
   return command
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
-    .addOption(several('--only <what>', 'a ref, type or tag, with what it needs', 'everything'))
+    .addOption(several('--only <what>', 'a ref, type, tag, recipe file or pattern, with what it needs', 'everything'))
 }
 
 /** An option that may be repeated. */

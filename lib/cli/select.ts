@@ -1,10 +1,8 @@
 /**
- * Selects the hosts and resources of a command. Pure.
+ * Selects the hosts of a command. Pure.
  */
 import picomatch from 'picomatch'
 import { didYouMean } from '../dsl/didYouMean.ts'
-import type { Forgotten } from '../engine/catalog/catalog.ts'
-import { labelOf } from '../kit/ref.ts'
 import { UsageError } from './errors.ts'
 
 /**
@@ -31,26 +29,6 @@ function namesFor(pattern: string, names: readonly string[]): string[] {
     `no host is called ${JSON.stringify(pattern)}${hint(pattern, names)}`,
     `hosts: ${names.join(', ')}`,
   )
-}
-
-/** The fields that select a resource, declared or forgotten. */
-type Asked = Pick<Forgotten, 'ref' | 'type' | 'tags'>
-
-/** Whether a word is the resource's ref (`file:/etc/motd`), its label (`file /etc/motd`), its type or one of its tags. */
-export function isAskedFor({ ref, type, tags }: Asked, words: readonly string[]): boolean {
-  return words.some((word) => word === ref || word === labelOf(ref) || word === type || tags.includes(word))
-}
-
-/** @throws {UsageError} When a word matches no resource of any host. */
-export function checkOnly(words: readonly string[], resources: readonly Asked[]): void {
-  for (const word of words) {
-    if (resources.some((resource) => isAskedFor(resource, [word]))) continue
-    const known = new Set(resources.flatMap(({ ref, type, tags }) => [ref, type, ...tags]))
-    throw new UsageError(
-      `--only ${word} fits no resource${hint(word, [...known])}`,
-      'it takes a ref such as file:/etc/motd, a type such as file, or a tag; graph lists them',
-    )
-  }
 }
 
 /** `; did you mean web-1?`, or nothing. */

@@ -204,6 +204,8 @@ type HostAbout = {
   address: string
   trips: Trips
   seconds: number
+  /** Only a part of what is declared was asked for (`--only`); nothing else was removed. */
+  partial?: true
   /** Set for `undo`; without `run` when no run has changed anything. */
   undo?: Partial<Pick<Undoing, 'run'>> & Pick<Undoing, 'stays'>
   /** Set when the host could not be planned or converged at all. */

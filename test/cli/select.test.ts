@@ -1,8 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { isAskedFor, selectHosts } from '../../lib/cli/select.ts'
+import { selectHosts } from '../../lib/cli/select.ts'
 import { inventory } from '../../lib/dsl/inventory.ts'
-import type { CatalogResource } from '../../lib/engine/catalog/catalog.ts'
 
 const test = suite('select')
 
@@ -26,29 +25,6 @@ test('a pattern may leave hosts out', () => {
 
 test('a pattern that fits nothing is a usage mistake, not an empty fleet', () => {
   assert.throws(() => names(['app-*']), /no host is called "app-\*"/)
-})
-
-const motd: CatalogResource = {
-  ref: 'small-file:/etc/motd',
-  type: 'small-file',
-  name: '/etc/motd',
-  desired: null,
-  needs: [],
-  claims: [],
-  tags: ['greeting'],
-  protect: false,
-  source: { file: 'site.ts', line: 1, column: 1 },
-  also: [],
-}
-
-for (const word of ['small-file:/etc/motd', 'small file /etc/motd', 'small-file', 'greeting']) {
-  test(`a resource is found by ${word}`, () => {
-    assert.ok(isAskedFor(motd, [word]))
-  })
-}
-
-test('part of a name finds nothing', () => {
-  assert.not.ok(isAskedFor(motd, ['/etc/motd', 'small', 'greet']))
 })
 
 test.run()

@@ -31,7 +31,17 @@ test('converge of one resource is marked partial and leaves the rest', async () 
   const { code, stdout } = await runSite(['converge', '--yes', '--only', 'early', ...web])
   assert.is(code, EXIT_CODES.ok)
   assert.match(stdout, /^PARTIAL plan: 1 create/m)
+  assert.match(stdout, /^web-1 converged \(PARTIAL\): 1 changed in /m)
   assert.is(await sshOk(host, 'ls /etc/notes'), 'first\n')
+})
+
+test('a pattern and the name of a recipe file ask for a part as well, also when nothing is to be done', async () => {
+  const some = await runSite(['plan', '--only', 'note:f*', '--json', ...web])
+  assert.is(some.code, EXIT_CODES.ok)
+  assert.match(some.stdout, '"summary":{"resources":1,')
+  assert.match(some.stdout, '"partial":true')
+  const file = await runSite(['plan', '--only', 'site.ts', '--json', ...web])
+  assert.match(file.stdout, '"summary":{"resources":3,')
 })
 
 test('a change that fails is told with what the host said, and exits 7 when others were applied', async () => {

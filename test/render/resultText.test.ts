@@ -57,6 +57,12 @@ test('what went as planned is only counted', () => {
   )
 })
 
+test('a part of what is declared is called PARTIAL, in text and in JSON', () => {
+  const report = reportOf([done, recorded], { partial: true })
+  assert.match(renderResult(viewResult(report), paper), /^takeclient-1 converged \(PARTIAL\): 1 changed, /)
+  assert.match(renderJson('converge', [{ report }], 'ok'), '"partial":true')
+})
+
 test('what was looked at again and then changed is listed', () => {
   const again: ReportChange = { ...done, kind: 'recheck' }
   assert.is(

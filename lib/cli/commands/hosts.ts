@@ -31,7 +31,8 @@ import { viewFleet } from '../../render/view/fleet.ts'
 import { problemsOf } from '../../render/view/problem.ts'
 import { viewResult } from '../../render/view/result.ts'
 import { applied, planned } from '../../render/view/standing.ts'
-import { checkOnly, selectHosts } from '../select.ts'
+import { checkOnly } from '../only.ts'
+import { selectHosts } from '../select.ts'
 import type { CommandContext } from '../commandContext.ts'
 
 export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean; out?: string }

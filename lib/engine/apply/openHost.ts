@@ -161,6 +161,7 @@ export class OpenHost {
       changes: plan.changes,
       trips: this.#currentTrips(),
       seconds: Math.round(performance.now() - this.#started) / 1000,
+      ...(plan.partial ? { partial: true as const } : {}),
       ...(plan.undo === undefined ? {} : { undo: plan.undo }),
     }
   }

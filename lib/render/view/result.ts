@@ -48,7 +48,10 @@ function closingOf(report: HostReport): Closing {
   const took = duration(report.seconds)
   return {
     host: cleanLine(report.host),
-    verdict: { state: exit === 'ok' ? 'ok' : 'failed', text: verdictOf(report) },
+    verdict: {
+      state: exit === 'ok' ? 'ok' : 'failed',
+      text: `${verdictOf(report)}${report.partial === true ? ' (PARTIAL)' : ''}`,
+    },
     rest: report.error === undefined ? `: ${applied(report).text} in ${took}.` : ` after ${took}.`,
   }
 }

@@ -14,7 +14,7 @@ import type { ChangeRow, Field, GatheredRow, Note, PlanView, Remark, Sign } from
 export type Review = Pick<PlanView, 'undo'> & {
   host: { name: string; address: string; os: string }
   site: string
-  /** `3 create, 1 remove`, or `nothing to do`. */
+  /** `3 create, 1 remove`, or `nothing to do`; `PARTIAL: …` for a part of what is declared. */
   title: string
   /** `106 resources: 94 in sync, 12 to change` */
   sum: string
@@ -120,7 +120,7 @@ export function viewReview(plan: Plan, about: About = {}): Review {
   return {
     host: { name: head.host, address: head.address, os: head.os },
     site: cleanLine(about.site ?? ''),
-    title: kindSum(plan) || (loads.length > 0 ? 'only to reload or restart' : 'nothing to do'),
+    title: `${plan.partial ? 'PARTIAL: ' : ''}${kindSum(plan) || (loads.length > 0 ? 'only to reload or restart' : 'nothing to do')}`,
     sum: head.sum,
     facts: factsOf(plan, about),
     remarks: head.remarks.filter(({ kind }) => kind !== 'lockout'),

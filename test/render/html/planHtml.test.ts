@@ -171,4 +171,8 @@ test('several hosts are one page', () => {
   assert.is(elementsOf(page, 'section').length, 2)
 })
 
+test('a partial plan says so in its heading', () => {
+  assert.match(htmlOf(planOf([], { partial: true })), '<h2>takeclient-1 · PARTIAL: nothing to do</h2>')
+})
+
 test.run()

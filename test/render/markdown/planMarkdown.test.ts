@@ -275,4 +275,8 @@ test('a difference is whole or counted, the gravest first, and then the shortest
   assert.match(shown, '- file `/long`: 3001 lines hidden')
 })
 
+test('a partial plan says so in its heading, which stands in lists of comments too', () => {
+  assert.match(markdown(planOf([], { partial: true })), /^### `takeclient-1` · PARTIAL: nothing to do$/m)
+})
+
 test.run()
