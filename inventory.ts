@@ -18,6 +18,14 @@ export const inventory = machines<Data>({
     data: { operator: { name: 'ops', keys: [] } },
   },
   hosts: {
-    'takeclient-1': { address: '95.216.1.123', server: 'CCX32', roles: ['server', 'takeclient'] },
+    'takeclient-1': { address: '95.216.1.123', server: 'CCX32', backups: true, roles: ['server', 'takeclient'] },
+  },
+  phases: {
+    'one larger server': { takeclient: { server: 'CCX43', backups: true } },
+    'applications and database apart': {
+      balancer: { server: 'CX23' },
+      app: { server: 'CCX23', count: 2 },
+      database: { server: 'CCX33', backups: true, volumesGB: [200] },
+    },
   },
 })

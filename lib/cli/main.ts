@@ -15,11 +15,14 @@ import {
   addHosts,
   addMachine,
   type ConvergeFlags,
+  examples,
   type HostFlags,
+  type Run,
   several,
   SHOW_FORMS,
   type ShowFlags,
 } from './options.ts'
+import { addCost } from './observing.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
@@ -28,9 +31,6 @@ import type { CommandContext } from './commandContext.ts'
 import type { PlanFlags } from './commands/hosts.ts'
 import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
-
-/** Sets the exit code that main returns. */
-type Run = (work: () => Promise<ExitName | number>) => Promise<void>
 
 /**
  * Runs one command line.
@@ -123,6 +123,7 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   addRuns(program, context, run)
   addUndo(program, context, run)
   addGraph(program, context, run)
+  addCost(program, context, run)
   addSandbox(program, context, run)
   addSecrets(program, context, run)
   addInit(program, context, run)
@@ -307,8 +308,4 @@ function addUp(program: Command, context: CommandContext, run: Run): void {
   )
     .addHelpText('after', examples(program, 'up'))
     .action(() => run(async () => (await import('./up.ts')).up(context)))
-}
-
-function examples(program: Command, ...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${program.name()} ${line}`).join('\n')}\n`
 }

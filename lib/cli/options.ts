@@ -2,6 +2,7 @@
  * Options that several commands share, converted from commander's strings to values.
  */
 import { type Command, Option } from 'commander'
+import type { ExitName } from '../engine/report.ts'
 import { UsageError } from './errors.ts'
 import { parseAt, type Where } from './machine.ts'
 
@@ -11,6 +12,9 @@ export type MachineFlags = { sandbox?: string | true; at?: string; identity?: st
 export type ConvergeFlags = HostFlags &
   MachineFlags &
   AllowFlags & { yes?: boolean; allowRemove?: string; wait?: boolean; digest: string[] }
+
+/** Sets the exit code of the command line. */
+export type Run = (work: () => Promise<ExitName | number>) => Promise<void>
 
 /** Forms in which `plan show` writes a plan file. */
 export const SHOW_FORMS = ['text', 'markdown', 'md', 'html', 'json'] as const
@@ -116,4 +120,9 @@ function parseDigest(word: string, hosts: readonly { name: string }[]): [host: s
 export function parseCount(option: string, text: string, least = 1): number {
   if (/^\d{1,6}$/.test(text) && Number(text) >= least) return Number(text)
   throw new UsageError(`${option} takes a whole number from ${least} on, not ${JSON.stringify(text)}`)
+}
+
+/** The end of a command's help. */
+export function examples(program: Command, ...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${program.name()} ${line}`).join('\n')}\n`
 }

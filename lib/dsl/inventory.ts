@@ -4,6 +4,8 @@
 import deepmerge from 'deepmerge'
 import type { Source } from '../engine/catalog/catalog.ts'
 import type { JsonSchema } from '../kit/schema.ts'
+import type { Planned } from './cost.ts'
+import type { OwnPrices } from './prices.ts'
 import { type Server, SERVER_NAMES, serverNamed, type ServerName } from './servers.ts'
 import { callerSource } from './source.ts'
 
@@ -23,6 +25,12 @@ type HostEntry<Data extends object> = {
   os: Os
   /** Hetzner server type, from which recipes derive the sizes of Postgres, workers and caches. */
   server: ServerName
+  /** The provider keeps backups of its disk, for which it asks a part of the server's price. @default false */
+  backups?: boolean
+  /** Sizes of its volumes, in GB. */
+  volumesGB?: readonly number[]
+  /** Outgoing traffic a month, in TB. @default no more than the server's price includes */
+  trafficTB?: number
   roles: readonly string[]
   tags?: readonly string[]
   /** Further data about this host for recipes: plain JSON. */
@@ -37,11 +45,21 @@ export type InventoryProps<Data extends object> = {
   /** For every host with the role; values of the host override it. */
   roles?: { readonly [role: string]: Given<Data> }
   hosts: { readonly [name: string]: Given<Data> }
+  /** What the site may grow to: names of phases, and the machines of each. Only `cost` reads them. */
+  phases?: Phases
+  /** Prices that are not those of the provider's list. */
+  prices?: OwnPrices
 }
+
+export type Phases = { readonly [phase: string]: { readonly [machine: string]: Planned & { server: ServerName } } }
 
 export type InventoryHost<Data extends object = object> = HostEntry<Data> & { name: string; data: Data }
 
-export type Inventory<Data extends object = object> = { readonly hosts: readonly InventoryHost<Data>[] }
+export type Inventory<Data extends object = object> = {
+  readonly hosts: readonly InventoryHost<Data>[]
+  readonly phases: Phases
+  readonly prices: OwnPrices
+}
 
 /** The argument of a role function: its host. Frozen: recipes can only read it. */
 export type Host<Data extends object = object> = {
@@ -56,7 +74,53 @@ export type Host<Data extends object = object> = {
   readonly data: Data
 }
 
+const BOUGHT = {
+  server: { enum: SERVER_NAMES },
+  backups: { type: 'boolean' },
+  volumesGB: { type: 'array', items: { type: 'number', minimum: 1 } },
+  trafficTB: { type: 'number', minimum: 0 },
+} as const
+
+const DAY = { type: 'string', pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' } as const
+const PRICE = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['euro', 'asOf'],
+  properties: {
+    euro: { type: 'number', minimum: 0 },
+    asOf: DAY,
+    note: { type: 'string' },
+    withIPv4: { type: 'boolean' },
+  },
+} as const
+const OWN_PRICES = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    servers: { type: 'object', additionalProperties: PRICE },
+    ipv4: PRICE,
+    backups: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['percent', 'asOf'],
+      properties: { percent: { type: 'number', minimum: 0 }, asOf: DAY },
+    },
+    volumeGB: PRICE,
+    trafficTB: PRICE,
+  },
+} as const
+const PHASE = {
+  type: 'object',
+  additionalProperties: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['server'],
+    properties: { ...BOUGHT, count: { type: 'integer', minimum: 1 } },
+  },
+} as const
+
 const ENTRY = {
+  ...BOUGHT,
   address: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9.:_-]*$' },
   port: { type: 'integer', minimum: 1, maximum: 65535 },
   user: { type: 'string', pattern: '^[a-z_][a-z0-9_-]*$' },
@@ -69,7 +133,6 @@ const ENTRY = {
   },
   jump: { type: 'string', minLength: 1 },
   os: { enum: ['debian-12', 'debian-13'] },
-  server: { enum: SERVER_NAMES },
   roles: { type: 'array', items: { type: 'string' }, uniqueItems: true },
   tags: { type: 'array', items: { type: 'string' } },
   data: { type: 'object' },
@@ -86,6 +149,8 @@ export const INVENTORY_SCHEMA: JsonSchema = {
     defaults: LAYER,
     roles: { type: 'object', additionalProperties: LAYER },
     hosts: { type: 'object', additionalProperties: LAYER, propertyNames: { pattern: '^[a-z0-9][a-z0-9.-]*$' } },
+    phases: { type: 'object', additionalProperties: PHASE },
+    prices: OWN_PRICES,
   },
 }
 
@@ -117,7 +182,7 @@ export function originOf(merged: Inventory): Origin {
  */
 export function inventory<Data extends object = object>(given: InventoryProps<Data>): Inventory<Data> {
   const hosts = Object.entries(given.hosts).map(([name, own]) => mergeHost(name, own, given))
-  const merged: Inventory<Data> = { hosts }
+  const merged: Inventory<Data> = { hosts, phases: given.phases ?? {}, prices: given.prices ?? {} }
   origins.set(merged, { given, source: callerSource('/') })
   return merged
 }

@@ -1,8 +1,12 @@
 /**
  * Hetzner Cloud server types: virtual CPUs, memory in GiB, local disk in GB.
- * From the provider's public list; both generations of the dedicated types, for servers that still run on the older one.
+ * From the provider's public list; both generations of types, for servers that still run on the older one.
  */
 const SERVERS = {
+  CX23: [2, 4, 40],
+  CX33: [4, 8, 80],
+  CX43: [8, 16, 160],
+  CX53: [16, 32, 320],
   CX22: [2, 4, 40],
   CX32: [4, 8, 80],
   CX42: [8, 16, 160],

@@ -7,6 +7,7 @@ import { inspect } from 'node:util'
 import type { Catalog, Source } from '../engine/catalog/catalog.ts'
 import { buildCatalog, type Diagnostic, RecipeError, type Validate } from '../engine/catalog/evaluate.ts'
 import { order } from '../engine/catalog/order.ts'
+import type { CostInput } from './cost.ts'
 import { collect } from './declare.ts'
 import { deterministic } from './deterministic.ts'
 import { didYouMean } from './didYouMean.ts'
@@ -35,6 +36,8 @@ export type Site = {
   readonly hosts: readonly InventoryHost[]
   /** Everything that one host should have. @throws {RecipeError} With all mistakes at once. */
   evaluate(name: string, override?: Override): Promise<Catalog>
+  /** What its machines cost follows from this. @throws {RecipeError} With all mistakes of the inventory. */
+  bought?(): Promise<CostInput>
 }
 
 /** A machine that stands in for the inventory's. */
@@ -69,6 +72,11 @@ export function defineSite<Data extends object>(
       const entry = inventory.hosts.find((host) => host.name === name)
       if (entry === undefined) throw new RecipeError([{ message: `the inventory has no host ${JSON.stringify(name)}` }])
       return evaluateHost(defined, entry, override, validateProps)
+    },
+    async bought() {
+      const { schemaProblems } = await import('./validate.ts')
+      checkInventory(inventory, defined, schemaProblems)
+      return inventory
     },
   }
 }

@@ -75,7 +75,7 @@ export async function evaluate(declare: Role<object>): Promise<Catalog> {
 }
 
 /** What is wrong with a site; fails when nothing is. */
-export async function mistakesOf(evaluated: Promise<Catalog>): Promise<readonly Diagnostic[]> {
+export async function mistakesOf(evaluated: Promise<unknown>): Promise<readonly Diagnostic[]> {
   try {
     await evaluated
   } catch (error) {
