@@ -157,7 +157,7 @@ function sentenceFor(error: ErrorObject, more: readonly string[]): string {
     case 'maxLength':
       return `${prefix}must not be longer than ${String(params['limit'])} characters`
     case 'pattern':
-      return `${prefix}${show(error.data)} is not allowed here (it must match ${String(params['pattern'])})`
+      return `${prefix}${patternText(error)}`
     case 'not':
     case 'anyOf':
     case 'oneOf':
@@ -165,6 +165,13 @@ function sentenceFor(error: ErrorObject, more: readonly string[]): string {
     default:
       return `${prefix}${error.message ?? error.keyword}`
   }
+}
+
+/** A schema with a pattern says in its `description` what is meant: the pattern itself is for programs. */
+function patternText({ data, parentSchema, params }: ErrorObject): string {
+  const meant: unknown = parentSchema?.['description']
+  if (typeof meant === 'string') return `must be ${meant}, not ${show(data)}`
+  return `${show(data)} is not allowed here (it must match ${String(params['pattern'])})`
 }
 
 function knownKeys({ parentSchema }: ErrorObject): string[] {

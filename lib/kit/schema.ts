@@ -2,7 +2,8 @@
  * The shape of a type's JSON Schema, tied to its props at compile time, and the fragments that many schemas share.
  *
  * A schema checks props in their JSON form: secrets as `{ $secret }`, conf`…` with a secret as `{ $text }`, handles as
- * `{ $ref }`. ajv applies it at run time; unknown keys are always an error.
+ * `{ $ref }`. ajv applies it at run time; unknown keys are always an error. The `description` beside a pattern ends the
+ * sentence "must be …".
  */
 
 export type JsonSchema = { readonly [keyword: string]: unknown }
@@ -50,19 +51,29 @@ export const oneLine = {
   type: 'string',
   minLength: 1,
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+  description: 'one line of text',
 } as const
 /** Absolute path without control characters, `.`/`..` segments, doubled or trailing slashes. */
 export const absolutePath = {
   type: 'string',
   maxLength: 4095,
   pattern: '^/$|^(/(?!\\.{1,2}(/|$))[^/\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]{1,255})+$',
+  description: 'an absolute path without "." and "..", such as "/srv/app"',
 } as const
 /** Absolute path of something that can be created and removed: not the root. */
 export const entryPath = { ...absolutePath, pattern: absolutePath.pattern.replace('^/$|', '') } as const
 /** Login or group name as Debian's adduser and shadow accept it without force. */
-export const accountName = { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,30}[$]?$' } as const
+export const accountName = {
+  type: 'string',
+  pattern: '^[a-z_][a-z0-9_-]{0,30}[$]?$',
+  description: 'a name of small letters, digits, "-" and "_", such as "deploy"',
+} as const
 /** Octal permission text, `'0640'`; three or four digits. */
-export const fileMode = { type: 'string', pattern: '^[0-7]?[0-7]{3}$' } as const
+export const fileMode = {
+  type: 'string',
+  pattern: '^[0-7]?[0-7]{3}$',
+  description: 'three or four octal digits, such as "0640"',
+} as const
 /** The prop that declares a resource absent. `absent(…)` accepts resources of types that have it. */
 export const ensure = { enum: ['present', 'absent'] } as const
 /** TCP or UDP port. */

@@ -87,7 +87,7 @@ test('what a recipe throws is told by its line, and the other roles are checked 
   })
   const [first, second] = await mistakesOf(site.evaluate('one'))
   assert.equal([first?.message, first?.source?.file, first?.source?.line], ['seven is not even', 'site.test.ts', line])
-  assert.match(second?.message ?? '', /^small thing relative: path: "relative" is not allowed here/)
+  assert.match(second?.message ?? '', /^small thing relative: path: must be an absolute path .*, not "relative"$/)
 })
 
 test('a mistake found deep inside lib is told by the recipe line', async () => {

@@ -51,7 +51,7 @@ test('all mistakes of one resource are told', async () => {
   const messages = await messagesOf(() => void thing({ mode: '9', ports: [0] } as unknown as Thing))
   assert.equal(messages, [
     'small thing: path is missing',
-    'small thing: mode: "9" is not allowed here (it must match ^[0-7]?[0-7]{3}$)',
+    'small thing: mode: must be three or four octal digits, such as "0640", not "9"',
     'small thing: ports[0]: must be at least 1, not 0',
   ])
 })
