@@ -113,6 +113,7 @@ export const {
   file,
   forget,
   group,
+  hostname,
   inventory,
   nginxSnippet,
   nginxVhost,

@@ -11,6 +11,7 @@ import { dropIn as dropInType } from './resources/systemd/dropIn.ts'
 import { edit as editType } from './resources/files/edit.ts'
 import { file as fileType } from './resources/files/file.ts'
 import { group as groupType } from './resources/accounts/group.ts'
+import { hostname as hostnameType } from './resources/system/hostname.ts'
 import { nginxSnippet as nginxSnippetType } from './resources/nginx/nginxSnippet.ts'
 import { nginxVhost as nginxVhostType } from './resources/nginx/nginxVhost.ts'
 import { postgresDatabase as postgresDatabaseType } from './resources/postgres/database.ts'
@@ -73,6 +74,8 @@ export const edit = resource(editType)
 export const file = resource(fileType)
 /** A group in the host's group database: `group({ name: 'deploy' })`. */
 export const group = resource(groupType)
+/** The host's own name, with its line in /etc/hosts: `hostname({ name: 'web-1', domain: 'example.com' })`. */
+export const hostname = resource(hostnameType)
 /**
  * A file of nginx's configuration other than a site: nginx.conf, a file in conf.d, a snippet that sites include:
  * `nginxSnippet({ path: 'conf.d/tokens.conf', content: 'server_tokens off;\n' })`.

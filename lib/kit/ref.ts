@@ -15,6 +15,7 @@ export const KNOWN_TYPES = [
   'edit',
   'file',
   'group',
+  'hostname',
   'nginx-snippet',
   'nginx-vhost',
   'package',

@@ -173,6 +173,7 @@ const KEYS: { [type: string]: object } = {
 /** And of those that are no things to be taken away. */
 const STAYING: { [type: string]: object } = {
   command: { name: 'migrate' },
+  hostname: {},
   service: { name: 'nginx' },
   'ufw-defaults': {},
 }

@@ -16,7 +16,7 @@ import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { catalogOf, planOn, runOn } from '../support/converge.ts'
 import { declareEveryType, MOVES, PREPARE, SECRETS } from '../support/everyType.ts'
 import { guessed } from '../support/guess.ts'
-import { freshHost, sshOk } from '../support/host.ts'
+import { freshHost, onEach, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
 import { type Ended, runSiteFile, writeSite } from '../support/siteFile.ts'
 
@@ -24,17 +24,8 @@ const test = suite('saved plans')
 const hosts = await Promise.all([freshHost('debian-12'), freshHost('debian-13')] as const)
 await onBoth((host) => sshOk(host, PREPARE))
 
-async function onBoth(work: (host: SandboxHost) => Promise<unknown>): Promise<void> {
-  const named = async (host: SandboxHost): Promise<void> => {
-    try {
-      await work(host)
-    } catch (error) {
-      if (error instanceof Error) error.message = `on ${host.os}: ${error.message}`
-      throw error
-    }
-  }
-  const ends = await Promise.allSettled(hosts.map(named))
-  for (const end of ends) if (end.status === 'rejected') throw end.reason
+function onBoth(work: (host: SandboxHost) => Promise<unknown>): Promise<void> {
+  return onEach(hosts, work)
 }
 
 /** As another process would read it from a file. */

@@ -8,6 +8,7 @@ import { HANDS_FAULTS } from './faults/hands.ts'
 import { HOSTILE_FAULTS } from './faults/hostile.ts'
 import { REVIEW_FAULTS } from './faults/review.ts'
 import { PLAN_FILE_FAULTS } from './faults/planFile.ts'
+import { SYSTEM_FAULTS } from './faults/system.ts'
 import { TRANSPORT_FAULTS } from './faults/transport.ts'
 import { TYPES_FAULTS } from './faults/types.ts'
 import { VERDICT_FAULTS } from './faults/verdict.ts'
@@ -33,6 +34,7 @@ export const FAULTS: readonly Fault[] = [
   ...REVIEW_FAULTS,
   ...HOSTILE_FAULTS,
   ...GUARD_FAULTS,
+  ...SYSTEM_FAULTS,
   ...TRANSPORT_FAULTS,
   ...TYPES_FAULTS,
   ...PLAN_FILE_FAULTS,

@@ -19,6 +19,7 @@ const WRITES: { readonly [type: string]: 'by the prelude' | "by the host's own p
   edit: 'by the prelude',
   file: 'by the prelude',
   group: "by the host's own program",
+  hostname: 'by the prelude',
   'nginx-snippet': 'by the prelude',
   'nginx-vhost': 'by the prelude',
   package: "by the host's own program",

@@ -8,6 +8,7 @@ import type { Catalog, CatalogHost } from '../../lib/engine/catalog/catalog.ts'
 import { convergeHost, type HostRun } from '../../lib/engine/apply/converge.ts'
 import { open } from '../../lib/engine/apply/openHost.ts'
 import { buildCatalog } from '../../lib/engine/catalog/evaluate.ts'
+import { undoHost } from '../../lib/engine/undo/undoHost.ts'
 import { contradictionIn } from '../../lib/engine/plan/planFile.ts'
 import { PLAN_FILE_SCHEMA } from '../../lib/engine/plan/planSchema.ts'
 import type { HostReport, Plan, PlanReport, ReportChange } from '../../lib/engine/report.ts'
@@ -61,6 +62,11 @@ export async function planned(run: HostRun): Promise<{ plan: Plan; report: PlanR
 
 export async function convergeOn(host: SandboxHost, declare: () => void, options: Options = {}): Promise<HostReport> {
   return convergeHost({ ...runOn(host, declare, options), confirm: () => Promise.resolve(true) })
+}
+
+/** Undoes the latest run. */
+export async function undoOn(host: SandboxHost, declare: () => void, options: Options = {}): Promise<HostReport> {
+  return undoHost({ ...runOn(host, declare, options), confirm: () => Promise.resolve(true) })
 }
 
 export type Story = { plan: Plan; report: HostReport; after: Plan }

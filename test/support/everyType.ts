@@ -12,6 +12,7 @@ import {
   edit,
   file,
   group,
+  hostname,
   nginxSnippet,
   nginxVhost,
   postgresDatabase,
@@ -57,6 +58,7 @@ export function declareEveryType(): void {
   file({ path: '/srv/moved/hidden', content: conf`key=${secret('moved-file')}` })
   symlink({ path: '/srv/moved/link', target: 'to-0' })
   sysctl({ key: 'net.ipv4.tcp_keepalive_time', value: 7000 })
+  hostname({ name: 'moved-0' })
   nginxSnippet({ path: 'conf.d/moved.conf', content: 'keepalive_timeout 10s;\n' })
   nginxVhost({ name: 'moved', serverNames: ['a.example'], locations: [{ path: '/', return: { code: 204 } }] })
   redisSetting({ name: 'maxmemory', value: '100mb' })
@@ -116,6 +118,7 @@ export const MOVES: readonly Move[] = [
   { ref: 'file:/srv/moved/hidden', to: (state) => swap('/srv/moved/hidden', 'key=', String(state)) },
   { ref: 'symlink:/srv/moved/link', to: (state) => `ln -sfn to-${state} /srv/moved/link` },
   { ref: 'sysctl:net.ipv4.tcp_keepalive_time', to: (state) => `sysctl -qw net.ipv4.tcp_keepalive_time=700${state}` },
+  { ref: 'hostname:name', to: (state) => `hostname moved-${state}` },
   {
     ref: 'nginx-snippet:conf.d/moved.conf',
     to: (state) => swap('/etc/nginx/conf.d/moved.conf', 'keepalive_timeout ', String(state + 1)),

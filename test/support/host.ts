@@ -22,6 +22,23 @@ export async function freshHost(os: SandboxOs): Promise<SandboxHost> {
   return host
 }
 
+/** Does the same on all hosts at once. An error names the release. */
+export async function onEach(
+  hosts: readonly SandboxHost[],
+  work: (host: SandboxHost) => Promise<unknown>,
+): Promise<void> {
+  const named = async (host: SandboxHost): Promise<void> => {
+    try {
+      await work(host)
+    } catch (error) {
+      if (error instanceof Error) error.message = `on ${host.os}: ${error.message}`
+      throw error
+    }
+  }
+  const ends = await Promise.allSettled(hosts.map(named))
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
+}
+
 /** A name for a host no other test has; whatever boots under it is taken down when this process ends. */
 export function uniqueName(): string {
   const name = `t-${process.pid}-${randomBytes(3).toString('hex')}`

@@ -7,6 +7,7 @@ import {
   dropIn,
   file,
   group,
+  hostname,
   nginxSnippet,
   nginxVhost,
   postgresDatabase,
@@ -196,14 +197,22 @@ const nginx: Scene = {
 /** What programs of the system do, where all may write. */
 const open: Scene = {
   name: 'open to all',
-  types: ['package', 'group', 'ufw-rule', 'ufw-defaults'],
+  types: ['package', 'group', 'hostname', 'ufw-rule', 'ufw-defaults'],
   account: 'app',
   folders: ['/tmp', '/var/tmp', '/dev/shm'],
   names: ['environment', 'ufw'],
   packages: ['ufw'],
   setUp: ':',
   phases: ['create', 'change', 'gone', 'absent'],
-  rewritten: ['/etc/group', '/etc/group-', '/etc/gshadow', '/etc/gshadow-', '/etc/default/ufw'],
+  rewritten: [
+    '/etc/group',
+    '/etc/group-',
+    '/etc/gshadow',
+    '/etc/gshadow-',
+    '/etc/default/ufw',
+    '/etc/hostname',
+    '/etc/hosts',
+  ],
   made: [
     '/etc/ufw',
     '/usr/bin/hello',
@@ -216,6 +225,7 @@ const open: Scene = {
   declare(version) {
     aptPackage({ name: 'hello', ...presence(version) })
     group({ name: 'attacked4', gid: 4000 + version, ...presence(version) })
+    hostname({ name: `attacked-${version}` })
     ufwDefaults({ enabled: false, logging: version === 1 ? 'off' : 'medium' })
     ufwRule({ action: 'allow', port: 8000 + version, protocol: 'tcp' })
   },
