@@ -9,9 +9,10 @@ const test = suite('layout')
 
 /** What each room may import, besides itself. Throw-away hosts stand apart: only the command line boots them. */
 const ROOMS: { readonly [room: string]: readonly string[] } = {
-  cli: ['render', 'secrets', 'dsl', 'engine', 'kit', 'transport', 'sandbox'],
+  cli: ['render', 'secrets', 'forge', 'dsl', 'engine', 'kit', 'transport', 'sandbox'],
   render: ['engine', 'kit'],
   secrets: ['engine', 'kit'],
+  forge: ['engine', 'kit'],
   dsl: ['engine', 'kit'],
   resources: ['kit'],
   engine: ['kit', 'transport'],
@@ -119,6 +120,8 @@ const FORBIDDEN: readonly [from: string, to: string][] = [
   ['lib/kit/files/x.ts', '../../resources/files/file.ts'],
   ['lib/dsl/x.ts', '../render/clean.ts'],
   ['lib/dsl/x.ts', '../secrets/secretStore.ts'],
+  ['lib/forge/x.ts', '../render/clean.ts'],
+  ['lib/render/x.ts', '../forge/github.ts'],
   ['lib/render/x.ts', '../cli/main.ts'],
   ['lib/render/text/x.ts', '../../transport/connection.ts'],
   ['lib/render/view/x.ts', '../text/page.ts'],
