@@ -11,7 +11,7 @@ import { loadSite } from './load.ts'
 
 const NAME = 'keelson'
 /** Commands and options that need no site. */
-const SITELESS: readonly (string | undefined)[] = ['init', 'sandbox', '--version', '-V', undefined]
+const SITELESS: readonly (string | undefined)[] = ['init', 'review', 'sandbox', '--version', '-V', undefined]
 
 /**
  * @param given Arguments without node and the file.

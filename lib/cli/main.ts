@@ -31,6 +31,7 @@ import type { CommandContext } from './commandContext.ts'
 import type { PlanFlags } from './commands/hosts.ts'
 import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
+import { addReview } from './reviewOptions.ts'
 
 /**
  * Runs one command line.
@@ -122,6 +123,7 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   addConverge(program, context, run, argv)
   addRuns(program, context, run)
   addUndo(program, context, run)
+  addReview(program, context, run, (...lines) => examples(program, ...lines))
   addGraph(program, context, run)
   addCost(program, context, run)
   addSandbox(program, context, run)

@@ -83,12 +83,12 @@ ${undo === undefined ? [] : [undo.stays.length === 0 ? markup`` : titled('Stays 
 ${changes(
   'Changes',
   '',
-  rows.filter(({ isDrift }) => !isDrift),
+  rows.filter(({ cause }) => cause !== 'drift'),
 )}
 ${changes(
   'Changed by hand on the host, and set back',
   'drift',
-  rows.filter(({ isDrift }) => isDrift),
+  rows.filter(({ cause }) => cause === 'drift'),
 )}
 ${gathered.length === 0 ? [] : titled('Only recorded, or checked again', markup`${gathered.map(gatheredRow)}`)}
 </section>

@@ -24,17 +24,27 @@ const REST = 160
 const LATER = 4_000
 const MOST_IN_HEADING = 3
 
+/** The first line, by which a comment is found again. */
+export function planMarker({ host, site }: Pick<Review, 'host' | 'site'>): string {
+  return `<!-- keelson:plan host=${inComment(host.name)} site=${inComment(site)} v1 -->`
+}
+
+/** What the plan may break, without its changes: for a place that has no room for them. */
+export function renderBrief(review: Review): string {
+  return `${headText(review)}\n`
+}
+
 export function renderMarkdown(review: Review): string {
   const { rows } = review
   const parts: ((room: number) => string)[] = [
     (room) =>
       changeBlock(
-        rows.filter(({ isDrift }) => !isDrift),
+        rows.filter(({ cause }) => cause !== 'drift'),
         room,
       ),
     (room) =>
       driftBlock(
-        rows.filter(({ isDrift }) => isDrift),
+        rows.filter(({ cause }) => cause === 'drift'),
         room,
       ),
     (room) => gatheredBlock(review, room),
@@ -49,9 +59,9 @@ export function renderMarkdown(review: Review): string {
 }
 
 function headText(review: Review): string {
-  const { host, site, alerts, remarks, undo } = review
+  const { alerts, remarks, undo } = review
   const blocks = [
-    `<!-- keelson:plan host=${inComment(host.name)} site=${inComment(site)} v1 -->\n${heading(review)}`,
+    `${planMarker(review)}\n${heading(review)}`,
     factsLine(review),
     ...alertBlocks(alerts),
     list(
@@ -144,7 +154,7 @@ function driftBlock(rows: readonly ReviewRow[], room: number): string {
   return `${start}${table(rows, room - start.length - end.length)}${end}`
 }
 
-function table(rows: readonly ReviewRow[], room: number): string {
+export function table(rows: readonly ReviewRow[], room: number): string {
   const { text, left } = fit(rows.map(tableRow), '\n', room - TABLE_HEAD.length - REST)
   const shown = text === '' ? [] : [`${TABLE_HEAD}\n${text}`]
   const hidden = left === 0 ? [] : [`… and ${left} more: ${kindCounts(rows.slice(rows.length - left))}`]

@@ -2,7 +2,7 @@
  * A plan as a reviewer reads it: first what it may break, open or restart, then its changes, the gravest first. Pure.
  */
 import type { PlanFile } from '../../engine/plan/planFile.ts'
-import type { ChangeKind, FollowUp, Plan } from '../../engine/report.ts'
+import type { Cause, ChangeKind, FollowUp, Plan } from '../../engine/report.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { type Consequence, CONSEQUENCES } from '../../kit/resourceType.ts'
 import { cleanLine } from '../clean.ts'
@@ -46,8 +46,8 @@ export type ReviewRow = {
   effect: string
   /** Something is lost, or a way in may be. */
   isGrave: boolean
-  /** The change only sets back what somebody else changed on the host. */
-  isDrift: boolean
+  /** With `drift`, the change only sets back what somebody else changed on the host. */
+  cause: Cause
   why: string[]
   fields: Field[]
 }
@@ -113,7 +113,7 @@ export function viewReview(plan: Plan, about: About = {}): Review {
     consequence,
     effect: '',
     isGrave: false,
-    isDrift: false,
+    cause: 'intent',
     why: [`because ${because}`],
     fields: [],
   }))
@@ -165,7 +165,7 @@ function reviewRow({ kind, sign, label, where, consequence, cause, notes, fields
       .filter((words) => words !== '')
       .join('; '),
     isGrave: sign === 'guarded',
-    isDrift: cause === 'drift',
+    cause,
     why: notes.filter(({ about }) => about !== 'consequence').map(noteText),
     fields,
   }
