@@ -49,8 +49,9 @@ export const aptPackage = resource(aptPackageType)
 /** The keys that may log in as a user: `authorizedKeys({ user: 'deploy', keys: ['ssh-ed25519 AAAA…'] })`. */
 export const authorizedKeys = resource(authorizedKeysType)
 /**
- * Shell text that reaches a state, and shell text that checks for it, for what no other type covers:
- * `command({ name: 'locale', check: 'locale -a | grep -qx de_DE.utf8', apply: 'locale-gen de_DE.UTF-8' })`.
+ * Shell text that reaches a state, and shell text that checks for it, or what it runs after, for what no other type covers:
+ * `command({ name: 'locale', check: 'locale -a | grep -qx de_DE.utf8', apply: 'locale-gen de_DE.UTF-8' })`,
+ * `command({ name: 'mail aliases', onChange: ['/etc/aliases'], apply: 'newaliases' })`.
  */
 export const command = resource(commandType)
 /**

@@ -3,10 +3,10 @@
  */
 import type { CatalogHost, Source } from './catalog/catalog.ts'
 import type { Ref } from '../kit/ref.ts'
-import type { Consequence, FieldChange } from '../kit/resourceType.ts'
+import type { Consequence, FieldChange, FollowUpAction } from '../kit/resourceType.ts'
 
 /**
- * - `follow-up`: a service has yet to load what changed; nothing else differs.
+ * - `follow-up`: a service has yet to load what changed, or a command to run for it; nothing else differs.
  * - `adopt`: the host has the resource as declared, and the ledger will record it (record only).
  * - `forget`: no longer declared, and either older than Keelson or not Keelson's to remove: the record is removed, the
  *   resource stays.
@@ -64,7 +64,7 @@ export type Drift = {
 /** Why nobody could log in any more, and the changes that cause it. */
 export type Lockout = { because: string; refs: Ref[] }
 
-export type FollowUp = { action: 'reload' | 'restart'; unit: string; because: string }
+export type FollowUp = { action: FollowUpAction; unit: string; because: string }
 
 /** Counts every resource that was read exactly once: all fields but `resources` add up to it. */
 export type Summary = {

@@ -88,6 +88,9 @@ export const CONSEQUENCES = [
 ] as const
 export type Consequence = (typeof CONSEQUENCES)[number]
 
+/** What has to follow a change of something else. */
+export type FollowUpAction = 'reload' | 'restart' | 'run'
+
 /** One difference. `secret`: `before` and `after` are absent, and no values are shown. `text`: a unified diff is shown. */
 export type FieldChange = {
   field: string
@@ -97,9 +100,9 @@ export type FieldChange = {
   after?: unknown
   /** Of a text: the path on the host at which its `after` is kept; `fetch` reads it from there. */
   afterAt?: string
-  /** Set when the state does not differ, but a service has yet to load it. */
+  /** Set when the state does not differ, but a service has yet to load it, or a command to run for it. */
   followUp?: {
-    action: 'reload' | 'restart'
+    action: FollowUpAction
     because: string
     /** @default the resource's name */
     unit?: string

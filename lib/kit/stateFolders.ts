@@ -9,6 +9,10 @@ export const STATE = '/var/lib/keelson'
 export const LEDGER_PATH = `${STATE}/ledger.json`
 export const RUNS_FOLDER = `${STATE}/runs`
 export const GUARD_FOLDER = `${STATE}/guard`
+/** The folder of the marks, see `markOf`. */
+export const MARKS = `${STATE}/made`
+/** What commands have run for, see `ranFor`. */
+const RAN = `${STATE}/ran`
 /** Exists while the guard's clock runs. */
 export const GUARD_ARMED = `${GUARD_FOLDER}/armed`
 /** What earlier stages of the run have kept, by stage number. */
@@ -20,13 +24,20 @@ export const RUN_ROOT = '/run/keelson'
 export const GUARD_FILTERS = `${RUN_ROOT}/guard`
 /** Where services record what they have loaded. */
 export const LOADED = `${RUN_ROOT}/loaded`
-/** The folder of the marks, see `markOf`. */
-export const MARKS = `${LOADED}/made`
 
 /**
  * The mark of a resource that writes no path of its own, such as a command: an empty file whose change time says when
- * the resource was last changed. Services that watch the resource watch its mark.
+ * the resource was last changed. Services and commands that watch the resource watch its mark.
  */
 export function markOf(ref: Ref): string {
-  return `${MARKS}/${createHash('sha256').update(ref).digest('hex').slice(0, 32)}`
+  return `${MARKS}/${digestOf(ref)}`
+}
+
+/** The file that lists what a command has last run for. */
+export function ranFor(name: string): string {
+  return `${RAN}/${digestOf(name)}`
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }

@@ -3,6 +3,7 @@
  */
 import type { Fault } from './fault.ts'
 import { ATTACKER_FAULTS } from './faults/attacker.ts'
+import { CONTENT_FAULTS } from './faults/content.ts'
 import { GUARD_FAULTS } from './faults/guard.ts'
 import { HANDS_FAULTS } from './faults/hands.ts'
 import { HOSTILE_FAULTS } from './faults/hostile.ts'
@@ -37,6 +38,7 @@ export const FAULTS: readonly Fault[] = [
   ...SYSTEM_FAULTS,
   ...TRANSPORT_FAULTS,
   ...TYPES_FAULTS,
+  ...CONTENT_FAULTS,
   ...PLAN_FILE_FAULTS,
   {
     what: 'skip the compare before a write',

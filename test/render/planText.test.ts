@@ -9,7 +9,7 @@ import { change, everyKind, paper, planOf, planText } from './fixture.ts'
 const test = suite('plan as text')
 
 const GOLDEN = `
-takeclient-1  95.216.1.123  debian-13  69 resources and 2 no longer declared: 57 in sync, 8 to change, 1 to reload or restart, 3 to record, 2 to check again
+takeclient-1  95.216.1.123  debian-13  69 resources and 2 no longer declared: 57 in sync, 8 to change, 1 to reload or restart or run, 3 to record, 2 to check again
   warning  it has 8000 MiB of memory
 
   ! ufw rule 22/tcp from 10.0.0.0/8  recipes/firewall.ts:12   guarded: reverts by itself unless a new login works

@@ -58,7 +58,7 @@ test('a heading counts every resource once, and as many as are listed', () => {
       const told = counts(standing)
       assert.is(sum(told.values()), resources, standing)
       assert.is(told.get('to change') ?? 0, of(plan, 'create', 'change', 'remove'))
-      assert.is(told.get('to reload or restart') ?? 0, of(plan, 'follow-up'))
+      assert.is(told.get('to reload or restart or run') ?? 0, of(plan, 'follow-up'))
       assert.is(told.get('to record') ?? 0, of(plan, 'adopt', 'forget'))
       assert.is(told.get('to check again') ?? 0, of(plan, 'recheck'))
     }),

@@ -55,6 +55,8 @@ const KNOWN: { readonly [file: string]: number } = {
   'resources/files/edit.ts': 2,
   // Candidates in the run's folder, and below a mount namespace.
   'resources/nginx/tree.ts': 10,
+  // Records below /var/lib/keelson.
+  'resources/commands/commandWatch.ts': 1,
   // Records below /run/keelson.
   'resources/redis/program.ts': 3,
   'resources/systemd/serviceProgram.ts': 4,

@@ -1,11 +1,11 @@
 /**
  * Makes the marks of watched resources (`markOf`). A mark is made before a change begins and again after it, so that a
- * service that has to load the change is known wherever the run is cut off. A boot of the host empties /run, and loads
- * everything.
+ * service that has to load the change, or a command that has to run for it, is known wherever the run is cut off, also
+ * by a loss of power: the mark is on the disk before the change begins.
  */
 import type { Catalog } from '../catalog/catalog.ts'
 import { quote } from '../../kit/shell.ts'
-import { LOADED, MARKS } from '../../kit/stateFolders.ts'
+import { MARKS } from '../../kit/stateFolders.ts'
 
 /** Marks of the resources that the catalog watches. */
 export function watchedMarks({ resources }: Catalog): ReadonlySet<string> {
@@ -16,6 +16,6 @@ export function watchedMarks({ resources }: Catalog): ReadonlySet<string> {
 
 export function markText(marks: readonly string[]): string {
   if (marks.length === 0) return ''
-  const calls = marks.map((mark) => `: > ${quote(mark)}\n`)
-  return `[ -d ${MARKS} ] || mkdir -p -m 0700 ${LOADED} ${MARKS}\n${calls.join('')}`
+  const files = marks.map(quote)
+  return `[ -d ${MARKS} ] || mkdir -p -m 0700 ${MARKS}\n${files.map((mark) => `: > ${mark}\n`).join('')}sync -- ${files.join(' ')} ${MARKS}\n`
 }

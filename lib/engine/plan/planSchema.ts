@@ -62,7 +62,7 @@ const anything = {}
 const source = fields<Source>({ file: text, line: count, column: count })
 
 const followUp = fields<NonNullable<FieldChange['followUp']>>({
-  action: wordOf<'reload' | 'restart'>({ reload: true, restart: true }),
+  action: wordOf<FollowUp['action']>({ reload: true, restart: true, run: true }),
   because: text,
   unit: [text],
 })
@@ -139,7 +139,7 @@ const plan = fields<Plan>({
   changes: list({ $ref: '#/$defs/change' }, MOST_CHANGES),
   followUps: list(
     fields<FollowUp>({
-      action: wordOf<FollowUp['action']>({ reload: true, restart: true }),
+      action: wordOf<FollowUp['action']>({ reload: true, restart: true, run: true }),
       unit: text,
       because: text,
     }),

@@ -120,7 +120,7 @@ export function viewReview(plan: Plan, about: About = {}): Review {
   return {
     host: { name: head.host, address: head.address, os: head.os },
     site: cleanLine(about.site ?? ''),
-    title: `${plan.partial ? 'PARTIAL: ' : ''}${kindSum(plan) || (loads.length > 0 ? 'only to reload or restart' : 'nothing to do')}`,
+    title: `${plan.partial ? 'PARTIAL: ' : ''}${kindSum(plan) || (loads.length > 0 ? 'only to reload or restart or run' : 'nothing to do')}`,
     sum: head.sum,
     facts: factsOf(plan, about),
     remarks: head.remarks.filter(({ kind }) => kind !== 'lockout'),

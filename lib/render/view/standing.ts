@@ -23,7 +23,7 @@ export function pendingText({ resources, unchanged, ...kinds }: Summary): string
   return terms([
     [unchanged, 'in sync'],
     [kinds.create + kinds.change + kinds.remove, 'to change'],
-    [kinds.followUps, 'to reload or restart'],
+    [kinds.followUps, 'to reload or restart or run'],
     [kinds.adopt + kinds.forget, 'to record'],
     [kinds.recheck, 'to check again'],
   ])

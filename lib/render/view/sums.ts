@@ -2,7 +2,7 @@
  * The counts at the head and at the end of a plan. Pure.
  */
 import { followUpsOf } from '../../engine/plan/summary.ts'
-import type { Plan } from '../../engine/report.ts'
+import type { FollowUp, Plan } from '../../engine/report.ts'
 import { cleanLine } from '../clean.ts'
 import { counted, counts } from '../words.ts'
 import { pendingText } from './standing.ts'
@@ -27,13 +27,16 @@ export function kindSum({ summary }: Pick<Plan, 'summary'>): string {
 /** `Plan: 1 create, 3 change · 1 to reload · 57 unchanged.` */
 export function closingSum(plan: Plan): string {
   const { summary, changes, partial, undo } = plan
-  const restarts = changes.filter(
-    (change) => change.kind === 'follow-up' && followUpsOf([change]).some(({ action }) => action === 'restart'),
-  ).length
+  const following = (action: FollowUp['action']): number =>
+    changes.filter(
+      (change) => change.kind === 'follow-up' && followUpsOf([change]).some((followUp) => followUp.action === action),
+    ).length
+  const [restarts, runs] = [following('restart'), following('run')]
   const todo = kindSum(plan)
   const loads = counts([
-    [summary.followUps - restarts, 'to reload'],
+    [summary.followUps - restarts - runs, 'to reload'],
     [restarts, 'to restart'],
+    [runs, 'to run'],
   ])
   const nothing = todo === '' && loads === '' ? 'nothing to do' : ''
   const unchanged = undo === undefined ? counts([[summary.unchanged, 'unchanged']]) : ''

@@ -16,7 +16,7 @@ import type {
   UndoTarget,
 } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
-import { absolutePath, handle, oneLine } from '../../kit/schema.ts'
+import { absolutePath, oneLine } from '../../kit/schema.ts'
 import { serviceProgram, type ServiceWork } from './serviceProgram.ts'
 import {
   parseServices,
@@ -29,7 +29,8 @@ import {
   type ServiceState,
   type Wishes,
 } from './serviceReading.ts'
-import { loadAfter, unitFilesOf, watchOf, type Watched } from './watch.ts'
+import { watched, watchOf, type Watched } from '../../kit/files/watched.ts'
+import { isOnlyBefore, loadAfter, unitFilesOf } from './watch.ts'
 
 export type Service = {
   /** `nginx` stands for `nginx.service`; other unit types with their suffix. */
@@ -62,7 +63,6 @@ export type Service = {
 }
 
 const unitPattern = '^[A-Za-z0-9_][A-Za-z0-9:_.\\\\-]*(@[A-Za-z0-9:_.\\\\-]+)?$'
-const watched = { type: 'array', items: { anyOf: [handle, absolutePath] } } as const
 const socketAddress = {
   anyOf: [
     { type: 'integer', minimum: 1, maximum: 65535 },
@@ -169,8 +169,8 @@ function unitOf(name: string): string {
 function wishesOf(props: Service): Wishes {
   return {
     unit: unitOf(props.name),
-    restart: watchOf(props.restartOn ?? []),
-    reload: watchOf(props.reloadOn ?? []),
+    restart: watchOf(props.restartOn ?? [], isOnlyBefore),
+    reload: watchOf(props.reloadOn ?? [], isOnlyBefore),
     settleMs: props.settleMs ?? 2000,
     timeoutMs: props.timeoutMs ?? 30_000,
     listens: (props.listens ?? []).map(String),
@@ -211,7 +211,7 @@ function consequence(change: Change<ServiceState>): Consequence {
   const { before, after } = change
   if (before.running && (after.running === false || after.masked === true)) return 'disruptive'
   const followUp = change.fields.find(({ followUp: wanted }) => wanted !== undefined)?.followUp
-  return followUp?.action ?? 'safe'
+  return followUp === undefined || followUp.action === 'run' ? 'safe' : followUp.action
 }
 
 type ServiceChange = Extract<Change<ServiceState>, { kind: 'create' | 'change' }>

@@ -11,7 +11,8 @@
 import { restartFunctions } from '../../kit/restart.ts'
 import { quote } from '../../kit/shell.ts'
 import { LIST_ALIASES, SOCKETS } from './serviceReading.ts'
-import { LISTING, RECORDS, type Load } from './watch.ts'
+import { listForRecord } from '../../kit/files/watched.ts'
+import { RECORDS, type Load } from './watch.ts'
 
 export type ServiceWork = {
   unit: string
@@ -46,7 +47,7 @@ export function serviceProgram(work: ServiceWork): string {
     `planned=${work.load}`,
     `planned_with=${quote(work.invocation ?? '')}`,
     `replaces_workers=${answer(work.replacesWorkers)}`,
-    `list_watched() { kind=$1; shift; [ $# -eq 0 ] || timeout 60 find -H "$@" \\( -type d -printf "$kind d - - %m %U:%G %p\\0" -o -printf "$kind ${LISTING}" \\) 2>/dev/null | head -z -n 100000 || :; }`,
+    `list_watched() { kind=$1; shift; [ $# -eq 0 ] || ${listForRecord('$kind ')}; }`,
     `restart_paths() { "$@" ${words(work.restartPaths)}; }`,
     `reload_paths() { "$@" ${words(work.reloadPaths)}; }`,
     `listens() { printf '%s\\n' ${words(work.listens)}; }`,

@@ -7,20 +7,23 @@ import { sh } from '../../kit/shell.ts'
 import { findEach } from '../../kit/files/paths.ts'
 import { parseShown, type Shown } from './unitFiles.ts'
 import {
-  changedAfter,
   changedSince,
   changedSinceRecord,
+  type Listed,
   listWatched,
   overfull,
   parseListed,
+  type Watch,
+  WATCH_FORM,
+} from '../../kit/files/watched.ts'
+import {
+  changedAfter,
   parseRecords,
   parseTimestamp,
   RECORDS,
   unitFilesOf,
-  type Listed,
   type Load,
   type LoadedRecord,
-  type Watch,
 } from './watch.ts'
 
 export type Wishes = {
@@ -52,8 +55,6 @@ type ServiceSeen = {
   /** Its unit file; only of one that is to be masked. */
   path?: string | undefined
 }
-
-const WATCH_FORM = form.fields<Watch>({ paths: form.list(form.line()), refs: form.list(form.ref) })
 
 export const SERVICE_FORM = form.fields<Compared<ServiceState>>({
   enabled: form.optional(form.flag),

@@ -36,7 +36,7 @@ export const ATTACKER_FAULTS: readonly Fault[] = [
   },
   {
     what: 'attacker: root enters a folder for a command of another account',
-    file: 'lib/resources/commands/command.ts',
+    file: 'lib/resources/commands/commandCheck.ts',
     find: "( cd / && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i --chdir=${directory} ",
     replace:
       "( cd -- ${quote(directory)} && home=~${user} && exec ${[...before, ...as].map((word) => sh`${word}`).join(' ')} ${sh`env -i ",

@@ -56,7 +56,7 @@ export const TRANSPORT_FAULTS: readonly Fault[] = [
   },
   {
     what: 'transport: give each check of an account its whole time',
-    file: 'lib/resources/commands/command.ts',
+    file: 'lib/resources/commands/commandCheck.ts',
     find: '  [ "$k_s" -gt 0 ] || k_s=1\n',
     replace: '  k_s=${CHECK_S}\n',
     tests: ['hosts/bounds'],

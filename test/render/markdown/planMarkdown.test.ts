@@ -23,7 +23,7 @@ const GOLDEN = `
 <!-- keelson:plan host=takeclient-1 site=takeclient v1 -->
 ### \`takeclient-1\` · 3 create, 4 change, 1 remove, 2 adopt, 1 forget, 2 to check again · restarts \`api.service\` · reloads \`api.takeclient.com\`
 
-commit \`3f2c1ab00000\` with uncommitted changes · read 2026-11-27 23:50 UTC · digest \`0000000000000000000000000000000000000000000000000000000000000000\` · \`95.216.1.123\` · \`debian-13\` · 69 resources and 2 no longer declared: 57 in sync, 8 to change, 1 to reload or restart, 3 to record, 2 to check again
+commit \`3f2c1ab00000\` with uncommitted changes · read 2026-11-27 23:50 UTC · digest \`0000000000000000000000000000000000000000000000000000000000000000\` · \`95.216.1.123\` · \`debian-13\` · 69 resources and 2 no longer declared: 57 in sync, 8 to change, 1 to reload or restart or run, 3 to record, 2 to check again
 
 > [!CAUTION]
 > - **May lock you out, reverts by itself unless a new login works** (1): ufw rule \`22/tcp\` from \`10.0.0.0/8\`

@@ -6,7 +6,8 @@ import { comparingBy } from '../../../lib/kit/value.ts'
 import type { FieldChange, EarlierChange } from '../../../lib/kit/resourceType.ts'
 import { service, type Service } from '../../../lib/resources/systemd/service.ts'
 import type { ServiceState } from '../../../lib/resources/systemd/serviceReading.ts'
-import { parseListed, parseTimestamp } from '../../../lib/resources/systemd/watch.ts'
+import { parseListed } from '../../../lib/kit/files/watched.ts'
+import { parseTimestamp } from '../../../lib/resources/systemd/watch.ts'
 
 const test = suite('service')
 const accepts = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true }).compile(service.schema)
@@ -141,7 +142,7 @@ test('an instance has the template of its name up to the first @, whatever dots 
 test('what lies at no path is watched by its mark, and named', () => {
   const props: Service = { name: 'a', restartOn: [{ ref: 'command:make', paths: [] }] }
   const [mark, ...more] = service.desired(props)?.how?.wishes.restart.paths ?? []
-  assert.match(mark ?? '', /^\/run\/keelson\/loaded\/made\/[0-9a-f]{32}$/)
+  assert.match(mark ?? '', /^\/var\/lib\/keelson\/made\/[0-9a-f]{32}$/)
   assert.is(more.length, 0)
   const stdout = `${SHOWN}\0watched\0${file(`${STARTED + 1}.5`, mark)}records\0`
   const states = service.read.parse({ stdout, stderr: '', exit: 0 }, [{ name: 'a', desired: service.desired(props) }])
