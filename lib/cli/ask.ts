@@ -68,7 +68,7 @@ async function askLine(prompt: string, output: Writable): Promise<string> {
   const lines = createInterface({ input: process.stdin, output, terminal: true })
   try {
     return await new Promise<string>((resolve, reject) => {
-      lines.once('close', () => reject(new Interrupted('nobody answered; nothing was changed')))
+      lines.once('close', () => reject(new Interrupted('no answer; nothing was changed')))
       lines.once('SIGINT', () => {
         lines.close()
         // readline consumed the key; one place handles Ctrl-C for all hosts.

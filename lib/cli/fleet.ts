@@ -18,6 +18,8 @@ export type ReadyHost = {
   catalog: Catalog
   connect: Machine['connect']
   secrets: ReadonlyMap<string, string>
+  /** What people call the machine, where it only stands in for the host. */
+  standIn?: string
 }
 
 /** A host, and its catalog for the machine that the inventory describes. */
@@ -34,12 +36,13 @@ export async function prepare(
   note: (text: string) => void,
 ): Promise<ReadyHost> {
   const machine = await findMachine(site, chosen, where, note)
-  const catalog = machine.standIn === undefined ? declared : await site.evaluate(chosen.name, machine.standIn)
+  const { standIn } = machine
+  const catalog = standIn === undefined ? declared : await site.evaluate(chosen.name, standIn.override)
   const usedAt = (name: string) => catalog.resources.find(({ desired }) => secretNames(desired).includes(name))?.source
   const hashes = hashesIn(catalog)
   const names = secretNames(catalog.resources.map(({ desired }) => desired))
   const secrets = await machine.secrets(names, usedAt, (name) => hashes.has(name))
-  return { catalog, connect: machine.connect, secrets }
+  return { catalog, connect: machine.connect, secrets, ...(standIn === undefined ? {} : { standIn: standIn.name }) }
 }
 
 /** Names of secrets that are hashes of passwords. */
@@ -84,16 +87,15 @@ export async function onEach<Host, Result>(
 
 /** The options that open a prepared host. @param only Patterns of the resources in scope; all when there are none. */
 export function hostOptions(
-  { catalog, connect, secrets }: ReadyHost,
+  { standIn, ...ready }: ReadyHost,
   site: Site,
   only: readonly string[],
   progress: HostOptions['progress'],
   signal: AbortSignal | undefined,
 ): HostOptions {
   return {
-    catalog,
-    connect,
-    secrets,
+    ...ready,
+    ...(standIn === undefined ? {} : { standIn }),
     types,
     progress,
     who: () => whoIsAtWork(dirname(site.file)),

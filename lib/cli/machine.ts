@@ -23,8 +23,8 @@ export type Where =
 
 export type Machine = {
   connect: () => Promise<Connection>
-  /** Set for another machine than the one the inventory describes. */
-  standIn?: Override
+  /** Set for another machine than the one the inventory describes: how it differs, and what people call it. */
+  standIn?: { override: Override; name: string }
   /** Values by name; `usedAt` returns the recipe line that needs a secret. */
   secrets: (
     names: readonly string[],
@@ -45,11 +45,15 @@ export async function findMachine(
   if (where.kind === 'local') {
     const { connectLocal } = await import('../transport/local.ts')
     const ask = remembering(askForLogin())
-    return { connect: () => connectLocal(ask), standIn: { address: 'local' }, secrets }
+    return {
+      connect: () => connectLocal(ask),
+      standIn: { override: { address: 'local' }, name: 'this machine' },
+      secrets,
+    }
   }
   if (where.kind === 'own') return { connect: connecting(targetOf(host)), secrets }
   const { address } = where.target
-  return { connect: connecting(where.target), standIn: { address }, secrets }
+  return { connect: connecting(where.target), standIn: { override: { address }, name: 'another machine' }, secrets }
 }
 
 async function sandboxMachine(
@@ -65,10 +69,10 @@ async function sandboxMachine(
   const { address, port, user, identityFile, hostKey } = running
   // A container has the processors and the memory of the machine it runs on.
   const size = { cpus: availableParallelism(), memoryMiB: Math.round(totalmem() / 2 ** 20) }
-  const standIn = { address, os: running.os, ...size, container: true }
+  const override = { address, os: running.os, ...size, container: true }
   return {
     connect: connecting({ address, port, user, identityFile, hostKey }),
-    standIn,
+    standIn: { override, name: `sandbox ${name}` },
     async secrets(names, _usedAt, isHash) {
       const { secretStore } = await import('../secrets/secretStore.ts')
       const { values, unopened } = await secretStore(dirname(site.file)).find(names)

@@ -109,10 +109,10 @@ function crash(error: unknown, { output, json }: CommandContext, argv: readonly 
 function programFor(name: string, context: CommandContext, run: Run, argv: readonly string[]): Command {
   const program = new Command(name)
     .description('Declares what servers should be, shows what differs, and brings them there.')
-    .helpOption('-h, --help', 'how to use it')
+    .helpOption('-h, --help', 'show help')
     .helpCommand(false)
-    .version(version(), '-V, --version', 'which version this is')
-    .showHelpAfterError('(--help says what there is)')
+    .version(version(), '-V, --version', 'show the version')
+    .showHelpAfterError('(see --help)')
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
@@ -193,7 +193,7 @@ function addConverge(program: Command, context: CommandContext, run: Run, argv: 
   addGlobals(addAllow(addMachine(addHosts(command))))
     .option('--yes', 'do not ask; unknown host keys and guards stay refused')
     .option('--wait', 'where another run is at work, wait for its end, and plan again then')
-    .option('--allow-remove <n>', 'agree to the removal of exactly so many resources')
+    .option('--allow-remove <n>', 'agree to the removal of exactly N resources')
     .option('--watch', 'plan again on every save, and apply nothing')
     .addOption(several('--digest <digest>', 'only the plan with this digest; HOST=DIGEST for several hosts', 'any'))
     .addHelpText(
@@ -272,7 +272,7 @@ function addSandbox(program: Command, context: CommandContext, run: Run): void {
   addGlobals(sandbox.command('ssh <name> [command...]').description('log in, or run a command there'))
     .passThroughOptions()
     .action((name: string, command: string[]) => run(async () => (await load()).sandboxSsh(name, command)))
-  addGlobals(sandbox.command('down [name]').description('take a host away for good'))
+  addGlobals(sandbox.command('down [name]').description('delete a sandbox host'))
     .option('--all', 'all of them, and whatever crashed clients left')
     .action((name: string | undefined, flags: { all?: boolean }) =>
       run(async () => (await load()).sandboxDown(context, name, flags)),

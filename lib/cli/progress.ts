@@ -52,7 +52,7 @@ function plainLine(progress: Progress): string | undefined {
     case 'waiting':
       return `waiting: ${cleanLine(progress.because)}`
     case 'proving':
-      return 'proving that a new login works'
+      return 'checking that a new login works'
     default:
       return undefined
   }
@@ -100,7 +100,7 @@ class LiveView implements ProgressView {
         live.doing = `waiting: ${cleanLine(progress.because)}`
         break
       case 'proving':
-        live.doing = 'proving that a new login works'
+        live.doing = 'checking that a new login works'
         break
       case 'verifying':
         live.doing = 'verifying'

@@ -36,6 +36,8 @@ export type PlanChange = {
   certainty: Certainty
   because?: string
   fields: FieldChange[]
+  /** Fields of a new resource that the recipe did not write. */
+  implied?: string[]
   /** Where the resource is declared; absent when it no longer is. */
   source?: Source
   /** Run that made or last changed the resource, when the ledger knows. */
@@ -112,6 +114,8 @@ export type Machine = {
   id?: string
   /** Fingerprint of the SSH key it showed: `SHA256:…` */
   hostKey?: string
+  /** What it is, where it only stands in for the host: `sandbox try`. */
+  standIn?: string
 }
 
 /** Plain JSON: a plan read from a file is equivalent to one made in this process. */
@@ -202,6 +206,8 @@ export type Trips = { connections: number; execs: number }
 type HostAbout = {
   host: string
   address: string
+  /** The machine that stood in for the host: `sandbox try`. */
+  standIn?: string
   trips: Trips
   seconds: number
   /** Only a part of what is declared was asked for (`--only`); nothing else was removed. */

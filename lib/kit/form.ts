@@ -22,6 +22,8 @@ export type Form<T> = {
   members?: { readonly [field: string]: Form<unknown> }
   /** How a difference is shown. @default by its value */
   shown?: 'text' | 'list' | 'mode' | 'secret'
+  /** Follows from the type alone; not shown among the fields of a new resource. */
+  inner?: true
   /** The value that stands for one that was not observed. */
   missing?: unknown
   readonly of?: T
@@ -188,6 +190,11 @@ export function fields<T extends object>(forms: FieldForms<T>): Form<T> {
  */
 export function shownAs<T>(as: NonNullable<Form<T>['shown']>, form: Form<T>): Form<T> {
   return { ...form, shown: as }
+}
+
+/** A field that no prop decides, not shown of a new resource: `form.inner(form.flag)`. */
+export function inner<T>(form: Form<T>): Form<T> {
+  return { ...form, inner: true }
 }
 
 /** A field with a value for when it was not observed: `form.missingAs([], form.list(form.line()))`. */

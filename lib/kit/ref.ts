@@ -79,8 +79,9 @@ export function typeName(type: NamedType): string {
   return typeof type === 'string' ? type : type.type
 }
 
-/** `ufw rule 22/tcp`: a ref as people see it. */
+/** `ufw rule 22/tcp`: a ref as people see it. `ufw defaults` has no other name. */
 export function labelOf(ref: Ref): string {
   const colon = ref.indexOf(':')
-  return `${ref.slice(0, colon).replaceAll('-', ' ')} ${ref.slice(colon + 1)}`
+  const [type, name] = [ref.slice(0, colon).replaceAll('-', ' '), ref.slice(colon + 1)]
+  return type.endsWith(` ${name}`) ? type : `${type} ${name}`
 }

@@ -4,7 +4,13 @@
 
 /** `1 file`, `2 files`. */
 export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${count} ${plural(count, noun)}`
+}
+
+/** `files`, `directories`, `ufw defaults`; the noun itself for one. */
+export function plural(count: number, noun: string): string {
+  if (count === 1 || noun.endsWith('s')) return noun
+  return /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`
 }
 
 /** `5 changed, 1 failed`: the counts that are not zero. */

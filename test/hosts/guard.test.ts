@@ -70,7 +70,7 @@ test('a host that starts anew before a guarded stage is through has gone back, a
   assert.match(report.error?.message ?? '', 'the host went back to what it was')
   const { outcome, failure } = report.changes.find(({ ref }) => ref.startsWith('file:'))!
   assert.is(outcome, 'failed')
-  assert.match(failure?.said ?? '', 'taken back')
+  assert.match(failure?.said ?? '', 'reverted')
   assert.not.match(await sshOk(host, 'ls /etc/ssh/sshd_config.d'), 'rest')
   await assertNoClock(host)
 })

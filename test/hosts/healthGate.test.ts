@@ -94,7 +94,7 @@ async function assertTakenBack(changes: Partial<World>, undone: string[]): Promi
   assert.equal(outcomes, Object.fromEntries([...undone, 'service:app.service'].map((ref) => [ref, 'failed'])))
   const failures = new Map(report.changes.map(({ ref, failure }) => [ref, failure?.said ?? '']))
   assert.match(failures.get('service:app.service')!, 'It runs again with what it had before')
-  for (const ref of undone) assert.match(failures.get(ref)!, 'taken back: service app.service did not come up with it')
+  for (const ref of undone) assert.match(failures.get(ref)!, 'reverted: service app.service did not come up with it')
   // The wish stands, and what is on the host is known to be in order.
   const wish = await planOn(host, world(changes), { secrets: { key: changes.key ?? WORLD.key } })
   assert.equal(wish.changes.map(({ ref }) => ref).sort(), [...undone, 'service:app.service'].sort())

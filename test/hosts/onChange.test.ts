@@ -44,7 +44,7 @@ on('it runs once, and again with the run that changes what it watches', async (h
   const { kind, cause, fields } = changeOf(plan, 'command:aliases')
   assert.equal([kind, cause], ['follow-up', 'intent'])
   assert.equal(fields[0]?.followUp, { action: 'run', because: 'file /srv/aliases' })
-  assert.match(closingSum(plan), '1 change · 1 to run')
+  assert.match(closingSum(plan), '1 to change, 1 to run')
   assert.is(await ran(host), 2)
 })
 

@@ -43,12 +43,12 @@ test('a fleet plan never calls a host with a pending change done, in text or in 
   const file = writeSite(both, FILES)
   const first = await runSiteFile(file, ['converge', '--yes'])
   assert.is(first.code, 0, first.stderr)
-  assert.match(first.stdout, /^2 hosts: 2 in order$/m)
+  assert.match(first.stdout, /^2 hosts: 2 ok$/m)
   await sshOk(thirteen, 'echo edited > /etc/words-b')
   const { stdout } = await runSiteFile(file, ['plan'])
-  assert.match(stdout, /^2 hosts: 1 in order, 1 with changes pending$/m)
+  assert.match(stdout, /^2 hosts: 1 ok, 1 with changes pending$/m)
   assert.match(stdout, /^ {2}✓ web-1 {2}\S+ s {2}all in sync$/m)
-  assert.match(stdout, /^ {2}~ web-2 {2}\S+ s {2}2 in sync, 1 to change$/m)
+  assert.match(stdout, /^ {2}~ web-2 {2}\S+ s {2}1 to change, 2 in sync$/m)
   const [one, two] = hostsIn((await runSiteFile(file, ['plan', '--json'])).stdout)
   assert.equal([one!.changes.length, two!.changes.map(({ ref }) => ref)], [0, ['file:/etc/words-b']])
   assert.is(two!.changes[0]!.outcome, undefined)
@@ -63,7 +63,7 @@ file({ path: '/etc/words-after', content: 'x', after: fails })`
   const { stdout } = await run(`file({ path: '/etc/words-other', content: 'x' })`, 'plan')
   assert.match(
     stdout,
-    /^ {2}\. file \/etc\/words-after +no longer declared +released; not there: run 1 had not finished it$/m,
+    /^ {2}\. file \/etc\/words-after +no longer declared +released, not there: run 1 had not finished it$/m,
   )
   assert.not.match(stdout, /stays|left in place: not there/)
 })
@@ -74,8 +74,8 @@ test('what goes from the declaration and is gone by hand is released as gone, an
 file({ path: '/etc/words-ours', content: 'ours' })`)
   for (const host of [twelve, thirteen]) await sshOk(host, 'rm /etc/words-ours')
   const { stdout } = await run(`file({ path: '/etc/words-other', content: 'x' })`, 'plan')
-  assert.is(stdout.match(/^ {2}\. file \/etc\/words-ours .* released; gone already$/gm)?.length, 2, stdout)
-  assert.is(stdout.match(/words-theirs .* released; left in place: it was there before Keelson$/gm)?.length, 2, stdout)
+  assert.is(stdout.match(/^ {2}\. file \/etc\/words-ours .* released, gone already$/gm)?.length, 2, stdout)
+  assert.is(stdout.match(/words-theirs .* released, left in place: it was there before Keelson$/gm)?.length, 2, stdout)
 })
 
 test('what a run that was cut off had applied is confirmed as its work, not adopted', async () => {
@@ -87,10 +87,7 @@ command({ name: 'hangs', check: 'test -e /srv/words/never', apply: 'touch /etc/w
   await ended
   await sshOk(twelve, "systemctl kill --signal=KILL 'keelson-1-*'")
   const { stdout } = await runSiteFile(writeSite({ 'web-1': twelve }, role), ['plan'])
-  assert.match(
-    stdout,
-    /^ {2}← 1 resource applied by run 1 without confirmation; confirmed now\n {6}file \/etc\/words-first$/m,
-  )
+  assert.match(stdout, /^ {2}← confirm 1 resource applied by run 1, which was cut off\n {6}file \/etc\/words-first$/m)
   assert.not.match(stdout, 'adopt 1 resource')
 })
 
@@ -273,8 +270,9 @@ for (const [what, role, byHand, label, words] of DRIFTS) {
     for (const host of [twelve, thirteen]) await sshOk(host, byHand)
     const { stdout } = await run(role, 'plan')
     const rows = stdout.split('\n').filter((line) => line.slice(4).startsWith(label))
-    const sentence = new RegExp(` drift: ${words.source} after run 1 \\(\\d+ s ago\\)$`)
+    const sentence = new RegExp(` ${words.source}$`)
     assert.is(rows.filter((row) => sentence.test(row)).length, 2, stdout)
+    assert.is(stdout.match(/^Changed by hand since run 1 \(\d+ s ago\), to be set back:$/gm)?.length, 2, stdout)
     assert.is((await converge(role)).code, EXIT_CODES.ok)
   })
 }
@@ -293,7 +291,7 @@ user({ name: 'words', groups: ['adm'] })`
   assert.is((await run(adopted, 'plan')).stdout.match(/all in sync/g)?.length, 4)
   for (const host of [twelve, thirteen]) await sshOk(host, 'gpasswd -a words sudo')
   const gained = await run(adopted, 'plan')
-  assert.is(gained.stdout.match(/drift: put into sudo after run 1/g)?.length, 2, gained.stdout)
+  assert.is(gained.stdout.match(/^Changed by hand since run 1 .*\n.* put into sudo$/gm)?.length, 2, gained.stdout)
   assert.is((await converge(adopted)).code, EXIT_CODES.ok)
   for (const host of [twelve, thirteen])
     assert.equal((await sshOk(host, 'id -nG words')).trim().split(' ').sort(), ['adm', 'disk', 'words'])
@@ -303,7 +301,7 @@ test('what a person edited and the code changed says both', async () => {
   await converge(`file({ path: '/etc/words-a', content: 'a\\n' })`)
   for (const host of [twelve, thirteen]) await sshOk(host, 'echo theirs > /etc/words-a')
   const { stdout } = await run(`file({ path: '/etc/words-a', content: 'b\\n' })`, 'plan')
-  assert.is(stdout.match(/ declared otherwise, and edited after run 1 \(\d+ s ago\)$/gm)?.length, 2, stdout)
+  assert.is(stdout.match(/ changed in the code and by hand: edited since run 1 \(\d+ s ago\)$/gm)?.length, 2, stdout)
 })
 
 for (const [what, role, next] of [

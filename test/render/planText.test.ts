@@ -9,39 +9,41 @@ import { change, everyKind, paper, planOf, planText } from './fixture.ts'
 const test = suite('plan as text')
 
 const GOLDEN = `
-takeclient-1  95.216.1.123  debian-13  69 resources and 2 no longer declared: 57 in sync, 8 to change, 1 to reload or restart or run, 3 to record, 2 to check again
+takeclient-1  95.216.1.123  debian-13  69 resources and 2 no longer declared: 14 planned, 57 in sync
   warning  it has 8000 MiB of memory
 
-  ! ufw rule 22/tcp from 10.0.0.0/8  recipes/firewall.ts:12   guarded: reverts by itself unless a new login works
+ !~ ufw rule 22/tcp from 10.0.0.0/8  recipes/firewall.ts:12   guarded: auto-reverts unless a new login works
       from  any → 10.0.0.0/8
   ~ nginx vhost api.takeclient.com   recipes/proxy.ts:41
       proxy_read_timeout  60s → 120s
       server_name         + c.example  - b.example
       http2               (not set) → true
       reload, because nginx vhost api.takeclient.com
-  ~ file /etc/redis/redis.conf       recipes/redis.ts:9       drift: mode changed, edited after run 41 (2 h ago)
-      mode  0666 → 0640
-      @@ -1,2 +1,2 @@
-       port 0
-      -maxmemory 1gb
-      +maxmemory 256mb
-  ~ file /etc/app.env                recipes/app.ts:20        declared otherwise, and content changed after run 40
+  ~ file /etc/app.env                recipes/app.ts:20        changed in the code and by hand: content changed since run 40
       content  (secret, changed)
   + postgres role takeclient_ro      recipes/postgres.ts:30   not known yet: postgresql is not installed
       login true · password (secret)
   + file /etc/motd                   recipes/base.ts:7
       mode 0644 · owner root · content 2 lines
   ? command warm the cache           recipes/app.ts:60        cannot be checked: runs each time
-  . postgres database old            no longer declared       released; left in place: it was there before Keelson
+  . postgres database old            no longer declared       released, left in place: it was there before Keelson
   - cron job old-report              no longer declared; made by run 12
-  ? 2 resources checked again, because package nginx comes first
+  ? 2 resources checked again after package nginx
       file /etc/nginx/mime.types, file /etc/nginx/nginx.conf
-  ← 2 resources already as declared; only recorded
+  ← adopt 2 resources (already correct, recorded only)
       user deploy, package curl
+
+Changed by hand since run 41 (2 h ago), to be set back:
+  ~ file /etc/redis/redis.conf  recipes/redis.ts:9   mode changed, edited
+      mode  0666 → 0640
+      @@ -1,2 +1,2 @@
+       port 0
+      -maxmemory 1gb
+      +maxmemory 256mb
 
   ↻ restart api.service  because file /etc/app.env changed
 
-Plan: 3 create, 4 change, 1 remove, 2 adopt, 1 forget, 2 to check again · 1 to restart · 57 unchanged. Nothing was changed.
+Plan: 3 to create, 4 to change, 1 to remove, 2 to adopt, 1 to release, 2 to check again, 1 to restart · 57 in sync. Nothing was changed.
 `
 
 test('every kind of change has its mark, its line and its reason', () => {
@@ -55,17 +57,30 @@ test('a certain lock-out stands above the changes, and at those that it lies in'
   const text = planText(plan, paper)
   assert.match(text, /^ {2}lock-out {2}ufw would let nothing in/m)
   assert.not.match(text, '\x1b')
-  assert.match(text, /^ {2}! ufw rule 22\/tcp from 10\.0\.0\.0\/8 {2}recipes\/firewall\.ts:12 {3}locks you out$/m)
+  assert.match(text, /^ !~ ufw rule 22\/tcp from 10\.0\.0\.0\/8 {2}recipes\/firewall\.ts:12 +locks you out$/m)
 })
 
 test('what a run saw and left undone is said to be so, with the cause that it had', () => {
   const source = { file: 'site.ts', line: 1, column: 1 }
   const drift = { what: ['edited'], run: '1' }
-  const note = (about: Partial<PlanChange>): string =>
-    planText(planOf([change('file:/x', { source, ...about })]), paper).match(/site\.ts:1 {3}(.*)$/m)?.[1] ?? ''
-  assert.is(note({ cause: 'drift', drift, leftBy: '2' }), 'drift: edited after run 1; not done by run 2')
-  assert.is(note({ cause: 'drift', drift: { ...drift, run: '2' }, leftBy: '2' }), 'drift: edited; not done by run 2')
-  assert.is(note({ cause: 'intent', leftBy: '2' }), 'not done by run 2')
+  const told = (about: Partial<PlanChange>): string[] => {
+    const text = planText(planOf([change('file:/x', { source, ...about })]), paper)
+    return [text.match(/^Changed by hand(.*), to be set back:$/m)?.[1] ?? '-', text.match(/site\.ts:1 {3}(.*)$/m)![1]!]
+  }
+  assert.equal(told({ cause: 'drift', drift, leftBy: '2' }), [' since run 1', 'edited; not done by run 2'])
+  assert.equal(told({ cause: 'drift', drift: { ...drift, run: '2' }, leftBy: '2' }), ['', 'edited; not done by run 2'])
+  assert.equal(told({ cause: 'intent', leftBy: '2' }), ['-', 'not done by run 2'])
+})
+
+test('where runs differ, each change made by hand says after which it came', () => {
+  const by = (run: string): PlanChange =>
+    change(`file:/${run}`, { cause: 'drift', drift: { what: ['edited'], run, at: '2026-11-27T23:00:00.000Z' } })
+  const lines = planText(planOf([by('1'), by('2')]), paper).split('\n')
+  assert.equal(lines.slice(2, 5), [
+    'Changed by hand, to be set back:',
+    '  ~ file /1  no longer declared   edited since run 1 (60 min ago)',
+    '  ~ file /2  no longer declared   edited since run 2 (60 min ago)',
+  ])
 })
 
 test('an empty plan says so in two lines', () => {
@@ -73,7 +88,7 @@ test('an empty plan says so in two lines', () => {
     planText(planOf([]), paper),
     `takeclient-1  95.216.1.123  debian-13  57 resources: all in sync
 
-Plan: nothing to do · 57 unchanged.
+Plan: nothing to do · 57 in sync.
 `,
   )
 })
@@ -108,7 +123,7 @@ test('a long diff is cut unless everything is asked for', () => {
 
 test('a note that does not fit the terminal stands on a line of its own', () => {
   const text = planText(planOf(everyKind), { ...paper, width: 60 })
-  assert.match(text, '\n      guarded: reverts by itself unless a new login works\n')
+  assert.match(text, '\n      guarded: auto-reverts unless a new login works\n')
 })
 
 test('a long value is cut to the terminal, on both sides of the arrow', () => {
@@ -154,7 +169,7 @@ test('no text of a host can pass for a mark or for the closing line', () => {
       ).length
       const reasons = (gathered: string): number =>
         new Set(changes.filter(({ kind }) => kind === gathered).map(({ because }) => because ?? '')).size
-      assert.is(lines.filter((line) => /^ {2}[^ ] /.test(line)).length, own + reasons('recheck') + reasons('adopt'))
+      assert.is(lines.filter((line) => /^ [ !][^ ] /.test(line)).length, own + reasons('recheck') + reasons('adopt'))
     }),
   )
 })

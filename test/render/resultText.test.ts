@@ -53,13 +53,13 @@ const unreachable = reportOf([], {
 test('what went as planned is only counted', () => {
   assert.is(
     renderResult(viewResult(reportOf([done, recorded])), paper),
-    'takeclient-1 converged: 1 changed, 1 recorded, 57 unchanged in 3.2 s.\n',
+    'Planned 2: 2 done; 57 in sync.\ntakeclient-1 converged in 3.2 s.\n',
   )
 })
 
 test('a part of what is declared is called PARTIAL, in text and in JSON', () => {
   const report = reportOf([done, recorded], { partial: true })
-  assert.match(renderResult(viewResult(report), paper), /^takeclient-1 converged \(PARTIAL\): 1 changed, /)
+  assert.match(renderResult(viewResult(report), paper), /^takeclient-1 converged \(PARTIAL\) in 3\.2 s\.$/m)
   assert.match(renderJson('converge', [{ report }], 'ok'), '"partial":true')
 })
 
@@ -70,7 +70,8 @@ test('what was looked at again and then changed is listed', () => {
     `
   ~ file /etc/motd  recipes/base.ts:7
 
-takeclient-1 converged: 1 changed, 1 recorded, 57 unchanged in 3.2 s.
+Planned 2: 2 done; 57 in sync.
+takeclient-1 converged in 3.2 s.
 `,
   )
 })
@@ -86,7 +87,8 @@ recipes/shop.ts:14: nginx vhost shop on takeclient-1: apply failed
              in /etc/nginx/sites-enabled/shop:7
   next       correct the directive and converge again; the old vhost is still being served
 
-takeclient-1 applied in part: 1 changed, 1 failed, 57 unchanged in 3.2 s.
+Planned 2: 1 done, 1 failed; 57 in sync.
+takeclient-1 applied in part in 3.2 s.
 `,
   )
 })
@@ -101,7 +103,8 @@ test('what was skipped for one reason is told once', () => {
   why        not tried, because package nginx failed
   next       wait
 
-takeclient-1 failed: 2 skipped, 57 unchanged in 3.2 s.
+Planned 2: 2 skipped; 57 in sync.
+takeclient-1 failed in 3.2 s.
 `,
   )
 })
@@ -122,8 +125,8 @@ web-2 failed after 20 s.
 test('of several hosts each has a line that says where it stands', () => {
   assert.is(
     renderFleet(viewFleet([reportOf([done]), unreachable], applied), paper),
-    `2 hosts: 1 in order, 1 failed
-  ✓ takeclient-1  3.2 s  1 changed, 57 unchanged
+    `2 hosts: 1 ok, 1 failed
+  ✓ takeclient-1  3.2 s  planned 1: 1 done; 57 in sync
   ✗ web-2         20 s  no route to web-2
 `,
   )

@@ -33,14 +33,14 @@ test('one line each', () => {
   assert.is(
     renderRuns(viewRuns('web', [cut, good]), paper),
     `web
-  12  2026-11-23 21:55:02 UTC  ada@laptop, commit 3f2c1ab+  unfinished  1 applied unverified, 1 not done
-   9  2026-11-23 21:55:02 UTC  bo@ci                        ok          1 changed
+  12  2026-11-23 21:55 UTC        unfinished  ada@laptop, commit 3f2c1ab+  1 applied, not verified · 1 pending
+   9  2026-11-23 21:55 UTC  58 s  ok          bo@ci                        1 changed
 `,
   )
 })
 
 test('a host without any says so', () => {
-  assert.is(renderRuns(viewRuns('web', []), paper), 'web  nothing was ever converged here\n')
+  assert.is(renderRuns(viewRuns('web', []), paper), 'web  no runs: this host is new to Keelson\n')
 })
 
 test('records that are damaged are told of, beside those that are sound', () => {
@@ -48,7 +48,7 @@ test('records that are damaged are told of, beside those that are sound', () => 
   assert.is(
     renderRuns(viewRuns('web', [good], damaged), paper),
     `web
-  9  2026-11-23 21:55:02 UTC  bo@ci  ok  1 changed
+  9  2026-11-23 21:55 UTC  58 s  ok  bo@ci  1 changed
   warning  the record of run 3 is damaged: \\u001b[2J
 `,
   )
@@ -60,10 +60,10 @@ test('one run in full', () => {
     renderRun(viewRun('web', cut), paper),
     `web, run 12  unfinished
   started 2026-11-23 21:55:02 UTC by ada@laptop, commit 3f2c1ab+; no client saw it end
-  journalctl -u keelson-12-abcdef on the host has what it said
+  full log on the host: journalctl -u keelson-12-abcdef
 
-  applied unverified  change file /etc/motd  (drift)
-  not done            create ufw rule 22/tcp  (intent)
+  applied, not verified  change file /etc/motd  (drift)
+  pending                create ufw rule 22/tcp  (intent)
 `,
   )
 })

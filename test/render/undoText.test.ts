@@ -25,11 +25,11 @@ test('the plan names the run, what stays and why, and what the site still wants'
     { ...planOf([{ ...change('file:/etc/motd', {}), kind: 'remove', source }]), undo: { run: '12', stays: STAYS } },
     page,
   )
-  assert.match(text, /undo of run 12: 1 to change$/m)
+  assert.match(text, /undo of run 12: 1 planned$/m)
   assert.match(text, /^ {2}- file \/etc\/motd {2}run 12$/m)
   assert.match(
     text,
-    /^Stays as it is:\n {2}\. postgres database crm {2}a database holds data\n {2}\. user ada {15}goes back, but for its home$/m,
+    /^Not fully undone:\n {2}\. postgres database crm {2}left in place: a database holds data\n {2}\. user ada {15}partly restored \(not its home\)$/m,
   )
   assert.match(text, 'revert the commit')
 })

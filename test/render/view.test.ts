@@ -8,7 +8,7 @@ import { viewPlan } from '../../lib/render/view/planView.ts'
 import { viewResult } from '../../lib/render/view/result.ts'
 import { viewRun, viewRuns } from '../../lib/render/view/runs.ts'
 import { applied } from '../../lib/render/view/standing.ts'
-import type { PlanView } from '../../lib/render/view/view.ts'
+import type { ChangeRow, PlanView } from '../../lib/render/view/view.ts'
 import { anyError, anyPlan, anyReport, anyRun, anyStays, hostile } from './anything.ts'
 import { everyKind, paper, planOf, planText } from './fixture.ts'
 
@@ -89,10 +89,12 @@ test('text has the rows of the view, in their order', () => {
         .split('\n')
         // The heading starts with the host's name, which may be anything.
         .slice(1)
-        .filter((line) => /^ {2}[^ ] /.test(line))
+        .filter((line) => /^ [ !][^ ] /.test(line))
+      const isDrift = ({ cause }: ChangeRow): boolean => cause === 'drift'
       const starts = [
-        ...view.rows.map(({ label }) => label),
+        ...view.rows.filter((row) => !isDrift(row)).map(({ label }) => label),
         ...view.gathered.map(({ text }) => text),
+        ...view.rows.filter(isDrift).map(({ label }) => label),
         ...view.followUps.map(({ what }) => what),
       ]
       const stays = view.undo?.stays.length ?? 0

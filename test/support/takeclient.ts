@@ -9,6 +9,8 @@ import * as assert from 'uvu/assert'
 import type { PlanChange } from '../../lib/engine/report.ts'
 import type { SandboxOs } from '../../lib/sandbox/image.ts'
 import { address6, changedFiles } from '../../lib/sandbox/sandbox.ts'
+import { paper, planText } from '../render/fixture.ts'
+import { assertReadable } from '../render/readable.ts'
 import { freshHost, sshOk } from './host.ts'
 import { convergeSite, planSite } from './site.ts'
 import { get, knock, upgrade } from './web.ts'
@@ -70,6 +72,10 @@ export async function takeclientSuite(os: SandboxOs): Promise<{ run(): void }> {
   const converged = await convergeSite(host, 'CCX13')
   // From here on whatever is written is written by Keelson, or by the hand of a test.
   await sshOk(host, "systemctl stop '*.timer'")
+
+  test('the plan of a bare host is read, not scrolled through', () => {
+    for (const width of [80, 120]) assertReadable(planText(planned.plan, { ...paper, width }, 'Nothing was changed.'))
+  })
 
   test('the plan of a bare host has every resource in it, none of which cannot be planned', () => {
     const { plan, report, catalog } = planned

@@ -23,6 +23,7 @@ import { expectedFor, flagsFor } from '../planScope.ts'
 import type { Made } from '../planFile.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../../render/json.ts'
+import { cleanLine } from '../../render/clean.ts'
 import { renderFleet } from '../../render/text/fleetText.ts'
 import type { Page } from '../../render/text/page.ts'
 import { renderProblem } from '../../render/text/problemText.ts'
@@ -157,7 +158,14 @@ async function confirmPlan({ output, json }: CommandContext, made: Plan, yes: bo
     sink.write(`${planText(made, sink.page)}\n`)
   }
   output.flush()
-  return yes || askYes(`Apply this to ${made.host.name}?`)
+  return yes || askYes(`Apply this to ${await targetText(made)}?`)
+}
+
+/** `web-1 (192.0.2.7)`, or `sandbox try (stands in for web-1)`. */
+async function targetText({ host: { name, address }, machine }: Plan): Promise<string> {
+  const { hostTitle } = await import('../../render/view/host.ts')
+  const title = hostTitle(name, machine?.standIn)
+  return machine?.standIn === undefined ? `${title} (${cleanLine(address)})` : title
 }
 
 /** Loaded on demand: most converges ask nothing, and diffing texts needs a library. */

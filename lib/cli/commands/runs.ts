@@ -17,6 +17,7 @@ import type { Page } from '../../render/text/page.ts'
 import { renderProblem } from '../../render/text/problemText.ts'
 import { renderRun, renderRuns } from '../../render/text/runsText.ts'
 import { errorProblem } from '../../render/view/problem.ts'
+import { hostTitle } from '../../render/view/host.ts'
 import { viewRun, viewRuns } from '../../render/view/runs.ts'
 import { selectHosts } from '../select.ts'
 import type { CommandContext } from '../commandContext.ts'
@@ -45,7 +46,7 @@ export async function runs(context: CommandContext, number: string | undefined, 
 }
 
 /** A host with its runs, or the reason why they cannot be read. */
-type Known = { host: string; address: string } & (
+type Known = { host: string; address: string; standIn?: string } & (
   | { runs: StoredRun[]; damaged?: string[]; error?: never }
   | { error: HostProblem; runs?: never; damaged?: never }
 )
@@ -55,18 +56,19 @@ function requireRun(wanted: string, known: readonly Known[]): void {
   if (known.some(({ runs: its }) => its?.some(({ run }) => run === wanted))) return
   const damage = known.flatMap(({ damaged = [] }) => damaged).find((one) => one.includes(` run ${wanted} `))
   if (damage !== undefined) throw new HostError(damage, { next: 'runs lists those that can be read' })
-  throw new UsageError(`there was no run ${wanted}`, 'runs lists those that there were')
+  throw new UsageError(`no run ${wanted}`, 'see `runs`')
 }
 
 function textOf(
-  { host, runs: its = [], damaged = [], error }: Known,
+  { host, standIn, runs: its = [], damaged = [], error }: Known,
   wanted: string | undefined,
   page: Page,
 ): string[] {
   if (error !== undefined) return []
+  const title = hostTitle(host, standIn)
   return wanted === undefined
-    ? [renderRuns(viewRuns(host, its, damaged), page)]
-    : its.map((one) => renderRun(viewRun(host, one), page))
+    ? [renderRuns(viewRuns(title, its, damaged), page)]
+    : its.map((one) => renderRun(viewRun(title, one), page))
 }
 
 async function runsOf(
@@ -80,9 +82,10 @@ async function runsOf(
     return await onEach<InventoryHost, Known>(chosen, {
       forks,
       async work(host) {
-        const { connect } = await findMachine(site, host, where, view.note)
+        const { connect, standIn } = await findMachine(site, host, where, view.note)
         const { runs: its, damaged } = await readRuns(connect)
-        return { ...aboutOf(host), runs: its, ...(damaged.length === 0 ? {} : { damaged }) }
+        const name = standIn === undefined ? {} : { standIn: standIn.name }
+        return { ...aboutOf(host), ...name, runs: its, ...(damaged.length === 0 ? {} : { damaged }) }
       },
       failed: (host, error) => ({ ...aboutOf(host), error: describeError(error, verbose) }),
     })

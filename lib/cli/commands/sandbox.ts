@@ -56,7 +56,7 @@ export async function sandboxDown(
     await knownHost(name)
     await down(name)
   }
-  output.err.write(`${name ?? 'all sandbox hosts'} gone\n`)
+  output.err.write(`${name ?? 'all sandbox hosts'} deleted\n`)
   return 'ok'
 }
 

@@ -118,7 +118,7 @@ function refuseMoved(plan: Plan, { expected, digest, catalog }: ConvergeRun): vo
 /** Throws when another run has written a ledger since the undo was planned. */
 function refuseOtherLedger({ ledger }: Plan, known: string | undefined): void {
   if (known === undefined || ledger === known) return
-  throw new Stale('another run has changed this host since it was looked at; nothing was written', {
+  throw new Stale('another run has changed this host since it was planned; nothing was written', {
     next: 'undo again',
   })
 }

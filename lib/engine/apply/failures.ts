@@ -16,15 +16,15 @@ export const STALE: Failure = {
 
 export const TAKEN_BACK: Failure = {
   phase: 'verify',
-  said: 'taken back: after it, no new login worked',
-  next: 'see that it lets you in as you come now, then converge again',
+  said: 'reverted: no new login succeeded',
+  next: 'correct it so that your login is let in, then converge again',
 }
 
 /** A service did not start with this change, and the host restored the previous files. */
 export function undoneFailure(because: string): Failure {
   return {
     phase: 'verify',
-    said: `taken back: ${because} did not come up with it`,
+    said: `reverted: ${because} did not come up with it`,
     next: 'correct it and converge again',
   }
 }
@@ -88,7 +88,7 @@ export function applyFailure(
 
 /** @param because Label of what failed; a change that was itself skipped is not a cause. */
 export function skipFailure(because: string): Failure {
-  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'it will run once that succeeds' }
+  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'will run once that succeeds' }
 }
 
 export function unknownFailure({ because }: Unknown): Failure {

@@ -34,7 +34,7 @@ export type HostOptions = Omit<PlanOptions, 'mark'> &
 function lostWhileReading(error: ConnectionLost): ConnectionLost {
   return new ConnectionLost(
     'the connection broke each time the host was read; nothing was written',
-    { why: error.why, next: 'run the same again when the line is better' },
+    { why: error.why, next: 'try again when the connection is stable' },
     error,
   )
 }
@@ -154,9 +154,11 @@ export class OpenHost {
 
   #about(plan: Plan): PlanReport {
     this.#progress({ event: 'done' })
+    const standIn = plan.machine?.standIn
     return {
       host: plan.host.name,
       address: plan.host.address,
+      ...(standIn === undefined ? {} : { standIn }),
       summary: plan.summary,
       changes: plan.changes,
       trips: this.#currentTrips(),

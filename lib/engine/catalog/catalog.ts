@@ -17,6 +17,8 @@ export type CatalogResource = {
   name: string
   /** Canonical state, null for `ensure: 'absent'`. Secrets by name only. */
   desired: Json
+  /** Fields that a state may have and the recipe did not write: defaults of props, and what follows from the type. */
+  implied?: string[]
   /**
    * What must be in order first: handles passed as values and `after`, by ref; natural keys from the type's `needs`,
    * which may also be `type:*` (every declared resource of that type) and `under:/path` (every one that writes a path

@@ -218,12 +218,14 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
   const state = desiredOf(type, props)
   const natural = state === null ? [] : (type.needs?.(name, state) ?? [])
   const brings = state === null ? [] : (type.brings?.(name, state) ?? [])
+  const implied = state === null ? [] : impliedIn(type, props)
   return {
     ref: refOf(type, name),
     type: type.type,
     name,
     // Drops undefined fields, and a part whose fields are all undefined.
     desired: state === null ? null : parted(type, joined(toJson(state))),
+    ...(implied.length === 0 ? {} : { implied }),
     needs: [...new Set([...refs, ...natural])].sort(),
     claims: state === null ? [] : [...new Set(type.claims?.(name, state))],
     ...(type.paths === undefined ? {} : { paths: pathsOf(type, name, state) }),
@@ -235,6 +237,15 @@ function catalogResource({ type, props, refs, tags, protect, source }: Declarati
     source,
     also: [],
   }
+}
+
+/** A text is what a reader looks for, whichever props it is made from. */
+function impliedIn({ schema, state: { members = {} } }: AnyType, props: object): string[] {
+  const isLeftOut = (name: string): boolean =>
+    Object.hasOwn(schema.properties, name) && Reflect.get(props, name) === undefined
+  return Object.entries(members).flatMap(([field, { inner, shown }]) =>
+    inner === true || (shown !== 'text' && isLeftOut(field)) ? [field] : [],
+  )
 }
 
 function leadsOf(leads: string | undefined): Pick<CatalogResource, 'leads'> {

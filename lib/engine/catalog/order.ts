@@ -94,12 +94,12 @@ function findCircle(needs: readonly (readonly number[])[], left: ReadonlySet<num
 
 function circleDiagnostic(members: readonly CatalogResource[]): Diagnostic {
   const [first, ...others] = members
-  const chain = [...members, first!].map(({ ref }) => labelOf(ref)).join(' needs ')
+  const chain = [...members, first!].map(({ ref }) => labelOf(ref)).join(' → ')
   return {
-    message: `a circle: ${chain}`,
+    message: `dependency cycle: ${chain}`,
     source: first!.source,
     also: others.map(({ source }) => source),
-    next: 'take one of these needs away: an `after`, or a handle that is passed in',
+    next: 'remove one dependency: an `after`, or a handle that is passed in',
   }
 }
 

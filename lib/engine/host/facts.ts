@@ -114,9 +114,7 @@ export function checkHost(host: CatalogHost, facts: Facts): string[] {
     })
   }
   const warnings = facts.isArmed
-    ? [
-        'an earlier run may have locked you out, and takes itself back within seconds unless the next converge comes first',
-      ]
+    ? ['an earlier run may have locked you out, and auto-reverts within seconds unless the next converge comes first']
     : []
   // The kernel keeps a few per cent of the memory that a provider sells.
   if (facts.memoryMiB < host.memoryMiB * 0.85 || facts.memoryMiB > host.memoryMiB * 1.1) {

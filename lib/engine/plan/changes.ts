@@ -109,7 +109,7 @@ export function certaintyOf(
 ): { certainty: Certainty; because?: string } {
   if (change.before instanceof Unknown) return { certainty: 'unknown', because: change.before.because }
   if (change.fields.some(({ opaque }) => opaque)) return { certainty: 'opaque' }
-  if (altering !== undefined) return { certainty: 'predicted', because: `${altering.shown.label} comes first` }
+  if (altering !== undefined) return { certainty: 'predicted', because: `depends on ${altering.shown.label}` }
   return { certainty: 'exact' }
 }
 

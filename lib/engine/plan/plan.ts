@@ -123,11 +123,12 @@ function planResource(
               fieldsBetween(type, applied, change.before, planning.context),
             )
           : fields,
+      ...impliedIn(resource, change),
     }
     return { ...base, shown, change }
   }
   if (altering !== undefined || observed instanceof Unknown) {
-    const because = observed instanceof Unknown ? observed.because : `${altering!.shown.label} comes first`
+    const because = observed instanceof Unknown ? observed.because : `after ${altering!.shown.label}`
     return {
       ...base,
       shown: {
@@ -142,6 +143,12 @@ function planResource(
     }
   }
   return adoption(planning, resource, base, about)
+}
+
+/** Fields of a new resource that its recipe did not write. */
+function impliedIn({ implied = [] }: CatalogResource, { kind, fields }: Change<Json>): Pick<PlanChange, 'implied'> {
+  const own = kind === 'create' ? implied.filter((name) => fields.some(({ field }) => field === name)) : []
+  return own.length === 0 ? {} : { implied: own }
 }
 
 /** A resource in order that the ledger does not have yet, has with another declaration, or has as unconfirmed. */
@@ -163,12 +170,12 @@ function adoption(
   if (known) return undefined
   const because =
     entry === undefined
-      ? 'already as declared; only recorded'
+      ? 'already correct, recorded only'
       : entry.pending && isOf(planning, resource, entry)
-        ? `applied by run ${entry.run} without confirmation; confirmed now`
+        ? `applied by run ${entry.run}, which was cut off`
         : entry.left
-          ? `left by run ${entry.left.run}, and as declared now; recorded`
-          : 'as declared now; recorded anew'
+          ? `left by run ${entry.left.run}, correct now`
+          : 'correct now, recorded again'
   return {
     ...base,
     shown: { ...about, kind: 'adopt', cause: 'intent', consequence: 'record', certainty: 'exact', because, fields: [] },

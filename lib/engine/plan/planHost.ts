@@ -179,7 +179,8 @@ class HostPlanner {
       ...damageWarnings(damaged),
       ...atWork(parseHolder(answers.get(HOLDER_SECTION.name)!)),
     ]
-    const machine = machineOf(facts, this.#connection.peer)
+    const { standIn } = this.#options
+    const machine = { ...machineOf(facts, this.#connection.peer), ...(standIn === undefined ? {} : { standIn }) }
     const planning: Planning = {
       ...this.#base,
       context,

@@ -94,6 +94,7 @@ const change = fields<PlanChange>({
   certainty: wordOf<Certainty>({ exact: true, predicted: true, unknown: true, opaque: true }),
   because: [text],
   fields: list({ $ref: '#/$defs/field' }),
+  implied: [list(word)],
   source: [{ $ref: '#/$defs/source' }],
   run: [word],
   leftBy: [word],
@@ -135,7 +136,7 @@ const fingerprint = fields<Fingerprint>({ observed: [keyed], declared: [keyed] }
 const plan = fields<Plan>({
   format: { enum: [1] },
   host,
-  machine: [fields<Machine>({ id: [{ type: 'string', pattern: '^[0-9a-f]{32}$' }], hostKey: [word] })],
+  machine: [fields<Machine>({ id: [{ type: 'string', pattern: '^[0-9a-f]{32}$' }], hostKey: [word], standIn: [word] })],
   changes: list({ $ref: '#/$defs/change' }, MOST_CHANGES),
   followUps: list(
     fields<FollowUp>({

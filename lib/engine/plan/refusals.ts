@@ -32,8 +32,8 @@ export function refusalOf(plan: Plan, { allowRemove, allowLockout }: Agreed): Re
 /** Undefined unless it is certain that nobody could log in any more. */
 export function lockoutOf({ lockouts }: Plan): Refused | undefined {
   if (lockouts === undefined) return undefined
-  return new Refused(`nobody could log in any more as you do now: ${lockouts.join('; ')}; nothing was written`, {
-    next: 'let this login in as well; with --allow lockout it is tried, and taken back unless a new login works',
+  return new Refused(`this would lock you out: ${lockouts.join('; ')}; nothing was written`, {
+    next: 'add a rule that lets your login in; with --allow lockout it is tried, and auto-reverts unless a new login works',
   })
 }
 

@@ -19,6 +19,8 @@ export type PlanOptions = {
   only?: (resource: CatalogResource | Forgotten) => boolean
   /** Set when a run is undone: the catalog is made for the undo, and holds what it restores. */
   undo?: Undo
+  /** The machine that stands in for the host: `sandbox try`. */
+  standIn?: string
   /** Time limit of each reading, in milliseconds. @default three minutes */
   readMs?: number
   /** Random mark that closes the sections of this client's read programs. */

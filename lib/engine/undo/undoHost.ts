@@ -93,8 +93,7 @@ async function findUndo(options: UndoRun): Promise<Found | undefined> {
 
 function choose(runs: readonly StoredRun[], wanted: string | undefined): StoredRun | undefined {
   const run = runToUndo(runs, wanted)
-  if (run === undefined && wanted !== undefined)
-    throw new NoSuchRun(`there was no run ${wanted}`, { next: 'runs lists those that there were' })
+  if (run === undefined && wanted !== undefined) throw new NoSuchRun(`no run ${wanted}`, { next: 'see `runs`' })
   if (run?.outcome === 'running')
     throw new Locked(`run ${run.run} is still at work`, { next: 'wait for it to end, then undo it' })
   return run

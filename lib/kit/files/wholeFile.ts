@@ -14,7 +14,11 @@ export type WholeFileState = {
 }
 
 /** For `state`: `form.fields(WHOLE_FILE)`. */
-export const WHOLE_FILE = { content: form.shownAs('text', form.text()), mode: form.line(), owner: form.line() } as const
+export const WHOLE_FILE = {
+  content: form.shownAs('text', form.text()),
+  mode: form.inner(form.line()),
+  owner: form.inner(form.line()),
+} as const
 
 /**
  * For `read`: the reader of a type whose resources are one file each.

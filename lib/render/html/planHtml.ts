@@ -79,7 +79,7 @@ function hostSection({ host, title, sum, facts, alerts, remarks, rows, gathered,
 <span><code>${host.address}</code> <code>${host.os}</code></span>
 ${known}</p>
 ${list('alerts', [...alerts.map(alertItem), ...remarks.map(remarkItem)])}
-${undo === undefined ? [] : [undo.stays.length === 0 ? markup`` : titled('Stays as it is', list('', undo.stays.map(stayItem))), markup`<p>${undo.next}</p>\n`]}
+${undo === undefined ? [] : [undo.stays.length === 0 ? markup`` : titled('Not fully undone', list('', undo.stays.map(stayItem))), markup`<p>${undo.next}</p>\n`]}
 ${changes(
   'Changes',
   '',
@@ -142,6 +142,6 @@ ${effect === '' ? [] : markup`<span class="effect">${effect}</span>\n`}<span cla
 
 function gatheredRow({ kind, text, labels }: GatheredRow): Html {
   const items = labels.map((label) => markup`<li><code>${label}</code></li>\n`)
-  return markup`<details><summary><span class="kind ${kind}">${MARKS[kind]} ${kind}</span> ${text}</summary>
+  return markup`<details><summary><span class="kind ${kind}">${MARKS[kind]}</span> ${text}</summary>
 ${list('', items)}</details>\n`
 }

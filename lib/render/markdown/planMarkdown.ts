@@ -126,7 +126,7 @@ function itemText({ what, why }: AlertItem): string {
 
 function stayList(stays: NonNullable<Review['undo']>['stays']): string {
   return list(
-    '**Stays as it is**\n',
+    '**Not fully undone**\n',
     stays.map(({ label, why }) => `- ${inert(label)}: ${inert(why)}`),
     '- and',
   )
@@ -180,7 +180,7 @@ function gatheredBlock({ gathered }: Review, room: number): string {
       LATER / 2,
     )
     const more = names.left === 0 ? '' : ` and ${names.left} more`
-    return `- ${code(MARKS[kind])} ${kind}: ${inert(text)}: ${names.text}${more}`
+    return `- ${code(MARKS[kind])} ${inert(text)}: ${names.text}${more}`
   })
   const { text, left } = fit(lines, '\n', room - REST)
   const hidden = gathered.slice(gathered.length - left)

@@ -9,8 +9,8 @@ import { markOf } from './planText.ts'
 export function renderDifference({ host, about, gone, added, moved }: DifferenceView, page: Page): string {
   const lines = [
     ...about,
-    ...gone.map(({ sign, label }) => `no longer to be made: ${markOf(sign, page)} ${label}`),
-    ...added.flatMap((row) => [`new: ${markOf(row.sign, page)} ${row.label}`, ...indented(fieldLines(row, page))]),
+    ...gone.map((row) => `no longer to be made: ${markOf(row, page)} ${row.label}`),
+    ...added.flatMap((row) => [`new: ${markOf(row, page)} ${row.label}`, ...indented(fieldLines(row, page))]),
     ...moved.flatMap(({ label, fields }) => [
       `moved: ${label}`,
       ...indented(fieldLines({ kind: 'change', fields, loads: [] }, page)),

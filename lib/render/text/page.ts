@@ -62,6 +62,30 @@ export function wrap(items: readonly string[], separator: string, columns: numbe
   return lines
 }
 
+/** Whether a line fits the page; any does on a page without width. */
+export function isWithin(line: string, { width = Infinity }: Page): boolean {
+  return stringWidth(line) <= width
+}
+
+/** Joins items with commas into lines of at most so many columns; a line that goes on ends with a comma. */
+export function wrapList(items: readonly string[], columns: number): string[] {
+  return wrap(
+    items.map((item, index) => (index < items.length - 1 ? `${item},` : item)),
+    ' ',
+    columns,
+  )
+}
+
+/** Breaks a text between words into lines of at most so many columns; a word that is wider has a line of its own. */
+export function wrapWords(text: string, columns: number): string[] {
+  return wrap(text.split(' '), ' ', columns)
+}
+
+/** A text in full on a page without width, otherwise in lines of at most its width less what is to the left of them. */
+export function paragraph(text: string, { width }: Page, left: number): string[] {
+  return width === undefined ? [text] : wrapWords(text, Math.max(20, width - left))
+}
+
 /** `40 s ago`, `6 min ago`, `3 h ago`, `5 days ago`; undefined for an invalid or future time. */
 export function ago(iso: string, { now }: Page): string | undefined {
   const seconds = Math.round((now() - Date.parse(iso)) / 1000)

@@ -4,14 +4,16 @@
  * Marks come from the plan's data and stand where no text of a host or recipe is ever printed, so that no text can pose
  * as a change.
  */
+import { foldCreates, type Guarded, type RecipeRow } from '../view/fold.ts'
 import { MARKS } from '../view/marks.ts'
-import type { ChangeRow, FollowUpRow, GatheredRow, Head, Note, PlanView, Remark, Sign, Tone } from '../view/view.ts'
+import type { ChangeRow, FollowUpRow, GatheredRow, Head, PlanView, Remark, Sign, Since } from '../view/view.ts'
 import { fieldLines, INDENT, PAPER_WIDTH } from './fields.ts'
-import { ago, pad, type Page, shorten, widest, wrap } from './page.ts'
+import { noteLines, sinceText } from './noteText.ts'
+import { isWithin, pad, type Page, paragraph, shorten, widest, wrap, wrapList } from './page.ts'
 import { stayLines } from './stays.ts'
 
-/** Labels up to this width share a column with those of the other lines. */
-const LABEL_COLUMNS = 44
+/** Labels up to this part of the page share a column with those of the other lines. */
+const LABEL_PART = 0.4
 
 type Colour = keyof Page['colors']
 
@@ -24,14 +26,8 @@ const SIGN_COLOURS = {
   forget: 'dim',
   recheck: 'dim',
   opaque: 'yellow',
-  guarded: 'red',
+  guarded: 'yellow',
 } as const satisfies { [sign in Sign]: Colour }
-
-const TONES = {
-  danger: 'red',
-  warning: 'yellow',
-  drift: 'magenta',
-} as const satisfies { [tone in Exclude<Tone, 'plain'>]: Colour }
 
 const REMARKS = {
   partial: ['PARTIAL', 'bold'],
@@ -39,20 +35,18 @@ const REMARKS = {
   lockout: ['lock-out', 'red'],
 } as const satisfies { [kind in Exclude<Remark['kind'], 'first'>]: [word: string, colour: Colour] }
 
-type Row = { mark: string; label: string; where: string; note: string; body: string[] }
-
 /** @param sentence Ends the last line, such as "Nothing was changed." */
-export function renderPlan(
-  { head, rows, gathered, followUps, undo, closing }: PlanView,
-  page: Page,
-  sentence = '',
-): string {
+export function renderPlan(view: PlanView, page: Page, sentence = ''): string {
+  const { head, rows, gathered, followUps, undo, closing } = view
+  const drifted = rows.filter(isDrift)
+  const others = rows.filter((row) => !isDrift(row))
   const blocks = [
     headLines(head, page),
-    layOut([...rows.map((row) => changeRow(row, page)), ...gathered.map((row) => gatheredRow(row, page))], page),
+    [...ownLines(others, page), ...gathered.flatMap((row) => gatheredLines(row, page))],
+    driftLines(drifted, page),
     followUpLines(followUps, page),
-    ...(undo === undefined ? [] : [stayLines(undo.stays, page), [undo.next]]),
-    [[closing, sentence].filter(Boolean).join(' ')],
+    ...(undo === undefined ? [] : [stayLines(undo.stays, page), paragraph(undo.next, page, 0)]),
+    paragraph([closing, sentence].filter(Boolean).join(' '), page, 0),
   ]
   return `${blocks
     .filter((block) => block.length > 0)
@@ -60,62 +54,136 @@ export function renderPlan(
     .join('\n\n')}\n`
 }
 
-function headLines({ host, address, os, sum, remarks }: Head, { colors }: Page): string[] {
+function isDrift({ cause }: ChangeRow): boolean {
+  return cause === 'drift'
+}
+
+/** The address of the host itself has the weight of what is in production. */
+function headLines({ host, isReal, address, os, sum, remarks }: Head, page: Page): string[] {
+  const { colors, width = Infinity } = page
+  const place = isReal ? colors.red(colors.bold(address)) : address
+  const [first = '', ...more] = wrap([colors.bold(host), place, os, sum], '  ', width)
+  return [first, ...more.map((line) => `    ${line}`), ...remarks.flatMap((remark) => remarkLines(remark, page))]
+}
+
+export function remarkLines({ kind, text }: Remark, page: Page): string[] {
+  const { colors } = page
+  if (kind === 'first') return paragraph(text, page, 2).map((line) => `  ${colors.dim(line)}`)
+  const [word, colour] = REMARKS[kind]
+  const [first = '', ...more] = paragraph(text, page, word.length + 4)
+  return [`  ${colors[colour](word)}  ${first}`, ...more.map((line) => `  ${' '.repeat(word.length)}  ${line}`)]
+}
+
+/** What the code asks for. */
+function ownLines(rows: readonly ChangeRow[], page: Page): string[] {
+  if (page.verbose) return layOut(rows, page)
+  const { guarded, recipes, rest } = foldCreates(rows)
   return [
-    [colors.bold(host), address, os, sum].join('  '),
-    ...remarks.map(({ kind, text }) => {
-      if (kind === 'first') return `  ${colors.dim(text)}`
-      const [word, colour] = REMARKS[kind]
-      return `  ${colors[colour](word)}  ${text}`
-    }),
+    ...guarded.flatMap((row) => guardedLines(row, page)),
+    ...layOut(rest, page),
+    ...recipeLines(recipes, page),
+    ...(recipes.length === 0 ? [] : [`    ${page.colors.dim('each of them with its values: --verbose')}`]),
   ]
 }
 
-function changeRow(row: ChangeRow, page: Page): Row {
-  const { sign, label, where, notes } = row
-  const note = notes.map((each) => noteText(each, page)).join('; ')
-  return { mark: markOf(sign, page), label, where, note, body: fieldLines(row, page) }
+/** The names of what is guarded are never cut. */
+function guardedLines({ text, labels, opens }: Guarded, page: Page): string[] {
+  const lines = [
+    ...wrapList(labels, columnsOf(page)),
+    ...wrapList(opens, columnsOf(page)).map((line) => page.colors.yellow(line)),
+  ]
+  return [` ${markOf({ sign: 'guarded', kind: 'create' }, page)} ${page.colors.yellow(text)}`, ...indented(lines)]
 }
 
-function gatheredRow({ kind, text, labels }: GatheredRow, page: Page): Row {
-  const columns = (page.width ?? PAPER_WIDTH) - INDENT
-  const body = page.verbose ? wrap(labels, ', ', columns) : [page.colors.dim(shorten(labels.join(', '), columns))]
-  return { mark: markOf(kind, page), label: text, where: '', note: '', body }
+function recipeLines(rows: readonly RecipeRow[], page: Page): string[] {
+  const column = widest(rows.map(({ file }) => file))
+  const room = (page.width ?? PAPER_WIDTH) - column - INDENT
+  return rows.flatMap(({ file, counts, opens, unknown }, index) => {
+    const lines = [
+      ...wrapList(counts, room),
+      ...wrapList(opens, room).map((line) => page.colors.yellow(line)),
+      ...(unknown === undefined ? [] : paragraph(`not known yet: ${unknown}`, page, column + INDENT)),
+    ]
+    const isSame = rows[index - 1]?.file === file
+    return lines.map((line, at) =>
+      at === 0
+        ? `  ${markOf({ sign: 'create', kind: 'create' }, page)} ${pad(isSame ? '' : file, column)}  ${line}`
+        : `${' '.repeat(INDENT + column)}${line}`,
+    )
+  })
 }
 
-/** A sign and its colour; the sign alone is sufficient. */
-export function markOf(sign: Sign, { colors }: Page): string {
-  const coloured = colors[SIGN_COLOURS[sign]](MARKS[sign])
-  return sign === 'guarded' ? colors.bold(coloured) : coloured
+function gatheredLines({ kind, text, labels }: GatheredRow, page: Page): string[] {
+  const columns = columnsOf(page)
+  const body = page.verbose ? wrapList(labels, columns) : [page.colors.dim(shorten(labels.join(', '), columns))]
+  return [`  ${page.colors[SIGN_COLOURS[kind]](MARKS[kind])} ${text}`, ...indented(body)]
 }
 
-function noteText({ tone, text, since }: Note, page: Page): string {
-  const age = since === undefined ? undefined : ago(since, page)
-  const whole = age === undefined ? text : `${text} (${age})`
-  return tone === 'plain' ? whole : page.colors[TONES[tone]](whole)
+/** A run that all of it came after is named once. */
+function driftLines(rows: readonly ChangeRow[], page: Page): string[] {
+  if (rows.length === 0) return []
+  const since = commonSince(rows)
+  const heading = `Changed by hand${since === undefined ? '' : ` ${sinceText(since, page)}`}, to be set back:`
+  return [page.colors.magenta(heading), ...layOut(since === undefined ? rows : rows.map(withoutSince), page)]
 }
 
-function layOut(rows: readonly Row[], page: Page): string[] {
-  const own = rows.filter(({ where }) => where !== '')
-  const labels = Math.min(LABEL_COLUMNS, widest(own.map(({ label }) => label)))
-  const places = widest(own.filter(({ note }) => note !== '').map(({ where }) => where))
-  return rows.flatMap((row) => rowLines(row, { labels, places }, page))
+function commonSince(rows: readonly ChangeRow[]): Since | undefined {
+  const all = rows.flatMap(({ notes }) => notes.filter(({ tone }) => tone === 'drift').map(({ since }) => since))
+  return all.every((since) => since?.run === all[0]?.run) ? all[0] : undefined
 }
 
-function rowLines(row: Row, { labels, places }: { labels: number; places: number }, page: Page): string[] {
-  const { mark, label, where, note, body } = row
-  const start = `  ${mark} ${where === '' ? label : `${pad(label, labels)}  ${page.colors.dim(where)}`}`
-  const indented = body.map((line) => `${' '.repeat(INDENT)}${line}`)
-  if (note === '') return [start, ...indented]
-  const line = `  ${mark} ${pad(label, labels)}  ${pad(page.colors.dim(where), places)}   ${note}`
-  const fits = page.width === undefined || widest([line]) <= page.width
-  return fits ? [line, ...indented] : [start, `${' '.repeat(INDENT)}${note}`, ...indented]
+function withoutSince(row: ChangeRow): ChangeRow {
+  return { ...row, notes: row.notes.map(({ since: _, ...note }) => note) }
+}
+
+/** A sign and its colour, which adds nothing to it. A guarded change has the sign of its kind as well. */
+export function markOf({ sign, kind, notes = [] }: Pick<ChangeRow, 'sign' | 'kind'> & Partial<ChangeRow>, page: Page) {
+  const { colors } = page
+  if (sign !== 'guarded') return colors[SIGN_COLOURS[sign]](MARKS[sign])
+  const isCertain = notes.some(({ tone }) => tone === 'danger')
+  return colors.bold(colors[isCertain ? 'red' : 'yellow'](`${MARKS.guarded}${MARKS[kind]}`))
+}
+
+function layOut(rows: readonly ChangeRow[], page: Page): string[] {
+  const noted = rows.filter(({ notes }) => notes.length > 0)
+  const most = LABEL_PART * (page.width ?? PAPER_WIDTH)
+  const fitting = rows.map(({ label }) => label).filter((label) => widest([label]) <= most)
+  const columns = { labels: widest(fitting), places: widest(noted.map(({ where }) => where)) }
+  return rows.flatMap((row) => [...rowLines(row, columns, page), ...indented(fieldLines(row, page))])
+}
+
+/** The label, where it is declared, and the notes: on one line where there is room. */
+function rowLines(row: ChangeRow, columns: { labels: number; places: number }, page: Page): string[] {
+  const { sign, label, where } = row
+  const lead = `${sign === 'guarded' ? ' ' : '  '}${markOf(row, page)} `
+  const place = page.colors.dim(where)
+  const notes = noteLines(row.notes, page, INDENT)
+  const note = notes.length === 0 ? '' : `   ${notes.join('')}`
+  const fits = (...lines: string[]): string | undefined => lines.find((line) => isWithin(line, page))
+  const inColumns = `${lead}${pad(label, columns.labels)}  ${place}`
+  const close = `${lead}${label}  ${place}`
+  const padded = `${lead}${pad(label, columns.labels)}  ${pad(place, columns.places)}`
+  const whole =
+    notes.length > 1 ? undefined : fits(...(note === '' ? [] : [`${padded}${note}`]), inColumns + note, close + note)
+  if (whole !== undefined) return [whole]
+  const start = fits(inColumns, close)
+  return start === undefined ? [`${lead}${label}`, ...indented([place, ...notes])] : [start, ...indented(notes)]
 }
 
 function followUpLines(rows: readonly FollowUpRow[], page: Page): string[] {
   const column = widest(rows.map(({ what }) => what))
-  return rows.map(
-    ({ what, because }) =>
-      `  ${markOf('follow-up', page)} ${pad(what, column)}  ${page.colors.dim('because')} ${because}`,
-  )
+  const mark = page.colors[SIGN_COLOURS['follow-up']](MARKS['follow-up'])
+  return rows.flatMap(({ what, because }) => {
+    const line = `  ${mark} ${pad(what, column)}  ${page.colors.dim('because')} ${because}`
+    if (isWithin(line, page)) return [line]
+    return [`  ${mark} ${what}`, ...indented(paragraph(`because ${because}`, page, INDENT))]
+  })
+}
+
+function columnsOf({ width = PAPER_WIDTH }: Page): number {
+  return width - INDENT
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `${' '.repeat(INDENT)}${line}`)
 }

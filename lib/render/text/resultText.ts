@@ -2,17 +2,18 @@
  * The result of a converge as text. Pure.
  */
 import type { ResultView } from '../view/result.ts'
-import { pad, type Page, stateColour, widest } from './page.ts'
+import { pad, type Page, paragraph, stateColour, widest } from './page.ts'
 import { renderProblem } from './problemText.ts'
 import { stayLines } from './stays.ts'
 
 export function renderResult({ surprises, problems, stays, closing }: ResultView, page: Page): string {
-  const { host, verdict, rest } = closing
+  const { sum, host, verdict, rest } = closing
+  const title = verdict === undefined ? host : `${host} ${page.colors[stateColour(verdict.state)](verdict.text)}`
   const blocks = [
     surpriseLines(surprises, page).join('\n'),
     ...problems.map((problem) => renderProblem(problem, page).trimEnd()),
     stayLines(stays, page).join('\n'),
-    `${host}${verdict === undefined ? '' : ` ${page.colors[stateColour(verdict.state)](verdict.text)}`}${rest}`,
+    [...(sum === undefined ? [] : paragraph(sum, page, 0)), ...paragraph(`${title}${rest}`, page, 0)].join('\n'),
   ]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
 }

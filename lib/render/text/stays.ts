@@ -8,5 +8,8 @@ import { pad, type Page, widest } from './page.ts'
 export function stayLines(stays: readonly Stay[], { colors }: Page): string[] {
   if (stays.length === 0) return []
   const column = Math.min(44, widest(stays.map(({ label }) => label)))
-  return ['Stays as it is:', ...stays.map(({ label, why }) => `  ${colors.yellow('.')} ${pad(label, column)}  ${why}`)]
+  return [
+    'Not fully undone:',
+    ...stays.map(({ label, why }) => `  ${colors.yellow('.')} ${pad(label, column)}  ${why}`),
+  ]
 }

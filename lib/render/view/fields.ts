@@ -9,11 +9,13 @@ import { counted } from '../words.ts'
 import { lineCount, textDiff } from './textDiff.ts'
 import type { Field } from './view.ts'
 
-/** A removal has no fields: its name says what is removed. */
-export function viewFields({ kind, fields }: Pick<PlanChange, 'kind' | 'fields'>): Field[] {
+/** Of a new resource, what the recipe wrote. A removal has no fields: its name says what is removed. */
+export function viewFields({ kind, fields, implied = [] }: Pick<PlanChange, 'kind' | 'fields' | 'implied'>): Field[] {
   const own = fields.filter(({ followUp }) => followUp === undefined)
   if (kind !== 'create') return own.map(differing)
-  return own.filter(({ form, after }) => form === 'secret' || !isEmpty(after)).map(newField)
+  return own
+    .filter(({ field, form, after }) => !implied.includes(field) && (form === 'secret' || !isEmpty(after)))
+    .map(newField)
 }
 
 function newField({ field, form, after }: FieldChange): Field {

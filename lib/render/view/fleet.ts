@@ -8,7 +8,7 @@ import type { Standing, State } from './standing.ts'
 
 /** Plain JSON, all text cleaned. */
 export type FleetView = {
-  /** `3 hosts: 2 in order, 1 failed` */
+  /** `3 hosts: 2 ok, 1 failed` */
   sum: string
   rows: { state: State; host: string; took: string; text: string }[]
 }
@@ -21,7 +21,7 @@ export function viewFleet(reports: readonly AnyReport[], standing: (report: AnyR
   })
   const count = (state: State): number => rows.filter((row) => row.state === state).length
   const states = counts([
-    [count('ok'), 'in order'],
+    [count('ok'), 'ok'],
     [count('pending'), 'with changes pending'],
     [count('failed'), 'failed'],
   ])

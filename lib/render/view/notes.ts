@@ -5,39 +5,52 @@ import type { PlanChange } from '../../engine/report.ts'
 import { cleanLine } from '../clean.ts'
 import type { Note } from './view.ts'
 
+export const GUARDED = 'guarded: auto-reverts unless a new login works'
+
 /** Maximum differences of a drift that are described in words. */
 const MOST_WORDS = 3
 
 export function viewNotes(change: PlanChange): Note[] {
-  const { kind, certainty, leftBy, source, opens = [], besides = [] } = change
+  const { kind, leftBy, source, opens = [], besides = [] } = change
   const because = cleanLine(change.because ?? '')
   return [
     ...consequenceNotes(change),
     ...(kind === 'remove' && source !== undefined && source.line > 0 ? [plain('removed, as declared')] : []),
-    ...(kind === 'forget' ? [plain(`released; ${because}`)] : []),
+    ...(kind === 'forget' ? [plain(`released, ${because}`)] : []),
     ...driftNotes(change),
     ...(leftBy === undefined ? [] : [plain(`not done by run ${cleanLine(leftBy)}`)]),
     ...opens.map((words): Note => ({ tone: 'warning', about: 'opens', text: cleanLine(words) })),
     ...besides.map((words) => plain(cleanLine(words))),
-    ...(certainty === 'unknown' ? [plain(`not known yet: ${because}`)] : []),
-    ...(certainty === 'predicted' ? [plain(`predicted: ${because}`)] : []),
-    ...(certainty === 'opaque' ? [plain('cannot be checked: runs each time')] : []),
+    ...certaintyNotes(change),
   ]
+}
+
+function certaintyNotes({ certainty, because = '' }: PlanChange): Note[] {
+  switch (certainty) {
+    case 'unknown':
+      return [{ tone: 'plain', about: 'certainty', text: `not known yet: ${cleanLine(because)}` }]
+    case 'predicted':
+      return [{ tone: 'plain', about: 'certainty', text: cleanLine(because) }]
+    case 'opaque':
+      return [plain('cannot be checked: runs each time')]
+    default:
+      return []
+  }
 }
 
 function plain(text: string): Note {
   return { tone: 'plain', text }
 }
 
-function consequenceNotes({ kind, consequence, locksOut }: PlanChange): Note[] {
-  const verb = kind === 'remove' ? 'remove; ' : kind === 'create' ? 'create; ' : ''
+/** `danger` is for what is certain: a guarded change goes back when it locks out. */
+function consequenceNotes({ consequence, locksOut }: PlanChange): Note[] {
   switch (consequence) {
-    case 'lockout': {
-      const words = locksOut === true ? 'locks you out' : 'guarded: reverts by itself unless a new login works'
-      return [{ tone: 'danger', about: 'consequence', text: `${verb}${words}` }]
-    }
+    case 'lockout':
+      return locksOut === true
+        ? [{ tone: 'danger', about: 'consequence', text: 'locks you out' }]
+        : [{ tone: 'warning', about: 'consequence', text: GUARDED }]
     case 'destructive':
-      return [{ tone: 'danger', about: 'consequence', text: `${verb}destroys data` }]
+      return [{ tone: 'danger', about: 'consequence', text: 'destroys data' }]
     case 'disruptive':
       return [{ tone: 'warning', about: 'consequence', text: 'interrupts the service' }]
     default:
@@ -45,21 +58,16 @@ function consequenceNotes({ kind, consequence, locksOut }: PlanChange): Note[] {
   }
 }
 
-/** `drift: stopped after run 41` */
+/** `stopped`, since run 41 */
 function driftNotes({ cause, drift, leftBy }: PlanChange): Note[] {
   if (cause === 'intent') return []
   const { what, run, at = '' } = drift ?? { what: ['changed'] }
   const shown = what.slice(0, MOST_WORDS).map(cleanLine)
   const words = [...shown, ...(what.length > MOST_WORDS ? [`${what.length - MOST_WORDS} more`] : [])].join(', ')
-  const start = cause === 'both' ? 'declared otherwise, and ' : 'drift: '
+  const text = cause === 'both' ? `changed in the code and by hand: ${words}` : words
   // What a run began and did not apply had drifted before that run, and nobody knows after which.
-  if (run === undefined || run === leftBy) return [{ tone: 'drift', text: `${start}${words}` }]
-  const since = Date.parse(at)
-  return [
-    {
-      tone: 'drift',
-      text: `${start}${words} after run ${cleanLine(run)}`,
-      ...(Number.isNaN(since) ? {} : { since: new Date(since).toISOString() }),
-    },
-  ]
+  if (run === undefined || run === leftBy) return [{ tone: 'drift', text }]
+  const time = Date.parse(at)
+  const since = { run: cleanLine(run), ...(Number.isNaN(time) ? {} : { at: new Date(time).toISOString() }) }
+  return [{ tone: 'drift', text, since }]
 }

@@ -8,6 +8,7 @@ import { groupBy } from '../../kit/groupBy.ts'
 import { cleanLine } from '../clean.ts'
 import { counted } from '../words.ts'
 import { viewFields } from './fields.ts'
+import { hostTitle } from './host.ts'
 import { viewNotes } from './notes.ts'
 import { viewStays } from './stays.ts'
 import { closingSum, headSum } from './sums.ts'
@@ -15,7 +16,7 @@ import type { ChangeRow, FollowUpRow, GatheredRow, Head, PlanView, Sign } from '
 
 /** What the next converge applies again after an undo. */
 const STILL_DECLARED =
-  'What the site still declares, the next converge brings back: revert the commit as well, or change it.'
+  'The next converge will reapply what site.ts still declares: revert the commit as well, or change it.'
 
 /** Puts each change in exactly one row: follow-ups and changes that are only recorded have rows of their own. */
 export function viewPlan(plan: Plan): PlanView {
@@ -23,7 +24,7 @@ export function viewPlan(plan: Plan): PlanView {
   const of = (...kinds: PlanChange['kind'][]): PlanChange[] => changes.filter(({ kind }) => kinds.includes(kind))
   return {
     head: viewHead(plan),
-    rows: of('create', 'change', 'remove', 'forget').map(viewChange),
+    rows: of('create', 'change', 'remove', 'forget').map(viewChange).sort(gravestFirst),
     gathered: [...gather('recheck', of('recheck')), ...gather('adopt', of('adopt'))],
     followUps: of('follow-up').map(viewFollowUp),
     ...(undo === undefined ? {} : { undo: { stays: viewStays(undo), next: STILL_DECLARED } }),
@@ -32,15 +33,16 @@ export function viewPlan(plan: Plan): PlanView {
 }
 
 function viewHead(plan: Plan): Head {
-  const { host, partial, first, warnings, lockouts = [] } = plan
+  const { host, machine, partial, first, warnings, lockouts = [] } = plan
   return {
-    host: cleanLine(host.name),
+    host: hostTitle(host.name, machine?.standIn),
+    isReal: machine?.standIn === undefined,
     address: cleanLine(host.address),
     os: cleanLine(host.os),
     sum: headSum(plan),
     remarks: [
       ...(partial ? [{ kind: 'partial' as const, text: 'only what was asked for, and what that needs' }] : []),
-      ...(first ? [{ kind: 'first' as const, text: 'nothing was ever converged here' }] : []),
+      ...(first ? [{ kind: 'first' as const, text: 'first converge: this host is new to Keelson' }] : []),
       ...warnings.map((warning) => ({ kind: 'warning' as const, text: cleanLine(warning) })),
       ...lockouts.map((lockout) => ({ kind: 'lockout' as const, text: cleanLine(lockout) })),
     ],
@@ -48,11 +50,14 @@ function viewHead(plan: Plan): Head {
 }
 
 export function viewChange(change: PlanChange): ChangeRow {
-  const { kind, label, source, fields, consequence, cause } = change
+  const { kind, ref, label, source, fields, consequence, cause, certainty } = change
   return {
     kind,
     sign: signOf(change),
     label: cleanLine(label),
+    type: cleanLine(ref.split(':', 1)[0]!.replaceAll('-', ' ')),
+    ...(source === undefined ? {} : { file: cleanLine(source.file) }),
+    ...(certainty === 'unknown' ? { unknown: cleanLine(change.because ?? '') } : {}),
     consequence,
     cause,
     where: source === undefined ? undeclared(change) : cleanLine(formatSource(source)),
@@ -64,6 +69,16 @@ export function viewChange(change: PlanChange): ChangeRow {
       return [{ what: unit === undefined ? action : `${action} ${cleanLine(unit)}`, because: cleanLine(because) }]
     }),
   }
+}
+
+/** What certainly does harm, then what is guarded, then the rest in the order of the plan. */
+function gravestFirst(one: ChangeRow, other: ChangeRow): number {
+  return gravity(one) - gravity(other)
+}
+
+function gravity({ sign, notes }: ChangeRow): number {
+  if (sign !== 'guarded') return 2
+  return notes.some(({ tone }) => tone === 'danger') ? 0 : 1
 }
 
 function signOf({ kind, consequence, certainty }: PlanChange): Sign {
@@ -78,13 +93,21 @@ function undeclared({ kind, run }: PlanChange): string {
 /** Groups changes by reason: why they are read again later, or what the ledger lacks about resources in order. */
 function gather(kind: GatheredRow['kind'], changes: readonly PlanChange[]): GatheredRow[] {
   return [...groupBy(changes, ({ because }) => because ?? '')].map(([because, group]) => {
-    const verb = kind === 'recheck' ? ' checked again, because' : ''
     return {
       kind,
-      text: `${counted(group.length, 'resource')}${verb} ${cleanLine(because)}`,
+      text: (kind === 'recheck' ? recheckText : adoptText)(counted(group.length, 'resource'), cleanLine(because)),
       labels: group.map(({ label }) => cleanLine(label)),
     }
   })
+}
+
+function recheckText(count: string, because: string): string {
+  return because.startsWith('after ') ? `${count} checked again ${because}` : `${count} checked again: ${because}`
+}
+
+/** What a run has done and could not confirm is Keelson's own work. */
+function adoptText(count: string, because: string): string {
+  return because.startsWith('applied by run ') ? `confirm ${count} ${because}` : `adopt ${count} (${because})`
 }
 
 function viewFollowUp(change: PlanChange): FollowUpRow {

@@ -7,6 +7,7 @@ import { exitOfHost } from '../../engine/exit.ts'
 import type { HostReport } from '../../engine/report.ts'
 import { cleanLine } from '../clean.ts'
 import { duration } from '../words.ts'
+import { hostTitle } from './host.ts'
 import { type Problem, problemsOf } from './problem.ts'
 import { applied, type State } from './standing.ts'
 import { viewStays } from './stays.ts'
@@ -22,8 +23,11 @@ export type ResultView = {
   closing: Closing
 }
 
-/** In `takeclient-1 converged: 5 changed in 3.2 s.`, the verdict is `converged`. */
-type Closing = { host: string; verdict?: { state: State; text: string }; rest: string }
+/**
+ * In `takeclient-1 converged in 3.2 s as run 3.`, the verdict is `converged`. `sum` precedes it:
+ * `Planned 9: 8 done, 1 failed; 94 in sync.`
+ */
+type Closing = { sum?: string; host: string; verdict?: { state: State; text: string }; rest: string }
 
 export function viewResult(report: HostReport): ResultView {
   const { changes, undo, error } = report
@@ -38,22 +42,46 @@ export function viewResult(report: HostReport): ResultView {
     stays: undo !== undefined && isUnasked ? viewStays(undo) : [],
     closing:
       undo !== undefined && isUnasked
-        ? { host: cleanLine(report.host), rest: ` ${nothingText(undo)}` }
+        ? { host: hostTitle(report.host, report.standIn), rest: ` ${nothingText(undo)}` }
         : closingOf(report),
   }
 }
 
 function closingOf(report: HostReport): Closing {
-  const exit = exitOfHost(report)
-  const took = duration(report.seconds)
-  return {
-    host: cleanLine(report.host),
-    verdict: {
-      state: exit === 'ok' ? 'ok' : 'failed',
-      text: `${verdictOf(report)}${report.partial === true ? ' (PARTIAL)' : ''}`,
-    },
-    rest: report.error === undefined ? `: ${applied(report).text} in ${took}.` : ` after ${took}.`,
+  const { changes, error, seconds, standIn, summary, partial } = report
+  const verdict = {
+    state: exitOfHost(report) === 'ok' ? ('ok' as const) : ('failed' as const),
+    text: `${verdictOf(report)}${partial === true ? ' (PARTIAL)' : ''}`,
   }
+  const about = { host: hostTitle(report.host, standIn), verdict }
+  const took = duration(seconds)
+  if (error !== undefined) return { ...about, rest: ` after ${took}${runText(report)}.` }
+  if (changes.length === 0) return { ...about, rest: ` in ${took}: ${nothingDone(summary.resources)}.` }
+  if (isCancelled(report)) return { ...about, rest: '; nothing was changed.' }
+  return { ...about, sum: `${upper(applied(report).text)}.`, rest: ` in ${took}${runText(report)}.` }
+}
+
+function nothingDone(resources: number): string {
+  return resources === 0 ? 'nothing declared' : `nothing to do, ${resources} in sync`
+}
+
+/** The operator said no. */
+function isCancelled({ changes, run }: HostReport): boolean {
+  return (
+    run === undefined &&
+    changes.length > 0 &&
+    changes.every(({ outcome, failure }) => outcome === 'skipped' && failure === undefined)
+  )
+}
+
+function runText({ run, undo }: HostReport): string {
+  if (run === undefined) return ''
+  const number = cleanLine(run)
+  return ` as run ${number}; see \`runs ${number}\`${undo === undefined ? `, take it back with \`undo ${number}\`` : ''}`
+}
+
+function upper(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 function nothingText({ run, stays }: NonNullable<HostReport['undo']>): string {
@@ -66,7 +94,7 @@ function nothingText({ run, stays }: NonNullable<HostReport['undo']>): string {
 function verdictOf(report: HostReport): string {
   switch (exitOfHost(report)) {
     case 'ok':
-      if (report.changes.some(({ outcome }) => outcome === 'skipped')) return 'left as it is'
+      if (isCancelled(report)) return 'cancelled'
       return report.undo === undefined ? 'converged' : 'undone'
     case 'partial':
       return 'applied in part'

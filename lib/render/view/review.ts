@@ -14,9 +14,9 @@ import type { ChangeRow, Field, GatheredRow, Note, PlanView, Remark, Sign } from
 export type Review = Pick<PlanView, 'undo'> & {
   host: { name: string; address: string; os: string }
   site: string
-  /** `3 create, 1 remove`, or `nothing to do`; `PARTIAL: …` for a part of what is declared. */
+  /** `3 to create, 1 to remove`, or `nothing to do`; `PARTIAL: …` for a part of what is declared. */
   title: string
-  /** `106 resources: 94 in sync, 12 to change` */
+  /** `106 resources: 12 planned, 94 in sync` */
   sum: string
   /** Of what the plan was made: `commit`, `3f2c1ab`. */
   facts: { name: string; value: string }[]
@@ -57,7 +57,7 @@ export type About = Partial<Pick<PlanFile, 'site' | 'recipe' | 'base' | 'only'>>
 
 const ALERT_WORDS: { readonly [kind in AlertKind]: string } = {
   lockout: 'Locks you out',
-  guarded: 'May lock you out, reverts by itself unless a new login works',
+  guarded: 'May lock you out, auto-reverts unless a new login works',
   destroys: 'Destroys data',
   removes: 'Removes',
   opens: 'Opens or closes',
@@ -154,7 +154,7 @@ function timeText(iso: string): string {
 }
 
 function reviewRow({ kind, sign, label, where, consequence, cause, notes, fields, loads }: ChangeRow): ReviewRow {
-  const own = notes.find(({ about }) => about === 'consequence')?.text.replace(/^(create|remove); /, '')
+  const own = notes.find(({ about }) => about === 'consequence')?.text
   return {
     kind,
     sign: sign === 'guarded' ? kind : sign,
@@ -173,7 +173,9 @@ function reviewRow({ kind, sign, label, where, consequence, cause, notes, fields
 
 /** With the time in place of an age, which would be wrong by the time that it is read. */
 function noteText({ text, since }: Note): string {
-  return since === undefined ? text : `${text} (${timeText(since)})`
+  if (since === undefined) return text
+  const { run, at } = since
+  return `${text} since run ${run}${at === undefined ? '' : ` (${timeText(at)})`}`
 }
 
 function gravestFirst(one: ReviewRow, other: ReviewRow): number {

@@ -5,14 +5,14 @@ import type { RunOutcome, StoredRun } from '../../engine/host/storedRun.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { labelOf } from '../../kit/ref.ts'
 import { cleanLine } from '../clean.ts'
-import { counts } from '../words.ts'
+import { duration } from '../words.ts'
 import type { State } from './standing.ts'
 
 /** Plain JSON, all text cleaned. */
 export type RunsView = {
   host: string
   /** The latest first. */
-  rows: { run: string; started: string; who: string; outcome: OutcomeView; what: string }[]
+  rows: { run: string; started: string; took: string; who: string; outcome: OutcomeView; what: string }[]
   /** Warnings about records that cannot be read. */
   warnings: string[]
 }
@@ -27,11 +27,15 @@ export type RunView = {
 
 type OutcomeView = { state: State; text: string }
 
-/** @param damaged Sentences about records that cannot be read. */
+/**
+ * @param host As people call it.
+ * @param damaged Sentences about records that cannot be read.
+ */
 export function viewRuns(host: string, runs: readonly StoredRun[], damaged: readonly string[] = []): RunsView {
   const rows = runs.map((run) => ({
     run: cleanLine(run.run),
-    started: time(run.startedAt),
+    started: `${time(run.startedAt).slice(0, -7)} UTC`,
+    took: tookText(run),
     who: person(run),
     outcome: outcomeOf(run),
     what: whatOf(run),
@@ -46,8 +50,8 @@ export function viewRun(host: string, run: StoredRun): RunView {
     outcome: outcomeOf(run),
     remarks: [
       ...(run.undoes === undefined ? [] : [`undo of run ${cleanLine(run.undoes)}`]),
-      `started ${time(run.startedAt)} by ${person(run)}; ${endOf(run)}`,
-      `journalctl -u ${cleanLine(run.unit)} on the host has what it said`,
+      `started ${time(run.startedAt)} by ${person(run)}; ${endOf(run)}${run.endedAt === undefined ? '' : `, after ${tookText(run)}`}`,
+      `full log on the host: journalctl -u ${cleanLine(run.unit)}`,
     ],
     changes: run.changes.map(({ ref, kind, cause, outcome }) => ({
       outcome: wordFor(OUTCOMES, outcome),
@@ -63,6 +67,12 @@ function time(iso: string): string {
   return `${cleanLine(iso.slice(0, 19)).replace('T', ' ')} UTC`
 }
 
+/** How long it took; empty when nobody knows. */
+function tookText({ startedAt, endedAt = '' }: StoredRun): string {
+  const seconds = (Date.parse(endedAt) - Date.parse(startedAt)) / 1000
+  return seconds >= 0 ? duration(seconds) : ''
+}
+
 /** `ada@laptop, commit 3f2c1ab`; with `+` when there were uncommitted changes. */
 function person({ who: { user, host, commit, dirty } }: StoredRun): string {
   const at = commit === undefined ? '' : `, commit ${cleanLine(commit.slice(0, 7))}${dirty === true ? '+' : ''}`
@@ -75,14 +85,14 @@ const OUTCOMES: { readonly [outcome in RunOutcome]: string } = {
   unchanged: 'unchanged',
   failed: 'failed',
   skipped: 'skipped',
-  applied: 'applied unverified',
-  unfinished: 'not done',
+  applied: 'applied, not verified',
+  unfinished: 'pending',
 }
 
-/** `undo of run 12: 5 changed, 1 failed` */
+/** `undo of run 12: 5 changed · 1 failed` */
 function whatOf({ undoes, changes }: StoredRun): string {
   const groups = groupBy(changes, ({ outcome }) => outcome)
-  const tally = counts([...groups].map(([outcome, those]) => [those.length, wordFor(OUTCOMES, outcome)]))
+  const tally = [...groups].map(([outcome, those]) => `${those.length} ${wordFor(OUTCOMES, outcome)}`).join(' · ')
   return undoes === undefined ? tally : `undo of run ${cleanLine(undoes)}: ${tally}`
 }
 

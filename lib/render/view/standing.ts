@@ -10,45 +10,46 @@ export type State = 'ok' | 'pending' | 'failed'
 /** The text of an error is not cleaned. */
 export type Standing = { state: State; text: string }
 
-/** `101 in sync, 5 to change`, as in the heading of a plan. */
+/** `2 to create, 3 to change, 101 in sync`: in the words of a plan's last line. */
 export function planned(report: AnyReport): Standing {
   const { summary, error } = report
   if (error !== undefined) return { state: 'failed', text: error.message }
-  const isSame = summary.unchanged === summary.resources
-  return { state: isSame ? 'ok' : 'pending', text: pendingText(summary) }
-}
-
-export function pendingText({ resources, unchanged, ...kinds }: Summary): string {
-  if (unchanged === resources) return 'all in sync'
-  return terms([
-    [unchanged, 'in sync'],
-    [kinds.create + kinds.change + kinds.remove, 'to change'],
-    [kinds.followUps, 'to reload or restart or run'],
-    [kinds.adopt + kinds.forget, 'to record'],
-    [kinds.recheck, 'to check again'],
+  if (summary.unchanged === summary.resources) return { state: 'ok', text: 'all in sync' }
+  const text = counts([
+    ...kindCounts(summary),
+    [summary.followUps, 'to reload or restart or run'],
+    [summary.unchanged, 'in sync'],
   ])
+  return { state: 'pending', text }
 }
 
-/** `5 changed, 1 failed, 57 unchanged`. */
+/** What a plan will do, by kind, except for loading. */
+export function kindCounts(summary: Summary): (readonly [count: number, word: string])[] {
+  return [
+    [summary.create, 'to create'],
+    [summary.change, 'to change'],
+    [summary.remove, 'to remove'],
+    [summary.adopt, 'to adopt'],
+    [summary.forget, 'to release'],
+    [summary.recheck, 'to check again'],
+  ]
+}
+
+/** `planned 12: 8 done, 1 failed, 3 skipped; 94 in sync`: of a plan, how much came out how. */
 export function applied(report: AnyReport): Standing {
   const { changes, summary, error } = report
   if (error !== undefined) return { state: 'failed', text: error.message }
   const count = (outcome: Outcome): number => changes.filter((change) => change.outcome === outcome).length
-  // Resources that were planned to change and were already as declared when their turn came.
-  const already = changes.filter(({ kind, outcome }) => outcome === 'unchanged' && kind !== 'recheck').length
   const skipped = count('skipped')
-  const text = terms([
-    [count('changed'), 'changed'],
-    [count('recorded'), 'recorded'],
+  const outcomes = counts([
+    [count('changed') + count('recorded'), 'done'],
     [count('failed'), 'failed'],
     [skipped, 'skipped'],
-    [already, 'already right when their turn came'],
-    [summary.unchanged + count('unchanged') - already, 'unchanged'],
+    [count('unchanged'), 'already right'],
   ])
+  const done = outcomes === '' ? '' : `planned ${changes.length}: ${outcomes}`
+  const same = outcomes === '' ? 'all in sync' : counts([[summary.unchanged, 'in sync']])
+  const text = [done, same].filter((part) => part !== '').join('; ')
   if (exitOfHost(report) !== 'ok') return { state: 'failed', text }
   return { state: skipped > 0 ? 'pending' : 'ok', text }
-}
-
-function terms(numbers: Parameters<typeof counts>[0]): string {
-  return counts(numbers) || 'nothing declared'
 }

@@ -9,6 +9,6 @@ import type { Stay } from './view.ts'
 export function viewStays({ stays }: Pick<Undoing, 'stays'>): Stay[] {
   return stays.map(({ label, because, rest }) => ({
     label: cleanLine(label),
-    why: rest === true ? `goes back, but for ${cleanLine(because)}` : cleanLine(because),
+    why: rest === true ? `partly restored (not ${cleanLine(because)})` : `left in place: ${cleanLine(because)}`,
   }))
 }

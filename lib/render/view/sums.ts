@@ -5,26 +5,28 @@ import { followUpsOf } from '../../engine/plan/summary.ts'
 import type { FollowUp, Plan } from '../../engine/report.ts'
 import { cleanLine } from '../clean.ts'
 import { counted, counts } from '../words.ts'
-import { pendingText } from './standing.ts'
+import { kindCounts } from './standing.ts'
 
-/** `106 resources and 2 no longer declared: 94 in sync, 14 to change`; for an undo, only the resources that it touches. */
+/** `106 resources and 2 no longer declared: 14 planned, 94 in sync`; for an undo, only the resources that it touches. */
 export function headSum({ changes, summary, undo }: Plan): string {
-  if (undo !== undefined) {
-    const touched = { ...summary, resources: summary.resources - summary.unchanged, unchanged: 0 }
-    return `undo of run ${cleanLine(undo.run)}: ${pendingText(touched)}`
-  }
+  const planned = summary.resources - summary.unchanged
+  if (undo !== undefined) return `undo of run ${cleanLine(undo.run)}: ${planned} planned`
   const others = changes.filter(({ source }) => source === undefined).length
   const undeclared = others === 0 ? '' : ` and ${others} no longer declared`
-  return `${counted(summary.resources - others, 'resource')}${undeclared}: ${pendingText(summary)}`
+  const standing = counts([
+    [planned, 'planned'],
+    [summary.unchanged, 'in sync'],
+  ])
+  const text = planned === 0 && summary.resources > 0 ? 'all in sync' : standing || 'nothing declared'
+  return `${counted(summary.resources - others, 'resource')}${undeclared}: ${text}`
 }
 
-/** `1 create, 3 change, 2 to check again`; empty when nothing but loading is to be done. */
+/** `1 to create, 3 to change, 2 to check again`; empty when nothing but loading is to be done. */
 export function kindSum({ summary }: Pick<Plan, 'summary'>): string {
-  const kinds = ['create', 'change', 'remove', 'adopt', 'forget'] as const
-  return counts([...kinds.map((kind) => [summary[kind], kind] as const), [summary.recheck, 'to check again']])
+  return counts(kindCounts(summary))
 }
 
-/** `Plan: 1 create, 3 change · 1 to reload · 57 unchanged.` */
+/** `Plan: 1 to create, 3 to change, 1 to reload · 57 in sync.` */
 export function closingSum(plan: Plan): string {
   const { summary, changes, partial, undo } = plan
   const following = (action: FollowUp['action']): number =>
@@ -32,14 +34,13 @@ export function closingSum(plan: Plan): string {
       (change) => change.kind === 'follow-up' && followUpsOf([change]).some((followUp) => followUp.action === action),
     ).length
   const [restarts, runs] = [following('restart'), following('run')]
-  const todo = kindSum(plan)
-  const loads = counts([
+  const todo = counts([
+    ...kindCounts(summary),
     [summary.followUps - restarts - runs, 'to reload'],
     [restarts, 'to restart'],
     [runs, 'to run'],
   ])
-  const nothing = todo === '' && loads === '' ? 'nothing to do' : ''
-  const unchanged = undo === undefined ? counts([[summary.unchanged, 'unchanged']]) : ''
-  const parts = [nothing, todo, loads, unchanged].filter((part) => part !== '')
+  const same = undo === undefined ? counts([[summary.unchanged, 'in sync']]) : ''
+  const parts = [todo || 'nothing to do', same].filter((part) => part !== '')
   return `${partial ? 'PARTIAL plan' : 'Plan'}: ${parts.join(' · ')}.`
 }

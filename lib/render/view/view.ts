@@ -14,15 +14,18 @@ export type PlanView = {
   followUps: FollowUpRow[]
   /** Set for the plan of an undo: what it leaves as it is, and what the next converge does with the rest. */
   undo?: { stays: Stay[]; next: string }
-  /** `Plan: 1 create, 3 change · 1 to reload · 57 unchanged.` */
+  /** `Plan: 1 to create, 3 to change, 1 to reload · 57 in sync.` */
   closing: string
 }
 
 export type Head = {
+  /** `web-1`, or `sandbox try (stands in for web-1)` */
   host: string
+  /** The host itself, not a machine that stands in for it. */
+  isReal: boolean
   address: string
   os: string
-  /** `106 resources: 94 in sync, 12 to change` */
+  /** `106 resources: 12 planned, 94 in sync` */
   sum: string
   remarks: Remark[]
 }
@@ -43,6 +46,12 @@ export type ChangeRow = {
   consequence: Consequence
   cause: Cause
   label: string
+  /** In words: `ufw rule`. */
+  type: string
+  /** The recipe that declares it. */
+  file?: string
+  /** Why it is not known yet what it will do. */
+  unknown?: string
   /** Where the resource is declared, or that it no longer is. */
   where: string
   notes: Note[]
@@ -56,11 +65,13 @@ export type Tone = 'danger' | 'warning' | 'drift' | 'plain'
 export type Note = {
   tone: Tone
   text: string
-  /** Set for the notes that a review shows in a place of their own. */
-  about?: 'consequence' | 'opens'
-  /** Start of the state, from which an age is shown after the text. ISO 8601. */
-  since?: string
+  /** Set for the notes that may be shown in a place of their own. */
+  about?: 'consequence' | 'opens' | 'certainty'
+  since?: Since
 }
+
+/** The run after which somebody else changed the host, and when it ended, if that is known. ISO 8601. */
+export type Since = { run: string; at?: string }
 
 export type Field =
   /** The value of a new text is its length; `text` is the whole of it. */

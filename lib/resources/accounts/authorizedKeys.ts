@@ -97,8 +97,8 @@ export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, '
   needs: (name) => [refOf('user', name)],
   state: form.fields<Compared<AuthorizedKeysState>>({
     keys: form.list(form.line(65_536)),
-    file: form.line(),
-    directory: form.line(),
+    file: form.inner(form.line()),
+    directory: form.inner(form.line()),
   }),
   how: form.optional(form.fields<KeysHow>({ exclusive: form.oneOf(false) })),
   read: { command: readText, parse: ({ stdout }, entries) => parseFiles(stdout, entries) },

@@ -98,7 +98,7 @@ export const user: ResourceType<User, UserState> = {
     group: form.optional(form.line()),
     groups: form.optional(form.list(form.line())),
     home: form.optional(form.line()),
-    homeThere: form.optional(form.flag),
+    homeThere: form.optional(form.inner(form.flag)),
     shell: form.optional(form.line()),
     comment: form.optional(form.line()),
     expires: form.optional(form.line()),

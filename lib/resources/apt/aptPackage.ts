@@ -62,7 +62,7 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
     desired: ({ purge }) => (purge === true ? { status: 'purged' } : null),
   },
   state: form.fields<Compared<AptPackageState>>({
-    status: form.line(),
+    status: form.inner(form.line()),
     version: form.optional(form.line()),
     hold: form.optional(form.flag),
     mark: form.optional(form.oneOf('auto', 'manual')),

@@ -108,7 +108,7 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
   needs: (path, state) => pathNeeds(path, state),
   claims: (path) => [`path:${path}`],
   state: form.fields<Compared<DirectoryState>>({
-    kind: form.oneOf(...PATH_KINDS, 'nothing'),
+    kind: form.inner(form.oneOf(...PATH_KINDS, 'nothing')),
     owner: form.optional(form.line()),
     group: form.optional(form.line()),
     mode: form.optional(form.line()),

@@ -126,7 +126,7 @@ export const file: ResourceType<File, FileState> = {
   needs: (path, state) => pathNeeds(path, state),
   claims: (path) => [`path:${path}`],
   state: form.fields<Compared<FileState>>({
-    kind: form.oneOf(...PATH_KINDS),
+    kind: form.inner(form.oneOf(...PATH_KINDS)),
     owner: form.optional(form.line()),
     group: form.optional(form.line()),
     mode: form.optional(form.line()),

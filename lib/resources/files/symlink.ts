@@ -47,7 +47,7 @@ export const symlink: ResourceType<Symlink, SymlinkState> = {
   absent: { check: linkMistakes },
   needs: (path) => pathNeeds(path),
   claims: (path) => [`path:${path}`],
-  state: form.fields<Compared<SymlinkState>>({ kind: form.oneOf(...PATH_KINDS), target: form.line() }),
+  state: form.fields<Compared<SymlinkState>>({ kind: form.inner(form.oneOf(...PATH_KINDS)), target: form.line() }),
   how: form.optional(form.fields<SymlinkHow>({ force: form.optional(form.flag) })),
   leads: (path, { target }) => resolve(dirname(path), target),
   read: {

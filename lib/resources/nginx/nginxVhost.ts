@@ -79,7 +79,10 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     `path:${linkPath(name)}`,
     ...(how?.serves ?? []).map((one) => `server_name:${one}`),
   ],
-  state: form.fields<Compared<NginxVhostState>>({ ...NGINX_FILE, link: form.either(form.line(), form.oneOf(null)) }),
+  state: form.fields<Compared<NginxVhostState>>({
+    ...NGINX_FILE,
+    link: form.inner(form.either(form.line(), form.oneOf(null))),
+  }),
   how: form.optional(
     form.fields<VhostHow>({
       serves: form.optional(form.list(form.line())),

@@ -23,8 +23,8 @@ export type NginxFileState = {
 /** For `state`. */
 export const NGINX_FILE = {
   content: form.shownAs('text', form.stateText),
-  mode: form.line(),
-  owner: form.line(),
+  mode: form.inner(form.line()),
+  owner: form.inner(form.line()),
 } as const
 
 /** Only root may read text with secrets; nginx reads its configuration as root. */

@@ -98,7 +98,7 @@ export const postgresGrant: ResourceType<PostgresGrant, GrantState> = {
     privileges: form.list(form.line()),
     // A new grant has nothing that others could be granted, or that is only partly there.
     grantable: form.missingAs([], form.list(form.line())),
-    partly: form.missingAs([], form.list(form.line())),
+    partly: form.inner(form.missingAs([], form.list(form.line()))),
   }),
   read: {
     via: psql,

@@ -98,7 +98,7 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
   // A new line has no position to report.
   state: form.fields<Compared<HbaState>>({
     method: form.line(),
-    place: form.optional(form.missingAs('in order', form.line())),
+    place: form.optional(form.inner(form.missingAs('in order', form.line()))),
   }),
   seen: form.optional(form.fields<HbaSeen>({ unloaded: form.flag })),
   read: {

@@ -60,7 +60,7 @@ export const SERVICE_FORM = form.fields<Compared<ServiceState>>({
   enabled: form.optional(form.flag),
   running: form.optional(form.flag),
   masked: form.optional(form.flag),
-  load: form.optional(form.oneOf('current', 'reload', 'restart')),
+  load: form.optional(form.inner(form.oneOf('current', 'reload', 'restart'))),
 })
 
 export const SERVICE_HOW = form.fields<ServiceHow>({

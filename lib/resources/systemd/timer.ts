@@ -93,7 +93,11 @@ export const timer: ResourceType<Timer, TimerState> = {
   }),
   needs: (name, { content }) => [refOf('unit', /^Unit=(.+)$/m.exec(content)?.[1] ?? `${name}.service`)],
   claims: (name) => [`path:${fileOf(name).path}`],
-  state: form.fields<TimerState>({ ...UNIT_FILE, enabled: form.flag, active: form.flag }),
+  state: form.fields<TimerState>({
+    ...UNIT_FILE,
+    enabled: form.inner(form.flag),
+    active: form.inner(form.flag),
+  }),
   read: {
     command: (entries) =>
       readUnitFiles(

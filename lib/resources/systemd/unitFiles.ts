@@ -23,9 +23,9 @@ export type UnitFileState = {
 /** For `state`. */
 export const UNIT_FILE = {
   content: form.shownAs('text', form.text()),
-  mode: form.line(),
-  owner: form.line(),
-  loaded: form.flag,
+  mode: form.inner(form.line()),
+  owner: form.inner(form.line()),
+  loaded: form.inner(form.flag),
 } as const
 
 /** The path of a resource's file, and the unit that it belongs to. */

@@ -73,7 +73,7 @@ export const ufwDefaults: ResourceType<UfwDefaults, UfwDefaultsState> = {
     ipv6: form.flag,
     logging: form.line(),
     enabled: form.flag,
-    loaded: form.flag,
+    loaded: form.inner(form.flag),
   }),
   read: {
     command: () => READ_UFW,

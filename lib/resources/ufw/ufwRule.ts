@@ -153,9 +153,9 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
     action: form.line(),
     log: form.line(),
     comment: form.text(),
-    families: form.line(),
-    order: form.line(),
-    loaded: form.flag,
+    families: form.inner(form.line()),
+    order: form.inner(form.line()),
+    loaded: form.inner(form.flag),
   }),
   how: MATCH,
   read: {

@@ -4,6 +4,7 @@ import type { CatalogHost, CatalogResource } from '../../../lib/engine/catalog/c
 import { buildCatalog, type Declaration, type Diagnostic, RecipeError } from '../../../lib/engine/catalog/evaluate.ts'
 import { refOf, type TypedRef } from '../../../lib/kit/ref.ts'
 import type { AnyType } from '../../../lib/kit/resourceType.ts'
+import * as form from '../../../lib/kit/form.ts'
 import { Secret, Text } from '../../../lib/kit/value.ts'
 import { toyType } from '../fixture.ts'
 
@@ -78,6 +79,25 @@ test('what should not be there needs only what is written out, and claims nothin
     declared({ name: 'a', ensure: 'absent', needs: ['user:x'], claims: ['path:/a'] }, { refs: ['box:b'] }),
   )
   assert.equal([resource?.desired, resource?.needs, resource?.claims], [null, ['box:b'], []])
+})
+
+test('what the recipe did not write is known: props that it left out, and fields of the type itself', () => {
+  const text = { type: 'string' } as const
+  const lamp = toyType('lamp', {
+    schema: { type: 'object', additionalProperties: false, required: [], properties: { colour: text, watt: text } },
+    name: ({ name }) => String(name),
+    desired: ({ colour = 'white' }) => JSON.parse(JSON.stringify({ colour, watt: '5', kind: 'lamp', text: 'x' })),
+    state: form.fields<{ colour: string; watt: string; kind: string; text: string }>({
+      colour: form.line(),
+      watt: form.line(),
+      kind: form.inner(form.line()),
+      text: form.shownAs('text', form.text()),
+    }),
+  })
+  const implied = (props: { [name: string]: unknown }) => build(declared(props, { type: lamp }))[0]!.implied
+  assert.equal(implied({ name: 'a', colour: 'red' }), ['watt', 'kind'])
+  assert.equal(implied({ name: 'a', colour: undefined, watt: '5' }), ['colour', 'kind'])
+  assert.is(build(declared({ name: 'b' }))[0]!.implied, undefined)
 })
 
 test('the same declared twice is one, with both lines, all needs and tags, and the stronger protection', () => {

@@ -83,7 +83,7 @@ test('a file that needs the service that needs its folder is a circle', () => {
     resource('service:nginx', {}, ['under:/etc/nginx']),
     at('/etc/nginx/x', ['service:nginx']),
   )
-  assert.is(circle?.message, 'a circle: service nginx needs file /etc/nginx/x needs service nginx')
+  assert.is(circle?.message, 'dependency cycle: service nginx → file /etc/nginx/x → service nginx')
   assert.equal([circle?.source?.line, circle?.also?.map(({ line }) => line)], [1, [2]])
   assert.is(others.length, 0)
 })
@@ -96,7 +96,7 @@ test('a circle names its own members only, from the one declared first', () => {
     resource('x:c', {}, ['x:b', 'x:free']),
     resource('x:free', {}),
   )
-  assert.is(circle?.message, 'a circle: x a needs x c needs x b needs x a')
+  assert.is(circle?.message, 'dependency cycle: x a → x c → x b → x a')
   assert.equal([circle?.source?.line, circle?.also?.map(({ line }) => line)], [2, [4, 3]])
 })
 

@@ -167,7 +167,7 @@ test('what another declaration stands for by now is only forgotten', () => {
   assert.equal(
     items.map(({ shown }) => `${shown.kind} ${shown.ref} ${shown.because ?? ''}`.trim()),
     [
-      'adopt thing:a2 already as declared; only recorded',
+      'adopt thing:a2 already correct, recorded only',
       'remove thing:c2',
       'forget thing:a1 left in place: thing a2 is declared in its place',
       'remove thing:b1',
@@ -253,11 +253,7 @@ test('what a run applied and did not confirm is its own work, as long as it is s
   const items = planItems(planningOf(declared, [file], { file: read }, { ledger }))
   assert.equal(
     items.map(({ shown }) => shown.because),
-    [
-      'applied by run 7 without confirmation; confirmed now',
-      'as declared now; recorded anew',
-      'already as declared; only recorded',
-    ],
+    ['applied by run 7, which was cut off', 'correct now, recorded again', 'already correct, recorded only'],
   )
 })
 
@@ -363,7 +359,7 @@ test('behind a package all is predicted, and what is in order is looked at again
     {},
   )
   const [, created, gone] = planItems(planning).map(({ shown }) => shown)
-  assert.equal([created?.kind, created?.certainty, created?.because], ['create', 'predicted', 'package p comes first'])
+  assert.equal([created?.kind, created?.certainty, created?.because], ['create', 'predicted', 'depends on package p'])
   assert.equal([gone?.kind, gone?.certainty], ['recheck', 'unknown'])
 })
 

@@ -99,7 +99,7 @@ test('what may lock out, destroys, opens and restarts stands before the changes'
   const [alerts] = classed(page, 'alerts')
   assert.equal(elementsOf(alerts!, 'strong').map(textOf), [
     'Locks you out',
-    'May lock you out, reverts by itself unless a new login works',
+    'May lock you out, auto-reverts unless a new login works',
     'Removes',
     'Opens or closes',
     'Restarts',

@@ -25,7 +25,7 @@ test('it has what was changed by hand, and nothing that is only declared', () =>
   assert.is(title, 'Drift on web-1')
   assert.ok(body.startsWith(`${marker}\n2 resources on 1 host changed by hand. `))
   assert.match(body, '### `web-1`\n')
-  assert.match(body, '| drift: mode changed, edited after run 41 (2026-11-27 21:57 UTC) |')
+  assert.match(body, '| mode changed, edited since run 41 (2026-11-27 21:57 UTC) |')
   assert.match(body, '- maxmemory 1gb')
   assert.not.match(body, '/etc/motd')
   assert.not.match(body, 'web-2')

@@ -21,12 +21,12 @@ function markdown(plan: Plan, about: About = {}): string {
 
 const GOLDEN = `
 <!-- keelson:plan host=takeclient-1 site=takeclient v1 -->
-### \`takeclient-1\` · 3 create, 4 change, 1 remove, 2 adopt, 1 forget, 2 to check again · restarts \`api.service\` · reloads \`api.takeclient.com\`
+### \`takeclient-1\` · 3 to create, 4 to change, 1 to remove, 2 to adopt, 1 to release, 2 to check again · restarts \`api.service\` · reloads \`api.takeclient.com\`
 
-commit \`3f2c1ab00000\` with uncommitted changes · read 2026-11-27 23:50 UTC · digest \`0000000000000000000000000000000000000000000000000000000000000000\` · \`95.216.1.123\` · \`debian-13\` · 69 resources and 2 no longer declared: 57 in sync, 8 to change, 1 to reload or restart or run, 3 to record, 2 to check again
+commit \`3f2c1ab00000\` with uncommitted changes · read 2026-11-27 23:50 UTC · digest \`0000000000000000000000000000000000000000000000000000000000000000\` · \`95.216.1.123\` · \`debian-13\` · 69 resources and 2 no longer declared: 14 planned, 57 in sync
 
 > [!CAUTION]
-> - **May lock you out, reverts by itself unless a new login works** (1): ufw rule \`22/tcp\` from \`10.0.0.0/8\`
+> - **May lock you out, auto-reverts unless a new login works** (1): ufw rule \`22/tcp\` from \`10.0.0.0/8\`
 > - **Removes** (1): cron job old-report
 
 > [!WARNING]
@@ -40,26 +40,26 @@ commit \`3f2c1ab00000\` with uncommitted changes · read 2026-11-27 23:50 UTC ·
 
 | | Resource | Effect | Why | Declared at |
 |:--|:--|:--|:--|:--|
-| \`~\` change | ufw rule \`22/tcp\` from \`10.0.0.0/8\` | guarded: reverts by itself unless a new login works |  | \`recipes/firewall.ts:12\` |
+| \`~\` change | ufw rule \`22/tcp\` from \`10.0.0.0/8\` | guarded: auto-reverts unless a new login works |  | \`recipes/firewall.ts:12\` |
 | \`↻\` follow-up | restart \`api.service\` |  | because file \`/etc/app.env\` changed |  |
 | \`~\` change | nginx vhost \`api.takeclient.com\` | reload |  | \`recipes/proxy.ts:41\` |
 | \`-\` remove | cron job old-report |  |  | no longer declared; made by run 12 |
-| \`~\` change | file \`/etc/app.env\` |  | declared otherwise, and content changed after run 40 | \`recipes/app.ts:20\` |
+| \`~\` change | file \`/etc/app.env\` |  | changed in the code and by hand: content changed since run 40 | \`recipes/app.ts:20\` |
 | \`+\` create | postgres role \`takeclient_ro\` |  | not known yet: postgresql is not installed | \`recipes/postgres.ts:30\` |
 | \`+\` create | file \`/etc/motd\` |  |  | \`recipes/base.ts:7\` |
 | \`?\` create | command warm the cache |  | cannot be checked: runs each time | \`recipes/app.ts:60\` |
-| \`.\` forget | postgres database old | only recorded | released; left in place: it was there before Keelson | no longer declared |
+| \`.\` forget | postgres database old | only recorded | released, left in place: it was there before Keelson | no longer declared |
 
 <details><summary>Changed by hand on the host, and set back (1)</summary>
 
 | | Resource | Effect | Why | Declared at |
 |:--|:--|:--|:--|:--|
-| \`~\` change | file \`/etc/redis/redis.conf\` |  | drift: mode changed, edited after run 41 (2026-11-27 21:57 UTC) | \`recipes/redis.ts:9\` |
+| \`~\` change | file \`/etc/redis/redis.conf\` |  | mode changed, edited since run 41 (2026-11-27 21:57 UTC) | \`recipes/redis.ts:9\` |
 
 </details>
 
-- \`?\` recheck: 2 resources checked again, because package nginx comes first: file \`/etc/nginx/mime.types\`, file \`/etc/nginx/nginx.conf\`
-- \`←\` adopt: 2 resources already as declared; only recorded: user deploy, package curl
+- \`?\` 2 resources checked again after package nginx: file \`/etc/nginx/mime.types\`, file \`/etc/nginx/nginx.conf\`
+- \`←\` adopt 2 resources (already correct, recorded only): user deploy, package curl
 
 <details open><summary><code>ufw rule 22/tcp from 10.0.0.0/8</code> change, 2 lines</summary>
 
@@ -147,7 +147,10 @@ test('what opens or closes, and that nobody could log in, is in the heading', ()
   const opening = change('ufw-rule:8443/tcp', { kind: 'create', opens: ['opens 8443/tcp'] })
   const closing = change('ufw-rule:80/tcp', { kind: 'remove', opens: ['closes 80/tcp'] })
   const [, heading] = markdown(planOf([opening, closing], { lockouts: ['no rule for port 22'] })).split('\n')
-  assert.is(heading, '### `takeclient-1` · 1 create, 1 remove · **locks you out** · opens `8443/tcp`, closes `80/tcp`')
+  assert.is(
+    heading,
+    '### `takeclient-1` · 1 to create, 1 to remove · **locks you out** · opens `8443/tcp`, closes `80/tcp`',
+  )
 })
 
 test('hostile text of hosts and recipes is only text', () => {
@@ -195,6 +198,11 @@ function rows(tree: Parent): string[][] {
     .filter(({ length }) => length > 0)
 }
 
+const GATHERED: { readonly [kind in ChangeKind]?: RegExp } = {
+  adopt: /^. (?:adopt:|adopt|confirm) (\d+) /,
+  recheck: /^. (?:recheck: (\d+) more|(\d+) resources? checked again)/,
+}
+
 /** Resources of one kind that a comment lists, and those that it counts in place of a list. */
 function listed(tree: Parent, kind: ChangeKind): number {
   const inTables = rows(tree).filter(([mark = '']) => mark.endsWith(` ${kind}`)).length
@@ -203,8 +211,8 @@ function listed(tree: Parent, kind: ChangeKind): number {
     .filter((each) => each.startsWith('… and '))
     .flatMap((each) => [...each.matchAll(/(\d+) ([a-z-]+)(?=,|$)/g)].filter(([, , word]) => word === kind))
   const gathered = elementsOf(tree, 'li')
-    .map((item) => new RegExp(`^. ${kind}: (\\d+) `).exec(textOf(item)))
-    .flatMap((found) => (found === null ? [] : [Number(found[1])]))
+    .map((item) => GATHERED[kind]?.exec(textOf(item)) ?? null)
+    .flatMap((found) => (found === null ? [] : [Number(found[1] ?? found[2])]))
   return [...hidden.map(([, count]) => Number(count)), ...gathered].reduce((sum, count) => sum + count, inTables)
 }
 
@@ -214,7 +222,7 @@ function assertSums(plan: Plan, text: string): void {
   for (const kind of KINDS) {
     const count = plan.changes.filter((each) => each.kind === kind).length
     assert.is(listed(tree, kind), count, kind)
-    const words = kind === 'recheck' ? 'to check again' : kind
+    const words = kind === 'recheck' ? 'to check again' : kind === 'forget' ? 'to release' : `to ${kind}`
     const told = new RegExp(`[·,] (\\d+) ${words}(,| ·|$)`).exec(heading)?.[1]
     if (kind !== 'follow-up') assert.is(Number(told ?? 0), count, heading)
   }

@@ -38,7 +38,7 @@ export function judge(one: HostileCase, outcome: Outcome, bait: Bait, own: reado
 function judgeText(code: number, { stdout, stderr }: Outcome): string | undefined {
   if (code === 0 || /^[^\n]{10,}/m.test(stderr)) return undefined
   // What failed on a host stands in its result.
-  return /failed|applied in part|Stays as it is|Nothing was changed/.test(stdout)
+  return /failed|applied in part|Not fully undone|Nothing was changed/.test(stdout)
     ? undefined
     : `exit ${code} without a sentence`
 }
