@@ -192,11 +192,15 @@ export type Failure = {
   phase: 'read' | 'apply' | 'verify'
   /** Title of the step that failed, in words; a report never contains its shell text. */
   step?: string
+  /** The principal command of that step, where its type names one. */
+  ran?: string
   exit?: number
   /** With `step`, what the host said; otherwise a sentence of Keelson. */
   said: string
   /** Absent when nothing can be added to `said`. */
   next?: string
+  /** Label of what failed before it, for what was skipped. */
+  after?: string
 }
 
 export type ReportChange = PlanChange & { outcome: Outcome; failure?: Failure }

@@ -151,6 +151,8 @@ export type Context = {
 export type Step = {
   /** Shown while it runs and in errors; must not contain a secret. */
   title: string
+  /** Its principal command as a person would type it, for errors; must not contain a secret. */
+  command?: string
   run: string
   /** Files that the program finds as `$P/NAME`, readable by root only. The only place where secrets may go. */
   payload?: { [name: string]: string | Uint8Array }

@@ -161,7 +161,7 @@ test('runs tells what was done, also by a run that nobody saw end', async () => 
   assert.is(code, EXIT_CODES.ok)
   assert.match(stdout, /^another machine \(stands in for web-1\)\n/)
   assert.match(stdout, /^ +1 {2}\d{4}-\d\d-\d\d \d\d:\d\d UTC +[\d.]+ s {2}ok +\S+@\S+.* {2}1 changed$/m)
-  assert.match(stdout, /^ +2 .* applied in part +1 changed, 1 failed, 1 skipped$/m)
+  assert.match(stdout, /^ +2 .* applied in part +\S+@\S+.* {2}1 changed · 1 failed · 1 skipped$/m)
   const [, cut] = /^ +(\d+) .* unfinished /m.exec(stdout) ?? []
   assert.ok(cut, stdout)
   const one = await runSite(['runs', cut, ...web])

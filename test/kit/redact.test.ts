@@ -138,8 +138,8 @@ test('what a failed step said begins with no rest of a secret where it was too l
   const rest = SECRET.slice(3)
   const secrets = new Map([['key', SECRET]])
   const full = rest + '.'.repeat(SAID_BYTES - Buffer.byteLength(rest))
-  assert.ok(applyFailure('a step', { exit: 1, said: full }, secrets).said.startsWith(`${MASK}.`))
-  assert.is(applyFailure('a step', { exit: 1, said: rest }, secrets).said, rest)
+  assert.ok(applyFailure({ title: 'a step' }, { exit: 1, said: full }, secrets).said.startsWith(`${MASK}.`))
+  assert.is(applyFailure({ title: 'a step' }, { exit: 1, said: rest }, secrets).said, rest)
 })
 
 test('without secrets a text stays as it is', () => {

@@ -93,6 +93,41 @@ takeclient-1 applied in part in 3.2 s.
   )
 })
 
+test('what waited for a failure is told with it, and the line that the host complains of is shown', () => {
+  const before = { phase: 'apply' as const, said: 'not tried, because nginx vhost shop failed', next: 'wait' }
+  const waits: ReportChange = {
+    ...change('service:nginx.service', {}),
+    outcome: 'skipped',
+    failure: { ...before, after: 'nginx vhost shop' },
+  }
+  const text = 'server {\n    listen 80;\n    proxy_passs on;\n}\n'
+  const broken: ReportChange = {
+    ...failed,
+    fields: [{ field: 'content', form: 'text', after: text }],
+    failure: {
+      ...failed.failure!,
+      ran: 'nginx -t',
+      said: 'unknown directive "proxy_passs" in /etc/nginx/sites-enabled/shop:3',
+    },
+  }
+  assert.is(
+    `\n${renderResult(viewResult(reportOf([broken, waits])), paper)}`,
+    `
+recipes/shop.ts:14: nginx vhost shop on takeclient-1: apply failed
+  ran        nginx -t
+  exit       1
+  host said  unknown directive "proxy_passs" in /etc/nginx/sites-enabled/shop:3
+  line       3 |     proxy_passs on;
+               |     ^^^^^^^^^^^
+  waiting    1 for it: service nginx.service
+  next       correct the directive and converge again; the old vhost is still being served
+
+Planned 2: 1 failed, 1 skipped; 57 in sync.
+takeclient-1 failed in 3.2 s.
+`,
+  )
+})
+
 test('what was skipped for one reason is told once', () => {
   const failure = { phase: 'apply' as const, said: 'not tried, because package nginx failed', next: 'wait' }
   const skipped = (ref: string): ReportChange => ({ ...change(ref, {}), outcome: 'skipped', failure })

@@ -6,7 +6,7 @@ import { SAID_BYTES } from '../onHost/worker.ts'
 import { maskRest } from '../../kit/redact.ts'
 import { remedyFor } from './remedies.ts'
 import type { Failure, HostProblem } from '../report.ts'
-import type { Unknown } from '../../kit/resourceType.ts'
+import type { Step, Unknown } from '../../kit/resourceType.ts'
 
 export const STALE: Failure = {
   phase: 'apply',
@@ -44,11 +44,18 @@ export const UNREACHED: Failure = {
   next: 'converge again: it goes on from what is there now',
 }
 
+/** What people are told of a step. */
+export type TriedStep = Pick<Step, 'title' | 'command'>
+
+function triedText({ title, command }: TriedStep): Pick<Failure, 'step' | 'ran'> {
+  return { step: title, ...(command === undefined ? {} : { ran: command }) }
+}
+
 /** The run, or all of its host, ended within a step. */
-export function cutFailure(step: string): Failure {
+export function cutFailure(step: TriedStep): Failure {
   return {
     phase: 'apply',
-    step,
+    ...triedText(step),
     said: 'the run ended while this was applied; it may be done in part',
     next: 'converge again: it goes on from what is there now',
   }
@@ -71,7 +78,7 @@ export function reportedError(error: unknown): HostProblem {
 
 /** @param said What the step said; if it was too long to keep, only its end, which may begin with the rest of a secret. */
 export function applyFailure(
-  step: string,
+  step: TriedStep,
   { exit, said }: { exit: number; said: string },
   secrets: ReadonlyMap<string, string>,
 ): Failure {
@@ -79,7 +86,7 @@ export function applyFailure(
   const next = remedyFor(said)
   return {
     phase: 'apply',
-    step,
+    ...triedText(step),
     exit,
     said: (isCut ? maskRest(said, secrets.values()) : said).trimEnd(),
     ...(next === undefined ? {} : { next }),
@@ -88,7 +95,12 @@ export function applyFailure(
 
 /** @param because Label of what failed; a change that was itself skipped is not a cause. */
 export function skipFailure(because: string): Failure {
-  return { phase: 'apply', said: `not tried, because ${because} failed`, next: 'will run once that succeeds' }
+  return {
+    phase: 'apply',
+    said: `not tried, because ${because} failed`,
+    next: 'will run once that succeeds',
+    after: because,
+  }
 }
 
 export function unknownFailure({ because }: Unknown): Failure {

@@ -2,7 +2,7 @@
  * What the events of a stage tell: how its tasks come out, and what to show meanwhile.
  */
 import type { HostProgress } from '../report.ts'
-import { applyFailure, cutFailure, STALE, undoneFailure } from './failures.ts'
+import { applyFailure, cutFailure, STALE, type TriedStep, undoneFailure } from './failures.ts'
 import type { Outcomes } from './outcomes.ts'
 import { labelOfTask, type ReadyTask, refsOf } from './readyTask.ts'
 import type { TaskEvent, TaskPlace } from './workerEvents.ts'
@@ -20,7 +20,7 @@ export class StageEvents {
   readonly tasks: readonly ReadyTask[]
   readonly #run: RunOfStage
   /** Title of the step that each task has reached. */
-  readonly #begun = new Map<ReadyTask, string>()
+  readonly #begun = new Map<ReadyTask, TriedStep>()
 
   constructor(tasks: readonly ReadyTask[], run: RunOfStage) {
     this.tasks = tasks
@@ -44,13 +44,13 @@ export class StageEvents {
       case 'start':
         return tell('started')
       case 'step':
-        this.#begun.set(one, steps[event.step]!.title)
+        this.#begun.set(one, steps[event.step]!)
         return tell('started', steps[event.step]!.title)
       case 'ok':
         outcomes.changed(refs)
         return tell('ok')
       case 'failed':
-        outcomes.failed(refs, applyFailure(this.#begun.get(one) ?? about.title, event, secrets))
+        outcomes.failed(refs, applyFailure(this.#begun.get(one) ?? about, event, secrets))
         return tell('failed')
       case 'stale':
         outcomes.failed(refs, STALE)

@@ -7,6 +7,7 @@ import type { AnyReport, HostProblem } from '../../engine/report.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { cleanLine, cleanText } from '../clean.ts'
 import { counted } from '../words.ts'
+import { excerptOf } from './excerpt.ts'
 
 /** Plain JSON, all text cleaned; an entry's line may contain a tab. */
 export type Problem = {
@@ -23,6 +24,12 @@ type About = {
   why?: string | undefined
   /** Title of the step that ran. */
   step?: string | undefined
+  /** Its command. */
+  ran?: string | undefined
+  /** The line that the host complains of. */
+  line?: string | undefined
+  /** What was not tried because of it. */
+  waiting?: string | undefined
   exit?: number | undefined
   /** What the host said. */
   said?: string | undefined
@@ -40,8 +47,9 @@ export function isMistake(name: string): boolean {
   return MISTAKES.includes(name)
 }
 
-export function viewProblem({ where, what, why, step, exit, said, stack, next }: About): Problem {
-  const texts = { why, step, exit: exit === undefined ? undefined : String(exit), [HOST_SAID]: said, stack, next }
+export function viewProblem({ where, what, why, step, ran, exit, said, line, waiting, stack, next }: About): Problem {
+  const tried = { step: ran === undefined ? step : undefined, ran, exit: exit === undefined ? undefined : String(exit) }
+  const texts = { why, ...tried, [HOST_SAID]: said, line, waiting, stack, next }
   return {
     ...(where === undefined ? {} : { where: cleanLine(where) }),
     what: cleanLine(what),
@@ -51,15 +59,20 @@ export function viewProblem({ where, what, why, step, exit, said, stack, next }:
   }
 }
 
-/** Everything that went wrong on a host; changes skipped for one reason are one problem. */
+/** Everything that went wrong on a host; what was skipped is told with what failed before it, or by its reason. */
 export function problemsOf(report: AnyReport): Problem[] {
   const { changes, host, error } = report
-  const failed = changes.flatMap((change) => (change.outcome === 'skipped' ? [] : (failureOf(change, host) ?? [])))
-  const skipped = groupBy(
-    changes.filter(({ outcome, failure }) => outcome === 'skipped' && failure !== undefined),
+  const skipped = changes.filter(({ outcome, failure }) => outcome === 'skipped' && failure !== undefined)
+  const broken = changes.filter(({ outcome, failure }) => outcome !== 'skipped' && failure !== undefined)
+  const failed = broken.map((change) => {
+    const waiting = skipped.filter(({ failure }) => failure!.after === change.label)
+    return failureOf(change, host, waiting)
+  })
+  const others = groupBy(
+    skipped.filter(({ failure }) => !broken.some(({ label }) => label === failure!.after)),
     ({ failure }) => failure!.said,
   )
-  const left = [...skipped].map(([said, group]) =>
+  const left = [...others].map(([said, group]) =>
     viewProblem({
       what: `${counted(group.length, 'resource')} on ${host} skipped: ${group.map(({ label }) => label).join(', ')}`,
       why: said,
@@ -69,14 +82,19 @@ export function problemsOf(report: AnyReport): Problem[] {
   return [...(error === undefined ? [] : [errorProblem(error, host)]), ...failed, ...left]
 }
 
-function failureOf({ failure, label, source }: AnyReport['changes'][number], host: string): Problem | undefined {
-  if (failure === undefined) return undefined
-  const { phase, step, exit, said, next } = failure
+type ReportedChange = AnyReport['changes'][number]
+
+/** @param waiting What was not tried because of it. */
+function failureOf(change: ReportedChange, host: string, waiting: readonly ReportedChange[]): Problem {
+  const { failure, label, source } = change
+  const { phase, step, ran, exit, said, next } = failure!
   return viewProblem({
     ...(source === undefined ? {} : { where: formatSource(source) }),
     what: `${label} on ${host}: ${phase} failed`,
-    ...(step === undefined ? { why: said } : { step, said }),
+    ...(step === undefined ? { why: said } : { step, ran, said }),
     exit,
+    line: excerptOf(change, said).join('\n'),
+    waiting: waiting.length === 0 ? '' : `${waiting.length} for it: ${waiting.map((one) => one.label).join(', ')}`,
     next,
   })
 }

@@ -34,7 +34,7 @@ type OutcomeView = { state: State; text: string }
 export function viewRuns(host: string, runs: readonly StoredRun[], damaged: readonly string[] = []): RunsView {
   const rows = runs.map((run) => ({
     run: cleanLine(run.run),
-    started: `${time(run.startedAt).slice(0, -7)} UTC`,
+    started: time(run.startedAt, MINUTES),
     took: tookText(run),
     who: person(run),
     outcome: outcomeOf(run),
@@ -62,9 +62,12 @@ export function viewRun(host: string, run: StoredRun): RunView {
   }
 }
 
-/** `2026-11-23 21:55:02 UTC` */
-function time(iso: string): string {
-  return `${cleanLine(iso.slice(0, 19)).replace('T', ' ')} UTC`
+const SECONDS = '2026-11-23T21:55:02'.length
+const MINUTES = '2026-11-23T21:55'.length
+
+/** `2026-11-23 21:55:02 UTC`, or as much of it. */
+function time(iso: string, length = SECONDS): string {
+  return `${cleanLine(iso.slice(0, length)).replace('T', ' ')} UTC`
 }
 
 /** How long it took; empty when nobody knows. */

@@ -70,6 +70,7 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
   steps: ({ name, after }) => [
     {
       title: `write ${pathOf(name)}`,
+      command: `visudo -cf ${pathOf(name)}`,
       run: `${REQUIRE_SUDO}
 old="$P"/old
 sudo_mistakes > "$P"/known

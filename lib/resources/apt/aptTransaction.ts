@@ -146,7 +146,9 @@ perform() {
 
 export function transaction(changes: readonly Change<AptPackageState>[]): Step[] {
   const wishes = wishesOf(changes)
-  return [{ title: titleOf(wishes), timeoutMs: 3_600_000, run: `${APT}${transactionText(wishes)}` }]
+  return [
+    { title: titleOf(wishes), ...commandOf(wishes), timeoutMs: 3_600_000, run: `${APT}${transactionText(wishes)}` },
+  ]
 }
 
 function transactionText({ install, generous, gone, purge, hold, unhold, manual, auto, leave, mends }: Wishes): string {
@@ -175,6 +177,11 @@ function transactionText({ install, generous, gone, purge, hold, unhold, manual,
 
 /** Package lists older than a day list files that the mirrors no longer have. */
 const FRESH = `[ -n "$(find /var/lib/apt/lists -maxdepth 1 -name ${quote('*_Packages*')} -mmin -1440 -print -quit 2>/dev/null)" ] || update`
+
+function commandOf({ install, generous, gone }: Wishes): Pick<Step, 'command'> {
+  const words = [...install, ...generous, ...gone.map((name) => `${name}-`)]
+  return words.length === 0 ? {} : { command: `apt-get install ${words.join(' ')}` }
+}
 
 function titleOf({ install, generous, gone, purge, hold, unhold, manual, auto, mends }: Wishes): string {
   const removed = gone.filter((name) => !purge.includes(name))

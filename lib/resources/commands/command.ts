@@ -181,6 +181,7 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
   steps: ({ name, after: { how } }, { reveal }) => [
     {
       ...stepOf(name, applying(name, how), how),
+      ...(how.apply === undefined ? {} : { command: how.apply }),
       payload: { input: how.input === undefined ? '' : reveal(how.input) },
     },
   ],

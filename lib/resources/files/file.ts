@@ -411,6 +411,7 @@ function replace(path: string, after: FileState, there: FileState | null, reveal
     throw new Error(`${source} has changed since the plan was made; plan again`)
   return {
     title: `write ${path}`,
+    ...(validate === undefined ? {} : { command: validate.replaceAll('%', path) }),
     run: replaceText(path, rights, payload('content'), judges),
     payload: { content: bytes },
   }

@@ -87,6 +87,7 @@ export const sysctl: ResourceType<Sysctl, SysctlState, 'key'> = {
     return [
       {
         title: `set ${name}`,
+        ...(after.running === undefined ? {} : { command: `sysctl -w ${name}=${after.running}` }),
         run: [
           ...(after.running === undefined ? [] : [setRunning(name)]),
           sh`replace_file ${path} root root 0644 ${payload('file')}`,

@@ -67,6 +67,7 @@ export function replaceNginxFiles(work: readonly NginxWork[], { reveal }: Contex
   const writes = files.filter(({ content }) => content !== null)
   return {
     title: titleOf(work),
+    command: 'nginx -t',
     run: [
       CHECK_INSTALLED,
       'tree=$P/tree; rm -rf -- "$tree" "$P/before"; cp -a -- /etc/nginx "$tree"',

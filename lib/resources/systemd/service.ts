@@ -139,7 +139,19 @@ export const service: ResourceType<Service, ServiceState> = {
   touches: ({ name, after }) => [{ unit: name, ...(after?.running === false ? { stops: true } : {}) }],
   drift: { field: driftOf },
   consequence,
-  steps: (change) => [{ title: titleOf(change), run: serviceProgram(workOf(change)), timeoutMs: limitOf(change) }],
+  steps: (change) => {
+    const verbs = verbsOf(change)
+    const title = `${verbs.length > 0 ? verbs.join(', ') : 'check'} ${change.name}`
+    const command = verbs.map((verb) => `systemctl ${verb} ${change.name}`).join(' && ')
+    return [
+      {
+        title,
+        ...(command === '' ? {} : { command }),
+        run: serviceProgram(workOf(change)),
+        timeoutMs: limitOf(change),
+      },
+    ]
+  },
   remove: () => [],
   holdsData: 'its package or unit file is what takes a service away',
   undo: undoService,
@@ -216,15 +228,14 @@ function consequence(change: Change<ServiceState>): Consequence {
 
 type ServiceChange = Extract<Change<ServiceState>, { kind: 'create' | 'change' }>
 
-function titleOf({ name, kind, fields }: ServiceChange): string {
-  const what = fields.flatMap(({ field, after, followUp }) => {
+function verbsOf({ kind, fields }: ServiceChange): string[] {
+  return fields.flatMap(({ field, after, followUp }) => {
     if (followUp) return [followUp.action]
     const [yes, no] = VERBS[field] ?? []
     // A unit that did not exist was not masked either.
     if (yes === undefined || no === undefined || (kind === 'create' && after === false)) return []
     return [after === true ? yes : no]
   })
-  return `${what.length > 0 ? what.join(', ') : 'check'} ${name}`
 }
 
 const VERBS: { readonly [field: string]: readonly [yes: string, no: string] } = {
