@@ -50,8 +50,8 @@ export const aptPackage = resource(aptPackageType)
 export const authorizedKeys = resource(authorizedKeysType)
 /**
  * Shell text that reaches a state, and shell text that checks for it, or what it runs after, for what no other type covers:
- * `command({ name: 'locale', check: 'locale -a | grep -qx de_DE.utf8', apply: 'locale-gen de_DE.UTF-8' })`,
- * `command({ name: 'mail aliases', onChange: ['/etc/aliases'], apply: 'newaliases' })`.
+ * `command({ name: 'swap off', check: 'test -z "$(swapon --show)"', apply: 'swapoff --all' })`,
+ * `command({ name: 'linker cache', onChange: ['/etc/ld.so.conf.d'], apply: 'ldconfig' })`.
  */
 export const command = resource(commandType)
 /**
@@ -59,7 +59,7 @@ export const command = resource(commandType)
  * `cronJob({ name: 'sessions', user: 'app', schedule: '30 3 * * *', command: '/srv/app/bin/sessions' })`.
  */
 export const cronJob = resource(cronJobType)
-/** A directory: owner, group, mode, and optionally no entries but the listed ones: `directory({ path: '/srv/app' })`. */
+/** A directory: owner, group, mode, and optionally no entries but the listed ones: `directory({ path: '/srv/app', owner: 'app' })`. */
 export const directory = resource(directoryType)
 /**
  * Settings added to a systemd unit that a package ships: /etc/systemd/system/UNIT.d/NAME.conf (systemd.unit(5)):
@@ -130,7 +130,7 @@ export const sudoers = resource(sudoersType)
 export const symlink = resource(symlinkType)
 /**
  * A kernel setting: its running value, and a file in /etc/sysctl.d that sets it at boot:
- * `sysctl({ key: 'vm.swappiness', value: 10 })`.
+ * `sysctl({ key: 'net.ipv4.tcp_keepalive_time', value: 300 })`.
  */
 export const sysctl = resource(sysctlType)
 /**

@@ -11,7 +11,17 @@ import { accountName, ensure, oneLine } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
 import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
 
+/**
+ * @example
+ * // A key that may run one program only, beside keys of another hand.
+ * authorizedKeys({
+ *   user: 'ada',
+ *   keys: [{ key: 'ssh-ed25519 AAAA… backup', options: ['restrict', 'command="/usr/bin/id"'] }],
+ *   exclusive: false,
+ * })
+ */
 export type AuthorizedKeys = {
+  /** Account whose keys they are. Its home must be there, or declared. */
   user: string
   /** Lines as `ssh-keygen` writes them to a .pub file, or with options before the key: `'ssh-ed25519 AAAA… ada@laptop'`. */
   keys: readonly (string | AuthorizedKey)[]
@@ -22,7 +32,7 @@ export type AuthorizedKeys = {
 }
 
 export type AuthorizedKey = {
-  /** `'ssh-ed25519 AAAA… ada@laptop'` */
+  /** As in a .pub file: `'ssh-ed25519 AAAA… ada@laptop'`. */
   key: string
   /** As sshd(8) writes them: `'restrict'`, `'from="10.0.0.0/8"'`, `'command="/usr/bin/borg serve"'`. */
   options?: readonly string[]

@@ -9,7 +9,15 @@ import * as form from '../../kit/form.ts'
 import { accountName, ensure } from '../../kit/schema.ts'
 import { forEach, lines, sh } from '../../kit/shell.ts'
 
+/**
+ * @example
+ * group({ name: 'editors', gid: 2000, members: ['deploy'] })
+ * @example
+ * // A group of programs, with an id below 1000.
+ * group({ name: 'metrics', system: true })
+ */
 export type Group = {
+  /** Small letters, digits, `-` and `_`. */
   name: string
   /** Numeric group id. Left unchanged when omitted. */
   gid?: number

@@ -10,20 +10,28 @@ import { accountName, ensure, text } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
 import { undoWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
 
+/**
+ * @example
+ * // Members of a group may do anything as the account of the application.
+ * sudoers({ name: 'editors', group: 'editors', commands: ['ALL'], runAs: 'app' })
+ * @example
+ * sudoers({ name: 'patience', content: 'Defaults timestamp_timeout=5\n' })
+ */
 export type Sudoers = {
   /** File name in /etc/sudoers.d; no dot and no `~`, since sudo silently ignores such files. */
   name: string
-  /** Who gets the right: a user, a group, or both. */
+  /** User who gets the right. */
   user?: string
+  /** Group whose members get the right; with `user`, both get it. */
   group?: string
   /**
    * Full command lines, or `'ALL'`. One without arguments allows any arguments (sudoers(5)); patterns are refused,
    * because `*` also matches blanks and further arguments.
    */
   commands?: readonly string[]
-  /** @default 'root' */
+  /** Account as which the commands run. @default 'root' */
   runAs?: string
-  /** @default false */
+  /** Whether sudo asks for no password. @default false */
   noPassword?: boolean
   /** The file's text in sudo's own syntax, instead of the fields above. */
   content?: string

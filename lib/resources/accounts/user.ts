@@ -24,7 +24,28 @@ import type { Comparing, Secret } from '../../kit/value.ts'
 import { UNLOCKED } from './group.ts'
 import { type Initial, removeText, setUp, UNFINISHED, type UserHow, type UserState } from './userProgram.ts'
 
+/**
+ * @example
+ * // The account of a program.
+ * user({ name: 'app', system: true, home: '/srv/app', shell: '/usr/sbin/nologin' })
+ * @example
+ * user({
+ *   name: 'ada',
+ *   uid: 2001,
+ *   group: 'users',
+ *   groups: ['editors'],
+ *   exclusiveGroups: true,
+ *   home: '/home/ada',
+ *   createHome: true,
+ *   shell: '/bin/bash',
+ *   comment: 'Ada Lovelace',
+ *   passwordHash: secret('ada-password'),
+ *   locked: false,
+ *   expires: '2035-12-31',
+ * })
+ */
 export type User = {
+  /** Login name: small letters, digits, `-` and `_`. */
   name: string
   /** Numeric user id. Left unchanged when omitted. */
   uid?: number
@@ -34,7 +55,7 @@ export type User = {
   groups?: readonly string[]
   /** Removes the user from every supplementary group that is not listed. @default false */
   exclusiveGroups?: boolean
-  /** @default on creation, /home/NAME; for a system user /nonexistent */
+  /** Home directory. @default on creation, /home/NAME; for a system user /nonexistent */
   home?: string
   /** Login shell. @default on creation, '/bin/bash'; for a system user '/usr/sbin/nologin' */
   shell?: string

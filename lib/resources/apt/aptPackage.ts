@@ -20,10 +20,21 @@ import { lines, quote, sh } from '../../kit/shell.ts'
 import { foreseenOf, foreseeText } from './aptForeseen.ts'
 import { type AptPackageState, JOURNAL, LIST, type PackageHow, transaction, WHOLE } from './aptTransaction.ts'
 
+/**
+ * @example
+ * // Stays at the version that is installed, until the hold is taken away.
+ * aptPackage({ name: 'htop', hold: true, recommends: false })
+ * @example
+ * absent(aptPackage, { name: 'nano', purge: true })
+ */
 export type AptPackage = {
   /** The name of a real package, not a virtual one; `name:arch` for another architecture. */
   name: string
-  /** Exactly this version, as `apt-cache policy` shows it. Any version is accepted when omitted. */
+  /**
+   * Exactly this version, as `apt-cache policy` shows it. Any version is accepted when omitted.
+   *
+   * @example '1.26.3-3+deb13u1'
+   */
   version?: string
   /** Held packages are not upgraded by apt. Left unchanged when omitted. */
   hold?: boolean

@@ -17,6 +17,22 @@ import type { StateText, TextValue } from '../../kit/value.ts'
 import { type Check, checkTexts, exitsIn, explainText, LATE, LATE_TEXT, parseTraces, running } from './commandCheck.ts'
 import { forgotten, noted, parseWatched, type Ran, runAfter, type Watching, watchTexts } from './commandWatch.ts'
 
+/**
+ * @example
+ * // As the account of the application; sort(1) reads what stands in input.
+ * command({
+ *   name: 'index of names',
+ *   check: 'test -s names.txt',
+ *   apply: 'sort > names.txt',
+ *   undo: 'rm names.txt',
+ *   user: 'app',
+ *   directory: '/srv/app',
+ *   env: { LC_ALL: 'C' },
+ *   input: 'Grace\nAda\n',
+ *   timeoutMs: 60_000,
+ *   consequence: 'safe',
+ * })
+ */
 export type Command = {
   /** Its purpose: "self-signed certificate". */
   name: string

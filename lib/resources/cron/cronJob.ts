@@ -12,10 +12,20 @@ import { sh } from '../../kit/shell.ts'
 import { scheduleMistake } from './schedule.ts'
 import { undoWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
 
+/**
+ * @example
+ * // What it prints is mailed to that address.
+ * cronJob({
+ *   name: 'failed-units',
+ *   schedule: '@daily',
+ *   command: 'systemctl --failed --quiet',
+ *   environment: { MAILTO: 'ada@shop.example' },
+ * })
+ */
 export type CronJob = {
   /** Small letters, digits, `-` and `_`. */
   name: string
-  /** @default 'root' */
+  /** Account as which it runs. @default 'root' */
   user?: string
   /** Minute, hour, day of month, month, day of week, in the host's time zone: `'30 3 * * *'`; or `'@daily'`. */
   schedule: string

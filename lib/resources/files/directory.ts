@@ -33,13 +33,21 @@ import {
   withoutAssumed,
 } from '../../kit/files/paths.ts'
 
+/**
+ * @example
+ * // Whatever else lies in it is removed.
+ * directory({ path: '/etc/app', owner: 'root', group: 'app', mode: '0750', only: ['app.env'] })
+ * @example
+ * absent(directory, { path: '/srv/old', recursive: true })
+ */
 export type Directory = {
+  /** Absolute. The directory above it must be there, or declared. */
   path: string
-  /** @default on creation, 'root' */
+  /** Account that owns it. @default on creation, 'root' */
   owner?: string
-  /** @default on creation, the owner's name */
+  /** Group that owns it. @default on creation, the owner's name */
   group?: string
-  /** @default on creation, '0755' */
+  /** Permissions in octal. @default on creation, '0755' */
   mode?: string
   /** Names of the entries that it may contain; all others are removed, folders with their content. */
   only?: readonly string[]

@@ -40,6 +40,23 @@ import {
 import { isPrivate, pathNeeds, replaceText } from '../../kit/files/paths.ts'
 import { parseSmallFiles, readSmallFiles, type SmallFile } from '../../kit/files/smallFiles.ts'
 
+/**
+ * @example
+ * // A block, behind the first line that begins with -m, or else at the end.
+ * edit({
+ *   path: '/etc/memcached.conf',
+ *   block: { name: 'connections', content: '-c 2048\n', comment: '#' },
+ *   position: { after: '-m ', else: 'bottom' },
+ * })
+ * @example
+ * edit({
+ *   path: '/etc/default/app',
+ *   line: 'LOG_LEVEL=info',
+ *   replaces: 'LOG_LEVEL=',
+ *   create: true,
+ *   validate: 'sh -n %',
+ * })
+ */
 export type Edit = {
   /** A file that Keelson does not own. A link is not followed: pass its target. */
   path: string
@@ -49,6 +66,7 @@ export type Edit = {
   replaces?: string
   /** Text between two marker lines that contain the name. */
   block?: {
+    /** Stands in both marker lines, and is the key. */
     name: string
     /** Not needed for `ensure: 'absent'`. */
     content?: TextValue

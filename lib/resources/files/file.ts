@@ -49,17 +49,39 @@ import {
 import { eachAccount, eachAlone, movingText } from '../../kit/files/byAccount.ts'
 import { filesInTar, TAR_FILES } from '../../kit/files/tarStream.ts'
 
+/**
+ * @example
+ * // A secret in a file; no plan shows it.
+ * file({
+ *   path: '/etc/app/app.env',
+ *   content: conf`
+ *     DATABASE_PASSWORD=${secret('shop-database')}
+ *   `,
+ *   owner: 'root',
+ *   group: 'app',
+ *   mode: '0600',
+ * })
+ * @example
+ * // Checked before it takes the place of the old one.
+ * file({
+ *   path: '/usr/local/bin/hello',
+ *   source: new URL('./hello.sh', import.meta.url),
+ *   mode: '0755',
+ *   validate: 'sh -n %',
+ * })
+ */
 export type File = {
+  /** Absolute. The directory above it must be there, or declared. */
   path: string
   /** The whole text. Without it and without `source` only owner, group and mode are managed. */
   content?: TextValue
   /** A local file with the content, text or not: `new URL('./page.html', import.meta.url)`, or a path from the working directory. */
   source?: string | URL
-  /** @default on creation, 'root' */
+  /** Account that owns it. @default on creation, 'root' */
   owner?: string
-  /** @default on creation, the owner's name */
+  /** Group that owns it. @default on creation, the owner's name */
   group?: string
-  /** @default on creation, '0644'; always '0600' when the content holds a secret */
+  /** Permissions in octal. @default on creation, '0644'; always '0600' when the content holds a secret */
   mode?: string
   /**
    * Shell command that checks the new content before it replaces the old; `%` stands for its path: `'sshd -t -f %'`. In

@@ -16,7 +16,12 @@ import {
   PATH_KINDS,
 } from '../../kit/files/paths.ts'
 
+/**
+ * @example
+ * symlink({ path: '/usr/local/bin/app', target: '/srv/app/current/bin/app', force: true })
+ */
 export type Symlink = {
+  /** Absolute: where the link stands. */
   path: string
   /** The text of the link: absolute, or relative to the link's folder. Not needed for `ensure: 'absent'`. */
   target?: string

@@ -9,6 +9,11 @@ import * as form from '../../kit/form.ts'
 import { ensure } from '../../kit/schema.ts'
 import { forEach, lines, quote, sh } from '../../kit/shell.ts'
 
+/**
+ * @example
+ * // Only at the next boot, in a file that is read after those of others.
+ * sysctl({ key: 'vm.swappiness', value: 10, now: false, file: '99-app.conf' })
+ */
 export type Sysctl = {
   /** `'net.ipv4.ip_forward'`; a name with a dot in it is written with slashes: `'net/ipv4/conf/eth0.100/rp_filter'`. */
   key: string

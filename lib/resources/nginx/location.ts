@@ -13,10 +13,11 @@ export type Proxy = {
   to: string
   /** Passes WebSocket upgrades on, and allows them to idle for an hour. @default false */
   websocket?: boolean
-  /** @default '5s' */
+  /** How long connecting to the application may take. @default '5s' */
   connectTimeout?: string
   /** Longest silence of the application. @default '60s', with websocket '3600s' */
   readTimeout?: string
+  /** Longest time that the application may take nothing. Left to nginx when omitted. */
   sendTimeout?: string
   /** Buffers the answer before sending it on; off for streams. @default true */
   buffering?: boolean
@@ -31,16 +32,34 @@ export type Location = {
   path: string
   /** `prefix-first` keeps regular expressions from being tried. @default 'prefix' */
   match?: 'prefix' | 'prefix-first' | 'exact' | 'regex' | 'regex-any-case' | 'named'
+  /** Passes requests on. */
   proxy?: Proxy
+  /** Folder of files; the whole path is looked up below it. */
   root?: string
+  /** Folder of files; what follows the location's path is looked up below it. */
   alias?: string
+  /** File that answers for a folder. */
   index?: string
-  /** `['$uri', '@app']` */
+  /** Files that are tried in this order, and what answers in the end: `['$uri', '@app']`. */
   tryFiles?: readonly string[]
-  return?: { code: number; to?: string }
-  /** In addition to those of the vhost. */
+  /** Answers at once. */
+  return?: {
+    /** HTTP status. */
+    code: number
+    /** Address of a redirect, or the text of the answer. */
+    to?: string
+  }
+  /** Response headers, in addition to those of the vhost: `{ 'Cache-Control': 'no-store' }`. */
   headers?: Headers
-  rateLimit?: { zone: string; burst?: number; nodelay?: boolean }
+  /** How many requests are let through. */
+  rateLimit?: {
+    /** Name of one of `rateLimits`. */
+    zone: string
+    /** How many more may wait. None when omitted. */
+    burst?: number
+    /** Whether those are let through at once. @default false */
+    nodelay?: boolean
+  }
   /** Largest request body, `'25m'`. */
   maxBodySize?: string
   /** Lifetime in caches, `'1y'`, `'off'`. */
@@ -49,8 +68,9 @@ export type Location = {
   internal?: boolean
   /** Permitted addresses; all others are refused. */
   allow?: readonly string[]
+  /** Its requests are not logged. */
   accessLog?: false
-  /** More configuration, unchanged. */
+  /** More configuration, unchanged: `'etag off;'`. */
   raw?: TextValue
 }
 

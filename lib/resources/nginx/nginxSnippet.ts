@@ -20,6 +20,11 @@ import {
 } from './tree.ts'
 import { parseSmallFiles, readSmallFiles } from '../../kit/files/smallFiles.ts'
 
+/**
+ * @example
+ * // For `raw: 'include snippets/inside.conf;'` of a site.
+ * nginxSnippet({ path: 'snippets/inside.conf', content: 'allow 10.0.0.0/8;\ndeny all;\n' })
+ */
 export type NginxSnippet = {
   /** Below /etc/nginx: `nginx.conf`, `conf.d/zones.conf`, `snippets/headers.conf`. */
   path: string

@@ -23,6 +23,57 @@ import { vhostProperties } from './vhostSchema.ts'
 import { renderVhost, servesOf, type VhostContent } from './vhostText.ts'
 import { parseSmallFiles, readSmallFiles } from '../../kit/files/smallFiles.ts'
 
+/**
+ * @example
+ * // An application behind TLS, on two ports.
+ * const certificate = command({
+ *   name: 'certificate of app.example',
+ *   check: 'test -s /etc/ssl/app.pem',
+ *   apply: `openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=app.example \\
+ *     -days 365 -keyout /etc/ssl/private/app.key -out /etc/ssl/app.pem`,
+ * })
+ * nginxVhost({
+ *   name: 'app',
+ *   serverNames: ['app.example', 'www.app.example'],
+ *   listen: [80],
+ *   listenTls: [443],
+ *   tls: { certificate: '/etc/ssl/app.pem', key: '/etc/ssl/private/app.key', protocols: ['TLSv1.3'] },
+ *   hsts: { maxAge: 86_400 },
+ *   upstreams: [
+ *     { name: 'app', servers: ['127.0.0.1:3000', '127.0.0.1:3001 backup'], keepalive: 32, balance: 'least_conn' },
+ *   ],
+ *   rateLimits: [{ name: 'login', rate: '30r/m' }],
+ *   locations: [
+ *     { path: '/', proxy: { to: 'http://app', readTimeout: '120s', headers: { 'X-Site': 'app' } } },
+ *     { path: '/live', match: 'exact', proxy: { to: 'http://app', websocket: true } },
+ *     { path: '/login', proxy: { to: 'http://app' }, rateLimit: { zone: 'login', burst: 20, nodelay: true } },
+ *     { path: '/upload', proxy: { to: 'http://app', sendTimeout: '60s' }, maxBodySize: '100m' },
+ *     { path: '/admin', proxy: { to: 'http://app' }, allow: ['10.0.0.0/8'] },
+ *   ],
+ *   redirects: [{ from: '/shop', to: '/', code: 301 }],
+ *   timeouts: { clientHeader: '10s', clientBody: '30s', send: '30s', keepalive: '75s' },
+ *   maxBodySize: '25m',
+ *   headers: { 'X-Content-Type-Options': 'nosniff' },
+ *   after: certificate,
+ * })
+ * @example
+ * // Files, with what else nginx can say.
+ * nginxVhost({
+ *   name: 'files',
+ *   serverNames: ['files.example'],
+ *   rawBefore: 'map $http_dnt $tracked { default yes; 1 no; }',
+ *   locations: [
+ *     { path: '/', root: '/var/www/html', index: 'index.html', tryFiles: ['$uri', '$uri/', '=404'] },
+ *     { path: '/static/', alias: '/var/www/static/', expires: '1y', accessLog: false },
+ *     { path: '/health', match: 'exact', return: { code: 204 } },
+ *     { path: '/old', return: { code: 301, to: '/' } },
+ *   ],
+ *   accessLog: '/var/log/nginx/files.log',
+ *   errorLog: '/var/log/nginx/files.error.log',
+ *   acmeChallenge: '/var/www/acme',
+ *   raw: 'autoindex on;',
+ * })
+ */
 export type NginxVhost = VhostContent & {
   /** Name of its file. One called `default` replaces the site that Debian's package ships. */
   name: string

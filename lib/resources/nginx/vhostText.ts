@@ -14,25 +14,28 @@ export type Upstream = {
   keepalive?: number
   /** Must be shorter than the application's own, or requests meet closed connections; Node's is 5 s. @default '4s' */
   keepaliveTimeout?: string
-  /** @default round robin */
+  /** Which server gets a request. @default round robin */
   balance?: 'least_conn' | 'ip_hash'
 }
 
 export type Tls = {
-  /** Paths of PEM files. */
+  /** Path of a PEM file, with the certificates in between. */
   certificate: string
+  /** Path of a PEM file. */
   key: string
-  /** @default ['TLSv1.2', 'TLSv1.3'] */
+  /** Versions of TLS that clients may use. @default ['TLSv1.2', 'TLSv1.3'] */
   protocols?: readonly ('TLSv1.2' | 'TLSv1.3')[]
-  /** OpenSSL cipher list for TLS 1.2. Left to nginx when omitted. */
+  /** OpenSSL cipher list for TLS 1.2: `'ECDHE+AESGCM'`. Left to nginx when omitted. */
   ciphers?: string
-  /** Clients must present a certificate of this authority. */
+  /** Clients must present a certificate of this authority: `'/etc/ssl/clients.pem'`. */
   clientCertificate?: string
 }
 
 export type Hsts = {
   /** Seconds. @default 63_072_000 */ maxAge?: number
+  /** Holds for all names below too. */
   includeSubDomains?: boolean
+  /** Browsers may build it in. */
   preload?: boolean
 }
 
@@ -44,6 +47,7 @@ export type VhostContent = {
   listen?: readonly (number | string)[]
   /** Where HTTPS listens, with `tls` or `refuse`. @default [443] */
   listenTls?: readonly (number | string)[]
+  /** Serves HTTPS. */
   tls?: Tls
   /** Plain HTTP redirects to HTTPS. @default true with tls */
   redirectToHttps?: boolean
@@ -53,30 +57,56 @@ export type VhostContent = {
   defaultServer?: boolean
   /** Closes every connection: no answer, no certificate. For the vhost of unknown names. @default false */
   refuse?: boolean
+  /** Groups of servers that locations pass requests to. */
   upstreams?: readonly Upstream[]
+  /** What is done with which path. */
   locations?: readonly Location[]
   /** Response headers, on every answer. */
   headers?: Headers
   /** Strict-Transport-Security on HTTPS answers. @default false */
   hsts?: Hsts | boolean
-  /** Exact paths and their new locations. @default code 301 */
-  redirects?: readonly { from: string; to: string; code?: 301 | 302 | 307 | 308 }[]
+  /** Exact paths and their new locations. */
+  redirects?: readonly {
+    /** Exact path. */
+    from: string
+    /** Path or address. */
+    to: string
+    /** HTTP status. @default 301 */
+    code?: 301 | 302 | 307 | 308
+  }[]
   /** Zones for `rateLimit` of locations; their names are global to nginx. */
   rateLimits?: readonly {
+    /** What `rateLimit.zone` of a location names. */
     name: string
+    /** Requests per second or minute: `'5r/s'`, `'30r/m'`. */
     rate: string
-    /** @default '$binary_remote_addr' */ key?: string
-    /** @default '10m' */ size?: string
+    /** Requests with the same value are counted together. @default '$binary_remote_addr' */
+    key?: string
+    /** Memory for the counts. @default '10m' */
+    size?: string
   }[]
+  /** Largest request body. Left to nginx, 1 MB, when omitted. */
   maxBodySize?: string
-  timeouts?: { clientHeader?: string; clientBody?: string; send?: string; keepalive?: string }
-  /** Path, or false for none. */
+  /** Left to nginx when omitted. */
+  timeouts?: {
+    /** For the head of a request. */
+    clientHeader?: string
+    /** Between two reads of its body. */
+    clientBody?: string
+    /** Between two writes of the answer. */
+    send?: string
+    /** How long an idle connection stays open. */
+    keepalive?: string
+  }
+  /** Path, or false for none. Left to nginx when omitted. */
   accessLog?: string | false
+  /** Path. Left to nginx when omitted. */
   errorLog?: string
   /** Directory from which /.well-known/acme-challenge/ is answered over plain HTTP. */
   acmeChallenge?: string
-  /** More configuration, unchanged: in each server, and before the servers. */
+  /** More configuration, unchanged, in each server. */
   raw?: TextValue
+  /** More configuration, unchanged, before the servers. */
   rawBefore?: TextValue
 }
 

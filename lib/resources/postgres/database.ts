@@ -18,7 +18,22 @@ import {
 import { parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
 import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName } from './sql.ts'
 
+/**
+ * @example
+ * postgresDatabase({
+ *   name: 'metrics',
+ *   owner: 'shop',
+ *   encoding: 'UTF8',
+ *   locale: 'C.UTF-8',
+ *   template: 'template0',
+ *   connectionLimit: 50,
+ *   publicConnect: false,
+ *   settings: { timezone: 'UTC' },
+ *   comment: 'Counts of every minute',
+ * })
+ */
 export type PostgresDatabase = {
+  /** As PostgreSQL has it, without quotes. */
   name: string
   /** Left unchanged when omitted; a new database then belongs to postgres. */
   owner?: string
@@ -30,12 +45,13 @@ export type PostgresDatabase = {
   template?: string
   /** Maximum number of connections; -1 for no limit. */
   connectionLimit?: number
+  /** Whether anybody may connect. */
   allowConnections?: boolean
   /** Whether every role may connect, as PostgreSQL allows in a new database. False revokes that. */
   publicConnect?: boolean
   /** Exactly the settings with which its sessions start (ALTER DATABASE SET): `{ timezone: 'UTC' }`. */
   settings?: { readonly [name: string]: SettingValue }
-  /** Empty for none. */
+  /** What COMMENT ON says of it. Empty for none. */
   comment?: string
   /** Dropped with all its data only when `absent` is declared, and only while nobody is connected. @default 'present' */
   ensure?: 'present' | 'absent'

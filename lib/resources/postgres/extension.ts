@@ -12,9 +12,14 @@ import { ensure } from '../../kit/schema.ts'
 import { inDatabases, parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
 import { identifier, literal, literals, nameMistakes, sqlName } from './sql.ts'
 
+/**
+ * @example
+ * postgresExtension({ name: 'pgcrypto', database: 'shop', schema: 'crypto', version: 'default' })
+ */
 export type PostgresExtension = {
   /** Its name in CREATE EXTENSION: `pgcrypto`, `vector`. Its package must be installed. */
   name: string
+  /** Where it is created. */
   database: string
   /** Schema of its objects, created when it is missing. */
   schema?: string

@@ -24,9 +24,26 @@ import {
 import { inDatabases, parseRows, psql, SERVER_PACKAGES, sqlStep } from './psql.ts'
 import { identifier, literal, nameMistakes, sqlName } from './sql.ts'
 
+/**
+ * @example
+ * postgresGrant({
+ *   role: 'report',
+ *   on: { database: 'shop', schema: 'public' },
+ *   privileges: ['USAGE'],
+ *   grantOption: true,
+ * })
+ * @example
+ * // On tables that the owner will make.
+ * postgresGrant({
+ *   role: 'report',
+ *   on: { database: 'shop', newIn: 'public', owner: 'shop', kind: 'tables' },
+ *   privileges: ['SELECT'],
+ * })
+ */
 export type PostgresGrant = {
   /** A role's name, or `public` for everyone. */
   role: string
+  /** The object: a database, a schema, a table, all tables of a schema, … */
   on: GrantTarget
   /** `['SELECT', 'INSERT']`, or `['ALL']`. All other privileges of the role there are revoked. */
   privileges?: readonly string[]

@@ -30,6 +30,11 @@ const METHODS = [
   'trust',
 ] as const
 
+/**
+ * @example
+ * // The account app of the host logs in as the role shop, without a password.
+ * postgresHba({ type: 'local', database: 'shop', user: 'shop', method: 'peer', options: { map: 'shop' } })
+ */
 export type PostgresHba = {
   /** `local` is the Unix socket; `host` TCP with or without TLS. */
   type: (typeof TYPES)[number]
@@ -39,6 +44,7 @@ export type PostgresHba = {
   user: string
   /** For all types but `local`: `10.0.0.0/24`, `2001:db8::/64`, `samehost`, `samenet`, `all`, or a host name. */
   address?: string
+  /** How who logs in proves who they are. */
   method: (typeof METHODS)[number]
   /** Options of the method: `{ map: 'crm' }`. */
   options?: { readonly [name: string]: string }

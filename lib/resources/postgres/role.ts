@@ -26,17 +26,35 @@ import { POWERS, revokeStatement, revokeStatements, rightsBeyond, withoutRights 
 import { isPasswordOf, newVerifier, passwordMistake, STORED_FORM, type StoredPassword } from './scram.ts'
 import { identifier, literal, literals, nameMistakes, type SettingValue, sqlName } from './sql.ts'
 
-/** Omitted attributes stay unchanged; a new role has PostgreSQL's defaults: none but `inherit`. */
+/**
+ * Omitted attributes stay unchanged; a new role has PostgreSQL's defaults: none but `inherit`.
+ *
+ * @example
+ * postgresRole({
+ *   name: 'report',
+ *   memberOf: ['pg_read_all_data'],
+ *   connectionLimit: 5,
+ *   validUntil: '2035-12-31',
+ *   settings: { statement_timeout: '30s' },
+ *   comment: 'Reads for the nightly report',
+ * })
+ */
 export type PostgresRole = {
+  /** As PostgreSQL has it, without quotes. */
   name: string
+  /** May log in. */
   login?: boolean
   /** Stored as SCRAM-SHA-256; a verifier as PostgreSQL has it is stored as it is. A stored MD5 hash counts as different. */
   password?: Secret
+  /** Passes every check of rights. */
   superuser?: boolean
+  /** May create databases. */
   createdb?: boolean
+  /** May create, change and drop roles. */
   createrole?: boolean
   /** Has the privileges of the roles it is a member of without SET ROLE. */
   inherit?: boolean
+  /** May start replication. */
   replication?: boolean
   /** Bypasses row-level security. */
   bypassRls?: boolean
@@ -48,7 +66,7 @@ export type PostgresRole = {
   memberOf?: readonly string[]
   /** Exactly the settings with which its sessions start (ALTER ROLE SET): `{ statement_timeout: '30s' }`. */
   settings?: { readonly [name: string]: SettingValue }
-  /** Empty for none. */
+  /** What COMMENT ON says of it. Empty for none. */
   comment?: string
   /** A role that owns objects, or has grants elsewhere, is not dropped. @default 'present' */
   ensure?: 'present' | 'absent'

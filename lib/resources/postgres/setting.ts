@@ -15,6 +15,11 @@ import { settingsStep } from './settingsStep.ts'
 import { literals, settingName, settingText, settingValue, type SettingValue } from './sql.ts'
 import { canonicalSetting, type SettingKind } from './units.ts'
 
+/**
+ * @example
+ * // Statements that take longer than 500 ms are logged.
+ * postgresSetting({ name: 'log_min_duration_statement', value: 500 })
+ */
 export type PostgresSetting = {
   /** `shared_buffers`, or `pg_stat_statements.max` of a library in shared_preload_libraries. */
   name: string

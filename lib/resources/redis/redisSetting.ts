@@ -23,6 +23,10 @@ import {
 } from './conf.ts'
 import { LONGEST_CONF, NO_CONF, NOT_INSTALLED, readRedis, redisStep } from './program.ts'
 
+/**
+ * @example
+ * redisSetting({ name: 'save', value: ['900 1', '300 10'] })
+ */
 export type RedisSetting = {
   /** The directive: `maxmemory`, `save`. */
   name: string

@@ -32,7 +32,17 @@ import {
   type UnitContent,
 } from './unitText.ts'
 
-/** The section that other unit files call `unit` is `sections.unit` here, where `unit` names the unit. */
+/**
+ * The section that other unit files call `unit` is `sections.unit` here, where `unit` names the unit.
+ *
+ * @example
+ * dropIn({
+ *   unit: 'cron.service',
+ *   name: 'patience',
+ *   unitSection: { StartLimitIntervalSec: 0 },
+ *   service: { Restart: 'always', RestartSec: 5, Environment: { words: ['TZ=UTC'] } },
+ * })
+ */
 export type DropIn = {
   /** The unit that it extends, with its suffix: `nginx.service`. */
   unit: string
@@ -41,7 +51,7 @@ export type DropIn = {
   /** @default 'present' */
   ensure?: 'present' | 'absent'
 } & Omit<UnitContent, 'unit'> & {
-    /** Settings of the [Unit] section. */
+    /** Settings of the [Unit] section, where `unit` names the unit. */
     unitSection?: NonNullable<UnitContent['unit']>
   }
 

@@ -32,18 +32,36 @@ import {
 import { watched, watchOf, type Watched } from '../../kit/files/watched.ts'
 import { isOnlyBefore, loadAfter, unitFilesOf } from './watch.ts'
 
+/**
+ * @example
+ * service({
+ *   name: 'memcached',
+ *   enabled: true,
+ *   running: true,
+ *   restartOn: ['/etc/memcached.conf'],
+ *   listens: ['127.0.0.1:11211'],
+ *   settleMs: 1000,
+ *   timeoutMs: 10_000,
+ *   probe: 'pgrep memcached',
+ *   logs: ['/var/log/memcached.log'],
+ * })
+ */
 export type Service = {
   /** `nginx` stands for `nginx.service`; other unit types with their suffix. */
   name: string
   /** Starts at boot. Left unchanged when omitted. */
   enabled?: boolean
-  /** Left unchanged when omitted. */
+  /** Runs now; false: it is stopped. Left unchanged when omitted. */
   running?: boolean
   /** Nobody can start it. @default false when enabled or running is true */
   masked?: boolean
   /** Resources and paths that it only loads when it starts. Its own unit file and drop-ins always count. */
   restartOn?: readonly Watched[]
-  /** Resources and paths that it loads on reload. A unit that cannot reload is restarted. */
+  /**
+   * Resources and paths that it loads on reload. A unit that cannot reload is restarted.
+   *
+   * @example ['/etc/ssl/shop']
+   */
   reloadOn?: readonly Watched[]
   /** How long it must stay up after it was started, restarted or reloaded. @default 2000 */
   settleMs?: number
@@ -52,7 +70,14 @@ export type Service = {
   /** What must be listening afterwards: a TCP port, `127.0.0.1:8000`, `[::1]:8000`, or the path of a UNIX socket. */
   listens?: readonly (number | string)[]
   /** What must succeed afterwards: shell text, or an address that answers with one of `status` (needs curl on the host). */
-  probe?: string | { url: string; /** @default 200 */ status?: number }
+  probe?:
+    | string
+    | {
+        /** `'http://127.0.0.1:8000/health'` */
+        url: string
+        /** What it must answer. @default 200 */
+        status?: number
+      }
   /**
    * `workers`: waits until the main process has replaced its children on reload. Any reload is verified by systemd's
    * own state. @default 'workers' for nginx, else false

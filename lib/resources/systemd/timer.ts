@@ -25,17 +25,30 @@ import {
 } from './unitFiles.ts'
 import { renderUnit, unitName, type UnitSection } from './unitText.ts'
 
-/** Time spans are systemd's: `'15min'`, `'1h 30s'` (systemd.time(7)). */
+/**
+ * Time spans are systemd's: `'15min'`, `'1h 30s'` (systemd.time(7)).
+ *
+ * @example
+ * timer({
+ *   name: 'hourly',
+ *   starts: 'report.service',
+ *   onBootSec: '5min',
+ *   onUnitActiveSec: '1h',
+ *   randomizedDelaySec: '2min',
+ *   accuracySec: '1min',
+ *   description: 'A report every hour',
+ * })
+ */
 export type Timer = {
   /** Without or with `.timer`. */
   name: string
   /** Calendar expressions, any of which starts the unit: `'*-*-* 03:00:00'`, `'Mon 04:00'` (systemd.time(7)). */
   onCalendar?: string | readonly string[]
-  /** Time after boot. */
+  /** Time after boot: `'5min'`. */
   onBootSec?: string
-  /** Time after the unit last became active. */
+  /** Time after the unit last became active: `'1h'`. */
   onUnitActiveSec?: string
-  /** Time after the unit last ended. */
+  /** Time after the unit last ended: `'30min'`. */
   onUnitInactiveSec?: string
   /** Catches up at the next boot on runs missed while the host was off. @default true with onCalendar */
   persistent?: boolean
@@ -45,6 +58,7 @@ export type Timer = {
   accuracySec?: string
   /** The unit it starts. @default NAME.service */
   starts?: string
+  /** What `systemctl` shows. */
   description?: string
   /** @default 'present' */
   ensure?: 'present' | 'absent'

@@ -30,6 +30,15 @@ import {
   type UnitContent,
 } from './unitText.ts'
 
+/**
+ * @example
+ * // Started by a timer; argv is a command line of which nothing is split.
+ * unit({
+ *   name: 'report.service',
+ *   unit: { Description: 'Nightly report' },
+ *   service: { Type: 'oneshot', User: 'app', ExecStart: { argv: ['/bin/echo', 'all is well'] } },
+ * })
+ */
 export type Unit = UnitContent & {
   /** With its suffix: `api.service`, `backup@.service`. */
   name: string

@@ -28,18 +28,29 @@ export type UnitSection = { readonly [key: string]: UnitValue | readonly UnitVal
 
 /** Sections as a recipe writes them. */
 export type UnitSections = {
+  /** Settings of the [Unit] section. */
   unit?: UnitSection
+  /** Settings of the [Service] section. */
   service?: UnitSection
+  /** Settings of the [Socket] section: `{ ListenStream: '/run/app.sock' }`. */
   socket?: UnitSection
+  /** Settings of the [Timer] section: `{ OnCalendar: ['', '03:00'] }`. */
   timer?: UnitSection
+  /** Settings of the [Path] section: `{ PathChanged: '/srv/inbox' }`. */
   path?: UnitSection
+  /** Settings of the [Mount] section: `{ What: 'tmpfs', Where: '/srv/cache', Type: 'tmpfs' }`. */
   mount?: UnitSection
+  /** Settings of the [Slice] section: `{ MemoryMax: '2G' }`. */
   slice?: UnitSection
+  /** Settings of the [Install] section: `{ WantedBy: 'multi-user.target' }`. */
   install?: UnitSection
 }
 
 /** The source of a unit file: sections, or the whole text. */
-export type UnitContent = UnitSections & { text?: string | Text }
+export type UnitContent = UnitSections & {
+  /** The whole file, in the place of the sections: `'[Service]\nNice=5\n'`. */
+  text?: string | Text
+}
 
 const HEADINGS = {
   unit: 'Unit',

@@ -15,13 +15,13 @@ type Logging = 'off' | 'low' | 'medium' | 'high' | 'full'
 export type UfwDefaults = {
   /** For packets that no rule matches. @default 'deny' */
   incoming?: Policy
-  /** @default 'allow' */
+  /** For packets that leave this host, where no rule matches. @default 'allow' */
   outgoing?: Policy
   /** Forwarded traffic. @default 'deny' */
   routed?: Policy
-  /** @default 'low' */
+  /** How much is logged. @default 'low' */
   logging?: Logging
-  /** @default true */
+  /** Whether the rules are in force, now and after a boot. @default true */
   enabled?: boolean
 }
 

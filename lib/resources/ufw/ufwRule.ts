@@ -40,22 +40,43 @@ import {
 } from './match.ts'
 import { FUNCTIONS, RELOAD } from './ruleProgram.ts'
 
+/**
+ * @example
+ * ufwRule({ action: 'allow', from: '10.0.0.0/8', port: 22, protocol: 'tcp', comment: 'ssh', log: 'new' })
+ * @example
+ * // No mail leaves this host.
+ * ufwRule({ action: 'deny', direction: 'out', port: 25, protocol: 'tcp' })
+ * @example
+ * ufwRule({
+ *   action: 'allow',
+ *   route: true,
+ *   interface: 'wg0',
+ *   outInterface: 'eth0',
+ *   fromPort: '1024:65535',
+ *   port: [80, 443],
+ *   protocol: 'tcp',
+ * })
+ */
 export type UfwRule = {
+  /** What happens to a packet; `limit` denies an address that connects 6 times within 30 s. */
   action: 'allow' | 'deny' | 'reject' | 'limit'
-  /** @default 'in' */
+  /** Packets to this host, or from it. @default 'in' */
   direction?: 'in' | 'out'
   /** Forwarded traffic: `interface` is then the incoming one. @default false */
   route?: boolean
+  /** Network interface: `'eth0'`. @default any */
   interface?: string
-  /** Of a routed rule: the outgoing interface. */
+  /** Of a routed rule: the outgoing interface. @default any */
   outInterface?: string
   /** Address or network, IPv4 or IPv6. @default anywhere, in both families */
   from?: string
+  /** Port of the sender, in the forms of `port`. @default any */
   fromPort?: number | string | readonly (number | string)[]
+  /** Address or network of the receiver: `'192.0.2.0/24'`. @default anywhere */
   to?: string
   /** `22`, `'6000:6100'`, `[80, 443]`. @default any */
   port?: number | string | readonly (number | string)[]
-  /** @default any; several ports need tcp or udp */
+  /** Protocol. @default any; several ports need tcp or udp */
   protocol?: 'tcp' | 'udp' | 'esp' | 'ah' | 'gre'
   /** Without `'`, which ufw refuses. */
   comment?: string
