@@ -9,7 +9,7 @@
  * instance: the bin, the front door and the recipes share it.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -122,6 +122,7 @@ process.chdir(ROOT)
 rmSync('dist', { recursive: true, force: true })
 writeDeclarations()
 await bundleLibrary()
+copyFileSync('lib/types.json', 'dist/types.json')
 await bundleRecipes()
 for (const door of DOORS) writeDoor(door)
 writeBin()

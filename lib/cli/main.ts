@@ -126,6 +126,7 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   addReview(program, context, run, (...lines) => examples(program, ...lines))
   addGraph(program, context, run)
   addCost(program, context, run)
+  addTypes(program, context, run)
   addSandbox(program, context, run)
   addSecrets(program, context, run)
   addInit(program, context, run)
@@ -251,6 +252,17 @@ function addGraph(program: Command, context: CommandContext, run: Run): void {
     .addHelpText('after', examples(program, 'graph', 'graph --format dot | dot -Tsvg > site.svg'))
     .action((flags: Pick<HostFlags, 'host'> & { format: string }) =>
       run(async () => (await import('./commands/graph.ts')).graph(context, flags)),
+    )
+}
+
+function addTypes(program: Command, context: CommandContext, run: Run): void {
+  const command = program
+    .command('types [name]')
+    .description('what a recipe can declare; a name shows the props of one type, with examples')
+  addGlobals(command)
+    .addHelpText('after', examples(program, 'types', 'types file', 'types nginxVhost --json'))
+    .action((name: string | undefined) =>
+      run(async () => (await import('./commands/types.ts')).showTypes(context, name)),
     )
 }
 

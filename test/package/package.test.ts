@@ -33,7 +33,9 @@ function siteFolder(site = SITE): string {
 const packed = readdirSync(PACKAGE, { recursive: true, encoding: 'utf8' }).filter((name) => /\.\w+$/.test(name))
 
 test('it holds what was built and nothing else, and no path of the machine that built it', () => {
-  const kinds = packed.filter((name) => !/^(dist\/.*(\.d\.ts|\.c?js|\.py)|package\.json|README\.md)$/.test(name))
+  const kinds = packed.filter(
+    (name) => !/^(dist\/(.*(\.d\.ts|\.c?js|\.py)|types\.json)|package\.json|README\.md)$/.test(name),
+  )
   assert.equal(kinds, [])
   assert.equal(
     packed.filter((name) => /(^|\/)(test|bench|sandbox)\//.test(name)),

@@ -1,0 +1,41 @@
+/**
+ * The examples of the reference as one role.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Host } from '../../lib/dsl/inventory.ts'
+import type { TypeDoc } from '../../lib/render/view/typeDoc.ts'
+import { roleWith } from './docBlocks.ts'
+
+const KEYS = [
+  'AAAAC3NzaC1lZDI1NTE5AAAAIGmCzkBRVUBQ6vGMIyGvGgBkKXG1qUdWJ+S0fSNjgQQ2',
+  'AAAAC3NzaC1lZDI1NTE5AAAAIJj8FQx1r8Dk2GmE2Cz3vT0F0bX2mTq6jvQd0bq3rGxA',
+]
+
+/** Values of the secrets that the examples name: each does for a password, and for a crypt(5) hash. */
+export const EXAMPLE_SECRETS = {
+  'shop-database': 'correct horse battery staple',
+  'ada-password': `$6$keelson$${'a'.repeat(86)}`,
+}
+
+const FILES = { 'hello.sh': '#!/bin/sh\nexec echo hello\n' }
+
+/** @param folder Gets the module, and the files that examples name. */
+export async function writeExamples(
+  folder: string,
+  types: readonly Pick<TypeDoc, 'name' | 'examples'>[],
+): Promise<() => void> {
+  const texts = types.flatMap(({ examples }) => examples.map((example) => `{\n${example}\n}`))
+  let keys = 0
+  const text = texts.join('\n').replaceAll('AAAA…', () => KEYS[keys++ % KEYS.length]!)
+  const from = { keelson: urlOf('../../lib/index.ts'), recipes: urlOf('../../recipes/index.ts') }
+  for (const [name, content] of Object.entries(FILES)) writeFileSync(join(folder, name), content)
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n')
+  writeFileSync(join(folder, 'examples.ts'), roleWith(text, from))
+  const { role }: { role: (host: Partial<Host>) => void } = await import(join(folder, 'examples.ts'))
+  return () => role({})
+}
+
+function urlOf(path: string): string {
+  return new URL(path, import.meta.url).href
+}
