@@ -72,8 +72,9 @@ function defaultOf({ default: usual = '' }: PropDoc): string {
 }
 
 function aboutOf(prop: PropDoc): string {
-  const { about = '', example } = prop
-  return [inert(about), ...(needsExample(prop) ? [`Example: \`${example}\``] : [])].join(' ')
+  const { about = '', form, example } = prop
+  const must = form === undefined ? [] : [`Must be ${inert(form)}.`]
+  return [inert(about), ...must, ...(needsExample(prop) ? [`Example: \`${example}\``] : [])].join(' ')
 }
 
 function wordText({ name, type, about }: WordDoc): string {

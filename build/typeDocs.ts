@@ -111,15 +111,17 @@ class DocReader {
       const found = symbol.getJsDocTags(this.#checker).find((each) => each.name === wanted)
       return found === undefined ? undefined : textOf(found.text).replaceAll(/\s+/g, ' ')
     }
+    const given = tag('example')
     const unit = /(Ms|MiB|GB|Seconds|Days)$/.exec(symbol.name)?.[1]
     const parts = {
       default: tag('default'),
       unit: unit === undefined ? undefined : UNITS[unit],
       limits: limitsOf(own),
+      form: typeof own['description'] === 'string' ? own['description'] : undefined,
       about: about === '' ? (symbol.name === 'ensure' ? "'absent' removes it." : undefined) : about,
       example:
-        tag('example') ??
-        exampleOf(examples, call, name) ??
+        exampleOf(given === undefined ? examples : [given], call, name) ??
+        given ??
         otherValue(own, tag('default')) ??
         exampleIn(`${about} \`${tag('default') ?? ''}\``),
     }

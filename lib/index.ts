@@ -79,7 +79,7 @@ export const group = resource(groupType)
 export const hostname = resource(hostnameType)
 /**
  * A file of nginx's configuration other than a site: nginx.conf, a file in conf.d, a snippet that sites include:
- * `nginxSnippet({ path: 'conf.d/tokens.conf', content: 'server_tokens off;\n' })`.
+ * `nginxSnippet({ path: 'conf.d/uploads.conf', content: 'client_max_body_size 25m;\n' })`.
  */
 export const nginxSnippet = resource(nginxSnippetType)
 /**

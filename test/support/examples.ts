@@ -7,6 +7,13 @@ import type { Host } from '../../lib/dsl/inventory.ts'
 import type { TypeDoc } from '../../lib/render/view/typeDoc.ts'
 import { roleWith } from './docBlocks.ts'
 
+/** Where the names of the package are, for modules outside the repository. */
+export const HERE = { keelson: urlOf('../../lib/index.ts'), recipes: urlOf('../../recipes/index.ts') }
+
+function urlOf(path: string): string {
+  return new URL(path, import.meta.url).href
+}
+
 const KEYS = [
   'AAAAC3NzaC1lZDI1NTE5AAAAIGmCzkBRVUBQ6vGMIyGvGgBkKXG1qUdWJ+S0fSNjgQQ2',
   'AAAAC3NzaC1lZDI1NTE5AAAAIJj8FQx1r8Dk2GmE2Cz3vT0F0bX2mTq6jvQd0bq3rGxA',
@@ -23,19 +30,16 @@ const FILES = { 'hello.sh': '#!/bin/sh\nexec echo hello\n' }
 /** @param folder Gets the module, and the files that examples name. */
 export async function writeExamples(
   folder: string,
-  types: readonly Pick<TypeDoc, 'name' | 'examples'>[],
+  types: readonly Pick<TypeDoc, 'key' | 'examples'>[],
 ): Promise<() => void> {
-  const texts = types.flatMap(({ examples }) => examples.map((example) => `{\n${example}\n}`))
+  // Of what there is one of on a host, the last example is the fullest.
+  const chosen = types.flatMap(({ key, examples }) => (key.length === 0 ? examples.slice(-1) : examples))
+  const texts = chosen.map((example) => `{\n${example}\n}`)
   let keys = 0
   const text = texts.join('\n').replaceAll('AAAA…', () => KEYS[keys++ % KEYS.length]!)
-  const from = { keelson: urlOf('../../lib/index.ts'), recipes: urlOf('../../recipes/index.ts') }
   for (const [name, content] of Object.entries(FILES)) writeFileSync(join(folder, name), content)
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n')
-  writeFileSync(join(folder, 'examples.ts'), roleWith(text, from))
+  writeFileSync(join(folder, 'examples.ts'), roleWith(text, HERE))
   const { role }: { role: (host: Partial<Host>) => void } = await import(join(folder, 'examples.ts'))
   return () => role({})
-}
-
-function urlOf(path: string): string {
-  return new URL(path, import.meta.url).href
 }

@@ -70,7 +70,7 @@ export function needsExample({ about = '', example }: PropDoc): boolean {
 }
 
 function renderProp(prop: PropDoc, page: Page): string[] {
-  const { name, type, required, default: usual, unit, limits, about, example = '' } = prop
+  const { name, type, required, default: usual, unit, limits, form, about, example = '' } = prop
   const { bold, dim } = page.colors
   const notes = [...(unit === undefined ? [] : [`in ${unit}`]), ...(limits === undefined ? [] : [limits])]
   const head = [`${name}: ${type}`, ...notes, ...(required ? ['required'] : [])].join(' · ')
@@ -81,6 +81,7 @@ function renderProp(prop: PropDoc, page: Page): string[] {
     `  ${first.replace(name, bold(name))}`,
     ...rest.map((line) => `      ${line}`),
     ...(about === undefined ? [] : hanging('      ', about, page)),
+    ...(form === undefined ? [] : labelled('must be', form)),
     ...(usual === undefined ? [] : labelled('default', usual)),
     ...(needsExample(prop) ? labelled('example', example) : []),
   ]

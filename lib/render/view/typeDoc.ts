@@ -50,6 +50,8 @@ export type PropDoc = {
   unit?: string
   /** `1 to 65535` */
   limits?: string
+  /** What a text must be: `three or four octal digits, such as "0640"`. */
+  form?: string
   about?: string
   example?: string
 }

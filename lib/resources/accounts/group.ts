@@ -11,7 +11,10 @@ import { forEach, lines, sh } from '../../kit/shell.ts'
 
 /**
  * @example
- * group({ name: 'editors', gid: 2000, members: ['deploy'] })
+ * group({ name: 'editors', gid: 2000 })
+ * @example
+ * // Nobody else is in it.
+ * group({ name: 'publishers', members: ['deploy'] })
  * @example
  * // A group of programs, with an id below 1000.
  * group({ name: 'metrics', system: true })

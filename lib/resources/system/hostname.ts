@@ -11,6 +11,15 @@ import { refOf } from '../../kit/ref.ts'
 import type { Compared, ResourceType } from '../../kit/resourceType.ts'
 import { lines, sh } from '../../kit/shell.ts'
 
+/**
+ * @example
+ * hostname({
+ *   name: 'web-1',
+ *   domain: 'example.com',
+ *   aliases: ['shop.example.com'],
+ *   address: '127.0.1.1',
+ * })
+ */
 export type Hostname = {
   /** Without a domain: `'web-1'`. */
   name: string
