@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Source } from '../engine/catalog/catalog.ts'
 import { type Diagnostic, RecipeError } from '../engine/catalog/evaluate.ts'
 import { didYouMean } from '../dsl/didYouMean.ts'
+import { foreignModule } from '../dsl/foreignWords.ts'
 import { isBuilt } from '../dsl/home.ts'
 import { sourceIn } from '../dsl/source.ts'
 import { UsageError } from './errors.ts'
@@ -97,7 +98,9 @@ async function notExported(error: Error): Promise<Found | undefined> {
   const [, from = '', name = ''] = /module '(.+)' does not provide an export named '(.+)'$/.exec(error.message) ?? []
   const source = topOf(error)
   if (name === '' || source === undefined) return undefined
-  const best = didYouMean(name, await exportsOf(from, source.file))
+  const exported = await exportsOf(from, source.file)
+  const foreign = foreignModule(name)
+  const best = foreign !== undefined && exported.includes(foreign) ? foreign : didYouMean(name, exported)
   const hint = best === undefined ? '' : `; did you mean ${best}?`
   return { message: `${from} exports no ${name}${hint}`, source, next: 'correct the name in the import' }
 }

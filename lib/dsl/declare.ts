@@ -80,7 +80,9 @@ export function resource<Props extends object, State, Key extends keyof Props, A
   const other = registered.get(type.type)
   if (other !== undefined && other !== known) throw new Error(`two resource types are called ${type.type}`)
   registered.set(type.type, known)
-  const declare = ({ after, tags, protect, ...rest }: Props & Common): Handle<Props> => {
+  const declare = (given: Props & Common): Handle<Props> => {
+    refuseOtherThanProps(known, given)
+    const { after, tags, protect, ...rest } = given
     const props = Object.freeze(rest)
     note({ type: known, props }, { after, tags, protect })
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Props & Common without Common is Props
@@ -129,6 +131,19 @@ function typeOf(what: { of?: { type: string } } | undefined, by: 'absent' | 'for
       message: `${by} was given something that is no resource function`,
       source: callerSource(collector?.root ?? process.cwd()),
       next: `write ${by}(file, { path: … }): the function itself, then the props that tell which one is meant`,
+    },
+  ])
+}
+
+/** The compiler refuses it as well; nothing can be said of such props one by one. */
+function refuseOtherThanProps({ type, key, schema }: AnyType, given: unknown): void {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given) && !(given instanceof Handle)) return
+  const [first = 'name'] = [...(key ?? schema.required), ...Object.keys(schema.properties)]
+  throw new RecipeError([
+    {
+      message: `${type.replaceAll('-', ' ')} takes an object with its props`,
+      source: callerSource(collector?.root ?? process.cwd()),
+      next: `write them in braces: { ${first}: … }`,
     },
   ])
 }

@@ -121,14 +121,25 @@ const PHASE = {
 
 const ENTRY = {
   ...BOUGHT,
-  address: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9.:_-]*$' },
+  address: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9.:_-]*$', description: 'a host name or an IP address' },
   port: { type: 'integer', minimum: 1, maximum: 65535 },
-  user: { type: 'string', pattern: '^[a-z_][a-z0-9_-]*$' },
+  user: { type: 'string', pattern: '^[a-z_][a-z0-9_-]*$', description: 'the name of an account' },
   identityFile: { type: 'string', minLength: 1 },
   hostKey: {
     anyOf: [
-      { type: 'string', pattern: '^[a-z0-9@.-]+ [A-Za-z0-9+/=]+' },
-      { type: 'array', items: { type: 'string', pattern: '^[a-z0-9@.-]+ [A-Za-z0-9+/=]+' } },
+      {
+        type: 'string',
+        pattern: '^[a-z0-9@.-]+ [A-Za-z0-9+/=]+',
+        description: 'a public host key, such as "ssh-ed25519 AAAA…"',
+      },
+      {
+        type: 'array',
+        items: {
+          type: 'string',
+          pattern: '^[a-z0-9@.-]+ [A-Za-z0-9+/=]+',
+          description: 'a public host key, such as "ssh-ed25519 AAAA…"',
+        },
+      },
     ],
   },
   jump: { type: 'string', minLength: 1 },
@@ -148,7 +159,14 @@ export const INVENTORY_SCHEMA: JsonSchema = {
   properties: {
     defaults: LAYER,
     roles: { type: 'object', additionalProperties: LAYER },
-    hosts: { type: 'object', additionalProperties: LAYER, propertyNames: { pattern: '^[a-z0-9][a-z0-9.-]*$' } },
+    hosts: {
+      type: 'object',
+      additionalProperties: LAYER,
+      propertyNames: {
+        pattern: '^[a-z0-9][a-z0-9.-]*$',
+        description: 'a name of small letters, digits, "-" and ".", such as "web-1"',
+      },
+    },
     phases: { type: 'object', additionalProperties: PHASE },
     prices: OWN_PRICES,
   },

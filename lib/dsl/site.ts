@@ -11,6 +11,7 @@ import type { CostInput } from './cost.ts'
 import { collect } from './declare.ts'
 import { deterministic } from './deterministic.ts'
 import { didYouMean } from './didYouMean.ts'
+import { foreignModule } from './foreignWords.ts'
 import {
   type Host,
   HOST_SCHEMA,
@@ -138,10 +139,17 @@ function runRole(name: string, role: () => unknown, { root, place }: Place): rea
   } catch (error) {
     if (error instanceof RecipeError) return error.diagnostics
     const [message, stack] = error instanceof Error ? [error.message, error.stack] : [`threw ${inspect(error)}`]
-    return [{ message, source: sourceIn(stack, root) ?? place }]
+    return [{ message: `${message}${unknownName(error)}`, source: sourceIn(stack, root) ?? place }]
   } finally {
     Error.stackTraceLimit = limit
   }
+}
+
+/** What another tool calls so, after `apt is not defined`. */
+function unknownName(error: unknown): string {
+  const [, name = ''] = error instanceof ReferenceError ? (/^(\w+) is not defined$/.exec(error.message) ?? []) : []
+  const meant = foreignModule(name)
+  return meant === undefined ? '' : `; it is called ${meant} here`
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

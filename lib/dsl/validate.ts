@@ -11,6 +11,8 @@ import type { JsonSchema } from '../kit/schema.ts'
 import { evaluateCached, readCached, writeCached } from './cache.ts'
 import { COMMON_KEYS } from './declare.ts'
 import { didYouMean } from './didYouMean.ts'
+import { expectedText, kindText } from './expected.ts'
+import { foreignKey } from './foreignWords.ts'
 
 const load = createRequire(import.meta.url)
 const { version }: { version: string } = load('ajv/package.json')
@@ -98,6 +100,8 @@ function worthTelling(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')
   const meant = new Map(unions.map((union) => [union, meantBy(union, errors)]))
   return errors.filter((error) => {
+    // `propertyNames` reports the key itself besides.
+    if (error.schemaPath.includes('/propertyNames/')) return false
     const around = unions.filter((union) => isInside(error, union))
     if (!around.every((union) => meant.get(union)?.includes(error) === true)) return false
     return (meant.get(error) ?? []).length === 0
@@ -133,10 +137,12 @@ function sentenceFor(error: ErrorObject, more: readonly string[]): string {
     case 'additionalProperties': {
       const key = String(params['additionalProperty'])
       const known = [...knownKeys(error), ...(where === '' ? more : [])]
-      return `${prefix}unknown key ${JSON.stringify(key)}${hint(key, known)}`
+      const meant = hint(key, known)
+      const foreign = meant === '' ? foreignKey(key, valueOf(error.data, key), known) : undefined
+      return `${prefix}unknown key ${JSON.stringify(key)}${meant}${foreign === undefined ? '' : `; ${foreign}`}`
     }
     case 'propertyNames':
-      return `${prefix}${JSON.stringify(params['propertyName'])} cannot be a key here`
+      return `${prefix}${JSON.stringify(params['propertyName'])} cannot be a key here${keyText(error)}`
     case 'required':
       return `${prefix}${String(params['missingProperty'])} is missing`
     case 'enum': {
@@ -147,7 +153,7 @@ function sentenceFor(error: ErrorObject, more: readonly string[]): string {
       return `${prefix}must be one of ${allowed.join(', ')}, not ${show(error.data)}${meant}`
     }
     case 'type':
-      return `${prefix}must be ${article(params['type'])}, not ${show(error.data)}`
+      return `${prefix}must be ${wantedText(error) ?? kindText(params['type'])}, not ${show(error.data)}`
     case 'minimum':
       return `${prefix}must be at least ${String(params['limit'])}, not ${show(error.data)}`
     case 'maximum':
@@ -157,21 +163,37 @@ function sentenceFor(error: ErrorObject, more: readonly string[]): string {
     case 'maxLength':
       return `${prefix}must not be longer than ${String(params['limit'])} characters`
     case 'pattern':
-      return `${prefix}${patternText(error)}`
+      return `${prefix}${notAllowed(error)}`
     case 'not':
     case 'anyOf':
     case 'oneOf':
-      return `${prefix}${show(error.data)} is none of the forms allowed here`
+      return `${prefix}${notAllowed(error)}`
     default:
       return `${prefix}${error.message ?? error.keyword}`
   }
 }
 
-/** A schema with a pattern says in its `description` what is meant: the pattern itself is for programs. */
-function patternText({ data, parentSchema, params }: ErrorObject): string {
-  const meant: unknown = parentSchema?.['description']
-  if (typeof meant === 'string') return `must be ${meant}, not ${show(data)}`
-  return `${show(data)} is not allowed here (it must match ${String(params['pattern'])})`
+/** What the schema at fault asks for. A pattern is for programs: without a description nothing can be said of it. */
+function notAllowed(error: ErrorObject): string {
+  const wanted = wantedText(error)
+  return wanted === undefined ? `${show(error.data)} is not allowed here` : `must be ${wanted}, not ${show(error.data)}`
+}
+
+function wantedText({ keyword, parentSchema }: ErrorObject): string | undefined {
+  if (keyword === 'pattern') {
+    const meant: unknown = parentSchema?.['description']
+    return typeof meant === 'string' ? meant : undefined
+  }
+  return keyword === 'not' ? undefined : expectedText(parentSchema)
+}
+
+function keyText({ schema }: ErrorObject): string {
+  const { description }: { description?: unknown } = typeof schema === 'object' && schema !== null ? schema : {}
+  return typeof description === 'string' ? `: it must be ${description}` : ''
+}
+
+function valueOf(data: unknown, key: string): unknown {
+  return typeof data === 'object' && data !== null ? Reflect.get(data, key) : undefined
 }
 
 function knownKeys({ parentSchema }: ErrorObject): string[] {
@@ -195,11 +217,6 @@ function pathText(pointer: string): string {
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
     .reduce((text, part) => (/^\d+$/.test(part) ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`), '')
-}
-
-function article(type: unknown): string {
-  const types = Array.isArray(type) ? type.map(String) : [String(type)]
-  return types.map((name) => (/^[aeiou]/.test(name) ? `an ${name}` : `a ${name}`)).join(' or ')
 }
 
 /** A value in at most 60 characters; a secret's token is its name. */

@@ -93,7 +93,7 @@ for (const [what, content, sentence] of [
   ['the report of a plan', '{"command":"plan","hosts":[]}', 'it does not say its format'],
   ['nested without end', '['.repeat(1_000_000), 'more than 64 levels deep'],
   ['of another major version', { ...whole, format: '2.0' }, 'it has format 2.0, and keelson 0.1.0 reads format 1'],
-  ['of another shape', { ...whole, hosts: [null] }, 'hosts[0]: must be an object, not null'],
+  ['of another shape', { ...whole, hosts: [null] }, 'hosts[0]: must be an object with inputsDigest, plan, not null'],
   [
     'changed since',
     planFileOf({ ...wholePlan, changes: wholePlan.changes.slice(1) }),

@@ -54,13 +54,13 @@ const wrong: [string, object, string][] = [
   ['a server', { hosts: { one: { ...one, server: 'CCX23x' } } }, 'did you mean "CCX23"?'],
   ['an OS', { hosts: { one: { ...one, os: 'debian12' } } }, 'did you mean "debian-12"?'],
   ['a port', { hosts: { one: { ...one, port: 70_000 } } }, 'hosts.one.port: must be at most 65535, not 70000'],
-  ['a list of roles', { hosts: { one: { ...one, roles: 'web' } } }, 'hosts.one.roles: must be an array, not "web"'],
+  ['a list of roles', { hosts: { one: { ...one, roles: 'web' } } }, 'hosts.one.roles: must be a list, not "web"'],
   ['what is missing', { hosts: { one: { ...host } } }, 'hosts.one: roles is missing'],
   ['a name', { hosts: { 'One!': one } }, 'hosts: "One!" cannot be a key here'],
   [
     'an address',
     { hosts: { one: { ...one, address: '-oProxyCommand=x' } } },
-    'hosts.one.address: "-oProxyCommand=x" is',
+    'hosts.one.address: must be a host name or an IP address, not "-oProxyCommand=x"',
   ],
   ['two hosts on one machine', { hosts: { one, two: one } }, 'hosts.two: is the machine of hosts.one, 192.0.2.1'],
 ]

@@ -15,8 +15,8 @@ const mistakes: [string, object, string][] = [
   ['a misspelt key that every type has', { atfer: [] }, 'unknown key "atfer"; did you mean "after"?'],
   ['a key like no other', { colour: 'red' }, 'unknown key "colour"'],
   ['a number out of range', { ports: [70_000] }, 'ports[0]: must be at most 65535, not 70000'],
-  ['a number of the wrong kind', { ports: [80, '443'] }, 'ports[1]: must be an integer, not "443"'],
-  ['one value for a list', { ports: 80 }, 'ports: must be an array, not 80'],
+  ['a number of the wrong kind', { ports: [80, '443'] }, 'ports[1]: must be a whole number, not "443"'],
+  ['one value for a list', { ports: 80 }, 'ports: must be a list, each a whole number, not 80'],
   [
     'a word that is not among those allowed',
     { ensure: 'abcent' },
@@ -27,13 +27,13 @@ const mistakes: [string, object, string][] = [
     { ensure: { toString: [] } },
     'ensure: must be one of present, absent, not {"toString":[]}',
   ],
-  ['a mode as a number', { mode: 640 }, 'mode: must be a string, not 640'],
+  ['a mode as a number', { mode: 640 }, 'mode: must be three or four octal digits, such as "0640", not 640'],
   [
     'a wrong key deep inside',
     { content: { $secert: 'x' } },
-    'content: {"$secert":"x"} is none of the forms allowed here',
+    'content: must be text, secret(\'NAME\') or conf`…`, not {"$secert":"x"}',
   ],
-  ['a string where a handle belongs', { parts: ['/a'] }, 'parts[0]: must be an object, not "/a"'],
+  ['a string where a handle belongs', { parts: ['/a'] }, 'parts[0]: must be a handle, not "/a"'],
 ]
 for (const [what, props, message] of mistakes) {
   test(`${what} is told in words, by its line, in three lines at most`, async () => {

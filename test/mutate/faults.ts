@@ -541,8 +541,9 @@ export const FAULTS: readonly Fault[] = [
   {
     what: 'take half of a role for all of it',
     file: 'lib/dsl/site.ts',
-    find: '    return [{ message, source: sourceIn(stack, root) ?? place }]\n',
-    replace: '    return message === inspect(stack) ? [{ message, source: sourceIn(stack, root) ?? place }] : []\n',
+    find: '    return [{ message: `${message}${unknownName(error)}`, source: sourceIn(stack, root) ?? place }]\n',
+    replace:
+      '    return message === inspect(stack) ? [{ message: `${message}${unknownName(error)}`, source: sourceIn(stack, root) ?? place }] : []\n',
     tests: ['dsl/removal', 'dsl/site', 'hosts/removal'],
   },
   {

@@ -57,6 +57,7 @@ const key = {
   type: 'string',
   maxLength: 8000,
   pattern: `^${KEY_TYPES} [A-Za-z0-9+/]+={0,2}( [^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+)?$`,
+  description: 'a public key, as a .pub file has it: "ssh-ed25519 AAAA… ada@laptop"',
 } as const
 
 export const authorizedKeys: ResourceType<AuthorizedKeys, AuthorizedKeysState, 'user'> = {

@@ -46,7 +46,11 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
     additionalProperties: false,
     required: ['name'],
     properties: {
-      name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$' },
+      name: {
+        type: 'string',
+        pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$',
+        description: 'a file name of letters, digits, "-" and "_"; sudo ignores files with a dot',
+      },
       user: accountName,
       group: accountName,
       commands: {
@@ -57,6 +61,8 @@ export const sudoers: ResourceType<Sudoers, WholeFileState> = {
           type: 'string',
           maxLength: 1000,
           pattern: '^(ALL|/[A-Za-z0-9_./@%+:=,-]+( [A-Za-z0-9_./@%+:=,~-]+)*)$',
+          description:
+            '"ALL", or a command by its whole path, such as "/usr/bin/systemctl restart app"; patterns are refused',
         },
       },
       runAs: accountName,

@@ -85,7 +85,11 @@ export const user: ResourceType<User, UserState> = {
     additionalProperties: false,
     required: ['name'],
     properties: {
-      name: { type: 'string', pattern: '^[a-z_][a-z0-9_-]{0,30}$' },
+      name: {
+        type: 'string',
+        pattern: '^[a-z_][a-z0-9_-]{0,30}$',
+        description: 'a name of up to 31 small letters, digits, "-" and "_", such as "deploy"',
+      },
       uid: { type: 'integer', minimum: 0, maximum: 4294967294 },
       group: accountName,
       groups: { type: 'array', items: accountName, uniqueItems: true },
@@ -93,12 +97,21 @@ export const user: ResourceType<User, UserState> = {
       // The password database cannot hold a colon.
       home: { ...absolutePath, pattern: `(?!.*:)${absolutePath.pattern}` },
       shell: { ...absolutePath, pattern: `(?!.*:)${absolutePath.pattern}` },
-      comment: { type: 'string', maxLength: 200, pattern: '^[^:,\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' },
+      comment: {
+        type: 'string',
+        maxLength: 200,
+        pattern: '^[^:,\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$',
+        description: 'one line without ":" and ","',
+      },
       system: { type: 'boolean' },
       createHome: { type: 'boolean' },
       passwordHash: secretToken,
       locked: { type: 'boolean' },
-      expires: { type: 'string', pattern: '^(never|[12][0-9]{3}-[01][0-9]-[0-3][0-9])$' },
+      expires: {
+        type: 'string',
+        pattern: '^(never|[12][0-9]{3}-[01][0-9]-[0-3][0-9])$',
+        description: 'a day, such as "2027-12-31", or "never"',
+      },
       ensure,
     },
   },

@@ -53,8 +53,16 @@ export const aptPackage: ResourceType<AptPackage, AptPackageState, 'name', 'purg
     additionalProperties: false,
     required: ['name'],
     properties: {
-      name: { type: 'string', pattern: '^[a-z0-9][a-z0-9.+-]+(:[a-z0-9-]+)?$' },
-      version: { type: 'string', pattern: '^([0-9]+:)?[0-9][A-Za-z0-9.+~-]*$' },
+      name: {
+        type: 'string',
+        pattern: '^[a-z0-9][a-z0-9.+-]+(:[a-z0-9-]+)?$',
+        description: 'the name of one package, such as "nginx"; `version` takes a version',
+      },
+      version: {
+        type: 'string',
+        pattern: '^([0-9]+:)?[0-9][A-Za-z0-9.+~-]*$',
+        description: 'a version as `apt-cache policy` shows it, such as "1.22.1-9"',
+      },
       hold: { type: 'boolean' },
       recommends: { type: 'boolean' },
       ensure,

@@ -114,7 +114,10 @@ export const command: ResourceType<Command, CommandState, 'name'> = {
       directory: absolutePath,
       env: {
         type: 'object',
-        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+        propertyNames: {
+          pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+          description: 'the name of a variable: letters, digits and "_"',
+        },
         additionalProperties: { type: 'string' },
       },
       input: textValue,

@@ -44,14 +44,27 @@ export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
     additionalProperties: false,
     required: ['name', 'schedule', 'command'],
     properties: {
-      name: { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,99}$' },
+      name: {
+        type: 'string',
+        pattern: '^[a-z0-9][a-z0-9_-]{0,99}$',
+        description: 'a name of small letters, digits, "-" and "_"; cron ignores files with a dot',
+      },
       user: accountName,
-      schedule: { type: 'string', minLength: 1, maxLength: 200, pattern: '^[A-Za-z0-9@*,/ -]+$' },
+      schedule: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 200,
+        pattern: '^[A-Za-z0-9@*,/ -]+$',
+        description: 'five fields, such as "30 3 * * *", or a word such as "@daily"',
+      },
       // cron reads at most 999 characters of a command (MAX_COMMAND), escapes counted.
       command: { ...oneLine, maxLength: 900 },
       environment: {
         type: 'object',
-        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]{0,99}$' },
+        propertyNames: {
+          pattern: '^[A-Za-z_][A-Za-z0-9_]{0,99}$',
+          description: 'the name of a variable: letters, digits and "_"',
+        },
         additionalProperties: {
           ...oneLine,
           minLength: 0,

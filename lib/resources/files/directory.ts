@@ -87,7 +87,14 @@ export const directory: ResourceType<Directory, DirectoryState, 'path', 'recursi
       owner: accountName,
       group: accountName,
       mode: fileMode,
-      only: { type: 'array', items: { type: 'string', pattern: '^(?!\\.{1,2}$)[^/\\u0000-\\u001f\\u007f]+$' } },
+      only: {
+        type: 'array',
+        items: {
+          type: 'string',
+          pattern: '^(?!\\.{1,2}$)[^/\\u0000-\\u001f\\u007f]+$',
+          description: 'the name of an entry, without "/"',
+        },
+      },
       ensure,
       recursive: { type: 'boolean' },
     },

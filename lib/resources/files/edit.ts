@@ -128,7 +128,12 @@ export const edit: ResourceType<Edit, EditState, 'path' | 'line' | 'replaces' | 
         ],
       },
       create: { type: 'boolean' },
-      validate: { type: 'string', minLength: 1, pattern: '%' },
+      validate: {
+        type: 'string',
+        minLength: 1,
+        pattern: '%',
+        description: 'a command with "%" for the path of the file, such as "sshd -t -f %"',
+      },
       ensure,
     },
   },

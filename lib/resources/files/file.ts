@@ -133,7 +133,12 @@ export const file: ResourceType<File, FileState> = {
       owner: accountName,
       group: accountName,
       mode: fileMode,
-      validate: { type: 'string', minLength: 1, pattern: '%' },
+      validate: {
+        type: 'string',
+        minLength: 1,
+        pattern: '%',
+        description: 'a command with "%" for the path of the file, such as "sshd -t -f %"',
+      },
       ensure,
     },
   },

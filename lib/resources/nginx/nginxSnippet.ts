@@ -46,6 +46,7 @@ export const nginxSnippet: ResourceType<NginxSnippet, NginxFileState> = {
         type: 'string',
         maxLength: 300,
         pattern: '^(?!sites-)([A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*$',
+        description: 'a path below /etc/nginx, such as "conf.d/zones.conf", and not a site',
       },
       content: textValue,
       ensure,

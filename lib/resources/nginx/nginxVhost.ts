@@ -103,7 +103,11 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     required: ['name'],
     properties: {
       ...vhostProperties,
-      name: { type: 'string', pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$' },
+      name: {
+        type: 'string',
+        pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$',
+        description: 'a file name of letters, digits, ".", "-" and "_", such as "shop"',
+      },
       enabled: { type: 'boolean' },
       ensure,
     },

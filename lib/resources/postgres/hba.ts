@@ -67,6 +67,7 @@ const names = {
   type: 'string',
   maxLength: 1000,
   pattern: '^[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*(,[A-Za-z0-9_+$][A-Za-z0-9_.$+-]*)*$',
+  description: 'names separated by commas, such as "shop" or "all"',
 } as const
 
 /** Precedes the text of the file when the server does not answer. */
@@ -82,7 +83,12 @@ export const postgresHba: ResourceType<PostgresHba, HbaState, 'type' | 'database
       type: { enum: TYPES },
       database: names,
       user: names,
-      address: { type: 'string', maxLength: 255, pattern: '^[A-Za-z0-9.:_-]+(/[0-9]{1,3})?$' },
+      address: {
+        type: 'string',
+        maxLength: 255,
+        pattern: '^[A-Za-z0-9.:_-]+(/[0-9]{1,3})?$',
+        description: 'an address or a network, such as "10.0.0.0/8", or a host name',
+      },
       method: { enum: METHODS },
       options: {
         type: 'object',

@@ -9,7 +9,10 @@ export type Settings = { [name: string]: string }
 /** The schema of a prop that holds settings. */
 export const settingsSchema = {
   type: 'object',
-  propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_$]*)*$' },
+  propertyNames: {
+    pattern: '^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_$]*)*$',
+    description: 'the name of a setting, such as "work_mem"',
+  },
   additionalProperties: {
     anyOf: [
       { type: 'string', pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' },

@@ -128,6 +128,7 @@ export const postgresRole: ResourceType<PostgresRole, RoleState> = {
       validUntil: {
         type: 'string',
         pattern: '^(infinity|\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}:\\d{2}(Z|[+-]\\d{2}:\\d{2}))?)$',
+        description: 'a day or a time, such as "2027-01-31", or "infinity"',
       },
       memberOf: { type: 'array', items: sqlName, uniqueItems: true },
       settings: settingsSchema,

@@ -71,7 +71,12 @@ export const redisSetting: ResourceType<RedisSetting, RedisState> = {
     additionalProperties: false,
     required: ['name'],
     properties: {
-      name: { type: 'string', maxLength: 63, pattern: '^[a-z][a-z0-9-]*$' },
+      name: {
+        type: 'string',
+        maxLength: 63,
+        pattern: '^[a-z][a-z0-9-]*$',
+        description: 'the name of a directive, such as "maxmemory"',
+      },
       value: {
         anyOf: [
           line,

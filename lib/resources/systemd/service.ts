@@ -89,6 +89,7 @@ export type Service = {
 
 const unitPattern = '^[A-Za-z0-9_][A-Za-z0-9:_.\\\\-]*(@[A-Za-z0-9:_.\\\\-]+)?$'
 const socketAddress = {
+  description: 'a port such as 8000, an address such as "127.0.0.1:8000", or the path of a socket',
   anyOf: [
     { type: 'integer', minimum: 1, maximum: 65535 },
     { type: 'string', pattern: '^([0-9.]+|\\*|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$' },
@@ -103,7 +104,12 @@ export const service: ResourceType<Service, ServiceState> = {
     additionalProperties: false,
     required: ['name'],
     properties: {
-      name: { type: 'string', pattern: unitPattern, maxLength: 255 },
+      name: {
+        type: 'string',
+        pattern: unitPattern,
+        description: 'the name of a unit, such as "nginx" or "backup.timer"',
+        maxLength: 255,
+      },
       enabled: { type: 'boolean' },
       running: { type: 'boolean' },
       masked: { type: 'boolean' },

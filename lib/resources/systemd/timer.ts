@@ -71,9 +71,19 @@ export type TimerState = UnitFileState & {
   active: boolean
 }
 
-const span = { type: 'string', pattern: '^[0-9][0-9A-Za-z. ]*$', maxLength: 100 } as const
+const span = {
+  type: 'string',
+  pattern: '^[0-9][0-9A-Za-z. ]*$',
+  description: 'a time, such as "5min" or "1h 30min"',
+  maxLength: 100,
+} as const
 // What systemd.time(7) allows in calendar expressions, time zones included.
-const calendar = { type: 'string', pattern: '^[A-Za-z0-9*][A-Za-z0-9*,./:~_+ -]*$', maxLength: 200 } as const
+const calendar = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9*][A-Za-z0-9*,./:~_+ -]*$',
+  description: 'a time of the calendar, such as "daily" or "Mon 04:00"',
+  maxLength: 200,
+} as const
 
 export const timer: ResourceType<Timer, TimerState> = {
   type: 'timer',
@@ -82,7 +92,12 @@ export const timer: ResourceType<Timer, TimerState> = {
     additionalProperties: false,
     required: ['name'],
     properties: {
-      name: { type: 'string', pattern: '^[A-Za-z0-9_][A-Za-z0-9:_.\\\\-]*(@[A-Za-z0-9:_.\\\\-]+)?$', maxLength: 240 },
+      name: {
+        type: 'string',
+        pattern: '^[A-Za-z0-9_][A-Za-z0-9:_.\\\\-]*(@[A-Za-z0-9:_.\\\\-]+)?$',
+        description: 'the name of a unit, such as "backup"',
+        maxLength: 240,
+      },
       onCalendar: { anyOf: [calendar, { type: 'array', minItems: 1, items: calendar }] },
       onBootSec: span,
       onUnitActiveSec: span,

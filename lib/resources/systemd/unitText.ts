@@ -148,7 +148,10 @@ const unitValue: JsonSchema = {
 const section: JsonSchema = {
   type: 'object',
   minProperties: 1,
-  propertyNames: { pattern: '^[A-Z][A-Za-z0-9]*$' },
+  propertyNames: {
+    pattern: '^[A-Z][A-Za-z0-9]*$',
+    description: 'the name of a setting as systemd writes it, such as "ExecStart"',
+  },
   additionalProperties: { anyOf: [unitValue, { type: 'array', minItems: 1, items: unitValue }] },
 }
 
@@ -176,10 +179,16 @@ export const unitName = {
   maxLength: 255,
   pattern:
     '^[A-Za-z0-9_][A-Za-z0-9:_.\\\\-]*(@[A-Za-z0-9:_.\\\\-]*)?\\.(service|socket|timer|path|mount|slice|target)$',
+  description: 'the name of a unit with its suffix, such as "api.service"',
 } as const
 
 /** Name of a drop-in without `.conf`. */
-export const dropInName = { ...oneLine, maxLength: 200, pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' } as const
+export const dropInName = {
+  ...oneLine,
+  maxLength: 200,
+  pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$',
+  description: 'a file name without ".conf"',
+} as const
 
 /** Mistakes in content that a schema cannot express; every user can read unit files, so they must not contain a secret. */
 export function checkContent(content: UnitContent): string[] {

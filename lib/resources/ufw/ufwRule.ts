@@ -102,7 +102,11 @@ export type UfwRuleState = {
 const ports = {
   anyOf: [
     { type: 'integer', minimum: 1, maximum: 65535 },
-    { type: 'string', pattern: '^[0-9]{1,5}(:[0-9]{1,5})?$' },
+    {
+      type: 'string',
+      pattern: '^[0-9]{1,5}(:[0-9]{1,5})?$',
+      description: 'a port such as 443 or a range such as "6000:6100"; tcp or udp is said by `protocol`',
+    },
     {
       type: 'array',
       minItems: 1,
@@ -110,15 +114,27 @@ const ports = {
       items: {
         anyOf: [
           { type: 'integer', minimum: 1, maximum: 65535 },
-          { type: 'string', pattern: '^[0-9]{1,5}(:[0-9]{1,5})?$' },
+          {
+            type: 'string',
+            pattern: '^[0-9]{1,5}(:[0-9]{1,5})?$',
+            description: 'a port such as 443 or a range such as "6000:6100"; tcp or udp is said by `protocol`',
+          },
         ],
       },
     },
   ],
 } as const
 // Without `!`, which separates the two sides of a routed tuple; at most 15 bytes (IFNAMSIZ).
-const networkInterface = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$' } as const
-const network = { type: 'string', pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$' } as const
+const networkInterface = {
+  type: 'string',
+  pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$',
+  description: 'the name of a network interface, such as "eth0"',
+} as const
+const network = {
+  type: 'string',
+  pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$',
+  description: 'an IP address or a network, such as "10.0.0.0/8"',
+} as const
 
 const KEY = [
   'direction',

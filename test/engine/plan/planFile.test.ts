@@ -71,7 +71,7 @@ for (const [what, make, sentence] of [
   [
     'a change that is null',
     (file: PlanFile) => withChanges(file, [null]),
-    'hosts[0].plan.changes[0]: must be an object, not null',
+    'hosts[0].plan.changes[0]: must be an object with ref, label, kind, not null',
   ],
   [
     'an unknown kind',
