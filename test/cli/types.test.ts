@@ -44,6 +44,7 @@ for (const [name, hint] of [
   ['fiel', 'did you mean file?'],
   ['vhost', 'did you mean nginxVhost, nginxSnippet'],
   ['crontab', 'did you mean cronJob?'],
+  ['lineinfile', 'did you mean edit?'],
 ] as const) {
   test(`${name} exits 64 and names what was meant`, async () => {
     const { code, stderr } = await runSite(['types', name])

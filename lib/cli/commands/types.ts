@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { didYouMean } from '../../dsl/didYouMean.ts'
+import { foreignModule } from '../../dsl/foreignWords.ts'
 import { OWN } from '../../dsl/home.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { cleanJson } from '../../render/clean.ts'
@@ -45,7 +46,7 @@ function typeNamed(name: string, { types }: TypeDocs): TypeDoc {
     name,
     types.flatMap((each) => [each.name, each.type]),
   )
-  const best = types.find((each) => [each.name, each.type].includes(similar ?? ''))?.name
+  const best = foreignModule(name) ?? types.find((each) => [each.name, each.type].includes(similar ?? ''))?.name
   const having = (text: (type: TypeDoc) => string): string[] =>
     types.filter((each) => text(each).toLowerCase().includes(name.toLowerCase())).map((each) => each.name)
   const related = [...new Set([...having((each) => each.name), ...having(({ about, more }) => `${about} ${more}`)])]
