@@ -7,6 +7,27 @@ const RUNS = 'lib/engine/host/storedRun.ts'
 
 export const WORDS_FAULTS: readonly Fault[] = [
   {
+    what: 'answer a value with the pattern that it does not match',
+    file: 'lib/dsl/validate.ts',
+    find: "    return typeof meant === 'string' ? meant : undefined\n",
+    replace: "    return `${String(meant)}: ${String(parentSchema?.['pattern'])}`\n",
+    tests: ['dsl/mistakes'],
+  },
+  {
+    what: 'say nothing of the words of other tools',
+    file: 'lib/dsl/validate.ts',
+    find: "const foreign = meant === '' ?",
+    replace: "const foreign = meant !== '' ?",
+    tests: ['dsl/mistakes'],
+  },
+  {
+    what: 'leave the default out of what types shows',
+    file: 'lib/render/text/typesText.ts',
+    find: "    ...(usual === undefined ? [] : labelled('default', usual)),\n",
+    replace: '',
+    tests: ['cli/types'],
+  },
+  {
     what: 'count what is no longer declared twice',
     file: 'lib/engine/plan/summary.ts',
     find: 'unchanged: resources - changes.length,',
