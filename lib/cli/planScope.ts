@@ -15,7 +15,7 @@ import { selectHosts } from './select.ts'
  */
 export function flagsFor(
   path: string,
-  { hosts, only = [] }: PlanFile,
+  { base, hosts, only = [] }: PlanFile,
   known: Site['hosts'],
   flags: ConvergeFlags & { watch?: true },
 ): ConvergeFlags {
@@ -32,6 +32,11 @@ export function flagsFor(
     throw new UsageError(
       `${path} holds a plan for ${JSON.stringify(stranger.name)}, which is no host of this site`,
       'converge it with the site that it was made with',
+    )
+  if (base.kind === 'rev')
+    throw new UsageError(
+      `${path} compares two revisions, and no host was read for it`,
+      'plan --out without --base makes a plan that can be applied',
     )
   const undoes = hosts.find(({ plan }) => plan.undo !== undefined)
   if (undoes !== undefined)

@@ -18,6 +18,14 @@ export type ChangeKind = 'create' | 'change' | 'remove' | 'follow-up' | 'adopt' 
 /** intent: the code changed; drift: somebody else changed the host; both. */
 export type Cause = 'intent' | 'drift' | 'both'
 
+/** pr: the head of two compared revisions changed it. */
+export type PlanCause = Cause | 'pr'
+
+/** The cause as a host records it. */
+export function causeOnHost(cause: PlanCause): Cause {
+  return cause === 'pr' ? 'intent' : cause
+}
+
 /**
  * - `exact`: read, and will be applied as shown.
  * - `predicted`: `because` says what an earlier change may still alter.
@@ -31,7 +39,7 @@ export type PlanChange = {
   /** `file /etc/motd` */
   label: string
   kind: ChangeKind
-  cause: Cause
+  cause: PlanCause
   consequence: Consequence
   certainty: Certainty
   because?: string
@@ -118,6 +126,9 @@ export type Machine = {
   standIn?: string
 }
 
+/** Commits of the two revisions that a plan compares. */
+export type Revisions = { base: string; head: string }
+
 /** Plain JSON: a plan read from a file is equivalent to one made in this process. */
 export type Plan = {
   format: 1
@@ -137,6 +148,8 @@ export type Plan = {
   lockouts?: string[]
   /** Set when the plan undoes a run. */
   undo?: Undoing
+  /** Set when the plan compares what two revisions declare: no host was read, and nothing can be applied. */
+  revisions?: Revisions
   /** Why the plan is refused: a sentence for each protected resource that it would remove or replace. */
   barred?: string[]
   /** Why the plan is refused: a sentence for each change that cannot succeed. */

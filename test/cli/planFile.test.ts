@@ -25,7 +25,7 @@ import { renderHtml } from '../../lib/render/html/planHtml.ts'
 import { renderMarkdown } from '../../lib/render/markdown/planMarkdown.ts'
 import { viewReviews } from '../../lib/render/view/review.ts'
 import { change, planOf } from '../render/fixture.ts'
-import { digested, planFileOf, wholePlan } from '../render/planFile.ts'
+import { digested, planFileOf, revisionFileOf, wholePlan } from '../render/planFile.ts'
 import { rejects } from '../support/rejects.ts'
 import { runSite } from './site/run.ts'
 
@@ -222,6 +222,64 @@ test('the plan of an undo is shown and not applied', async () => {
   const { code, stderr } = await converge(planFileOf(ofWeb))
   assert.is(code, 64)
   assert.match(stderr, 'holds the plan of an undo')
+})
+
+test('a plan between revisions is applied to no host', async () => {
+  const { code, stderr } = await converge(revisionFileOf(applicable))
+  assert.is(code, 64)
+  assert.match(stderr, 'compares two revisions, and no host was read for it')
+})
+
+test('a plan between revisions is shown with what it compares, in every form', async () => {
+  const file = revisionFileOf(applicable)
+  const { stdout } = await show(file)
+  const words = [
+    'base  origin/main bbbbbbbbbbbb',
+    'origin/main has gone on to dddddddddddd since',
+    'head  the work tree on cccccccccccc with uncommitted changes',
+    'recipes ran without environment, network and foreign files (namespaces)',
+    ': 57 the same, ',
+  ]
+  for (const each of words) assert.match(stdout, each)
+  for (const form of ['markdown', 'html']) {
+    const shown = await show(file, '--as', form)
+    const plain = shown.stdout.replaceAll(/`|<[^>]*>/g, '')
+    const facts = [
+      'base origin/main bbbbbbbbbbbb',
+      'committed 2026-11-27 20:00 UTC',
+      'and origin/main has gone on to dddddddddddd',
+    ]
+    const own = [
+      'head the work tree on cccccccccccc with uncommitted changes',
+      'evaluation recipes ran without environment',
+    ]
+    for (const each of [...facts, ...own]) assert.match(plain, each)
+  }
+  const json = await show(file, '--json')
+  assert.equal(JSON.parse(json.stdout), file)
+})
+
+test('what recipes could reach is a warning', async () => {
+  const file = revisionFileOf(applicable)
+  const weak = { ...file, base: { ...file.base, evaluated: { by: 'process', network: 'open', files: 'all' } } }
+  const { stdout } = await show(weak)
+  const sentence =
+    'recipes ran without environment; the network and foreign files could not be taken away on this machine'
+  assert.match(stdout, `warning  ${sentence}`)
+})
+
+test('a file whose plans compare something else than it says is refused', async () => {
+  const file = revisionFileOf(applicable)
+  const { evaluated: _evaluated, ...bare } = Object(file.base)
+  for (const wrong of [
+    { ...file, base: planFileOf().base },
+    { ...planFileOf(applicable), base: file.base },
+    { ...file, base: bare },
+  ]) {
+    const { code, stderr } = await show(wrong)
+    assert.is(code, 64)
+    assert.match(stderr, 'the plan of web-1 compares with something else than the file says')
+  }
 })
 
 test('a damaged plan file is applied to no host', async () => {

@@ -55,7 +55,7 @@ const about = fc.record(
     ref: hostile,
     label: hostile,
     kind: fc.constantFrom(...KINDS),
-    cause: fc.constantFrom('intent' as const, 'drift' as const, 'both' as const),
+    cause: fc.constantFrom('intent' as const, 'drift' as const, 'both' as const, 'pr' as const),
     consequence: fc.constantFrom(...CONSEQUENCES),
     certainty: fc.constantFrom('exact' as const, 'predicted' as const, 'unknown' as const, 'opaque' as const),
     because: hostile,

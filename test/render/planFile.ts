@@ -15,6 +15,23 @@ export function planFileOf(...plans: Plan[]): PlanFile {
   }
 }
 
+const COMMITS = { base: 'b'.repeat(40), head: 'c'.repeat(40) }
+
+/** A file that compares two revisions. */
+export function revisionFileOf(...plans: Plan[]): PlanFile {
+  const at = '2026-11-27T20:00:00.000Z'
+  return {
+    ...planFileOf(...plans.map((plan) => ({ ...plan, revisions: COMMITS }))),
+    base: {
+      kind: 'rev',
+      at: '2026-11-27T23:50:00.000Z',
+      base: { rev: 'origin/main', commit: COMMITS.base, at, tip: 'd'.repeat(40) },
+      head: { rev: '', commit: COMMITS.head, at, dirty: true },
+      evaluated: { by: 'namespaces', network: 'none', files: 'own' },
+    },
+  }
+}
+
 export const digested = (plan: Plan): Plan => ({ ...plan, digest: planDigest(plan.changes) })
 
 /** A plan with all that a plan may have. */

@@ -14,7 +14,7 @@ import {
   otherSites,
 } from '../host/ledger.ts'
 import type { Planned } from '../plan/planned.ts'
-import type { OutcomesSoFar } from '../report.ts'
+import { causeOnHost, type OutcomesSoFar } from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 import type { Json } from '../../kit/resourceType.ts'
 import type { HostPlan } from '../plan/planHost.ts'
@@ -63,7 +63,8 @@ export class RunLedger {
 
   #leave({ shown: { ref, cause } }: Planned): void {
     const entry = this.#ledger.entries[ref]
-    if (entry !== undefined) this.#ledger.entries[ref] = { ...entry, left: { run: this.#run, cause } }
+    if (entry === undefined) return
+    this.#ledger.entries[ref] = { ...entry, left: { run: this.#run, cause: causeOnHost(cause) } }
   }
 
   /** The entry that the item will have when it has come out right; null for none. */

@@ -7,7 +7,15 @@
 import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
 import * as form from '../../kit/form.ts'
 import { refText } from './ledger.ts'
-import type { Cause, ChangeKind, Outcome, OutcomesSoFar, Plan, PlanChange } from '../report.ts'
+import {
+  type Cause,
+  causeOnHost,
+  type ChangeKind,
+  type Outcome,
+  type OutcomesSoFar,
+  type Plan,
+  type PlanChange,
+} from '../report.ts'
 import type { Ref } from '../../kit/ref.ts'
 import { type UndoRecord, undoRecordOf, type UndoStep } from './undoRecord.ts'
 
@@ -154,7 +162,7 @@ export class RunRecord {
     return this.#planned.map(({ ref, kind, cause }) => ({
       ref,
       kind,
-      cause,
+      cause: causeOnHost(cause),
       outcome: outcomes.of(ref)?.outcome ?? 'unfinished',
     }))
   }

@@ -7,7 +7,6 @@ import type { CatalogHost, Source } from '../catalog/catalog.ts'
 import { CONSEQUENCES, type Consequence, type FieldChange } from '../../kit/resourceType.ts'
 import type { JsonSchema } from '../../kit/schema.ts'
 import type {
-  Cause,
   Certainty,
   ChangeKind,
   Drift,
@@ -16,13 +15,15 @@ import type {
   Holder,
   Machine,
   Plan,
+  PlanCause,
   PlanChange,
   Removals,
+  Revisions,
   Staying,
   Summary,
   Undoing,
 } from '../report.ts'
-import type { PlanBase, PlanFile, SavedPlan } from './planFile.ts'
+import type { Evaluated, PlanFile, Revision, SavedPlan, StoredBase } from './planFile.ts'
 
 type Members<T> = { readonly [K in keyof T]-?: object extends Pick<T, K> ? readonly [JsonSchema] : JsonSchema }
 
@@ -93,7 +94,7 @@ export const change = fields<PlanChange>({
     forget: true,
     recheck: true,
   }),
-  cause: wordOf<Cause>({ intent: true, drift: true, both: true }),
+  cause: wordOf<PlanCause>({ intent: true, drift: true, both: true, pr: true }),
   consequence: { enum: CONSEQUENCES satisfies readonly Consequence[] },
   certainty: wordOf<Certainty>({ exact: true, predicted: true, unknown: true, opaque: true }),
   because: [text],
@@ -156,6 +157,7 @@ const plan = fields<Plan>({
   warnings: list(text),
   lockouts: [list(text)],
   undo: [undo],
+  revisions: [fields<Revisions>({ base: word, head: word })],
   barred: [list(text, MOST_CHANGES)],
   impossible: [list(text, MOST_CHANGES)],
   removals: [fields<Removals>({ labels: list(text, MOST_CHANGES), owned: count, budget: count, former: [word] })],
@@ -166,11 +168,27 @@ const plan = fields<Plan>({
   digest: sha256,
 })
 
+const revision = fields<Revision>({ rev: word, commit: word, at: time, dirty: [flag], tip: [word] })
+
+const base = fields<StoredBase>({
+  kind: wordOf<StoredBase['kind']>({ live: true, rev: true }),
+  at: time,
+  base: [revision],
+  head: [revision],
+  evaluated: [
+    fields<Evaluated>({
+      by: wordOf<Evaluated['by']>({ namespaces: true, permissions: true, process: true }),
+      network: wordOf<Evaluated['network']>({ none: true, open: true }),
+      files: wordOf<Evaluated['files']>({ own: true, all: true }),
+    }),
+  ],
+})
+
 export const PLAN_FILE_SCHEMA: JsonSchema = {
   ...fields<PlanFile>({
     format: { type: 'string', pattern: '^1\\.\\d{1,6}$' },
     tool: word,
-    base: fields<PlanBase>({ kind: wordOf<PlanBase['kind']>({ live: true }), at: time }),
+    base,
     site: [word],
     recipe: [fields<NonNullable<PlanFile['recipe']>>({ commit: word, dirty: flag })],
     only: [list(text)],

@@ -60,7 +60,7 @@ function consequenceNotes({ consequence, locksOut }: PlanChange): Note[] {
 
 /** `stopped`, since run 41 */
 function driftNotes({ cause, drift, leftBy }: PlanChange): Note[] {
-  if (cause === 'intent') return []
+  if (cause === 'intent' || cause === 'pr') return []
   const { what, run, at = '' } = drift ?? { what: ['changed'] }
   const shown = what.slice(0, MOST_WORDS).map(cleanLine)
   const words = [...shown, ...(what.length > MOST_WORDS ? [`${what.length - MOST_WORDS} more`] : [])].join(', ')

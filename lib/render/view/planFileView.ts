@@ -4,12 +4,15 @@
 import type { PlanFile } from '../../engine/plan/planFile.ts'
 import { cleanLine } from '../clean.ts'
 import { viewPlan } from './planView.ts'
+import { type RevisionView, viewRevisions } from './revisionView.ts'
 import type { PlanView } from './view.ts'
 
 /** Plain JSON, all text cleaned. */
 export type PlanFileView = {
-  /** When the hosts were read. ISO 8601. */
+  /** When the hosts were read, or the revisions compared. ISO 8601. */
   at: string
+  /** Set for plans that compare two revisions. */
+  revisions?: RevisionView
   /** `keelson 0.1.0` */
   tool: string
   site?: string
@@ -23,6 +26,7 @@ export type PlanFileView = {
 export function viewPlanFile({ base, tool, site, recipe, only, hosts, unplanned = [] }: PlanFile): PlanFileView {
   return {
     at: cleanLine(base.at),
+    ...(base.kind === 'rev' ? { revisions: viewRevisions(base) } : {}),
     tool: `keelson ${cleanLine(tool)}`,
     ...(site === undefined ? {} : { site: cleanLine(site) }),
     ...(recipe === undefined ? {} : { recipe: { commit: cleanLine(recipe.commit), dirty: recipe.dirty } }),

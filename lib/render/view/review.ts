@@ -1,12 +1,13 @@
 /**
  * A plan as a reviewer reads it: first what it may break, open or restart, then its changes, the gravest first. Pure.
  */
-import type { PlanFile } from '../../engine/plan/planFile.ts'
+import type { PlanBase, PlanFile } from '../../engine/plan/planFile.ts'
 import type { Cause, ChangeKind, FollowUp, Plan } from '../../engine/report.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { type Consequence, CONSEQUENCES } from '../../kit/resourceType.ts'
 import { cleanLine } from '../clean.ts'
 import { viewPlan } from './planView.ts'
+import { viewRevisions } from './revisionView.ts'
 import { kindSum } from './sums.ts'
 import type { ChangeRow, Field, GatheredRow, Note, PlanView, Remark, Sign } from './view.ts'
 
@@ -134,14 +135,25 @@ export function viewReview(plan: Plan, about: About = {}): Review {
 /** Absolute times: a review is read at any time after. */
 function factsOf({ digest }: Plan, { recipe, base, only = [] }: About): Review['facts'] {
   const facts = {
-    commit: recipe === undefined ? undefined : commitText(recipe),
-    read: base === undefined ? undefined : timeText(base.at),
+    ...(base?.kind === 'rev' ? revisionFacts(base) : hostFacts(recipe, base)),
     only: only.length === 0 ? undefined : only.join(' '),
     digest,
   }
   return Object.entries(facts).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, value: cleanLine(value) }],
   )
+}
+
+function hostFacts(recipe: About['recipe'], base: About['base']): { [name: string]: string | undefined } {
+  return {
+    commit: recipe === undefined ? undefined : commitText(recipe),
+    read: base === undefined ? undefined : timeText(base.at),
+  }
+}
+
+function revisionFacts(revisions: Extract<PlanBase, { kind: 'rev' }>): { [name: string]: string | undefined } {
+  const { base, since, head, left, evaluated } = viewRevisions(revisions)
+  return { base, committed: timeText(since), and: left, head, evaluation: evaluated }
 }
 
 function commitText({ commit, dirty }: NonNullable<About['recipe']>): string {

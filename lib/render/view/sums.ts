@@ -8,17 +8,23 @@ import { counted, counts } from '../words.ts'
 import { kindCounts } from './standing.ts'
 
 /** `106 resources and 2 no longer declared: 14 planned, 94 in sync`; for an undo, only the resources that it touches. */
-export function headSum({ changes, summary, undo }: Plan): string {
+export function headSum({ changes, summary, undo, revisions }: Plan): string {
   const planned = summary.resources - summary.unchanged
   if (undo !== undefined) return `undo of run ${cleanLine(undo.run)}: ${planned} planned`
   const others = changes.filter(({ source }) => source === undefined).length
   const undeclared = others === 0 ? '' : ` and ${others} no longer declared`
   const standing = counts([
     [planned, 'planned'],
-    [summary.unchanged, 'in sync'],
+    [summary.unchanged, sameWord(revisions)],
   ])
-  const text = planned === 0 && summary.resources > 0 ? 'all in sync' : standing || 'nothing declared'
+  const all = revisions === undefined ? 'all in sync' : 'the same in both revisions'
+  const text = planned === 0 && summary.resources > 0 ? all : standing || 'nothing declared'
   return `${counted(summary.resources - others, 'resource')}${undeclared}: ${text}`
+}
+
+/** Between two revisions no host was asked whether it is in sync. */
+function sameWord(revisions: Plan['revisions']): string {
+  return revisions === undefined ? 'in sync' : 'the same'
 }
 
 /** `1 to create, 3 to change, 2 to check again`; empty when nothing but loading is to be done. */
@@ -28,7 +34,7 @@ export function kindSum({ summary }: Pick<Plan, 'summary'>): string {
 
 /** `Plan: 1 to create, 3 to change, 1 to reload · 57 in sync.` */
 export function closingSum(plan: Plan): string {
-  const { summary, changes, partial, undo } = plan
+  const { summary, changes, partial, undo, revisions } = plan
   const following = (action: FollowUp['action']): number =>
     changes.filter(
       (change) => change.kind === 'follow-up' && followUpsOf([change]).some((followUp) => followUp.action === action),
@@ -40,7 +46,7 @@ export function closingSum(plan: Plan): string {
     [restarts, 'to restart'],
     [runs, 'to run'],
   ])
-  const same = undo === undefined ? counts([[summary.unchanged, 'in sync']]) : ''
+  const same = undo === undefined ? counts([[summary.unchanged, sameWord(revisions)]]) : ''
   const parts = [todo || 'nothing to do', same].filter((part) => part !== '')
   return `${partial ? 'PARTIAL plan' : 'Plan'}: ${parts.join(' · ')}.`
 }

@@ -4,7 +4,7 @@
  * All its text of hosts and recipes is cleaned: no string contains a control character, except tabs in a text and
  * newlines in `text`.
  */
-import type { Cause, ChangeKind } from '../../engine/report.ts'
+import type { ChangeKind, PlanCause } from '../../engine/report.ts'
 import type { Consequence } from '../../kit/resourceType.ts'
 
 export type PlanView = {
@@ -44,7 +44,7 @@ export type ChangeRow = {
   kind: ChangeKind
   sign: Sign
   consequence: Consequence
-  cause: Cause
+  cause: PlanCause
   label: string
   /** In words: `ufw rule`. */
   type: string
