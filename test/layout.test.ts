@@ -9,8 +9,9 @@ const test = suite('layout')
 
 /** What each room may import, besides itself. Throw-away hosts stand apart: only the command line boots them. */
 const ROOMS: { readonly [room: string]: readonly string[] } = {
-  cli: ['render', 'secrets', 'forge', 'dsl', 'engine', 'kit', 'transport', 'sandbox'],
+  cli: ['render', 'revisions', 'secrets', 'forge', 'dsl', 'engine', 'kit', 'transport', 'sandbox'],
   render: ['engine', 'kit'],
+  revisions: ['dsl', 'engine', 'kit'],
   secrets: ['engine', 'kit'],
   forge: ['engine', 'kit'],
   dsl: ['engine', 'kit'],

@@ -6,6 +6,7 @@ import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Site } from '../dsl/site.ts'
+import { EVALUATE } from '../revisions/protocol.ts'
 import { UsageError } from './errors.ts'
 import { loadSite } from './load.ts'
 
@@ -18,10 +19,11 @@ const SITELESS: readonly (string | undefined)[] = ['init', 'review', 'sandbox', 
  * @returns The exit code.
  */
 export async function start(given: readonly string[]): Promise<number> {
+  if (given[0] === EVALUATE) return (await import('./evaluateSite.ts')).evaluateSite(given[1] ?? '')
   const { file = '', argv } = siteIn(given)
   const path = resolve(file)
   const { main, refuse } = await import('./main.ts')
-  if (SITELESS.includes(argv[0]) || asksForHelp(argv)) return main(noSite(path), argv, NAME)
+  if (SITELESS.includes(argv[0]) || asksForHelp(argv) || comparesRevisions(argv)) return main(noSite(path), argv, NAME)
   try {
     if (file === '') throw new UsageError('--site takes a file', 'say which, such as --site servers/site.ts')
     const program = await loadSite(path)
@@ -35,6 +37,11 @@ function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   const own = end === -1 ? argv : argv.slice(0, end)
   return own.includes('--help') || own.includes('-h')
+}
+
+/** Recipes of revisions are evaluated in processes of their own, and those of the work tree in no other. */
+function comparesRevisions(argv: readonly string[]): boolean {
+  return argv[0] === 'plan' && argv.some((word) => word === '--base' || word.startsWith('--base='))
 }
 
 /** Takes `--site FILE` out of a command line. */

@@ -8,7 +8,7 @@ import { version } from '../dsl/home.ts'
 import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
 import { EXIT_CODES, type ExitName } from '../engine/report.ts'
-import { describeError } from './errors.ts'
+import { describeError, UsageError } from './errors.ts'
 import {
   addAllow,
   addGlobals,
@@ -155,6 +155,16 @@ function addPlan(program: Command, context: CommandContext, run: Run, argv: read
     .option('--detailed-exitcode', 'exit 2 when something would change')
     .option('--watch', 'plan again on every save')
     .addOption(new Option('--out <file>', 'also write the plans to a file').conflicts('watch'))
+    .addOption(
+      new Option('--base <rev>', 'what this branch changes against a revision; no host is contacted').conflicts([
+        'sandbox',
+        'at',
+        'identity',
+        'hostKey',
+        'allow',
+      ]),
+    )
+    .option('--head <rev>', 'with --base: another revision than the work tree')
     .addHelpText(
       'after',
       examples(
@@ -165,12 +175,18 @@ function addPlan(program: Command, context: CommandContext, run: Run, argv: read
         'plan --json --detailed-exitcode',
         'plan --out plan.json',
         'plan show plan.json',
+        'plan --base origin/main',
       ),
     )
-    .action((flags: PlanFlags & { watch?: true }) =>
-      run(async () =>
-        flags.watch === true ? watched(context, argv) : (await import('./commands/hosts.ts')).plan(context, flags),
-      ),
+    .action((flags: PlanFlags & { watch?: true; base?: string; head?: string }) =>
+      run(async () => {
+        if (flags.watch === true) return watched(context, argv)
+        const { base, head } = flags
+        if (base === undefined && head !== undefined)
+          throw new UsageError('--head goes with --base', 'say what to compare with, such as --base origin/main')
+        if (base === undefined) return (await import('./commands/hosts.ts')).plan(context, flags)
+        return (await import('./commands/planRevisions.ts')).planRevisions(context, { ...flags, base })
+      }),
     )
   addPlanShow(program, command, context, run)
 }

@@ -7,7 +7,7 @@ import { version } from '../dsl/home.ts'
 import { firstProblem } from '../dsl/validate.ts'
 import { type Catalog, digestOf } from '../engine/catalog/catalog.ts'
 import { maskedPlan } from '../engine/plan/masking.ts'
-import { contradictionIn, PLAN_FILE_FORMAT, type PlanFile } from '../engine/plan/planFile.ts'
+import { contradictionIn, PLAN_FILE_FORMAT, type PlanBase, type PlanFile } from '../engine/plan/planFile.ts'
 import { PLAN_FILE_SCHEMA } from '../engine/plan/planSchema.ts'
 import type { AnyReport, Plan } from '../engine/report.ts'
 import { isObject, parseJson } from '../kit/form.ts'
@@ -20,7 +20,13 @@ const MOST_BYTES = 128 * 2 ** 20
 const MOST_VALUES = 4_000_000
 
 export type Made = { catalog: Catalog; plan: Plan }
-type Planned = { made: readonly Made[]; only: readonly string[]; reports: readonly AnyReport[] }
+type Planned = {
+  made: readonly Made[]
+  only: readonly string[]
+  reports: readonly AnyReport[]
+  /** Set for plans that compare two revisions. */
+  compared?: Extract<PlanBase, { kind: 'rev' }>
+}
 
 /**
  * Writes plans to a file, and says so.
@@ -30,11 +36,15 @@ export async function savePlans(context: CommandContext, path: string, planned: 
   await writePlanFile(path, await planFileOf(context, planned))
   const { out, err } = context.output
   const sink = context.json ? err : out
-  sink.write(`\nWritten to ${path}: plan show displays it, converge applies exactly that or nothing.\n`)
+  const next = planned.compared === undefined ? 'converge applies exactly that or nothing' : 'also as markdown or html'
+  sink.write(`\nWritten to ${path}: plan show displays it, ${next}.\n`)
 }
 
-async function planFileOf({ site, output }: CommandContext, { made, only, reports }: Planned): Promise<PlanFile> {
-  const { commit, dirty = false } = await whoIsAtWork(dirname(site.file))
+async function planFileOf(
+  { site, output }: CommandContext,
+  { made, only, reports, compared }: Planned,
+): Promise<PlanFile> {
+  const { commit, dirty = false } = compared?.head ?? (await whoIsAtWork(dirname(site.file)))
   const plans = new Map(
     made.map(({ catalog, plan }) => [
       plan.host.name,
@@ -48,7 +58,7 @@ async function planFileOf({ site, output }: CommandContext, { made, only, report
   return {
     format: PLAN_FILE_FORMAT,
     tool: version(),
-    base: { kind: 'live', at: new Date().toISOString() },
+    base: compared ?? { kind: 'live', at: new Date().toISOString() },
     ...(name === undefined ? {} : { site: name }),
     ...(commit === undefined ? {} : { recipe: { commit, dirty } }),
     ...(only.length === 0 ? {} : { only: [...only] }),

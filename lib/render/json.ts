@@ -2,6 +2,7 @@
  * What a command has to say as one line of JSON, the last line of stdout under `--json`. Pure.
  */
 import { type AnyReport, EXIT_CODES, type ExitName, type HostReport, type Plan } from '../engine/report.ts'
+import type { PlanBase } from '../engine/plan/planFile.ts'
 import { cleanJson } from './clean.ts'
 
 /**
@@ -13,8 +14,14 @@ export const REPORT_FORMAT = '1.0'
 /** A host's report, with its plan for what is known of the host as a whole. */
 export type Reported<Report extends AnyReport = HostReport> = { report: Report; plan?: Plan }
 
-export function renderJson(command: string, hosts: readonly Reported<AnyReport>[], exit: ExitName): string {
-  return jsonLine(command, { hosts: hosts.map(hostJson) }, exit)
+/** @param base What the plans compare with, where that is not the hosts as they are. */
+export function renderJson(
+  command: string,
+  hosts: readonly Reported<AnyReport>[],
+  exit: ExitName,
+  base?: PlanBase,
+): string {
+  return jsonLine(command, { ...(base === undefined ? {} : { base }), hosts: hosts.map(hostJson) }, exit)
 }
 
 /** @param about What the command has to say, by name. */

@@ -13,11 +13,13 @@ type Fields = { readonly [field: string]: unknown }
 /** Longest name of a field in a plan. */
 const LONGEST_NAME = 200
 
-/** Without the slots that need a host. */
+/** Slots about what only a host knows. */
+const OF_HOSTS = ['rights', 'adopted', 'impossible', 'isPrivate', 'foresee', 'alteredByOthers', 'altersOthers'] as const
+
 export function declaredType(type: AnyType): AnyType {
-  const { rights, adopted, impossible, isPrivate, foresee, alteredByOthers, altersOthers, ...pure } = type
-  void [rights, adopted, impossible, isPrivate, foresee, alteredByOthers, altersOthers]
-  return { ...pure, diff: (desired, observed) => declaredDifferences(type, desired, observed) }
+  const pure: AnyType = { ...type, diff: (desired, observed) => declaredDifferences(type, desired, observed) }
+  for (const slot of OF_HOSTS) delete pure[slot]
+  return pure
 }
 
 /** A type that this process does not know: a site's own, or one of another version of Keelson. */
@@ -46,10 +48,10 @@ function declaredDifferences(type: AnyType, head: Json, base: Json): FieldChange
   const loads = loadFields(type, head, base)
   const olds = newFields(type, base)
   const own = ownDifferences(news, olds)
-  const named = new Set([...news, ...olds].map(({ field }) => field))
+  const shown = new Set([...news, ...olds].map(({ field }) => field))
   // A type may show a field of its state by another name.
   const isShown = (name: string): boolean =>
-    own.some(({ field }) => field === name) || (own.length > 0 && !named.has(name))
+    own.some(({ field }) => field === name) || (own.length > 0 && !shown.has(name))
   const rest = differing.filter((name) => !isShown(name) && !loads.some(({ field }) => field === name))
   return [...own, ...rest.map((name) => fieldOf(name, have[name], want[name])), ...loads]
 }
@@ -90,8 +92,8 @@ function loadFields(type: AnyType, head: Json, base: Json): FieldChange[] {
   return ownDiff(type, head, base).filter(({ followUp }) => followUp !== undefined)
 }
 
-function ownDiff({ diff }: AnyType, head: Json, base: Json): FieldChange[] {
-  return diff?.(head, base, BY_NAME) ?? []
+function ownDiff(type: AnyType, head: Json, base: Json): FieldChange[] {
+  return type.diff?.(head, base, BY_NAME) ?? []
 }
 
 /** No value of a secret is known, so none is the same as what a host would show. */
@@ -130,7 +132,7 @@ function fieldOf(name: string, before: unknown, after: unknown): FieldChange {
 function formOf(before: unknown, after: unknown, form: FieldChange['form']): Pick<FieldChange, 'form'> {
   const texts = [before, after].filter((side) => side !== undefined)
   const isText = texts.every((side) => typeof side === 'string')
-  if (isText && texts.some((side) => String(side).includes('\n'))) return { form: 'text' }
+  if (isText && texts.some((side) => side.includes('\n'))) return { form: 'text' }
   if (form === 'text' || form === 'secret') return { form: isText ? form : 'value' }
   return { form: Array.isArray(after) && form === 'value' ? 'list' : form }
 }

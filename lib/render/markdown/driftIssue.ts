@@ -50,7 +50,7 @@ export function driftMarker(reviews: readonly Review[]): string {
 }
 
 function drifted(review: Review): Review {
-  return { ...review, rows: review.rows.filter(({ cause }) => cause !== 'intent') }
+  return { ...review, rows: review.rows.filter(({ cause }) => cause === 'drift' || cause === 'both') }
 }
 
 /** A host that was not planned has no facts, not even a digest. */

@@ -200,7 +200,7 @@ test('what is declared absent goes; without a host nobody knows whether it is th
 
 test('what the base made and the head declares absent or forgets', async () => {
   const made = () => void postgresDatabase({ name: 'app', owner: 'app' })
-  const plan = await between(made, () => void forget(postgresDatabase, { name: 'app' }))
+  const plan = await between(made, () => forget(postgresDatabase, { name: 'app' }))
   assert.equal(found(plan), [{ ref: 'postgres-database:app', kind: 'forget', consequence: 'record', fields: [] }])
   const gone = await between(made, () => void absent(postgresDatabase, { name: 'app' }))
   assert.equal(found(gone), [{ ref: 'postgres-database:app', kind: 'remove', consequence: 'destructive', fields: [] }])
