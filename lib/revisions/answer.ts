@@ -51,6 +51,7 @@ const resource = form.fields<CatalogResource>({
   type: typeName,
   name,
   desired: state,
+  implied: form.optional(list),
   needs: list,
   claims: list,
   paths: form.optional(list),

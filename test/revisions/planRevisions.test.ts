@@ -37,7 +37,7 @@ test('says what the branch changes, and not what the base has gained since', asy
   assert.match(stdout, `main has gone on to ${commitOf('main').slice(0, 12)} since`)
   assert.match(stdout, `head  the work tree on ${commitOf('topic').slice(0, 12)}\n`)
   assert.match(stdout, '  ~ file /etc/motd  site.ts:5\n      @@ -1 +1 @@\n      -hello\n      +good day\n')
-  assert.match(stdout, 'Plan: 1 change. No host was contacted.\n')
+  assert.match(stdout, 'Plan: 1 to change. No host was contacted.\n')
 })
 
 test('--head names another revision, also an earlier one', async () => {
@@ -108,7 +108,7 @@ test('it needs neither a network nor an environment', async () => {
   const { code, stdout, stderr } = await repository.keelson(['plan', '--base', 'main'], {}, bare)
   assert.is(stderr, '')
   assert.is(code, 0)
-  assert.match(stdout, 'Plan: 1 change. No host was contacted.')
+  assert.match(stdout, 'Plan: 1 to change. No host was contacted.')
 })
 
 test('nothing is left of it: no folder, no work tree, nothing in the repository', async () => {
@@ -180,7 +180,7 @@ test('a site that the base does not have is new, and a host that the head does n
   fresh.write({ 'infra/site.ts': motd('hello\n') })
   const made = await fresh.keelson(['plan', '--base', 'main', '--site', 'infra/site.ts'])
   assert.match(made.stdout, 'nothing was ever converged here')
-  assert.match(made.stdout, 'Plan: 1 create.')
+  assert.match(made.stdout, 'Plan: 1 to create.')
   fresh.commit('site')
   fresh.write({ 'infra/site.ts': motd('hello\n').replace("'web-1'", "'web-2'") })
   const gone = await fresh.keelson(['plan', '--base', 'main', '--site', 'infra/site.ts'])
