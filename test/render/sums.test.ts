@@ -61,7 +61,7 @@ test('a heading counts every resource once, and as many as are listed', () => {
       )!
       const { resources } = plan.summary
       assert.is(Number(declared) + Number(others), resources)
-      if (plan.changes.length === 0) return assert.is(standing, 'all in sync')
+      if (plan.changes.length === 0) return assert.is(standing, resources === 0 ? 'nothing declared' : 'all in sync')
       const told = counts(standing)
       assert.is(sum(told.values()), resources, standing)
       assert.is(told.get('planned') ?? 0, plan.changes.length)
