@@ -3,7 +3,7 @@
  *
  * Each command's code is loaded when it is called, so that `--help` loads only this file.
  */
-import { Argument, Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { version } from '../dsl/home.ts'
 import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
@@ -26,6 +26,7 @@ import { addCost, addLogs, addVerify } from './observing.ts'
 import { EXIT_HELP, failureName } from './exitNames.ts'
 import { addCost } from './observing.ts'
 import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from './completionScripts.ts'
+import { addCompletion, addCost, addExplain, addGraph } from './observing.ts'
 import { openOutput } from './output.ts'
 import { cleanLine } from '../render/clean.ts'
 import { renderJson } from '../render/json.ts'
@@ -387,23 +388,6 @@ function addSecrets(program: Command, context: CommandContext, run: Run): void {
   addGlobals(secrets.command('edit').description('change the stored values in your editor (VISUAL, EDITOR)')).action(
     () => run(async () => (await load()).secretsEdit(context)),
   )
-}
-
-function addCompletion(program: Command, { output }: CommandContext, run: Run): void {
-  program
-    .command('completion')
-    .description('print the completion script of a shell; it asks no host')
-    .addArgument(new Argument('<shell>').choices(COMPLETION_SHELLS))
-    .addHelpText(
-      'after',
-      '\nExamples:\n  eval "$(keelson completion bash)"        # in ~/.bashrc\n  source <(keelson completion zsh)         # in ~/.zshrc\n  keelson completion fish > ~/.config/fish/completions/keelson.fish\n',
-    )
-    .action((shell: (typeof COMPLETION_SHELLS)[number]) =>
-      run(async () => {
-        output.out.write(COMPLETION_SCRIPTS[shell])
-        return 'ok'
-      }),
-    )
 }
 
 function addInit(program: Command, context: CommandContext, run: Run): void {
