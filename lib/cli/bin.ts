@@ -30,8 +30,6 @@ export async function start(given: readonly string[]): Promise<number> {
   if (given[0] === EVALUATE) return (await import('./evaluateSite.ts')).evaluateSite(given[1] ?? '')
   const { file = '', argv } = siteIn(given)
   const path = resolve(file)
-  const { main, refuse } = await import('./main.ts')
-  if (SITELESS.includes(argv[0]) || asksForHelp(argv) || comparesRevisions(argv)) return main(noSite(path), argv, NAME)
   const { main, printCandidates, refuse } = await import('./main.ts')
   if (argv[0] === 'complete') {
     const before = siteIn(argv.slice(2, -1))
@@ -39,7 +37,7 @@ export async function start(given: readonly string[]): Promise<number> {
     const its = resolve(before.file ?? '')
     return printCandidates(asked, noSite(its), () => loadSite(its))
   }
-  if (SITELESS.includes(argv[0]) || asksForHelp(argv)) return main(noSite(path), argv, NAME)
+  if (SITELESS.includes(argv[0]) || asksForHelp(argv) || comparesRevisions(argv)) return main(noSite(path), argv, NAME)
   try {
     if (file === '') throw new UsageError('--site takes a file', 'say which, such as --site servers/site.ts')
     const program = await loadSite(path)

@@ -22,19 +22,14 @@ import {
   SHOW_FORMS,
   type ShowFlags,
 } from './options.ts'
-import { addCost, addLogs, addVerify } from './observing.ts'
+import { addCompletion, addCost, addExplain, addGraph, addLogs, addVerify } from './observing.ts'
 import { EXIT_HELP, failureName } from './exitNames.ts'
-import { addCost } from './observing.ts'
-import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from './completionScripts.ts'
-import { addCompletion, addCost, addExplain, addGraph } from './observing.ts'
 import { openOutput } from './output.ts'
 import { cleanLine } from '../render/clean.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
 import type { CommandContext } from './commandContext.ts'
-import type { GraphFlags } from './commands/graph.ts'
-import type { ExplainFlags } from './commands/explain.ts'
 import type { PlanFlags } from './commands/hosts.ts'
 import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
@@ -294,47 +289,6 @@ function addUndo(program: Command, context: CommandContext, run: Run): void {
     .action((number: string | undefined, flags: UndoFlags) =>
       run(async () => (await import('./commands/undo.ts')).undo(context, number, flags)),
     )
-}
-
-function addExplain(program: Command, context: CommandContext, run: Run): void {
-  const command = program
-    .command('explain <ref>')
-    .description('tell all that is known of one resource: where it is declared, what is there, what is done about it')
-    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
-  addGlobals(addMachine(command))
-    .option('--offline', 'ask no host')
-    .addHelpText(
-      'after',
-      examples(
-        program,
-        'explain file:/etc/motd',
-        'explain recipes/tls.ts:35 --offline',
-        'explain nginx-vhost:api --json',
-      ),
-    )
-    .action((ref: string, flags: ExplainFlags) =>
-      run(async () => (await import('./commands/explain.ts')).explain(context, ref, flags)),
-    )
-}
-
-function addGraph(program: Command, context: CommandContext, run: Run): void {
-  const command = program
-    .command('graph')
-    .description('show what is declared, and what needs what; no host is contacted')
-  addGlobals(addHosts(command))
-    .option('--format <format>', 'tree, or dot for Graphviz', 'tree')
-    .option('--reverse', 'show what needs each resource: what breaks when it does')
-    .addHelpText(
-      'after',
-      examples(
-        program,
-        'graph',
-        'graph --only nginx-vhost',
-        'graph --only package:postgresql --reverse',
-        'graph --format dot | dot -Tsvg > site.svg',
-      ),
-    )
-    .action((flags: GraphFlags) => run(async () => (await import('./commands/graph.ts')).graph(context, flags)))
 }
 
 function addTypes(program: Command, context: CommandContext, run: Run): void {

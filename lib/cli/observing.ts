@@ -4,12 +4,12 @@
 import { Argument, type Command } from 'commander'
 import type { CommandContext } from './commandContext.ts'
 import type { CostFlags } from './commands/cost.ts'
+import type { ExplainFlags } from './commands/explain.ts'
+import type { GraphFlags } from './commands/graph.ts'
 import type { LogsFlags } from './commands/logs.ts'
 import type { VerifyFlags } from './commands/verify.ts'
-import { addGlobals, addMachine, examples, type Run, several } from './options.ts'
-import type { ExplainFlags } from './commands/explain.ts'
 import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from './completionScripts.ts'
-import { addGlobals, addMachine, examples, type HostFlags, type Run, several } from './options.ts'
+import { addGlobals, addHosts, addMachine, examples, type Run, several } from './options.ts'
 
 export function addCost(program: Command, context: CommandContext, run: Run): void {
   const command = program.command('cost').description('what the machines cost a month; no host is contacted')
@@ -45,6 +45,9 @@ export function addLogs(program: Command, context: CommandContext, run: Run): vo
     .addHelpText('after', examples(program, 'logs api nginx --since 30m', 'logs -f --level warning', 'logs --json'))
     .action((services: string[], flags: LogsFlags) =>
       run(async () => (await import('./commands/logs.ts')).logs(context, services, flags)),
+    )
+}
+
 export function addExplain(program: Command, context: CommandContext, run: Run): void {
   const command = program
     .command('explain <ref>')
@@ -70,13 +73,20 @@ export function addGraph(program: Command, context: CommandContext, run: Run): v
   const command = program
     .command('graph')
     .description('show what is declared, and what needs what; no host is contacted')
-  addGlobals(command)
-    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+  addGlobals(addHosts(command))
     .option('--format <format>', 'tree, or dot for Graphviz', 'tree')
-    .addHelpText('after', examples(program, 'graph', 'graph --format dot | dot -Tsvg > site.svg'))
-    .action((flags: Pick<HostFlags, 'host'> & { format: string }) =>
-      run(async () => (await import('./commands/graph.ts')).graph(context, flags)),
+    .option('--reverse', 'show what needs each resource: what breaks when it does')
+    .addHelpText(
+      'after',
+      examples(
+        program,
+        'graph',
+        'graph --only nginx-vhost',
+        'graph --only package:postgresql --reverse',
+        'graph --format dot | dot -Tsvg > site.svg',
+      ),
     )
+    .action((flags: GraphFlags) => run(async () => (await import('./commands/graph.ts')).graph(context, flags)))
 }
 
 export function addCompletion(program: Command, { output }: CommandContext, run: Run): void {
