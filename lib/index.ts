@@ -12,6 +12,7 @@ import { edit as editType } from './resources/files/edit.ts'
 import { file as fileType } from './resources/files/file.ts'
 import { group as groupType } from './resources/accounts/group.ts'
 import { hostname as hostnameType } from './resources/system/hostname.ts'
+import { locale as localeType } from './resources/system/locale.ts'
 import { nginxSnippet as nginxSnippetType } from './resources/nginx/nginxSnippet.ts'
 import { nginxVhost as nginxVhostType } from './resources/nginx/nginxVhost.ts'
 import { postgresDatabase as postgresDatabaseType } from './resources/postgres/database.ts'
@@ -26,6 +27,7 @@ import { sudoers as sudoersType } from './resources/accounts/sudoers.ts'
 import { symlink as symlinkType } from './resources/files/symlink.ts'
 import { sysctl as sysctlType } from './resources/kernel/sysctl.ts'
 import { timer as timerType } from './resources/systemd/timer.ts'
+import { timezone as timezoneType } from './resources/system/timezone.ts'
 import { ufwDefaults as ufwDefaultsType } from './resources/ufw/ufwDefaults.ts'
 import { ufwRule as ufwRuleType } from './resources/ufw/ufwRule.ts'
 import { unit as unitType } from './resources/systemd/unit.ts'
@@ -77,6 +79,11 @@ export const file = resource(fileType)
 export const group = resource(groupType)
 /** The host's own name, with its line in /etc/hosts: `hostname({ name: 'web-1', domain: 'example.com' })`. */
 export const hostname = resource(hostnameType)
+/**
+ * A locale that programs can use, and the variables that name it for the whole host:
+ * `locale({ name: 'de_DE.UTF-8', variables: ['LANG'] })`.
+ */
+export const locale = resource(localeType)
 /**
  * A file of nginx's configuration other than a site: nginx.conf, a file in conf.d, a snippet that sites include:
  * `nginxSnippet({ path: 'conf.d/uploads.conf', content: 'client_max_body_size 25m;\n' })`.
@@ -138,6 +145,8 @@ export const sysctl = resource(sysctlType)
  * `timer({ name: 'report', onCalendar: 'daily', persistent: true })`.
  */
 export const timer = resource(timerType)
+/** The host's time zone: `timezone({ name: 'Europe/Berlin' })`. */
+export const timezone = resource(timezoneType)
 /**
  * The global state of ufw: default policies, logging, and whether it is enabled. One per host:
  * `ufwDefaults({ incoming: 'deny', outgoing: 'allow', enabled: true })`.

@@ -152,6 +152,7 @@ const KEYS: { [type: string]: object } = {
   edit: { path: '/etc/hosts', block: { name: 'ours' }, validate: 'test -s %' },
   file: { path: '/etc/motd' },
   group: { name: 'crew' },
+  locale: { name: 'de_DE.UTF-8' },
   'nginx-snippet': { path: 'conf.d/x.conf' },
   'nginx-vhost': { name: 'shop' },
   package: { name: 'telnet', purge: true },
@@ -175,6 +176,7 @@ const STAYING: { [type: string]: object } = {
   command: { name: 'migrate' },
   hostname: {},
   service: { name: 'nginx' },
+  timezone: {},
   'ufw-defaults': {},
 }
 

@@ -1,11 +1,11 @@
 /**
- * What a host is called on real hosts: its name.
+ * What a host is called and which time it has, on real hosts.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RecipeError } from '../../lib/engine/catalog/evaluate.ts'
-import { edit, hostname } from '../../lib/index.ts'
-import { changeOf, convergeAsPlanned, planOn, undoOn } from '../support/converge.ts'
+import { edit, hostname, timezone } from '../../lib/index.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn, undoOn } from '../support/converge.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { freshHost, onEach, sshOk } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
@@ -105,22 +105,65 @@ on('a name that nobody declares any more stays', async (host) => {
   assert.not(changes.some(({ ref, kind }) => ref === REF && kind === 'remove'))
   assert.is(await sshOk(host, 'uname -n'), 'web-6\n')
 })
-for (const [props, said] of [
-  [{ name: 'web-1.example.com' }, 'what comes after a dot is the domain'],
-  [{ name: '-x' }, 'such as "web-1"'],
-  [{ name: "web'; reboot" }, 'such as "web-1"'],
-  [{ name: 'x'.repeat(64) }, 'up to 63'],
-  [{ name: 'web', domain: 'a b' }, 'such as "example.com"'],
-  [{ name: 'web', address: '300.1.1.1' }, 'address: must be an IP address'],
-  [{ name: 'web', domain: `${'x'.repeat(60)}.`.repeat(4).slice(0, -1) + '.example.com' }, '253'],
-] as const) {
-  test(`refused by the recipe's line: ${JSON.stringify(props).slice(0, 60)}`, async () => {
-    const error = await rejects(
-      planOn(hosts[0], () => void hostname(props)),
-      RecipeError,
-    )
+
+const ZONE = 'timezone:zone'
+const zoned = (name: string) => (): void => void timezone({ name })
+const zone = (host: SandboxHost): Promise<string> =>
+  sshOk(
+    host,
+    "date -d @0 '+%Z %H'; readlink /etc/localtime; timedatectl show -p Timezone --value; cat /etc/timezone || :",
+  )
+
+on('a host gets its time zone at once, as programs and systemd see it', async (host) => {
+  await sshOk(host, 'ls -l /etc/localtime; rm -f /etc/timezone; [ ! -e /usr/share/doc/tzdata-legacy ]')
+  await convergeAsPlanned(host, zoned('Europe/Berlin'), SCOPED)
+  assert.is(await zone(host), 'CET 01\n/usr/share/zoneinfo/Europe/Berlin\nEurope/Berlin\n')
+})
+
+on('a zone set by hand is drift, and taken back where /etc/timezone says it too', async (host) => {
+  await sshOk(host, 'echo Etc/UTC > /etc/timezone; timedatectl set-timezone America/Lima')
+  const { plan } = await convergeAsPlanned(host, zoned('Europe/Berlin'), SCOPED)
+  assert.equal(
+    changeOf(plan, ZONE).fields.map(({ field, before }) => [field, before]),
+    [
+      ['zone', 'America/Lima'],
+      ['file', 'Etc/UTC'],
+    ],
+  )
+  assert.is(changeOf(plan, ZONE).cause, 'drift')
+  assert.is(await zone(host), 'CET 01\n/usr/share/zoneinfo/Europe/Berlin\nEurope/Berlin\nEurope/Berlin\n')
+})
+
+on('a zone that the host does not have is told with those that are meant, and nothing changes', async (host) => {
+  const before = await zone(host)
+  const report = await convergeOn(host, zoned('Europe/berlin'), SCOPED)
+  assert.match(changeOf(report, ZONE).failure?.said ?? '', 'no time zone Europe/berlin; it has Europe/Berlin')
+  assert.is(await zone(host), before)
+})
+
+on('undo gives back the time zone', async (host) => {
+  await convergeAsPlanned(host, zoned('Asia/Tokyo'), SCOPED)
+  const { summary, changes } = await undoOn(host, zoned('Asia/Tokyo'), SCOPED)
+  assert.is(summary.failed, 0, JSON.stringify(changes))
+  assert.match(await zone(host), 'Europe/Berlin\nEurope/Berlin\n')
+})
+
+const REFUSED: readonly [declare: () => void, said: string][] = [
+  [() => void hostname({ name: 'web-1.example.com' }), 'what comes after a dot is the domain'],
+  [() => void hostname({ name: '-x' }), 'such as "web-1"'],
+  [() => void hostname({ name: "web'; reboot" }), 'such as "web-1"'],
+  [() => void hostname({ name: 'x'.repeat(64) }), 'up to 63'],
+  [() => void hostname({ name: 'web', domain: 'a b' }), 'such as "example.com"'],
+  [() => void hostname({ name: 'web', address: '300.1.1.1' }), 'address: must be an IP address'],
+  [() => void hostname({ name: 'web', domain: `${'x'.repeat(62)}.`.repeat(4).slice(0, -1) }), '253'],
+  [() => void timezone({ name: 'Berlin time' }), 'such as "Europe/Berlin"'],
+  [() => void timezone({ name: '../../shadow' }), 'such as "Europe/Berlin"'],
+]
+for (const [declare, said] of REFUSED) {
+  test(`refused by the recipe's line: ${String(declare).slice(11)}`, async () => {
+    const error = await rejects(planOn(hosts[0], declare), RecipeError)
     assert.match(String(error), said)
-    assert.match(String(error), /test\/hosts\/identity\.test\.ts:\d+: hostname/)
+    assert.match(String(error), /test\/hosts\/identity\.test\.ts:\d+: (hostname|timezone)/)
   })
 }
 

@@ -42,6 +42,7 @@ const CASES: readonly [type: string, name: (index: number) => string, desired: (
   ['sudoers', (index) => `none${index}`, () => null],
   ['nginx-vhost', (index) => `none${index}`, () => null],
   ['nginx-snippet', (index) => `conf.d/none${index}.conf`, () => null],
+  ['locale', (index) => `none${index}`, () => null],
   ['service', (index) => `none${index}.service`, () => null],
 ]
 

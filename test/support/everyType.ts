@@ -13,6 +13,7 @@ import {
   file,
   group,
   hostname,
+  locale,
   nginxSnippet,
   nginxVhost,
   postgresDatabase,
@@ -28,6 +29,7 @@ import {
   symlink,
   sysctl,
   timer,
+  timezone,
   ufwDefaults,
   ufwRule,
   unit,
@@ -59,6 +61,8 @@ export function declareEveryType(): void {
   symlink({ path: '/srv/moved/link', target: 'to-0' })
   sysctl({ key: 'net.ipv4.tcp_keepalive_time', value: 7000 })
   hostname({ name: 'moved-0' })
+  timezone({ name: 'Europe/Paris' })
+  locale({ name: 'C.UTF-8', variables: ['LC_TIME'] })
   nginxSnippet({ path: 'conf.d/moved.conf', content: 'keepalive_timeout 10s;\n' })
   nginxVhost({ name: 'moved', serverNames: ['a.example'], locations: [{ path: '/', return: { code: 204 } }] })
   redisSetting({ name: 'maxmemory', value: '100mb' })
@@ -92,6 +96,7 @@ const verifier = (state: number): string => {
 }
 const remark = (path: string, state: number): string =>
   `sed -i '/^# moved/d' ${path}; echo '# moved ${state}' >> ${path}`
+const LOCALE = '$(readlink -f /etc/default/locale)'
 const HBA = '/etc/postgresql/*/main/pg_hba.conf'
 const reload = 'systemctl daemon-reload'
 
@@ -118,6 +123,8 @@ export const MOVES: readonly Move[] = [
   { ref: 'file:/srv/moved/hidden', to: (state) => swap('/srv/moved/hidden', 'key=', String(state)) },
   { ref: 'symlink:/srv/moved/link', to: (state) => `ln -sfn to-${state} /srv/moved/link` },
   { ref: 'sysctl:net.ipv4.tcp_keepalive_time', to: (state) => `sysctl -qw net.ipv4.tcp_keepalive_time=700${state}` },
+  { ref: 'timezone:zone', to: (state) => `ln -sfn /usr/share/zoneinfo/Etc/GMT-${state} /etc/localtime` },
+  { ref: 'locale:C.UTF-8', to: (state) => `sed -i '/^LC_TIME=/d' ${LOCALE} ; echo LC_TIME=xx_${state} >> ${LOCALE}` },
   { ref: 'hostname:name', to: (state) => `hostname moved-${state}` },
   {
     ref: 'nginx-snippet:conf.d/moved.conf',

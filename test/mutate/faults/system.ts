@@ -9,4 +9,18 @@ export const SYSTEM_FAULTS: readonly Fault[] = [
     replace: 'desired.how.assumed === undefined && hosts.includes(desired.running)',
     tests: ['hosts/identity'],
   },
+  {
+    what: 'timezone: /etc/timezone is left as it is',
+    file: 'lib/resources/system/timezone.ts',
+    find: 'if [ -e ${FILE} ] || [ -L ${FILE} ]; then',
+    replace: 'if [ -d ${FILE} ]; then',
+    tests: ['hosts/identity'],
+  },
+  {
+    what: 'locale: an absent one stays in the list',
+    file: 'lib/resources/system/locale.ts',
+    find: 'after.listed ? list(name) : unlist(name)',
+    replace: "after.listed ? list(name) : ':'",
+    tests: ['hosts/locales'],
+  },
 ]

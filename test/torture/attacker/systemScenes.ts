@@ -8,6 +8,7 @@ import {
   file,
   group,
   hostname,
+  locale,
   nginxSnippet,
   nginxVhost,
   postgresDatabase,
@@ -23,6 +24,7 @@ import {
   symlink,
   sysctl,
   timer,
+  timezone,
   ufwDefaults,
   ufwRule,
   unit,
@@ -197,7 +199,7 @@ const nginx: Scene = {
 /** What programs of the system do, where all may write. */
 const open: Scene = {
   name: 'open to all',
-  types: ['package', 'group', 'hostname', 'ufw-rule', 'ufw-defaults'],
+  types: ['package', 'group', 'hostname', 'locale', 'timezone', 'ufw-rule', 'ufw-defaults'],
   account: 'app',
   folders: ['/tmp', '/var/tmp', '/dev/shm'],
   names: ['environment', 'ufw'],
@@ -212,6 +214,10 @@ const open: Scene = {
     '/etc/default/ufw',
     '/etc/hostname',
     '/etc/hosts',
+    '/etc/localtime',
+    '/etc/timezone',
+    '/etc/default/locale',
+    '/etc/locale.conf',
   ],
   made: [
     '/etc/ufw',
@@ -226,6 +232,8 @@ const open: Scene = {
     aptPackage({ name: 'hello', ...presence(version) })
     group({ name: 'attacked4', gid: 4000 + version, ...presence(version) })
     hostname({ name: `attacked-${version}` })
+    timezone({ name: `Etc/GMT-${version}` })
+    locale({ name: 'C.UTF-8', variables: [version === 1 ? 'LC_TIME' : 'LC_PAPER'] })
     ufwDefaults({ enabled: false, logging: version === 1 ? 'off' : 'medium' })
     ufwRule({ action: 'allow', port: 8000 + version, protocol: 'tcp' })
   },
