@@ -13,6 +13,7 @@ import { file as fileType } from './resources/files/file.ts'
 import { group as groupType } from './resources/accounts/group.ts'
 import { hostname as hostnameType } from './resources/system/hostname.ts'
 import { locale as localeType } from './resources/system/locale.ts'
+import { mount as mountType } from './resources/mounts/mount.ts'
 import { nginxSnippet as nginxSnippetType } from './resources/nginx/nginxSnippet.ts'
 import { nginxVhost as nginxVhostType } from './resources/nginx/nginxVhost.ts'
 import { postgresDatabase as postgresDatabaseType } from './resources/postgres/database.ts'
@@ -24,6 +25,7 @@ import { postgresSetting as postgresSettingType } from './resources/postgres/set
 import { redisSetting as redisSettingType } from './resources/redis/redisSetting.ts'
 import { service as serviceType } from './resources/systemd/service.ts'
 import { sudoers as sudoersType } from './resources/accounts/sudoers.ts'
+import { swapFile as swapFileType } from './resources/mounts/swapFile.ts'
 import { symlink as symlinkType } from './resources/files/symlink.ts'
 import { sysctl as sysctlType } from './resources/kernel/sysctl.ts'
 import { timer as timerType } from './resources/systemd/timer.ts'
@@ -85,6 +87,11 @@ export const hostname = resource(hostnameType)
  */
 export const locale = resource(localeType)
 /**
+ * A file system at its place, in /etc/fstab and mounted:
+ * `mount({ path: '/srv/data', source: 'UUID=0a3407de-014b-458b-b5c1-848e92a327a3', fsType: 'ext4' })`.
+ */
+export const mount = resource(mountType)
+/**
  * A file of nginx's configuration other than a site: nginx.conf, a file in conf.d, a snippet that sites include:
  * `nginxSnippet({ path: 'conf.d/uploads.conf', content: 'client_max_body_size 25m;\n' })`.
  */
@@ -130,6 +137,8 @@ export const service = resource(serviceType)
  * `sudoers({ name: 'deploy', user: 'deploy', commands: ['/usr/bin/systemctl restart app'], noPassword: true })`.
  */
 export const sudoers = resource(sudoersType)
+/** A file that the kernel swaps to, made, in /etc/fstab and in use: `swapFile({ path: '/swapfile', sizeMiB: 2048 })`. */
+export const swapFile = resource(swapFileType)
 /**
  * A symbolic link. It is replaced by rename, so that it has a target at every instant:
  * `symlink({ path: '/srv/app/current', target: 'releases/12' })`.

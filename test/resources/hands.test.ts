@@ -21,6 +21,7 @@ const WRITES: { readonly [type: string]: 'by the prelude' | "by the host's own p
   group: "by the host's own program",
   hostname: 'by the prelude',
   locale: 'by the prelude',
+  mount: 'by the prelude',
   'nginx-snippet': 'by the prelude',
   'nginx-vhost': 'by the prelude',
   package: "by the host's own program",
@@ -33,6 +34,7 @@ const WRITES: { readonly [type: string]: 'by the prelude' | "by the host's own p
   'redis-setting': 'by the prelude',
   service: "by the host's own program",
   sudoers: 'by the prelude',
+  'swap-file': 'by the prelude',
   symlink: 'by the prelude',
   sysctl: 'by the prelude',
   timer: 'by the prelude',
@@ -55,6 +57,8 @@ const KNOWN: { readonly [file: string]: number } = {
   'kit/files/paths.ts': 3,
   'resources/accounts/authorizedKeys.ts': 2,
   'resources/files/edit.ts': 2,
+  // By a path that `at` has found to be root's alone: what is in use as swap cannot be exchanged, nor kept.
+  'resources/mounts/swapFile.ts': 3,
   // Candidates in the run's folder, and below a mount namespace.
   'resources/nginx/tree.ts': 10,
   // Records below /var/lib/keelson.

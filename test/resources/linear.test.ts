@@ -43,6 +43,8 @@ const CASES: readonly [type: string, name: (index: number) => string, desired: (
   ['nginx-vhost', (index) => `none${index}`, () => null],
   ['nginx-snippet', (index) => `conf.d/none${index}.conf`, () => null],
   ['locale', (index) => `none${index}`, () => null],
+  ['mount', (index) => `/none/${index}`, () => null],
+  ['swap-file', (index) => `/none/${index}`, () => null],
   ['service', (index) => `none${index}.service`, () => null],
 ]
 

@@ -14,6 +14,7 @@ import {
   group,
   hostname,
   locale,
+  mount,
   nginxSnippet,
   nginxVhost,
   postgresDatabase,
@@ -26,6 +27,7 @@ import {
   secret,
   service,
   sudoers,
+  swapFile,
   symlink,
   sysctl,
   timer,
@@ -39,7 +41,7 @@ import type { Ref } from '../../lib/kit/ref.ts'
 
 /** What the hosts need before any of it is declared. */
 export const PREPARE = `systemctl stop '*.timer'; apt-get -q update >/dev/null
-DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends postgresql redis-server nginx-light ufw sudo cron >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends postgresql redis-server nginx-light ufw sudo cron logrotate >/dev/null
 cd /root && apt-get -q download hello >/dev/null && install -d /srv/moved`
 
 export const SECRETS = { 'moved-file': 'hunter2', 'moved-role': 'letmein' }
@@ -63,6 +65,8 @@ export function declareEveryType(): void {
   hostname({ name: 'moved-0' })
   timezone({ name: 'Europe/Paris' })
   locale({ name: 'C.UTF-8', variables: ['LC_TIME'] })
+  swapFile({ path: '/srv/moved/swap', sizeMiB: 1, now: false })
+  mount({ path: '/srv/mounted', source: 'tmpfs', fsType: 'tmpfs', options: ['size=1m'] })
   nginxSnippet({ path: 'conf.d/moved.conf', content: 'keepalive_timeout 10s;\n' })
   nginxVhost({ name: 'moved', serverNames: ['a.example'], locations: [{ path: '/', return: { code: 204 } }] })
   redisSetting({ name: 'maxmemory', value: '100mb' })
@@ -125,6 +129,8 @@ export const MOVES: readonly Move[] = [
   { ref: 'sysctl:net.ipv4.tcp_keepalive_time', to: (state) => `sysctl -qw net.ipv4.tcp_keepalive_time=700${state}` },
   { ref: 'timezone:zone', to: (state) => `ln -sfn /usr/share/zoneinfo/Etc/GMT-${state} /etc/localtime` },
   { ref: 'locale:C.UTF-8', to: (state) => `sed -i '/^LC_TIME=/d' ${LOCALE} ; echo LC_TIME=xx_${state} >> ${LOCALE}` },
+  { ref: 'swap-file:/srv/moved/swap', to: (state) => `chmod 064${state} /srv/moved/swap` },
+  { ref: 'mount:/srv/mounted', to: (state) => `sed -i 's/size=.m/size=${state + 1}m/' /etc/fstab` },
   { ref: 'hostname:name', to: (state) => `hostname moved-${state}` },
   {
     ref: 'nginx-snippet:conf.d/moved.conf',

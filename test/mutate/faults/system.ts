@@ -23,4 +23,18 @@ export const SYSTEM_FAULTS: readonly Fault[] = [
     replace: "after.listed ? list(name) : ':'",
     tests: ['hosts/locales'],
   },
+  {
+    what: 'swap file: a folder of another account will do',
+    file: 'lib/resources/mounts/swapFile.ts',
+    find: '[ "$alone" = yes ] || fail "$path lies',
+    replace: '[ -n "$alone" ] || fail "$path lies',
+    tests: ['hosts/storage'],
+  },
+  {
+    what: 'mount: what lies in the directory is hidden',
+    file: 'lib/resources/mounts/mount.ts',
+    find: '[ -z "$(ls -A -- "$here/$name")" ]',
+    replace: '[ -n "$here" ]',
+    tests: ['hosts/storage'],
+  },
 ]

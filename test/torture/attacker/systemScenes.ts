@@ -9,6 +9,7 @@ import {
   group,
   hostname,
   locale,
+  mount,
   nginxSnippet,
   nginxVhost,
   postgresDatabase,
@@ -21,6 +22,7 @@ import {
   secret,
   service,
   sudoers,
+  swapFile,
   symlink,
   sysctl,
   timer,
@@ -199,11 +201,11 @@ const nginx: Scene = {
 /** What programs of the system do, where all may write. */
 const open: Scene = {
   name: 'open to all',
-  types: ['package', 'group', 'hostname', 'locale', 'timezone', 'ufw-rule', 'ufw-defaults'],
+  types: ['package', 'group', 'hostname', 'locale', 'mount', 'swap-file', 'timezone', 'ufw-rule', 'ufw-defaults'],
   account: 'app',
   folders: ['/tmp', '/var/tmp', '/dev/shm'],
   names: ['environment', 'ufw'],
-  packages: ['ufw'],
+  packages: ['ufw', 'logrotate'],
   setUp: ':',
   phases: ['create', 'change', 'gone', 'absent'],
   rewritten: [
@@ -214,12 +216,21 @@ const open: Scene = {
     '/etc/default/ufw',
     '/etc/hostname',
     '/etc/hosts',
+    '/etc/fstab',
     '/etc/localtime',
     '/etc/timezone',
     '/etc/default/locale',
     '/etc/locale.conf',
   ],
   made: [
+    '/etc/modprobe.d',
+    '/etc/modules-load.d/keelson-attacked.conf',
+    '/etc/tmpfiles.d/attacked.conf',
+    '/etc/logrotate.d/attacked',
+    '/etc/ssh/ssh_known_hosts',
+    '/run/attacked',
+    '/srv/attacked',
+    '/srv/attacked.swap',
     '/etc/ufw',
     '/usr/bin/hello',
     '/usr/share/doc/hello',
@@ -234,6 +245,14 @@ const open: Scene = {
     hostname({ name: `attacked-${version}` })
     timezone({ name: `Etc/GMT-${version}` })
     locale({ name: 'C.UTF-8', variables: [version === 1 ? 'LC_TIME' : 'LC_PAPER'] })
+    swapFile({ path: '/srv/attacked.swap', sizeMiB: version + 1, now: false, ...presence(version) })
+    mount({
+      path: '/srv/attacked',
+      source: 'tmpfs',
+      fsType: 'tmpfs',
+      options: [`size=${version + 1}m`],
+      ...presence(version),
+    })
     ufwDefaults({ enabled: false, logging: version === 1 ? 'off' : 'medium' })
     ufwRule({ action: 'allow', port: 8000 + version, protocol: 'tcp' })
   },
