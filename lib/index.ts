@@ -12,7 +12,9 @@ import { edit as editType } from './resources/files/edit.ts'
 import { file as fileType } from './resources/files/file.ts'
 import { group as groupType } from './resources/accounts/group.ts'
 import { hostname as hostnameType } from './resources/system/hostname.ts'
+import { kernelModule as kernelModuleType } from './resources/kernel/kernelModule.ts'
 import { locale as localeType } from './resources/system/locale.ts'
+import { logrotate as logrotateType } from './resources/system/logrotate.ts'
 import { mount as mountType } from './resources/mounts/mount.ts'
 import { nginxSnippet as nginxSnippetType } from './resources/nginx/nginxSnippet.ts'
 import { nginxVhost as nginxVhostType } from './resources/nginx/nginxVhost.ts'
@@ -30,6 +32,7 @@ import { symlink as symlinkType } from './resources/files/symlink.ts'
 import { sysctl as sysctlType } from './resources/kernel/sysctl.ts'
 import { timer as timerType } from './resources/systemd/timer.ts'
 import { timezone as timezoneType } from './resources/system/timezone.ts'
+import { tmpfiles as tmpfilesType } from './resources/system/tmpfiles.ts'
 import { ufwDefaults as ufwDefaultsType } from './resources/ufw/ufwDefaults.ts'
 import { ufwRule as ufwRuleType } from './resources/ufw/ufwRule.ts'
 import { unit as unitType } from './resources/systemd/unit.ts'
@@ -81,11 +84,18 @@ export const file = resource(fileType)
 export const group = resource(groupType)
 /** The host's own name, with its line in /etc/hosts: `hostname({ name: 'web-1', domain: 'example.com' })`. */
 export const hostname = resource(hostnameType)
+/** A kernel module with its options, loaded now and at each boot: `kernelModule({ name: 'br_netfilter' })`. */
+export const kernelModule = resource(kernelModuleType)
 /**
  * A locale that programs can use, and the variables that name it for the whole host:
  * `locale({ name: 'de_DE.UTF-8', variables: ['LANG'] })`.
  */
 export const locale = resource(localeType)
+/**
+ * Which logs are rotated, when, and how many are kept, a file in /etc/logrotate.d:
+ * `logrotate({ name: 'app', paths: ['/var/log/app/*.log'], frequency: 'daily', rotate: 14 })`.
+ */
+export const logrotate = resource(logrotateType)
 /**
  * A file system at its place, in /etc/fstab and mounted:
  * `mount({ path: '/srv/data', source: 'UUID=0a3407de-014b-458b-b5c1-848e92a327a3', fsType: 'ext4' })`.
@@ -156,6 +166,11 @@ export const sysctl = resource(sysctlType)
 export const timer = resource(timerType)
 /** The host's time zone: `timezone({ name: 'Europe/Berlin' })`. */
 export const timezone = resource(timezoneType)
+/**
+ * What systemd makes at each boot and cleans up, a file in /etc/tmpfiles.d:
+ * `tmpfiles({ name: 'app', entries: [{ type: 'd', path: '/run/app', mode: '0750', user: 'app', group: 'app' }] })`.
+ */
+export const tmpfiles = resource(tmpfilesType)
 /**
  * The global state of ufw: default policies, logging, and whether it is enabled. One per host:
  * `ufwDefaults({ incoming: 'deny', outgoing: 'allow', enabled: true })`.

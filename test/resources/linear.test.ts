@@ -42,9 +42,16 @@ const CASES: readonly [type: string, name: (index: number) => string, desired: (
   ['sudoers', (index) => `none${index}`, () => null],
   ['nginx-vhost', (index) => `none${index}`, () => null],
   ['nginx-snippet', (index) => `conf.d/none${index}.conf`, () => null],
+  ['kernel-module', (index) => `none${index}`, () => null],
   ['locale', (index) => `none${index}`, () => null],
+  ['logrotate', (index) => `none${index}`, () => null],
   ['mount', (index) => `/none/${index}`, () => null],
   ['swap-file', (index) => `/none/${index}`, () => null],
+  [
+    'tmpfiles',
+    (index) => `none${index}`,
+    (index) => ({ how: { folders: [path(index)], others: [], users: [], groups: [] } }),
+  ],
   ['service', (index) => `none${index}.service`, () => null],
 ]
 

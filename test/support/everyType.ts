@@ -13,7 +13,9 @@ import {
   file,
   group,
   hostname,
+  kernelModule,
   locale,
+  logrotate,
   mount,
   nginxSnippet,
   nginxVhost,
@@ -32,6 +34,7 @@ import {
   sysctl,
   timer,
   timezone,
+  tmpfiles,
   ufwDefaults,
   ufwRule,
   unit,
@@ -65,6 +68,9 @@ export function declareEveryType(): void {
   hostname({ name: 'moved-0' })
   timezone({ name: 'Europe/Paris' })
   locale({ name: 'C.UTF-8', variables: ['LC_TIME'] })
+  kernelModule({ name: 'moved', now: false })
+  tmpfiles({ name: 'moved', entries: [{ type: 'd', path: '/run/moved' }] })
+  logrotate({ name: 'moved', paths: ['/var/log/moved.log'] })
   swapFile({ path: '/srv/moved/swap', sizeMiB: 1, now: false })
   mount({ path: '/srv/mounted', source: 'tmpfs', fsType: 'tmpfs', options: ['size=1m'] })
   nginxSnippet({ path: 'conf.d/moved.conf', content: 'keepalive_timeout 10s;\n' })
@@ -101,6 +107,7 @@ const verifier = (state: number): string => {
 const remark = (path: string, state: number): string =>
   `sed -i '/^# moved/d' ${path}; echo '# moved ${state}' >> ${path}`
 const LOCALE = '$(readlink -f /etc/default/locale)'
+const MODULE = '/etc/modules-load.d/keelson-moved.conf'
 const HBA = '/etc/postgresql/*/main/pg_hba.conf'
 const reload = 'systemctl daemon-reload'
 
@@ -129,6 +136,10 @@ export const MOVES: readonly Move[] = [
   { ref: 'sysctl:net.ipv4.tcp_keepalive_time', to: (state) => `sysctl -qw net.ipv4.tcp_keepalive_time=700${state}` },
   { ref: 'timezone:zone', to: (state) => `ln -sfn /usr/share/zoneinfo/Etc/GMT-${state} /etc/localtime` },
   { ref: 'locale:C.UTF-8', to: (state) => `sed -i '/^LC_TIME=/d' ${LOCALE} ; echo LC_TIME=xx_${state} >> ${LOCALE}` },
+  // Only what is in order is told apart from what is not.
+  { ref: 'kernel-module:moved', to: either(`rm -f ${MODULE}`, `echo other > ${MODULE}`) },
+  { ref: 'tmpfiles:moved', to: (state) => remark('/etc/tmpfiles.d/moved.conf', state) },
+  { ref: 'logrotate:moved', to: (state) => remark('/etc/logrotate.d/moved', state) },
   { ref: 'swap-file:/srv/moved/swap', to: (state) => `chmod 064${state} /srv/moved/swap` },
   { ref: 'mount:/srv/mounted', to: (state) => `sed -i 's/size=.m/size=${state + 1}m/' /etc/fstab` },
   { ref: 'hostname:name', to: (state) => `hostname moved-${state}` },

@@ -8,7 +8,9 @@ import {
   file,
   group,
   hostname,
+  kernelModule,
   locale,
+  logrotate,
   mount,
   nginxSnippet,
   nginxVhost,
@@ -27,6 +29,7 @@ import {
   sysctl,
   timer,
   timezone,
+  tmpfiles,
   ufwDefaults,
   ufwRule,
   unit,
@@ -201,7 +204,20 @@ const nginx: Scene = {
 /** What programs of the system do, where all may write. */
 const open: Scene = {
   name: 'open to all',
-  types: ['package', 'group', 'hostname', 'locale', 'mount', 'swap-file', 'timezone', 'ufw-rule', 'ufw-defaults'],
+  types: [
+    'package',
+    'group',
+    'hostname',
+    'kernel-module',
+    'locale',
+    'logrotate',
+    'mount',
+    'swap-file',
+    'timezone',
+    'tmpfiles',
+    'ufw-rule',
+    'ufw-defaults',
+  ],
   account: 'app',
   folders: ['/tmp', '/var/tmp', '/dev/shm'],
   names: ['environment', 'ufw'],
@@ -245,6 +261,13 @@ const open: Scene = {
     hostname({ name: `attacked-${version}` })
     timezone({ name: `Etc/GMT-${version}` })
     locale({ name: 'C.UTF-8', variables: [version === 1 ? 'LC_TIME' : 'LC_PAPER'] })
+    kernelModule({ name: 'attacked', options: { version }, now: false, ...presence(version) })
+    tmpfiles({
+      name: 'attacked',
+      entries: [{ type: 'd', path: '/run/attacked', mode: `075${version}` }],
+      ...presence(version),
+    })
+    logrotate({ name: 'attacked', paths: ['/var/log/attacked.log'], rotate: version, ...presence(version) })
     swapFile({ path: '/srv/attacked.swap', sizeMiB: version + 1, now: false, ...presence(version) })
     mount({
       path: '/srv/attacked',
