@@ -116,6 +116,7 @@ export const {
   hostname,
   inventory,
   kernelModule,
+  knownHosts,
   locale,
   logrotate,
   mount,

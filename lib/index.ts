@@ -13,6 +13,7 @@ import { file as fileType } from './resources/files/file.ts'
 import { group as groupType } from './resources/accounts/group.ts'
 import { hostname as hostnameType } from './resources/system/hostname.ts'
 import { kernelModule as kernelModuleType } from './resources/kernel/kernelModule.ts'
+import { knownHosts as knownHostsType } from './resources/ssh/knownHosts.ts'
 import { locale as localeType } from './resources/system/locale.ts'
 import { logrotate as logrotateType } from './resources/system/logrotate.ts'
 import { mount as mountType } from './resources/mounts/mount.ts'
@@ -86,6 +87,11 @@ export const group = resource(groupType)
 export const hostname = resource(hostnameType)
 /** A kernel module with its options, loaded now and at each boot: `kernelModule({ name: 'br_netfilter' })`. */
 export const kernelModule = resource(kernelModuleType)
+/**
+ * The keys by which the whole host knows another one, in /etc/ssh/ssh_known_hosts:
+ * `knownHosts({ host: 'git.example.com', keys: ['ssh-ed25519 AAAA…'] })`.
+ */
+export const knownHosts = resource(knownHostsType)
 /**
  * A locale that programs can use, and the variables that name it for the whole host:
  * `locale({ name: 'de_DE.UTF-8', variables: ['LANG'] })`.

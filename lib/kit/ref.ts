@@ -17,6 +17,7 @@ export const KNOWN_TYPES = [
   'group',
   'hostname',
   'kernel-module',
+  'known-hosts',
   'locale',
   'logrotate',
   'mount',

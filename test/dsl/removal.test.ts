@@ -153,6 +153,7 @@ const KEYS: { [type: string]: object } = {
   file: { path: '/etc/motd' },
   group: { name: 'crew' },
   'kernel-module': { name: 'br_netfilter' },
+  'known-hosts': { host: 'git.example.com', port: 2222 },
   locale: { name: 'de_DE.UTF-8' },
   logrotate: { name: 'app' },
   mount: { path: '/srv/data' },

@@ -21,6 +21,7 @@ const WRITES: { readonly [type: string]: 'by the prelude' | "by the host's own p
   group: "by the host's own program",
   hostname: 'by the prelude',
   'kernel-module': 'by the prelude',
+  'known-hosts': 'by the prelude',
   locale: 'by the prelude',
   logrotate: 'by the prelude',
   mount: 'by the prelude',

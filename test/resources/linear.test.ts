@@ -42,6 +42,7 @@ const CASES: readonly [type: string, name: (index: number) => string, desired: (
   ['sudoers', (index) => `none${index}`, () => null],
   ['nginx-vhost', (index) => `none${index}`, () => null],
   ['nginx-snippet', (index) => `conf.d/none${index}.conf`, () => null],
+  ['known-hosts', (index) => `none${index}`, () => null],
   ['kernel-module', (index) => `none${index}`, () => null],
   ['locale', (index) => `none${index}`, () => null],
   ['logrotate', (index) => `none${index}`, () => null],

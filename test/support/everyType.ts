@@ -14,6 +14,7 @@ import {
   group,
   hostname,
   kernelModule,
+  knownHosts,
   locale,
   logrotate,
   mount,
@@ -51,6 +52,8 @@ export const SECRETS = { 'moved-file': 'hunter2', 'moved-role': 'letmein' }
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJj8FQx1r8Dk2GmE2Cz3vT0F0bX2mTq6jvQd0bq3rGxA'
 
+const OTHER_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f'
+
 export function declareEveryType(): void {
   aptPackage({ name: 'hello' })
   group({ name: 'moved-g', gid: 4000 })
@@ -72,6 +75,7 @@ export function declareEveryType(): void {
   tmpfiles({ name: 'moved', entries: [{ type: 'd', path: '/run/moved' }] })
   logrotate({ name: 'moved', paths: ['/var/log/moved.log'] })
   swapFile({ path: '/srv/moved/swap', sizeMiB: 1, now: false })
+  knownHosts({ host: 'moved.example', keys: [KEY] })
   mount({ path: '/srv/mounted', source: 'tmpfs', fsType: 'tmpfs', options: ['size=1m'] })
   nginxSnippet({ path: 'conf.d/moved.conf', content: 'keepalive_timeout 10s;\n' })
   nginxVhost({ name: 'moved', serverNames: ['a.example'], locations: [{ path: '/', return: { code: 204 } }] })
@@ -107,6 +111,7 @@ const verifier = (state: number): string => {
 const remark = (path: string, state: number): string =>
   `sed -i '/^# moved/d' ${path}; echo '# moved ${state}' >> ${path}`
 const LOCALE = '$(readlink -f /etc/default/locale)'
+const KNOWN = '/etc/ssh/ssh_known_hosts'
 const MODULE = '/etc/modules-load.d/keelson-moved.conf'
 const HBA = '/etc/postgresql/*/main/pg_hba.conf'
 const reload = 'systemctl daemon-reload'
@@ -141,6 +146,13 @@ export const MOVES: readonly Move[] = [
   { ref: 'tmpfiles:moved', to: (state) => remark('/etc/tmpfiles.d/moved.conf', state) },
   { ref: 'logrotate:moved', to: (state) => remark('/etc/logrotate.d/moved', state) },
   { ref: 'swap-file:/srv/moved/swap', to: (state) => `chmod 064${state} /srv/moved/swap` },
+  {
+    ref: 'known-hosts:moved.example',
+    to: either(
+      `sed -i /moved/d ${KNOWN}`,
+      `sed -i s/^moved.example/other,moved.example/ ${KNOWN}; echo '[moved.example],moved.example ${OTHER_KEY}' >> ${KNOWN}`,
+    ),
+  },
   { ref: 'mount:/srv/mounted', to: (state) => `sed -i 's/size=.m/size=${state + 1}m/' /etc/fstab` },
   { ref: 'hostname:name', to: (state) => `hostname moved-${state}` },
   {

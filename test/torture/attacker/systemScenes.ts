@@ -9,6 +9,7 @@ import {
   group,
   hostname,
   kernelModule,
+  knownHosts,
   locale,
   logrotate,
   mount,
@@ -201,6 +202,8 @@ const nginx: Scene = {
   },
 }
 
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJj8FQx1r8Dk2GmE2Cz3vT0F0bX2mTq6jvQd0bq3rGxA'
+
 /** What programs of the system do, where all may write. */
 const open: Scene = {
   name: 'open to all',
@@ -209,6 +212,7 @@ const open: Scene = {
     'group',
     'hostname',
     'kernel-module',
+    'known-hosts',
     'locale',
     'logrotate',
     'mount',
@@ -269,6 +273,7 @@ const open: Scene = {
     })
     logrotate({ name: 'attacked', paths: ['/var/log/attacked.log'], rotate: version, ...presence(version) })
     swapFile({ path: '/srv/attacked.swap', sizeMiB: version + 1, now: false, ...presence(version) })
+    knownHosts({ host: 'attacked.example', port: 2200 + version, keys: [KEY] })
     mount({
       path: '/srv/attacked',
       source: 'tmpfs',
