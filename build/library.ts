@@ -133,6 +133,7 @@ export const {
   secret,
   service,
   site,
+  sshKey,
   sudoers,
   swapFile,
   symlink,

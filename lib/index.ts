@@ -27,6 +27,7 @@ import { postgresRole as postgresRoleType } from './resources/postgres/role.ts'
 import { postgresSetting as postgresSettingType } from './resources/postgres/setting.ts'
 import { redisSetting as redisSettingType } from './resources/redis/redisSetting.ts'
 import { service as serviceType } from './resources/systemd/service.ts'
+import { sshKey as sshKeyType } from './resources/ssh/sshKey.ts'
 import { sudoers as sudoersType } from './resources/accounts/sudoers.ts'
 import { swapFile as swapFileType } from './resources/mounts/swapFile.ts'
 import { symlink as symlinkType } from './resources/files/symlink.ts'
@@ -85,11 +86,11 @@ export const file = resource(fileType)
 export const group = resource(groupType)
 /** The host's own name, with its line in /etc/hosts: `hostname({ name: 'web-1', domain: 'example.com' })`. */
 export const hostname = resource(hostnameType)
-/** A kernel module with its options, loaded now and at each boot: `kernelModule({ name: 'br_netfilter' })`. */
+/** A kernel module with its options, loaded now and at each boot: `kernelModule({ name: 'br_netfilter', now: false })`. */
 export const kernelModule = resource(kernelModuleType)
 /**
  * The keys by which the whole host knows another one, in /etc/ssh/ssh_known_hosts:
- * `knownHosts({ host: 'git.example.com', keys: ['ssh-ed25519 AAAA…'] })`.
+ * `knownHosts({ host: 'git.example.com', keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJj8FQx1r8Dk2GmE2Cz3vT0F0bX2mTq6jvQd0bq3rGxA'] })`.
  */
 export const knownHosts = resource(knownHostsType)
 /**
@@ -104,7 +105,7 @@ export const locale = resource(localeType)
 export const logrotate = resource(logrotateType)
 /**
  * A file system at its place, in /etc/fstab and mounted:
- * `mount({ path: '/srv/data', source: 'UUID=0a3407de-014b-458b-b5c1-848e92a327a3', fsType: 'ext4' })`.
+ * `mount({ path: '/srv/scratch', source: 'tmpfs', fsType: 'tmpfs' })`.
  */
 export const mount = resource(mountType)
 /**
@@ -148,12 +149,14 @@ export const redisSetting = resource(redisSettingType)
  * `service({ name: 'nginx', enabled: true, running: true })`.
  */
 export const service = resource(serviceType)
+/** A key pair of SSH that the host makes for itself: `sshKey({ path: '/root/.ssh/id_ed25519' })`. */
+export const sshKey = resource(sshKeyType)
 /**
  * A file in /etc/sudoers.d: who may run what as whom (sudoers(5)):
  * `sudoers({ name: 'deploy', user: 'deploy', commands: ['/usr/bin/systemctl restart app'], noPassword: true })`.
  */
 export const sudoers = resource(sudoersType)
-/** A file that the kernel swaps to, made, in /etc/fstab and in use: `swapFile({ path: '/swapfile', sizeMiB: 2048 })`. */
+/** A file that the kernel swaps to, made, in /etc/fstab and in use: `swapFile({ path: '/swapfile', sizeMiB: 64, now: false })`. */
 export const swapFile = resource(swapFileType)
 /**
  * A symbolic link. It is replaced by rename, so that it has a target at every instant:
@@ -174,7 +177,7 @@ export const timer = resource(timerType)
 export const timezone = resource(timezoneType)
 /**
  * What systemd makes at each boot and cleans up, a file in /etc/tmpfiles.d:
- * `tmpfiles({ name: 'app', entries: [{ type: 'd', path: '/run/app', mode: '0750', user: 'app', group: 'app' }] })`.
+ * `tmpfiles({ name: 'app', entries: [{ type: 'd', path: '/run/app', mode: '0750' }] })`.
  */
 export const tmpfiles = resource(tmpfilesType)
 /**

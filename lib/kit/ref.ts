@@ -32,6 +32,7 @@ export const KNOWN_TYPES = [
   'postgres-setting',
   'redis-setting',
   'service',
+  'ssh-key',
   'sudoers',
   'swap-file',
   'symlink',

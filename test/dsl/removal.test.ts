@@ -167,6 +167,7 @@ const KEYS: { [type: string]: object } = {
   'postgres-role': { name: 'ro' },
   'postgres-setting': { name: 'work_mem' },
   'redis-setting': { name: 'maxmemory' },
+  'ssh-key': { path: '/root/.ssh/id_ed25519' },
   sudoers: { name: 'ada' },
   'swap-file': { path: '/swapfile' },
   symlink: { path: '/srv/link' },

@@ -36,6 +36,7 @@ const WRITES: { readonly [type: string]: 'by the prelude' | "by the host's own p
   'postgres-setting': 'by the prelude',
   'redis-setting': 'by the prelude',
   service: "by the host's own program",
+  'ssh-key': 'by the prelude',
   sudoers: 'by the prelude',
   'swap-file': 'by the prelude',
   symlink: 'by the prelude',
@@ -65,6 +66,7 @@ const KNOWN: { readonly [file: string]: number } = {
   'resources/mounts/swapFile.ts': 3,
   // Candidates in the run's folder, and below a mount namespace.
   'resources/nginx/tree.ts': 10,
+  'resources/ssh/sshKey.ts': 1,
   // Records below /var/lib/keelson.
   'resources/commands/commandWatch.ts': 1,
   // Records below /run/keelson.

@@ -47,6 +47,7 @@ const CASES: readonly [type: string, name: (index: number) => string, desired: (
   ['locale', (index) => `none${index}`, () => null],
   ['logrotate', (index) => `none${index}`, () => null],
   ['mount', (index) => `/none/${index}`, () => null],
+  ['ssh-key', (index) => `/none/${index}`, () => null],
   ['swap-file', (index) => `/none/${index}`, () => null],
   [
     'tmpfiles',

@@ -29,6 +29,7 @@ import {
   redisSetting,
   secret,
   service,
+  sshKey,
   sudoers,
   swapFile,
   symlink,
@@ -76,6 +77,7 @@ export function declareEveryType(): void {
   logrotate({ name: 'moved', paths: ['/var/log/moved.log'] })
   swapFile({ path: '/srv/moved/swap', sizeMiB: 1, now: false })
   knownHosts({ host: 'moved.example', keys: [KEY] })
+  sshKey({ path: '/srv/moved/key' })
   mount({ path: '/srv/mounted', source: 'tmpfs', fsType: 'tmpfs', options: ['size=1m'] })
   nginxSnippet({ path: 'conf.d/moved.conf', content: 'keepalive_timeout 10s;\n' })
   nginxVhost({ name: 'moved', serverNames: ['a.example'], locations: [{ path: '/', return: { code: 204 } }] })
@@ -153,6 +155,7 @@ export const MOVES: readonly Move[] = [
       `sed -i s/^moved.example/other,moved.example/ ${KNOWN}; echo '[moved.example],moved.example ${OTHER_KEY}' >> ${KNOWN}`,
     ),
   },
+  { ref: 'ssh-key:/srv/moved/key', to: (state) => `chmod 064${state} /srv/moved/key` },
   { ref: 'mount:/srv/mounted', to: (state) => `sed -i 's/size=.m/size=${state + 1}m/' /etc/fstab` },
   { ref: 'hostname:name', to: (state) => `hostname moved-${state}` },
   {

@@ -11,6 +11,10 @@ import type { Compared, Desired, ResourceType } from '../../kit/resourceType.ts'
 import { ensure } from '../../kit/schema.ts'
 import { lines, sh } from '../../kit/shell.ts'
 
+/**
+ * @example
+ * kernelModule({ name: 'nf_conntrack', options: { hashsize: 131072 }, now: false })
+ */
 export type KernelModule = {
   /** As lsmod(8) has it; `-` and `_` are the same to the kernel: `'br_netfilter'`. */
   name: string

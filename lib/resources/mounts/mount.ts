@@ -11,6 +11,16 @@ import { ensure, entryPath } from '../../kit/schema.ts'
 import { lines, sh } from '../../kit/shell.ts'
 import { changeFstab, decoded, FSTAB, parseFstab } from './fstab.ts'
 
+/**
+ * @example
+ * mount({
+ *   path: '/srv/cache',
+ *   source: 'tmpfs',
+ *   fsType: 'tmpfs',
+ *   options: ['size=64m', 'noexec', 'nofail'],
+ *   pass: 0,
+ * })
+ */
 export type Mount = {
   /** Where it is mounted. A missing directory is made. */
   path: string

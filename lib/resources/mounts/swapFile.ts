@@ -10,6 +10,10 @@ import { ensure, entryPath } from '../../kit/schema.ts'
 import { lines, sh } from '../../kit/shell.ts'
 import { changeFstab, decoded, FSTAB, type FstabEntry, parseFstab } from './fstab.ts'
 
+/**
+ * @example
+ * swapFile({ path: '/srv/swapfile', sizeMiB: 16, priority: 10, now: false })
+ */
 export type SwapFile = {
   path: string
   /** Not needed for `ensure: 'absent'`. 256 MiB of the disk stay free. */

@@ -12,6 +12,14 @@ import { type Compared, type Desired, type ResourceType, Unknown } from '../../k
 import { ensure, port } from '../../kit/schema.ts'
 import { lines, sh } from '../../kit/shell.ts'
 
+/**
+ * @example
+ * knownHosts({
+ *   host: 'backup.example.com',
+ *   port: 2222,
+ *   keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJj8FQx1r8Dk2GmE2Cz3vT0F0bX2mTq6jvQd0bq3rGxA'],
+ * })
+ */
 export type KnownHosts = {
   /** Name or address, as it is given to ssh(1): `'git.example.com'`. */
   host: string

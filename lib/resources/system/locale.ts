@@ -26,6 +26,10 @@ const VARIABLES = [
   'LC_TIME',
 ] as const
 
+/**
+ * @example
+ * locale({ name: 'C.UTF-8', variables: ['LC_COLLATE'] })
+ */
 export type Locale = {
   /** As /usr/share/i18n/SUPPORTED has it: `'de_DE.UTF-8'`. `'C.UTF-8'` is part of every Debian. */
   name: string

@@ -10,6 +10,29 @@ import type { Compared, ResourceType } from '../../kit/resourceType.ts'
 import { accountName, ensure, fileMode } from '../../kit/schema.ts'
 import { sh } from '../../kit/shell.ts'
 
+/**
+ * @example
+ * logrotate({
+ *   name: 'shop',
+ *   paths: ['/var/log/shop/*.log'],
+ *   frequency: 'daily',
+ *   rotate: 14,
+ *   maxAge: 30,
+ *   maxSize: '100M',
+ *   minSize: '1k',
+ *   compress: true,
+ *   delayCompress: true,
+ *   missingOk: true,
+ *   notIfEmpty: true,
+ *   dateExt: true,
+ *   create: { mode: '0640', owner: 'www-data', group: 'adm' },
+ *   su: { user: 'www-data', group: 'adm' },
+ *   preRotate: 'logger rotating',
+ *   postRotate: 'systemctl try-reload-or-restart cron',
+ * })
+ * @example
+ * logrotate({ name: 'batch', paths: ['/var/log/batch.log'], copyTruncate: true })
+ */
 export type Logrotate = {
   /** Name of the file; no dot, since logrotate ignores some endings. */
   name: string

@@ -9,6 +9,10 @@ import { refOf } from '../../kit/ref.ts'
 import type { ResourceType } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
 
+/**
+ * @example
+ * timezone({ name: 'Etc/UTC' })
+ */
 export type Timezone = {
   /** A zone of tz(5), with its capitals: `'Europe/Berlin'`, `'Etc/UTC'`. */
   name: string

@@ -28,6 +28,16 @@ export type TmpfilesEntry = {
   argument?: string
 }
 
+/**
+ * @example
+ * tmpfiles({
+ *   name: 'scratch',
+ *   entries: [
+ *     { type: 'd', path: '/run/scratch', mode: '1777', user: 'root', group: 'root', age: '10d' },
+ *     { type: 'L', path: '/run/scratch/cache', argument: '/var/cache' },
+ *   ],
+ * })
+ */
 export type Tmpfiles = {
   /** Name of the file, without `.conf`. That of a file in /usr/lib/tmpfiles.d replaces that file: `'tmp'`. */
   name: string

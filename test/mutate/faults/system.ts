@@ -65,4 +65,11 @@ export const SYSTEM_FAULTS: readonly Fault[] = [
     replace: "isHashOf(field, ''))",
     tests: ['hosts/knownHosts'],
   },
+  {
+    what: 'ssh key: whatever pair is there is the declared one',
+    file: 'lib/resources/ssh/sshKey.ts',
+    find: '[ "$kind $key" = ${publicKey} ]',
+    replace: '[ -n "$kind $key" ]',
+    tests: ['hosts/sshKey'],
+  },
 ]

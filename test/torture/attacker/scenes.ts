@@ -2,7 +2,18 @@
  * Where resources lie in folders of an account that is not root, one scene for each way of lying there. Some are layouts of
  * every day, some are mistakes of an administrator: in neither may root do another account's bidding.
  */
-import { authorizedKeys, command, conf, directory, edit, file, secret, symlink, user } from '../../../lib/index.ts'
+import {
+  authorizedKeys,
+  command,
+  conf,
+  directory,
+  edit,
+  file,
+  secret,
+  sshKey,
+  symlink,
+  user,
+} from '../../../lib/index.ts'
 import { ALL, appScene, MORE, NAMES, ownFolders, presence, type Scene, text } from './scene.ts'
 import { SYSTEM_SCENES } from './systemScenes.ts'
 
@@ -104,16 +115,17 @@ for name in passwd shadow; do printf 'a = 0\\nb = 0\\n' | install -o app -m 0640
 
 const keys: Scene = {
   name: 'authorized keys',
-  types: ['authorized-keys', 'file'],
+  types: ['authorized-keys', 'file', 'ssh-key'],
   account: 'deploy',
   folders: ['/home/deploy'],
-  names: ['authorized_keys', '.ssh', 'config'],
+  names: ['authorized_keys', '.ssh', 'config', 'id', 'id.pub'],
   packages: [],
   phases: ALL,
   setUp: `install -d -o deploy -g deploy -m 0700 /home/deploy /home/deploy/.ssh`,
   evil: KEY,
   declare(version) {
     authorizedKeys({ user: 'deploy', keys: [`${KEY} v${version}`], ...presence(version) })
+    sshKey({ path: '/home/deploy/.ssh/id', owner: version === 1 ? 'root' : 'deploy', ...presence(version) })
     file({ path: '/home/deploy/.ssh/config', content: text(version), owner: 'deploy', ...presence(version) })
   },
 }
