@@ -42,6 +42,7 @@ import { user as userType } from './resources/accounts/user.ts'
 
 export { site } from './cli/site.ts'
 export { conf } from './dsl/conf.ts'
+export { env, ini, json, toml, yaml } from './dsl/formats.ts'
 export { inventory } from './dsl/inventory.ts'
 export { secret } from './kit/secret.ts'
 export { absent, forget, resource }

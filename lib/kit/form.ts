@@ -3,7 +3,7 @@
  * reads it. Pure. A form, unlike a schema library, is small enough to load for every plan.
  */
 import type { TypedRef } from './ref.ts'
-import type { StateText } from './value.ts'
+import type { SecretToken, StateText, TextToken } from './value.ts'
 
 /**
  * A check of a value. Where a form has fields, a record that a later version of Keelson wrote may have others as well
@@ -229,12 +229,15 @@ export function either(...forms: readonly Form<unknown>[]): Form<unknown> {
 }
 
 export const secretName = matching(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'name of a secret')
-export const secretForm: Form<{ $secret: string }> = fields<{ $secret: string }>({ $secret: secretName })
+export const secretForm: Form<SecretToken> = fields<SecretToken>({
+  $secret: secretName,
+  $as: optional(oneOf('json', 'line', 'shell')),
+})
 /** Text, a secret, or text with secrets in it. */
 export const stateText: Form<StateText> = either(
   text(),
   secretForm,
-  fields<{ $text: (string | { $secret: string })[] }>({ $text: list(either(text(), secretForm)) }),
+  fields<TextToken>({ $text: list(either(text(), secretForm)) }),
 )
 /** The path at which a host keeps bytes that undo needs, named by their SHA-256. */
 export const keptPath = matching(

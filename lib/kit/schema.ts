@@ -85,6 +85,11 @@ export const secretToken = {
   required: ['$secret'],
   properties: { $secret: { type: 'string', pattern: '^[a-z0-9][a-z0-9._-]{0,99}$' } },
 } as const
+/** The same within a text, with how its value is written there. */
+const writtenSecret = {
+  ...secretToken,
+  properties: { ...secretToken.properties, $as: { enum: ['json', 'line', 'shell'] } },
+} as const
 /** A prop of type `TextValue`: plain text, a secret, or text with secrets in it. */
 export const textValue = {
   anyOf: [
@@ -94,7 +99,7 @@ export const textValue = {
       type: 'object',
       additionalProperties: false,
       required: ['$text'],
-      properties: { $text: { type: 'array', items: { anyOf: [{ type: 'string' }, secretToken] } } },
+      properties: { $text: { type: 'array', items: { anyOf: [{ type: 'string' }, writtenSecret] } } },
     },
   ],
 } as const

@@ -8,7 +8,13 @@
 import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 
-export type SecretToken = { $secret: string }
+/**
+ * How a secret's value is written where it stands: as in a string of JSON (which YAML and TOML read too), on one line, or
+ * between double quotes of a shell. @default as it is
+ */
+export type Encoding = 'json' | 'line' | 'shell'
+
+export type SecretToken = { $secret: string; $as?: Encoding }
 export type TextToken = { $text: (string | SecretToken)[] }
 
 /** Text in a state. */
@@ -26,9 +32,16 @@ const leak = (name: string): never => {
 /** A value known by its name only. Any attempt to convert it to text throws. */
 export class Secret {
   readonly name: string
+  readonly #encoding: Encoding | undefined
 
-  constructor(name: string) {
+  constructor(name: string, encoding?: Encoding) {
     this.name = name
+    this.#encoding = encoding
+  }
+
+  /** The same for a place where it is written in this way. */
+  as(encoding: Encoding): Secret {
+    return new Secret(this.name, encoding)
   }
 
   toString(): string {
@@ -40,7 +53,7 @@ export class Secret {
   }
 
   toJSON(): SecretToken {
-    return { $secret: this.name }
+    return { $secret: this.name, ...(this.#encoding === undefined ? {} : { $as: this.#encoding }) }
   }
 
   [inspect.custom](): string {
@@ -103,10 +116,14 @@ export function secretNames(value: unknown): string[] {
 
 /** A `Reveal` for the given secrets. @throws {Error} For a name that is not among them. */
 export function revealFrom(secrets: ReadonlyMap<string, string>): Reveal {
-  const one = ({ $secret }: SecretToken): string => {
+  const one = ({ $secret, $as }: SecretToken): string => {
     const value = secrets.get($secret)
     if (value === undefined) throw new Error(`secret ${JSON.stringify($secret)} has no value`)
-    return value
+    if ($as === 'line' && CONTROL.test(value))
+      throw new Error(
+        `secret ${JSON.stringify($secret)} has more than one line, or a control character: it cannot stand there`,
+      )
+    return $as === undefined ? value : encoded(value, $as)
   }
   return (text) => {
     if (typeof text === 'string') return text
@@ -121,6 +138,24 @@ export function comparingBy(reveal: Reveal): Comparing {
       createHash('sha256').update(reveal(text)).digest('hex') === sha256.replace(/^sha256:/, ''),
     agrees: (text, test) => test(reveal(text)),
   }
+}
+
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
+const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/
+
+/** @throws {TypeError} For what cannot be written in that way. */
+export function encoded(text: string, encoding: Encoding): string {
+  if (encoding === 'shell') return text.replaceAll(/[\\"$`]/g, '\\$&')
+  if (encoding === 'json') return JSON.stringify(text).slice(1, -1).replaceAll(UNPRINTED, inHex)
+  if (CONTROL.test(text)) throw new TypeError('a line cannot hold a line break or another control character')
+  return text
+}
+
+/** What YAML and TOML want escaped, and JSON does not. */
+const UNPRINTED = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
+
+function inHex(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Answers questions about secrets without revealing their values. */
