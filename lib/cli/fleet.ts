@@ -98,6 +98,7 @@ export function hostOptions(
     ...(standIn === undefined ? {} : { standIn }),
     types,
     progress,
+    ...(site.judge === undefined ? {} : { judge: site.judge }),
     who: () => whoIsAtWork(dirname(site.file)),
     ...(only.length === 0 ? {} : { only: askedFor(only) }),
     ...(signal === undefined ? {} : { signal }),

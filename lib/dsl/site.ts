@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { inspect } from 'node:util'
 import type { Catalog, Source } from '../engine/catalog/catalog.ts'
+import type { Judge } from '../engine/plan/checks.ts'
 import { buildCatalog, type Diagnostic, RecipeError, type Validate } from '../engine/catalog/evaluate.ts'
 import { order } from '../engine/catalog/order.ts'
 import type { CostInput } from './cost.ts'
@@ -22,6 +23,7 @@ import {
   type Os,
   originOf,
 } from './inventory.ts'
+import { judgeBy, type Policy } from './policy.ts'
 import { callerSource, sourceIn } from './source.ts'
 
 /** What a role declares on its host. It may return handles for other roles, but not a promise: recipes are synchronous. */
@@ -39,6 +41,8 @@ export type Site = {
   evaluate(name: string, override?: Override): Promise<Catalog>
   /** What its machines cost follows from this. @throws {RecipeError} With all mistakes of the inventory. */
   bought?(): Promise<CostInput>
+  /** What its policies say of a plan. Absent when it has none. */
+  readonly judge?: Judge
 }
 
 /** A machine that stands in for the inventory's. */
@@ -50,6 +54,8 @@ export type SiteOptions = {
    * other's resources. @default the name in the nearest package.json
    */
   name?: string
+  /** Rules that each plan has to follow. @default none */
+  policies?: readonly Policy[]
 }
 
 /**
@@ -59,13 +65,14 @@ export function defineSite<Data extends object>(
   file: string,
   inventory: Inventory<Data>,
   roles: { readonly [role: string]: Role<Data> },
-  { name: siteName }: SiteOptions = {},
+  { name: siteName, policies = [] }: SiteOptions = {},
 ): Site {
   const root = dirname(file)
   const defined = { root, roles, place: relativeTo(root, callerSource('/')), name: siteName ?? packageName(root) }
   return {
     file,
     hosts: inventory.hosts,
+    ...(policies.length === 0 ? {} : { judge: judgeBy(policies, root, (source) => relativeTo(root, source)) }),
     async evaluate(name, override = {}) {
       // Loaded on demand: help, completion and the sandbox do not need it.
       const { schemaProblems, validateProps } = await import('./validate.ts')

@@ -129,6 +129,16 @@ export type Machine = {
 /** Commits of the two revisions that a plan compares. */
 export type Revisions = { base: string; head: string }
 
+/** What a policy of the site says of a plan. */
+export type Check = {
+  name: string
+  /** `fail`: the plan is refused. */
+  status: 'pass' | 'warn' | 'fail'
+  findings: { status: 'warn' | 'fail'; because: string; refs: Ref[] }[]
+  /** Where the site declares the policy. */
+  source?: Source
+}
+
 /** Plain JSON: a plan read from a file is equivalent to one made in this process. */
 export type Plan = {
   format: 1
@@ -156,6 +166,8 @@ export type Plan = {
   impossible?: string[]
   /** Set when the plan is refused unless the number of removals is agreed to. */
   removals?: Removals
+  /** What the policies of the site say. Absent when the site has none. */
+  checks?: Check[]
   /** The run that was in progress on the host while it was read. */
   holder?: Holder
   /** SHA-256 of the ledger that the plan was made with, or of nothing. */

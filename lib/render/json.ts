@@ -32,6 +32,6 @@ export function jsonLine(command: string, about: object, exit: ExitName = 'ok'):
 
 function hostJson({ report, plan }: Reported<AnyReport>): object {
   if (plan === undefined) return report
-  const { partial, first, warnings, lockouts, followUps, digest } = plan
-  return { ...report, plan: { partial, first, warnings, lockouts, followUps, digest } }
+  const { partial, first, warnings, lockouts, checks, followUps, digest } = plan
+  return { ...report, plan: { partial, first, warnings, lockouts, checks, followUps, digest } }
 }

@@ -11,7 +11,7 @@ import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 
 const LIB = new URL('../../build/library.ts', import.meta.url).href
 const NAMES =
-  'absent, aptPackage, command, conf, directory, edit, file, forget, group, inventory, nginxSnippet, nginxVhost, postgresRole, redisSetting, secret, service, site, sudoers, ufwRule, unit, user'
+  'absent, aptPackage, command, conf, directory, edit, file, forget, group, inventory, keepData, limitRestarts, nginxSnippet, nginxVhost, policy, postgresRole, redisSetting, secret, service, site, sudoers, ufwRule, unit, user'
 
 const folders = new Set<string>()
 process.once('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })))
@@ -29,9 +29,10 @@ export type Place = Partial<Pick<SandboxHost, 'os' | 'address' | 'port' | 'ident
  * Writes a site.ts whose hosts all carry one role. It is removed when this process ends.
  *
  * @param role Statements of the role; the names of the front door are there.
+ * @param options Options of the site, as they are written there.
  * @returns Path of the file.
  */
-export function writeSite(hosts: { [name: string]: Place }, role: string): string {
+export function writeSite(hosts: { [name: string]: Place }, role: string, options = '{}'): string {
   const folder = mkdtempSync(join(tmpdir(), 'keelson-site-'))
   folders.add(folder)
   const entries = Object.entries(hosts).map(
@@ -45,7 +46,7 @@ export function writeSite(hosts: { [name: string]: Place }, role: string): strin
     `const hosts = inventory({ hosts: ${JSON.stringify(Object.fromEntries(entries))} })`,
     'export default site(hosts, { all() {',
     role,
-    '} })',
+    `} }, ${options})`,
     '',
   ]
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n')

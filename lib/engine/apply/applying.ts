@@ -11,12 +11,17 @@ import { parseReadings, type TypeReading } from '../host/read.ts'
 import { logOf, noteOf, RunRecord, type Who } from '../host/runRecord.ts'
 import { armText } from '../onHost/guard.ts'
 import { finishFiles, stageFiles, type TaskProgram } from '../onHost/stageFiles.ts'
+import { denialOf, type Judge } from '../plan/checks.ts'
 import { planItems } from '../plan/plan.ts'
+import type { Planned, Planning } from '../plan/planned.ts'
 import type { PlanOptions } from '../plan/scope.ts'
 import { compareTextOf } from '../plan/secondRead.ts'
 import { isGuarded } from '../plan/stage.ts'
 import { againSections, replan, type HostPlan } from '../plan/planHost.ts'
-import type { HostProblem, HostProgress } from '../report.ts'
+import { summarize } from '../plan/summarize.ts'
+import { followUpsOf, summaryOf } from '../plan/summary.ts'
+import type { HostProblem, HostProgress, PlanChange } from '../report.ts'
+import type { Ref } from '../../kit/ref.ts'
 import { markOf } from '../../kit/stateFolders.ts'
 import { explainFailures } from './explain.ts'
 import { reportedError, stoppedProblem, TAKEN_BACK, UNREACHED } from './failures.ts'
@@ -52,6 +57,8 @@ export type ApplyOptions = {
   signal?: AbortSignal
   /** Ends the run after the step in progress. */
   stop?: AbortSignal
+  /** Applies the policies of the site. */
+  judge?: Judge
 }
 
 /** The parts of the session that a run uses. */
@@ -75,6 +82,8 @@ export class Applying {
   readonly #ledger: RunLedger
   /** Marks of watched resources that have no path. */
   readonly #marks: ReadonlySet<string>
+  /** Changes that were found while the run was under way. */
+  readonly #found = new Map<Ref, PlanChange>()
   /** What became of each stage. */
   readonly #applied = new Map<number, StageEvents>()
   /** Guarded files whose stage was proved before anything was to use them. */
@@ -157,6 +166,7 @@ export class Applying {
         verdict.stop(items)
         break
       }
+      this.#refuseDenied(planning, items)
       const before = hostPlan
       hostPlan = await this.#run.persist((connection) =>
         replan(connection, before, this.#planOptions, { planning, items, ledgerDigest }),
@@ -176,6 +186,21 @@ export class Applying {
     const left = outcomes.filter(({ failure }) => failure === UNREACHED).length
     const wasApplied = outcomes.some(({ outcome }) => outcome === 'changed')
     return left === 0 ? undefined : stoppedProblem(left, outcomes.length, wasApplied)
+  }
+
+  /** Policies judge what is found later together with what was planned. @throws {Refused} */
+  #refuseDenied(planning: Planning, items: readonly Planned[]): void {
+    const { judge } = this.#options
+    const { plan } = this.#first
+    const planned = new Set(plan.changes.map(({ ref, kind }) => (kind === 'recheck' ? '' : ref)))
+    const found = items.filter(({ change, shown }) => change !== undefined && !planned.has(shown.ref))
+    if (judge === undefined || found.length === 0) return
+    for (const change of summarize(planning, found).changes) this.#found.set(change.ref, change)
+    const changes = [...plan.changes.filter(({ ref }) => !this.#found.has(ref)), ...this.#found.values()]
+    const followUps = followUpsOf(changes)
+    const whole = { ...plan, changes, followUps, summary: summaryOf(changes, plan.summary.resources) }
+    const denied = denialOf({ ...whole, checks: judge(whole) }, 'what was found while applying is left undone')
+    if (denied !== undefined) throw denied
   }
 
   async #finish(): Promise<void> {

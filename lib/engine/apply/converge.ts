@@ -5,6 +5,7 @@ import { ConnectionLost } from '../../transport/connection.ts'
 import { digestOf } from '../catalog/catalog.ts'
 import { Locked, lockedBy, Stale, staleBy } from '../errors.ts'
 import { Watched, watchText } from '../host/lockHolder.ts'
+import { denialOf } from '../plan/checks.ts'
 import { differenceOf } from '../plan/difference.ts'
 import type { SavedPlan } from '../plan/planFile.ts'
 import { type Agreed, isPending, refusalOf } from '../plan/refusals.ts'
@@ -90,6 +91,8 @@ async function convergeOnce(options: ConvergeRun): Promise<HostReport | Holder> 
     if (holder !== undefined) throw lockedBy(holder.text)
     refuseOtherLedger(plan, options.undo?.ledgerDigest)
     refuseMoved(plan, options)
+    const denied = denialOf(plan)
+    if (denied !== undefined) throw denied
     if (!isPending(plan)) return host.untouched(plan, 'unchanged')
     const refused = refusalOf(plan, options)
     if (refused !== undefined) throw refused

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Connection, ConnectionLost } from '../../transport/connection.ts'
 import { staleBy } from '../errors.ts'
+import { denialOf, judged } from '../plan/checks.ts'
 import { differenceOf } from '../plan/difference.ts'
 import { type Explanation, explanationOf } from '../plan/explanation.ts'
 import { type Agreed, isPending, lockoutOf, refusalOf } from '../plan/refusals.ts'
@@ -91,7 +92,7 @@ export class OpenHost {
 
   /** The report of a plan that is not applied, with the reason why it would be refused. */
   report(plan: Plan, agreed: Agreed = {}): PlanReport {
-    const refused = agreed.allowLockout === true ? undefined : lockoutOf(plan)
+    const refused = denialOf(plan) ?? (agreed.allowLockout === true ? undefined : lockoutOf(plan))
     return refused === undefined ? this.#about(plan) : { ...this.#about(plan), error: reportedError(refused) }
   }
 
@@ -111,6 +112,8 @@ export class OpenHost {
    */
   async apply(plan: Plan, agreed: Agreed = {}): Promise<HostReport> {
     const planned = await this.#current(plan)
+    const denied = denialOf(planned.plan)
+    if (denied !== undefined) throw denied
     if (!isPending(planned.plan)) return this.untouched(planned.plan, 'unchanged')
     const refused = refusalOf(planned.plan, agreed)
     if (refused !== undefined) throw refused
@@ -139,7 +142,8 @@ export class OpenHost {
     for (let attempt = 1; ; attempt += 1) {
       this.#progress({ event: 'reading' })
       try {
-        const planned = await planHost(connection, this.#planOptions)
+        const read = await planHost(connection, this.#planOptions)
+        const planned = { ...read, plan: judged(read.plan, this.#options.judge) }
         this.#progress({ event: 'planned', plan: planned.plan })
         return planned
       } catch (error) {

@@ -32,7 +32,7 @@ function maskedField(field: FieldChange, mask: Mask): FieldChange {
 
 /** The whole plan with its digest, for secrets that were not known when it was made. */
 export function maskedPlan(plan: Plan, mask: Mask): Plan {
-  const { lockouts, barred, impossible, undo } = plan
+  const { lockouts, barred, impossible, undo, checks } = plan
   const changes = plan.changes.map((change) => maskedChange(change, mask))
   return {
     ...plan,
@@ -41,6 +41,7 @@ export function maskedPlan(plan: Plan, mask: Mask): Plan {
     ...(lockouts === undefined ? {} : { lockouts: redactIn(lockouts, mask) }),
     ...(barred === undefined ? {} : { barred: redactIn(barred, mask) }),
     ...(impossible === undefined ? {} : { impossible: redactIn(impossible, mask) }),
+    ...(checks === undefined ? {} : { checks: redactIn(checks, mask) }),
     ...(undo === undefined
       ? {}
       : { undo: { ...undo, stays: undo.stays.map((stay) => ({ ...stay, because: mask.redact(stay.because) })) } }),

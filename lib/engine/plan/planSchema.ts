@@ -8,6 +8,7 @@ import { CONSEQUENCES, type Consequence, type FieldChange } from '../../kit/reso
 import type { JsonSchema } from '../../kit/schema.ts'
 import type {
   Certainty,
+  Check,
   ChangeKind,
   Drift,
   Fingerprint,
@@ -131,6 +132,21 @@ export const host = fields<CatalogHost>({
 })
 
 export const undo = fields<Undoing>({
+const found = { warn: true, fail: true } as const
+const check = fields<Check>({
+  name: text,
+  status: wordOf<Check['status']>({ pass: true, ...found }),
+  findings: list(
+    fields<Check['findings'][number]>({
+      status: wordOf<Check['findings'][number]['status']>(found),
+      because: text,
+      refs: list(text),
+    }),
+  ),
+  source: [{ $ref: '#/$defs/source' }],
+})
+
+const undo = fields<Undoing>({
   run: word,
   stays: list(fields<Staying>({ ref: text, label: text, because: text, rest: [isTrue] }), MOST_CHANGES),
 })
@@ -161,6 +177,7 @@ const plan = fields<Plan>({
   barred: [list(text, MOST_CHANGES)],
   impossible: [list(text, MOST_CHANGES)],
   removals: [fields<Removals>({ labels: list(text, MOST_CHANGES), owned: count, budget: count, former: [word] })],
+  checks: [list(check)],
   holder: [fields<Holder>({ run: word, unit: word, text, alone: flag })],
   ledger: sha256,
   ledgerSerial: [count],

@@ -4,6 +4,7 @@
 import { Refused } from '../errors.ts'
 import type { Plan, PlanChange, Removals } from '../report.ts'
 import { plannedChange } from './changes.ts'
+import { denialOf } from './checks.ts'
 import type { Planned, Planning } from './planned.ts'
 
 /** What the operator agreed to in advance. */
@@ -22,6 +23,8 @@ export function isPending({ changes }: Plan): boolean {
 /** Why a plan is refused; undefined when it is not. */
 export function refusalOf(plan: Plan, { allowRemove, allowLockout }: Agreed): Refused | undefined {
   const { barred = [], impossible = [], removals } = plan
+  const denied = denialOf(plan)
+  if (denied !== undefined) return denied
   if (barred.length > 0) return barredBy(barred)
   if (impossible.length > 0)
     return new Refused(`${impossible.join('; ')}; nothing was written`, { next: 'correct that, and plan again' })

@@ -34,7 +34,9 @@ const REMARKS = {
   partial: ['PARTIAL', 'bold'],
   warning: ['warning', 'yellow'],
   lockout: ['lock-out', 'red'],
-} as const satisfies { [kind in Exclude<Remark['kind'], 'first'>]: [word: string, colour: Colour] }
+  denied: ['denied', 'red'],
+  warned: ['policy', 'yellow'],
+} as const satisfies { [kind in Exclude<Remark['kind'], 'first' | 'passed'>]: [word: string, colour: Colour] }
 
 /** The plans of several hosts; those that are the same are shown once. */
 export function renderPlans(views: readonly PlanView[], page: Page, sentence = ''): string {
@@ -96,7 +98,7 @@ function headLines({ host, isReal, address, os, sum, remarks }: Head, page: Page
 
 export function remarkLines({ kind, text }: Remark, page: Page): string[] {
   const { colors } = page
-  if (kind === 'first') return paragraph(text, page, 2).map((line) => `  ${colors.dim(line)}`)
+  if (kind === 'first' || kind === 'passed') return paragraph(text, page, 2).map((line) => `  ${colors.dim(line)}`)
   const [word, colour] = REMARKS[kind]
   const [first = '', ...more] = paragraph(text, page, word.length + 4)
   return [`  ${colors[colour](word)}  ${first}`, ...more.map((line) => `  ${' '.repeat(word.length)}  ${line}`)]

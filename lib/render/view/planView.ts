@@ -2,6 +2,7 @@
  * A plan as rows, from which every output format is made. Pure.
  */
 import { formatSource } from '../../engine/catalog/catalog.ts'
+import { findingText } from '../../engine/plan/checks.ts'
 import { followUpsOf } from '../../engine/plan/summary.ts'
 import type { Plan, PlanChange } from '../../engine/report.ts'
 import { groupBy } from '../../kit/groupBy.ts'
@@ -45,8 +46,30 @@ function viewHead(plan: Plan): Head {
       ...(first ? [{ kind: 'first' as const, text: 'first converge: this host is new to Keelson' }] : []),
       ...warnings.map((warning) => ({ kind: 'warning' as const, text: cleanLine(warning) })),
       ...lockouts.map((lockout) => ({ kind: 'lockout' as const, text: cleanLine(lockout) })),
+      ...checkRemarks(plan),
     ],
   }
+}
+
+/** Each finding, and in one line the policies that found nothing. */
+function checkRemarks({ checks = [] }: Plan): Head['remarks'] {
+  const passed = checks.filter(({ status }) => status === 'pass').map(({ name }) => cleanLine(name))
+  return [
+    ...checks.flatMap(({ name, findings, source }) =>
+      findings.map((finding) => ({
+        kind: finding.status === 'fail' ? ('denied' as const) : ('warned' as const),
+        text: cleanLine(`${name}: ${findingText(finding)}${source === undefined ? '' : `  ${formatSource(source)}`}`),
+      })),
+    ),
+    ...(passed.length === 0
+      ? []
+      : [
+          {
+            kind: 'passed' as const,
+            text: `${passed.length === 1 ? 'policy' : 'policies'} passed: ${passed.join(', ')}`,
+          },
+        ]),
+  ]
 }
 
 export function viewChange(change: PlanChange): ChangeRow {

@@ -57,6 +57,7 @@ export type ReviewRow = {
 export type About = Partial<Pick<PlanFile, 'site' | 'recipe' | 'base' | 'only'>>
 
 const ALERT_WORDS: { readonly [kind in AlertKind]: string } = {
+  denied: 'Denied by policy',
   lockout: 'Locks you out',
   guarded: 'May lock you out, auto-reverts unless a new login works',
   destroys: 'Destroys data',
@@ -65,6 +66,7 @@ const ALERT_WORDS: { readonly [kind in AlertKind]: string } = {
   interrupts: 'Interrupts the service',
   restarts: 'Restarts',
   reloads: 'Reloads',
+  warned: 'A policy warns',
 }
 
 /** What a change does beyond itself. */
@@ -80,9 +82,23 @@ export const EFFECTS: { readonly [consequence in Consequence]: string } = {
 }
 
 /** The gravest first. */
-const ALERT_KINDS = ['lockout', 'guarded', 'destroys', 'removes', 'opens', 'interrupts', 'restarts', 'reloads'] as const
+const ALERT_KINDS = [
+  'denied',
+  'lockout',
+  'guarded',
+  'destroys',
+  'removes',
+  'opens',
+  'interrupts',
+  'restarts',
+  'reloads',
+  'warned',
+] as const
 
-const GRAVE: readonly AlertKind[] = ['lockout', 'guarded', 'destroys', 'removes']
+const GRAVE: readonly AlertKind[] = ['denied', 'lockout', 'guarded', 'destroys', 'removes']
+
+/** Remarks that a review shows elsewhere. */
+const IN_ALERTS: readonly Remark['kind'][] = ['lockout', 'denied', 'warned', 'passed']
 
 /** Among changes of the same consequence. */
 const KINDS: readonly ChangeKind[] = ['remove', 'change', 'create', 'follow-up', 'forget']
@@ -125,7 +141,7 @@ export function viewReview(plan: Plan, about: About = {}): Review {
     title: `${plan.partial ? 'PARTIAL: ' : ''}${kindSum(plan) || (loads.length > 0 ? 'only to reload or restart or run' : 'nothing to do')}`,
     sum: head.sum,
     facts: factsOf(plan, about),
-    remarks: head.remarks.filter(({ kind }) => kind !== 'lockout'),
+    remarks: head.remarks.filter(({ kind }) => !IN_ALERTS.includes(kind)),
     alerts: alertsOf(plan, head.remarks, rows),
     rows: [...rows.map(reviewRow), ...loads].sort(gravestFirst),
     gathered,
@@ -134,11 +150,12 @@ export function viewReview(plan: Plan, about: About = {}): Review {
 }
 
 /** Absolute times: a review is read at any time after. */
-function factsOf({ digest }: Plan, { recipe, base, only = [] }: About): Review['facts'] {
+function factsOf({ digest, checks }: Plan, { recipe, base, only = [] }: About): Review['facts'] {
   const facts = {
     ...(base?.kind === 'rev' ? revisionFacts(base) : hostFacts(recipe, base)),
     only: only.length === 0 ? undefined : only.join(' '),
     digest,
+    policies: checks === undefined ? undefined : passedText(checks),
   }
   return Object.entries(facts).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, value: cleanLine(value) }],
@@ -155,6 +172,11 @@ function hostFacts(recipe: About['recipe'], base: About['base']): { [name: strin
 function revisionFacts(revisions: Extract<PlanBase, { kind: 'rev' }>): { [name: string]: string | undefined } {
   const { base, since, head, left, evaluated } = viewRevisions(revisions)
   return { base, committed: timeText(since), and: left, head, evaluation: evaluated }
+}
+
+/** `3 of 4 passed` */
+function passedText(checks: NonNullable<Plan['checks']>): string {
+  return `${checks.filter(({ status }) => status === 'pass').length} of ${checks.length} passed`
 }
 
 function commitText({ commit, dirty }: NonNullable<About['recipe']>): string {
@@ -205,8 +227,11 @@ function alertsOf({ followUps }: Plan, remarks: readonly Remark[], rows: readonl
   const removed = rows
     .filter(({ kind, sign }) => kind === 'remove' && sign !== 'guarded')
     .map(({ label }) => ({ what: label }))
+  const said = (about: Remark['kind']): AlertItem[] =>
+    remarks.filter(({ kind }) => kind === about).map(({ text }) => ({ what: text }))
   const items: { [kind in AlertKind]: AlertItem[] } = {
-    lockout: remarks.filter(({ kind }) => kind === 'lockout').map(({ text }) => ({ what: text })),
+    denied: said('denied'),
+    lockout: said('lockout'),
     guarded: of('lockout'),
     destroys: of('destructive'),
     removes: removed,
@@ -214,6 +239,7 @@ function alertsOf({ followUps }: Plan, remarks: readonly Remark[], rows: readonl
     interrupts: of('disruptive'),
     restarts: loading('restart', followUps, rows),
     reloads: loading('reload', followUps, rows),
+    warned: said('warned'),
   }
   return ALERT_KINDS.filter((kind) => items[kind].length > 0).map((kind) => ({
     kind,

@@ -32,9 +32,12 @@ export type Head = {
 
 /**
  * `partial`: only part of the catalog was read. `first`: the host is new. `lockout`: it is certain that the plan closes
- * a way in.
+ * a way in. `denied`, `warned`, `passed`: what policies of the site say.
  */
-export type Remark = { kind: 'partial' | 'first' | 'warning' | 'lockout'; text: string }
+export type Remark = {
+  kind: 'partial' | 'first' | 'warning' | 'lockout' | 'denied' | 'warned' | 'passed'
+  text: string
+}
 
 /** `guarded`: the change may lock out or destroys data. `opaque`: nothing can tell whether it is needed. */
 export type Sign = ChangeKind | 'guarded' | 'opaque'

@@ -185,6 +185,7 @@ export const file: ResourceType<File, FileState> = {
     const becomes = becomesOf(after)
     return [{ path: name, ...(becomes === undefined ? {} : { becomes }) }]
   },
+  opens: secretReaders,
   besides: ({ before, after }) =>
     before === null && after !== null && !hasContent(after)
       ? ['nothing is there and no content is declared: something before it must bring it']
@@ -238,6 +239,29 @@ function desiredFile(props: File): FileState {
     ...found,
     how: { ...how, validate, ...(left.length === 0 ? {} : { assumed: left }) },
   }
+}
+
+/** Who else than its owner can read a secret by this change that could not before; its owner, too, when there is a new one. */
+function secretReaders({ before, after, fields }: Change<FileState>): string[] {
+  if (after?.content === undefined || !holdsSecret(after.content)) return []
+  const there = before instanceof Unknown || before?.kind !== 'file' ? undefined : before
+  // With another content, it may be another secret.
+  const had = there === undefined || fields.some(({ field }) => field === 'content') ? [] : readersOf(there)
+  const owner = there === undefined || there.owner === (after.owner ?? there.owner) ? [] : [`user ${after.owner}`]
+  const readers = [...owner, ...readersOf({ ...there, ...withoutUndefined(after) })]
+  return readers.filter((reader) => !had.includes(reader)).map((reader) => `lets ${reader} read a secret`)
+}
+
+function readersOf({ mode = '', group = 'root' }: Pick<FileState, 'mode' | 'group'>): string[] {
+  const bits = Number.parseInt(mode, 8)
+  return [
+    ...((bits & 0o040) !== 0 && group !== 'root' ? [`group ${group}`] : []),
+    ...((bits & 0o004) !== 0 ? ['everybody'] : []),
+  ]
+}
+
+function withoutUndefined({ mode, group }: FileState): Pick<FileState, 'mode' | 'group'> {
+  return { ...(mode === undefined ? {} : { mode }), ...(group === undefined ? {} : { group }) }
 }
 
 /** Undefined when the bytes are not available: only the digest of a long source is known. */
