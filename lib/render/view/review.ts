@@ -2,7 +2,7 @@
  * A plan as a reviewer reads it: first what it may break, open or restart, then its changes, the gravest first. Pure.
  */
 import type { PlanBase, PlanFile } from '../../engine/plan/planFile.ts'
-import type { ChangeKind, FollowUp, Plan, PlanCause } from '../../engine/report.ts'
+import type { ChangeKind, FollowUp, Plan } from '../../engine/report.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { type Consequence, CONSEQUENCES } from '../../kit/resourceType.ts'
 import { cleanLine } from '../clean.ts'
@@ -48,7 +48,7 @@ export type ReviewRow = {
   /** Something is lost, or a way in may be. */
   isGrave: boolean
   /** With `drift`, the change only sets back what somebody else changed on the host. */
-  cause: PlanCause
+  cause: ChangeRow['cause']
   why: string[]
   fields: Field[]
 }
