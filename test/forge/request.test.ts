@@ -92,6 +92,7 @@ test('a server that hangs, in its head or in the midst of an answer, is given up
   forge.odd = () => 'hang'
   assert.match((await rejects(request(quick, 'POST', '/user', {}), Uncertain)).message, 'was not answered in time')
   const server = createServer((_, response) => void response.writeHead(200).write('[')).listen(0, '127.0.0.1')
+  server.unref()
   await once(server, 'listening')
   const own = server.address()
   const url = `http://127.0.0.1:${typeof own === 'object' ? own?.port : ''}`
@@ -160,6 +161,7 @@ test('an answer without end is cut off, packed or not', async () => {
     const isPacked = asked.url === '/packed'
     response.writeHead(200, isPacked ? { 'content-encoding': 'gzip' } : {}).end(isPacked ? gzipSync(huge) : huge)
   }).listen(0, '127.0.0.1')
+  server.unref()
   await once(server, 'listening')
   const own = server.address()
   const url = `http://127.0.0.1:${typeof own === 'object' ? own?.port : ''}`

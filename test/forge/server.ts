@@ -42,6 +42,8 @@ export type Forge = {
 export async function startForge(): Promise<Forge> {
   const server = createServer((request, response) => void answer(forge, request, response))
   server.listen(0, '127.0.0.1')
+  // A test that fails may leave it open.
+  server.unref()
   await once(server, 'listening')
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0

@@ -53,16 +53,16 @@ test('a plan that a policy denies is shown, says why, and exits 4', async () => 
 test('converge refuses it, whole or in part, and whatever else is agreed to', async () => {
   await refused(denying, 'converge', '--yes', '--allow', 'lockout')
   await refused(denying, 'converge', '--yes', '--only', 'early', '--json')
-  const { stderr } = await refused(broken, 'converge', '--yes', '--only', 'file:/srv/other')
-  assert.match(stderr, /policy broken: it failed at site\.ts:\d+: no idea; nothing was written/)
+  const { stdout } = await refused(broken, 'converge', '--yes', '--only', 'file:/srv/other')
+  assert.match(stdout, /policy broken: it failed at site\.ts:\d+: no idea; nothing was written/)
 })
 
 test('a plan that was saved or reviewed without the policy is refused', async () => {
   const path = join(dirname(open), 'plan.json')
   assert.is((await runSiteFile(open, ['plan', '--out', path])).code, 0)
   const { hosts }: { hosts: { plan: { digest: string } }[] } = JSON.parse(readFileSync(path, 'utf8'))
-  const { stderr } = await refused(denying, 'converge', path, '--yes')
-  assert.match(stderr, 'policy no motd')
+  const { stdout } = await refused(denying, 'converge', path, '--yes')
+  assert.match(stdout, 'policy no motd')
   await refused(denying, 'converge', '--yes', '--digest', hosts[0]!.plan.digest)
   rmSync(path)
 })

@@ -96,13 +96,6 @@ export const REVIEW_FAULTS: readonly Fault[] = [
     tests: ['render/markdown/driftIssue'],
   },
   {
-    what: 'read whatever stands in a comment as an earlier plan',
-    file: 'lib/render/markdown/comment.ts',
-    find: '@([0-9a-f]{40,64})@',
-    replace: '@([^@]*)@',
-    tests: ['render/markdown/comment'],
-  },
-  {
     what: 'let a policy pass that throws',
     file: 'lib/dsl/policy.ts',
     find: "return { status: 'fail', because: because",
