@@ -80,13 +80,20 @@ async function remainder(folder: string, cure: () => Promise<unknown>, words: Re
   assert.equal((await planOn(host, declare, SCOPED)).changes, [])
 }
 
-test('a full disk leaves the old file whole, and nothing half written', async () => {
-  await mount('/srv/full', 'size=300k')
-  await sshOk(host, 'echo old > /srv/full/old')
-  await fill('/srv/full')
-  const cure = () => sshOk(host, 'rm /srv/full/filler')
-  await remainder('/srv/full', cure, /No space left on device/, /make room/)
-})
+// What is to come is made ready in another way where not only root may write.
+for (const [mode, whose] of [
+  ['755', "root's alone"],
+  ['1777', 'open to all'],
+] as const) {
+  test(`a full disk that is ${whose} leaves the old file whole, and nothing half written`, async () => {
+    const folder = `/srv/full${mode}`
+    await mount(folder, `size=300k,mode=${mode}`)
+    await sshOk(host, `echo old > ${folder}/old`)
+    await fill(folder)
+    const cure = () => sshOk(host, `rm ${folder}/filler`)
+    await remainder(folder, cure, /No space left on device/, /make room/)
+  })
+}
 
 test('so does one without inodes', async () => {
   await mount('/srv/inodes', 'size=1m,nr_inodes=4')
