@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { run } from './commands.ts'
 import { withLock } from './lock.ts'
 import { address6Of, addressOf } from './network.ts'
@@ -39,7 +39,8 @@ export async function writeIdentity(
   await writeName(root, host.name)
   await replaceFile(join(root, 'etc/hosts'), hostsFile(host.name))
   await writeAddress(root, host.number, network)
-  await replaceFile(join(root, 'etc/resolv.conf'), await nameservers())
+  const servers = await readNameservers()
+  await replaceFile(join(root, 'etc/resolv.conf'), servers.map((server) => `nameserver ${server}\n`).join(''))
   await mkdir(join(root, 'root/.ssh'), { recursive: true, mode: 0o700 })
   await replaceFile(
     join(root, 'root/.ssh/authorized_keys'),
@@ -48,6 +49,17 @@ export async function writeIdentity(
   )
   await makeKey(join(root, HOST_KEY), `root@${host.name}`)
   return readHostKey(root)
+}
+
+/** A file of root. */
+export type NewFile = { content: string; mode?: number }
+
+/** Writes files into a fresh host's mounted disk, by absolute path; nothing of the host has run yet. */
+export async function writeFiles(root: string, files: ReadonlyMap<string, NewFile>): Promise<void> {
+  for (const [path, { content, mode }] of files) {
+    await mkdir(join(root, dirname(path)), { recursive: true })
+    await replaceFile(join(root, path), content, mode)
+  }
 }
 
 /** Turns a copy of another host into one of its own: name, machine id and address. Keys stay as they were. */
@@ -98,14 +110,15 @@ function hostsFile(name: string): string {
 }
 
 /**
- * This machine's own name servers. Where systemd-resolved stands in front of them on a loopback address that a host
- * could not reach, its list of the real ones is taken.
+ * Addresses of this machine's own name servers. Where systemd-resolved stands in front of them on a loopback address
+ * that a host could not reach, its list of the real ones is taken.
  */
-async function nameservers(): Promise<string> {
+export async function readNameservers(): Promise<string[]> {
   for (const file of ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf']) {
     const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
-    const reachable = lines.filter((line) => /^nameserver\s/.test(line) && !/\s(127\.|::1)/.test(line))
-    if (reachable.length > 0) return `${reachable.join('\n')}\n`
+    const servers = lines.flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? [])
+    const reachable = servers.filter((server) => !/^(127\.|::1)/.test(server))
+    if (reachable.length > 0) return reachable
   }
   throw new Error('No name server that a sandbox host could reach: /etc/resolv.conf has none but loopback ones.')
 }

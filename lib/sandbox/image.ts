@@ -52,11 +52,17 @@ type Recipe = { suite: string; packages: readonly string[]; finish: readonly str
 /**
  * The image of an operating system; builds it if this machine has none made by the present recipe.
  *
+ * @param more Packages of Debian in addition to those of a new server.
  * @returns Name of its directory below the state directory's `images`.
  * @throws When mmdebstrap fails; nothing half-built is left in place.
  */
-export async function ensureImage(state: State, os: SandboxOs, onProgress: OnProgress): Promise<string> {
-  const recipe = await recipeFor(os)
+export async function ensureImage(
+  state: State,
+  os: SandboxOs,
+  onProgress: OnProgress,
+  more: readonly string[] = [],
+): Promise<string> {
+  const recipe = await recipeFor(os, more)
   const image = `${os}-${createHash('sha256').update(JSON.stringify(recipe)).digest('hex').slice(0, 12)}`
   if (await isBuilt(state, image)) return image
   await withImageLock(state, os, async () => {
@@ -129,9 +135,14 @@ async function clearBuild(state: State, os: SandboxOs): Promise<void> {
   }
 }
 
-async function recipeFor(os: SandboxOs): Promise<Recipe> {
+async function recipeFor(os: SandboxOs, more: readonly string[]): Promise<Recipe> {
   const suite = SUITES[os]
-  return { suite, packages: PACKAGES, finish: FINISH, sources: aptSources(suite, await readRepositories()) }
+  return {
+    suite,
+    packages: [...PACKAGES, ...more],
+    finish: FINISH,
+    sources: aptSources(suite, await readRepositories()),
+  }
 }
 
 /**

@@ -200,6 +200,13 @@ function answersSsh(address: string): Promise<boolean> {
   })
 }
 
+/** Runs a program as root inside a machine. @returns Its standard output. @throws When it fails or the machine is down. */
+export async function enter(state: State, name: string, argv: readonly string[]): Promise<string> {
+  const leader = await findLeader(await cgroupOf(state, name))
+  if (leader === undefined) throw new Error(`${name} does not run.`)
+  return run('nsenter', [`--target=${leader}`, '--all', '--', ...argv])
+}
+
 /** The process that is number 1 inside the machine, by its number outside. */
 async function findLeader(cgroup: Cgroup): Promise<number | undefined> {
   for (const id of await processesIn(cgroup)) {

@@ -9,12 +9,13 @@ import { readdir, rm } from 'node:fs/promises'
 import { readChanges } from './changes.ts'
 import type { Entry } from './changes.ts'
 import { cgroupOf, killCgroup, thaw } from './cgroup.ts'
-import { changeIdentity, ensureIdentity, identityFile, writeIdentity } from './identity.ts'
+import { changeIdentity, ensureIdentity, identityFile, type NewFile, writeFiles, writeIdentity } from './identity.ts'
 import { clearBuilds, ensureImage } from './image.ts'
 import type { OnProgress, SandboxOs } from './image.ts'
 import { unmountBelow } from './mounts.ts'
 import { address6Of, addressOf, ensureNetwork, freeNumber, removeNetwork } from './network.ts'
 import {
+  enter,
   findMachine,
   isPrepared,
   isRunning,
@@ -48,6 +49,14 @@ export type SandboxHost = {
   hostKey: string
 }
 
+export type NewHost = {
+  os: SandboxOs
+  /** Packages of Debian in its image, in addition to those of a new server. @default none */
+  packages?: readonly string[]
+  /** Files on its disk before it first boots, by absolute path. @default none */
+  files?: ReadonlyMap<string, NewFile>
+}
+
 /**
  * Boots a fresh host, or returns the one of that name when it is there already.
  *
@@ -57,7 +66,7 @@ export type SandboxHost = {
  */
 export async function up(
   name: string,
-  { os }: { os: SandboxOs },
+  { os, packages = [], files = new Map() }: NewHost,
   onProgress: OnProgress = () => undefined,
 ): Promise<SandboxHost> {
   checkName(name)
@@ -71,12 +80,14 @@ export async function up(
       return bootIfDown(state, known)
     }
     await removeMachine(state, name)
-    const image = await ensureImage(state, os, onProgress)
+    const image = await ensureImage(state, os, onProgress, packages)
     onProgress(`booting ${name}`)
     const machine = await addMachine(state, { name, os, image, layers: [] })
-    return prepareAndBoot(state, machine, async (network) =>
-      writeIdentity(state, machineRoot(state, name), machine, network),
-    )
+    return prepareAndBoot(state, machine, async (network) => {
+      const root = machineRoot(state, name)
+      await writeFiles(root, files)
+      return writeIdentity(state, root, machine, network)
+    })
   })
 }
 
@@ -195,6 +206,16 @@ export async function restore(name: string, label: string): Promise<SandboxHost>
     const [host] = await Promise.all([bootIfDown(state, restored), removeTree(old)])
     return host
   })
+}
+
+/**
+ * Runs a shell program as root inside a host that runs, without a login.
+ * @returns Its standard output. @throws When there is no such host, it does not run, or the program fails.
+ */
+export async function runInside(name: string, program: string): Promise<string> {
+  const state = await openState()
+  await knownMachine(state, name)
+  return enter(state, name, ['sh', '-c', program])
 }
 
 /**
