@@ -104,6 +104,7 @@ export const {
   absent,
   aptPackage,
   authorizedKeys,
+  certificate,
   command,
   conf,
   cronJob,

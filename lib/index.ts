@@ -4,6 +4,7 @@
 import { absent, forget, resource } from './dsl/declare.ts'
 import { aptPackage as aptPackageType } from './resources/apt/aptPackage.ts'
 import { authorizedKeys as authorizedKeysType } from './resources/accounts/authorizedKeys.ts'
+import { certificate as certificateType } from './resources/certbot/certificate.ts'
 import { command as commandType } from './resources/commands/command.ts'
 import { cronJob as cronJobType } from './resources/cron/cronJob.ts'
 import { directory as directoryType } from './resources/files/directory.ts'
@@ -61,6 +62,11 @@ export type { TextValue } from './kit/value.ts'
 export const aptPackage = resource(aptPackageType)
 /** The keys that may log in as a user: `authorizedKeys({ user: 'deploy', keys: ['ssh-ed25519 AAAA…'] })`. */
 export const authorizedKeys = resource(authorizedKeysType)
+/**
+ * A certificate of Let's Encrypt or another ACME authority, which certbot asks for and renews:
+ * `certificate({ name: 'blog', names: ['blog.example'], challenge: { webroot: '/var/www/html' } })`.
+ */
+export const certificate = resource(certificateType)
 /**
  * Shell text that reaches a state, and shell text that checks for it, or what it runs after, for what no other type covers:
  * `command({ name: 'swap off', check: 'test -z "$(swapon --show)"', apply: 'swapoff --all' })`,

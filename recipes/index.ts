@@ -1,5 +1,6 @@
 export { nightlyBackup } from './backup.ts'
 export { baseline } from './baseline.ts'
+export { acmeCertificate } from './certificates.ts'
 export { firewall } from './firewall.ts'
 export { postgresql } from './postgresql.ts'
 export { redisCache } from './redisCache.ts'

@@ -8,6 +8,7 @@
  */
 export const KNOWN_TYPES = [
   'authorized-keys',
+  'certificate',
   'command',
   'cron-job',
   'directory',

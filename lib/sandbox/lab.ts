@@ -26,11 +26,15 @@ const START_LIMIT_MS = 30_000
 /**
  * Boots a lab, or returns the one of that name when it is there already.
  *
+ * @param options.believesAll Its ACME server does not look whether a name is the host's.
  * @example const lab = await labUp('lab')
  * @throws When this machine cannot run hosts, or a service of the lab does not start.
  */
-export async function labUp(name: string, onProgress: OnProgress = () => undefined): Promise<Lab> {
-  const files = labFiles(await readNameservers())
+export async function labUp(
+  name: string,
+  { onProgress = () => undefined, believesAll = false }: { onProgress?: OnProgress; believesAll?: boolean } = {},
+): Promise<Lab> {
+  const files = labFiles(await readNameservers(), believesAll)
   const host = await up(name, { os: 'debian-13', packages: LAB_PACKAGES, files }, onProgress)
   await runInside(name, `systemctl enable --now --quiet ${LAB_UNITS.join(' ')} && systemctl reload-or-restart nginx`)
   const root = `curl -sSfk ${PEBBLE_ROOT}`

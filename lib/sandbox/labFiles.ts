@@ -17,7 +17,7 @@ export const PEBBLE_ROOT = 'https://127.0.0.1:15000/roots/0'
 export const PUBLIC_NAMES = Object.values(STANDS_FOR).flat()
 
 /** @param forwarders Name servers that know everything the lab does not stand in for. */
-export function labFiles(forwarders: readonly string[]): ReadonlyMap<string, NewFile> {
+export function labFiles(forwarders: readonly string[], believesAll: boolean): ReadonlyMap<string, NewFile> {
   return new Map(
     Object.entries({
       '/etc/bind/named.conf': named(forwarders),
@@ -32,7 +32,7 @@ export function labFiles(forwarders: readonly string[]): ReadonlyMap<string, New
       '/etc/systemd/system/pebble.service': unit(
         'ACME server',
         // Without the pauses and refusals that Pebble makes at random by default.
-        `Environment=PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0
+        `Environment=PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0${believesAll ? ' PEBBLE_VA_ALWAYS_VALID=1' : ''}
 ExecStart=/usr/bin/pebble -config ${FOLDER}/pebble.json -dnsserver 127.0.0.1:53`,
       ),
       '/etc/systemd/system/hetzner.service': unit(

@@ -146,6 +146,7 @@ test('a role that throws after it forgot and declared absent leaves no catalog',
 /** By type the props that tell which one is meant, and how it goes. */
 const KEYS: { [type: string]: object } = {
   'authorized-keys': { user: 'ada' },
+  certificate: { name: 'shop' },
   'cron-job': { name: 'report' },
   directory: { path: '/srv/x', recursive: true },
   'drop-in': { unit: 'nginx.service', name: 'limits' },

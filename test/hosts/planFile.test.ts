@@ -12,17 +12,22 @@ import { digestOf } from '../../lib/engine/catalog/catalog.ts'
 import { Stale } from '../../lib/engine/errors.ts'
 import type { SavedPlan } from '../../lib/engine/plan/planFile.ts'
 import type { HostReport, PlanDifference } from '../../lib/engine/report.ts'
+import { connectToLab, labUp } from '../../lib/sandbox/lab.ts'
 import type { SandboxHost } from '../../lib/sandbox/sandbox.ts'
 import { catalogOf, planOn, runOn } from '../support/converge.ts'
 import { declareEveryType, MOVES, PREPARE, SECRETS } from '../support/everyType.ts'
 import { guessed } from '../support/guess.ts'
-import { freshHost, onEach, sshOk } from '../support/host.ts'
+import { freshHost, onEach, sshOk, uniqueName } from '../support/host.ts'
 import { rejects } from '../support/rejects.ts'
 import { type Ended, runSiteFile, writeSite } from '../support/siteFile.ts'
 
 const test = suite('saved plans')
 const hosts = await Promise.all([freshHost('debian-12'), freshHost('debian-13')] as const)
-await onBoth((host) => sshOk(host, PREPARE))
+const lab = await labUp(uniqueName(), { believesAll: true })
+await onBoth(async (host) => {
+  await connectToLab(lab, host.name)
+  await sshOk(host, PREPARE)
+})
 
 function onBoth(work: (host: SandboxHost) => Promise<unknown>): Promise<void> {
   return onEach(hosts, work)

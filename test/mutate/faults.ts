@@ -3,6 +3,7 @@
  */
 import type { Fault } from './fault.ts'
 import { ATTACKER_FAULTS } from './faults/attacker.ts'
+import { CERTBOT_FAULTS } from './faults/certbot.ts'
 import { CONTENT_FAULTS } from './faults/content.ts'
 import { GUARD_FAULTS } from './faults/guard.ts'
 import { HANDS_FAULTS } from './faults/hands.ts'
@@ -40,6 +41,7 @@ export const FAULTS: readonly Fault[] = [
   ...TYPES_FAULTS,
   ...CONTENT_FAULTS,
   ...PLAN_FILE_FAULTS,
+  ...CERTBOT_FAULTS,
   {
     what: 'skip the compare before a write',
     file: STAGE_FILES,

@@ -12,6 +12,7 @@ const test = suite('who writes by path')
 /** How each type comes to what it changes. One that is added needs a line, and where it writes files a test on a host. */
 const WRITES: { readonly [type: string]: 'by the prelude' | "by the host's own program" | 'nothing' } = {
   'authorized-keys': 'by the prelude',
+  certificate: "by the host's own program",
   command: "by the host's own program",
   'cron-job': 'by the prelude',
   directory: 'by the prelude',

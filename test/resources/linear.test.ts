@@ -54,6 +54,7 @@ const CASES: readonly [type: string, name: (index: number) => string, desired: (
     (index) => `none${index}`,
     (index) => ({ how: { folders: [path(index)], others: [], users: [], groups: [] } }),
   ],
+  ['certificate', (index) => `none${index}`, () => null],
   ['service', (index) => `none${index}.service`, () => null],
 ]
 

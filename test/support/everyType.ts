@@ -4,6 +4,7 @@
 import {
   aptPackage,
   authorizedKeys,
+  certificate,
   command,
   conf,
   cronJob,
@@ -44,9 +45,10 @@ import {
 } from '../../lib/index.ts'
 import type { Ref } from '../../lib/kit/ref.ts'
 
-/** What the hosts need before any of it is declared. */
+/** What the hosts need before any of it is declared, besides a lab that believes that any name is theirs. */
 export const PREPARE = `systemctl stop '*.timer'; apt-get -q update >/dev/null
 DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends postgresql redis-server nginx-light ufw sudo cron logrotate >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends postgresql redis-server nginx-light certbot ufw sudo cron >/dev/null
 cd /root && apt-get -q download hello >/dev/null && install -d /srv/moved`
 
 export const SECRETS = { 'moved-file': 'hunter2', 'moved-role': 'letmein' }
@@ -61,6 +63,7 @@ export function declareEveryType(): void {
   const moved = user({ name: 'moved', shell: '/bin/bash' })
   authorizedKeys({ user: 'moved', keys: [KEY], after: moved })
   sudoers({ name: 'moved', user: 'moved', commands: ['/bin/true'], after: moved })
+  certificate({ name: 'moved', names: ['moved.example'], challenge: { webroot: '/var/www/html' } })
   command({ name: 'mark', check: 'grep -qx 0 /srv/moved/mark', apply: 'echo 0 > /srv/moved/mark' })
   cronJob({ name: 'moved', schedule: '1 3 * * *', command: 'echo 0' })
   directory({ path: '/srv/moved/folder', mode: '0755' })
@@ -133,6 +136,10 @@ export const MOVES: readonly Move[] = [
     to: either(': > /home/moved/.ssh/authorized_keys', `echo '${KEY}' > /home/moved/.ssh/authorized_keys`),
   },
   { ref: 'sudoers:moved', to: (state) => remark('/etc/sudoers.d/moved', state) },
+  {
+    ref: 'certificate:moved',
+    to: (state) => `sed -i 's|^server = .*|server = https://ca.example/${state}|' /etc/letsencrypt/renewal/moved.conf`,
+  },
   { ref: 'command:mark', to: either('echo 1 > /srv/moved/mark', 'echo 0 > /srv/moved/mark') },
   { ref: 'cron-job:moved', to: (state) => swap('/etc/cron.d/keelson-moved', 'echo ', String(state)) },
   { ref: 'directory:/srv/moved/folder', to: (state) => `chmod 70${state} /srv/moved/folder` },

@@ -3,6 +3,7 @@
  */
 import {
   aptPackage,
+  certificate,
   cronJob,
   dropIn,
   file,
@@ -286,4 +287,24 @@ const open: Scene = {
   },
 }
 
-export const SYSTEM_SCENES: readonly Scene[] = [redis, postgres, jobs, rights, units, nginx, open]
+/** A program that writes below its folders by path, as certbot does, and needs no authority for it. */
+const certbot: Scene = {
+  name: 'certbot',
+  types: ['certificate'],
+  account: 'app',
+  folders: ['/etc/letsencrypt', '/etc/letsencrypt/live', '/etc/letsencrypt/live/attacked'],
+  names: ['keelson-refused-attacked', 'fullchain.pem', 'environment'],
+  packages: [],
+  setUp: `${given(['/etc/letsencrypt', '/etc/letsencrypt/live', '/etc/letsencrypt/live/attacked'])}
+cat > /usr/local/bin/certbot <<'END'
+#!/bin/sh
+mkdir -p /etc/letsencrypt/live/attacked && echo "$@" > /etc/letsencrypt/live/attacked/fullchain.pem
+END
+chmod 755 /usr/local/bin/certbot`,
+  phases: ['create', 'change'],
+  declare(version) {
+    certificate({ name: 'attacked', names: [`v${version}.example`], challenge: { webroot: '/var' } })
+  },
+}
+
+export const SYSTEM_SCENES: readonly Scene[] = [redis, postgres, jobs, rights, units, nginx, open, certbot]
