@@ -78,6 +78,7 @@ const mistake = form.fields<Diagnostic>({
   source: form.optional(source),
   also: form.optional(sources),
   next: form.optional(form.text(20_000)),
+  excerpt: form.optional(form.list(form.text(20_000), 2)),
 })
 
 const ANSWER = form.fields<Answer>({

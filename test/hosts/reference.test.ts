@@ -16,8 +16,7 @@ const test = suite('reference')
 /** What examples take as given: the packages of the daemons that they configure. */
 const PREPARE = `systemctl stop '*.timer'; apt-get -q update >/dev/null
 DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends \\
-  cron kmod locales logrotate memcached nginx openssl postgresql procps redis-server sudo ufw >/dev/null`
-  certbot cron memcached nginx openssl postgresql procps redis-server sudo ufw >/dev/null`
+  certbot cron kmod locales logrotate memcached nginx openssl postgresql procps redis-server sudo ufw >/dev/null`
 
 const { types }: TypeDocs = JSON.parse(readFileSync('lib/types.json', 'utf8'))
 const folder = mkdtempSync(join(tmpdir(), 'keelson-examples-'))

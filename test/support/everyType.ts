@@ -47,8 +47,7 @@ import type { Ref } from '../../lib/kit/ref.ts'
 
 /** What the hosts need before any of it is declared, besides a lab that believes that any name is theirs. */
 export const PREPARE = `systemctl stop '*.timer'; apt-get -q update >/dev/null
-DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends postgresql redis-server nginx-light ufw sudo cron logrotate >/dev/null
-DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends postgresql redis-server nginx-light certbot ufw sudo cron >/dev/null
+DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends postgresql redis-server nginx-light certbot ufw sudo cron logrotate >/dev/null
 cd /root && apt-get -q download hello >/dev/null && install -d /srv/moved`
 
 export const SECRETS = { 'moved-file': 'hunter2', 'moved-role': 'letmein' }

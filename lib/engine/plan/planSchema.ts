@@ -131,7 +131,6 @@ export const host = fields<CatalogHost>({
   memoryMiB: { type: 'number', minimum: 0 },
 })
 
-export const undo = fields<Undoing>({
 const found = { warn: true, fail: true } as const
 const check = fields<Check>({
   name: text,
@@ -146,7 +145,7 @@ const check = fields<Check>({
   source: [{ $ref: '#/$defs/source' }],
 })
 
-const undo = fields<Undoing>({
+export const undo = fields<Undoing>({
   run: word,
   stays: list(fields<Staying>({ ref: text, label: text, because: text, rest: [isTrue] }), MOST_CHANGES),
 })
