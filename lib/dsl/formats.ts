@@ -33,7 +33,12 @@ export function json(data: Data): Text {
   return made('json', data, (plain) => [...jsonPieces(plain, ''), '\n'])
 }
 
-/** YAML that a reader of version 1.1 and one of 1.2 take for the same: whatever might not be text to one is quoted. */
+/**
+ * YAML that a reader of version 1.1 and one of 1.2 take for the same: whatever might not be text to one is quoted.
+ *
+ * @example file({ path: '/etc/app.yaml', content: yaml({ port: 8000, password: secret('app') }) })
+ * @throws {TypeError} For a value that YAML does not have, such as undefined.
+ */
 export function yaml(data: Data): Text {
   return made('yaml', data, (plain) => {
     const [first = '', ...others] = yamlPieces(plain, '')
@@ -41,7 +46,12 @@ export function yaml(data: Data): Text {
   })
 }
 
-/** TOML 1.0. The data is an object; TOML has no null. */
+/**
+ * TOML 1.0. The data is an object; TOML has no null.
+ *
+ * @example file({ path: '/etc/app.toml', content: toml({ server: { port: 8000 }, password: secret('app') }) })
+ * @throws {TypeError} For a value that TOML does not have, such as null.
+ */
 export function toml(data: { readonly [key: string]: Data }): Text {
   return made('toml', data, (plain) => tomlTable(tableOf('toml', plain, 'the data'), []))
 }
@@ -49,12 +59,20 @@ export function toml(data: { readonly [key: string]: Data }): Text {
 /**
  * An INI file: keys at the top first, then sections. A list becomes one line per item; there is no quoting, so what an
  * INI file cannot hold, such as a line break, is refused.
+ *
+ * @example file({ path: '/etc/app.ini', content: ini({ server: { port: 8000, password: secret('app') } }) })
+ * @throws {TypeError} For a value that an INI file cannot hold.
  */
 export function ini(data: { readonly [key: string]: Data }): Text {
   return made('ini', data, (plain) => iniPieces(tableOf('ini', plain, 'the data')))
 }
 
-/** Variables for a unit's EnvironmentFile or a shell, which read what is quoted in the same way. */
+/**
+ * Variables for a unit's EnvironmentFile or a shell, which read what is quoted in the same way.
+ *
+ * @example file({ path: '/etc/app.env', mode: '0600', content: env({ PORT: 8000, PASSWORD: secret('app') }) })
+ * @throws {TypeError} For a name that is none of a variable, or a value that one cannot hold.
+ */
 export function env(data: { readonly [name: string]: string | number | boolean | Secret | Text | Handle }): Text {
   return made('env', data, (plain) =>
     Object.entries(tableOf('env', plain, 'the data')).flatMap(([name, value]) => {

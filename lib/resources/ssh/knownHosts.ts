@@ -23,9 +23,9 @@ import { lines, sh } from '../../kit/shell.ts'
 export type KnownHosts = {
   /** Name or address, as it is given to ssh(1): `'git.example.com'`. */
   host: string
-  /** @default 22 */
+  /** TCP port of its sshd. @default 22 */
   port?: number
-  /** All of its keys, as `ssh-keyscan` and the `.pub` files on that host have them. Not needed for `ensure: 'absent'`. */
+  /** All of its keys, as ssh-keyscan(1) and the `.pub` files there have them: `['ssh-ed25519 AAAA…']`. Not needed for `ensure: 'absent'`. */
   keys: readonly string[]
   /** @default 'present' */
   ensure?: 'present' | 'absent'

@@ -23,11 +23,11 @@ import { sh } from '../../kit/shell.ts'
 export type SshKey = {
   /** Of the private half; the public half is beside it, with `.pub` after its name. */
   path: string
-  /** @default 'ed25519' */
+  /** Kind of the key. @default 'ed25519' */
   type?: 'ed25519' | 'ecdsa' | 'rsa'
-  /** @default on creation, 'root' */
+  /** Account that owns both halves. @default on creation, 'root' */
   owner?: string
-  /** @default on creation, the owner's name */
+  /** Group of both halves. @default on creation, the owner's name */
   group?: string
   /** Of a new pair, at the end of the public half. @default none */
   comment?: string

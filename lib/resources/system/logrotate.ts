@@ -48,7 +48,7 @@ export type Logrotate = {
   maxSize?: string
   /** Not rotated while it is smaller: `'1M'`. @default 0 */
   minSize?: string
-  /** @default true */
+  /** Previous logs are compressed by gzip(1). @default true */
   compress?: boolean
   /** The latest previous log stays uncompressed, for programs that still write to it. @default true when compressed */
   delayCompress?: boolean
@@ -61,9 +61,21 @@ export type Logrotate = {
   /** Copies and empties the log in place, for programs that keep it open; lines in between are lost. @default false */
   copyTruncate?: boolean
   /** The new log's rights. @default as the old one's */
-  create?: { mode: string; owner: string; group: string }
+  create?: {
+    /** Four octal digits: `'0640'`. */
+    mode: string
+    /** Account that owns it. */
+    owner: string
+    /** Its group. */
+    group: string
+  }
   /** Who rotates, for folders in which others than root may write: logrotate refuses those otherwise. @default root */
-  su?: { user: string; group: string }
+  su?: {
+    /** Account that rotates. */
+    user: string
+    /** Its group. */
+    group: string
+  }
   /** Shell text that runs after rotating, once for all logs: `'systemctl reload app'`. @default none */
   postRotate?: string
   /** The same before. @default none */

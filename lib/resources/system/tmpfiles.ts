@@ -16,11 +16,11 @@ export type TmpfilesEntry = {
   type: string
   /** `%` begins a specifier, such as `%t` for /run; a per cent sign is `%%`. */
   path: string
-  /** @default as tmpfiles.d(5) has it: '0755' for directories, '0644' for files */
+  /** Rights of what is made. @default as tmpfiles.d(5) has it: '0755' for directories, '0644' for files */
   mode?: string
-  /** @default 'root' */
+  /** Account that owns what is made. @default 'root' */
   user?: string
-  /** @default 'root' */
+  /** Its group. @default 'root' */
   group?: string
   /** What has not been used for that long is removed: `'10d'`. @default nothing is */
   age?: string

@@ -220,7 +220,7 @@ test('what a run took away is looked for by what it was', () => {
 })
 
 /** Types whose changes go back in the usual way: to what was observed. A new type is put here, or decides. */
-const USUAL = ['group', 'locale', 'postgres-database']
+const USUAL = ['certificate', 'group', 'locale', 'postgres-database']
 
 test('a kept state that its type does not know costs its own step, and is named', () => {
   const state = form.fields<{ text: string }>({ text: form.text() })
