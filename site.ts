@@ -53,7 +53,13 @@ export default site(inventory, {
       tls,
       sites: [
         { name: 'landing', serverNames: ['takeclient.com', 'www.takeclient.com'], port: WEB },
-        { name: 'crm', serverNames: ['app.takeclient.com', TENANT], port: WEB, websocket: true },
+        {
+          name: 'crm',
+          serverNames: ['app.takeclient.com', TENANT],
+          sampleNames: ['verify.app.takeclient.com'],
+          port: WEB,
+          websocket: true,
+        },
         { name: 'admin', serverNames: ['administration.takeclient.com'], port: WEB },
         { name: 'api', serverNames: ['api.takeclient.com'], port: API, rateLimit: 100 },
       ],

@@ -39,6 +39,7 @@ export function nightlyBackup({ databases, keepDays = 14, at = '30 3', after = [
     user: 'postgres',
     schedule: `${at} * * *`,
     command: '/usr/local/sbin/backup-postgresql 2>&1 | logger -t backup-postgresql',
+    leaves: { folder: '/var/backups/postgresql', hours: 26 },
     after: [cron, folder, script],
   })
   return { job }

@@ -9,6 +9,8 @@ export type ProxySite = {
   name: string
   /** Exact names, `*.example.com`, or a regular expression after `~`. */
   serverNames: readonly string[]
+  /** Names that verify tries where one of them is a regular expression. */
+  sampleNames?: readonly string[]
   /** Port on this machine that answers. */
   port: number
   /** Passes WebSocket upgrades on. */
@@ -50,10 +52,21 @@ export function reverseProxy(host: Host, { tls, sites, after = [] }: ReverseProx
     after: [nginx, main, challenges],
   })
   const vhosts = sites.map(
-    ({ name, serverNames, port, websocket = false, maxBodySize = '25m', readTimeout, rateLimit, headers }) =>
+    ({
+      name,
+      serverNames,
+      sampleNames,
+      port,
+      websocket = false,
+      maxBodySize = '25m',
+      readTimeout,
+      rateLimit,
+      headers,
+    }) =>
       nginxVhost({
         name,
         serverNames,
+        ...(sampleNames === undefined ? {} : { sampleNames }),
         tls: certificate,
         http2,
         hsts: true,

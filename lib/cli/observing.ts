@@ -4,7 +4,8 @@
 import type { Command } from 'commander'
 import type { CommandContext } from './commandContext.ts'
 import type { CostFlags } from './commands/cost.ts'
-import { addGlobals, examples, type Run, several } from './options.ts'
+import type { VerifyFlags } from './commands/verify.ts'
+import { addGlobals, addMachine, examples, type Run, several } from './options.ts'
 
 export function addCost(program: Command, context: CommandContext, run: Run): void {
   const command = program.command('cost').description('what the machines cost a month; no host is contacted')
@@ -12,4 +13,16 @@ export function addCost(program: Command, context: CommandContext, run: Run): vo
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
     .addHelpText('after', examples(program, 'cost', 'cost --json'))
     .action((flags: CostFlags) => run(async () => (await import('./commands/cost.ts')).cost(context, flags)))
+}
+
+export function addVerify(program: Command, context: CommandContext, run: Run): void {
+  const command = program
+    .command('verify')
+    .description('is the site up: names, ports, certificates, services, backups, from outside and on the hosts')
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+  addGlobals(addMachine(command))
+    .option('--ca <file>', 'trust the authorities in this PEM file in place of the public ones')
+    .option('--prometheus', 'write metrics for the textfile collector of node_exporter')
+    .addHelpText('after', examples(program, 'verify', 'verify --sandbox try', 'verify --prometheus > keelson.prom'))
+    .action((flags: VerifyFlags) => run(async () => (await import('./commands/verify.ts')).verify(context, flags)))
 }

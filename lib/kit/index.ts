@@ -62,3 +62,12 @@ export {
   type TextToken,
   type TextValue,
 } from './value.ts'
+export {
+  type CheckState,
+  type Declared,
+  type Finding,
+  type Look,
+  markedPath,
+  type Probe,
+  type Verify,
+} from './verify.ts'

@@ -10,6 +10,7 @@ import type { FieldForms, Form } from './form.ts'
 import type { NamedType, Ref, TypedRef } from './ref.ts'
 import type { PropsSchema, RequiredKeys } from './schema.ts'
 import type { Touch } from './touch.ts'
+import type { Verify } from './verify.ts'
 import type { Comparing, Reveal } from './value.ts'
 
 /** What `holdsData` returns when nothing is left to remove. */
@@ -310,6 +311,8 @@ export type Slots<Props, State, Key extends keyof Props, AbsentProp extends keyo
    * The whole plan is refused then.
    */
   impossible?(change: Change<State>, earlier: readonly EarlierChange[]): string | undefined
+  /** What it promises while nothing changes, which `verify` looks at. */
+  verify?: Verify<State>
   /** @default 'safe' */
   consequence?(change: Change<State>, context: Context): Consequence
   /** Gates of its own family, in addition to those that every plan passes. Called when a change is guarded. */

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import type { ChangeKind, HostReport, Plan, PlanChange, ReportChange, Undoing } from '../../lib/engine/report.ts'
 import { CONSEQUENCES, type FieldChange } from '../../lib/kit/resourceType.ts'
 import type { StoredRun } from '../../lib/engine/host/storedRun.ts'
+import type { VerifyReport } from '../../lib/engine/verify/verify.ts'
 import { summaryOf } from '../../lib/engine/plan/summary.ts'
 import { planOf } from './fixture.ts'
 
@@ -183,3 +184,24 @@ export const anyReport: fc.Arbitrary<HostReport> = fc
       seconds,
     }
   })
+
+export const anyVerify: fc.Arbitrary<VerifyReport> = fc.record({
+  host: hostile,
+  address: hostile,
+  checks: fc.array(
+    fc.record(
+      {
+        check: hostile,
+        about: hostile,
+        state: fc.constantFrom('ok' as const, 'wrong' as const, 'warning' as const, 'unchecked' as const),
+        said: hostile,
+        next: hostile,
+        measure: fc.record({ name: fc.constant('x'), value: fc.double() }),
+      },
+      { requiredKeys: ['check', 'about', 'state', 'said'] },
+    ),
+    { maxLength: 4 },
+  ),
+  trips: fc.record({ connections: fc.nat(), execs: fc.nat() }),
+  seconds: fc.nat(),
+})

@@ -17,9 +17,12 @@ import { renderProblem } from '../../lib/render/text/problemText.ts'
 import { errorProblem, recipeProblem } from '../../lib/render/view/problem.ts'
 import { renderResult } from '../../lib/render/text/resultText.ts'
 import { renderRun, renderRuns } from '../../lib/render/text/runsText.ts'
+import { renderPrometheus } from '../../lib/render/text/prometheus.ts'
+import { renderVerify } from '../../lib/render/text/verifyText.ts'
+import { viewVerify } from '../../lib/render/view/verify.ts'
 import { applied, planned } from '../../lib/render/view/standing.ts'
 import type { Progress } from '../../lib/engine/report.ts'
-import { anyError, anyPlan, anyReport, anyRun, anyStays, hostile } from './anything.ts'
+import { anyError, anyPlan, anyReport, anyRun, anyStays, anyVerify, hostile } from './anything.ts'
 import { paper, planOf, planText } from './fixture.ts'
 
 const test = suite('raw text')
@@ -80,6 +83,8 @@ never('a list of runs', fc.tuple(hostile, fc.array(anyRun, { maxLength: 3 })), (
   renderRuns(viewRuns(host, runs), page),
 )
 never('one run', fc.tuple(hostile, anyRun), ([host, run], page) => renderRun(viewRun(host, run), page))
+never('what verify found', anyVerify, (report, page) => renderVerify(viewVerify(report), page))
+never('metrics', anyVerify, (report) => renderPrometheus([report], 0))
 never('JSON', fc.tuple(anyReport, anyPlan, anyError), ([report, plan, error]) =>
   renderJson('plan', [{ report, plan }, { report: { ...report, error } }], 'ok'),
 )

@@ -12,7 +12,8 @@ import { address6, changedFiles } from '../../lib/sandbox/sandbox.ts'
 import { paper, planText } from '../render/fixture.ts'
 import { assertReadable } from '../render/readable.ts'
 import { freshHost, sshOk } from './host.ts'
-import { convergeSite, planSite } from './site.ts'
+import { convergeSite, planSite, siteRun } from './site.ts'
+import { verifyTests } from './verifyFaults.ts'
 import { get, knock, upgrade } from './web.ts'
 
 /** One name of each domain group, and the application behind it. */
@@ -187,6 +188,12 @@ export async function takeclientSuite(os: SandboxOs): Promise<{ run(): void }> {
       '/etc/ufw/user6.rules',
     ])
     assert.equal(await rules(), firewall)
+  })
+
+  verifyTests(test, host, () => siteRun(host, 'CCX13'))
+
+  test('after that the plan is empty', async () => {
+    assert.equal((await planSite(host, 'CCX13')).plan.changes, [])
   })
 
   test('a larger server in the inventory is followed by PostgreSQL and Redis, and by nothing else', async () => {

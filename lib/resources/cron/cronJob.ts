@@ -6,9 +6,10 @@ import { payload } from '../../kit/prelude.ts'
 import { refOf } from '../../kit/ref.ts'
 import type { ResourceType } from '../../kit/resourceType.ts'
 import * as form from '../../kit/form.ts'
-import { accountName, ensure, oneLine } from '../../kit/schema.ts'
+import { absolutePath, accountName, ensure, oneLine } from '../../kit/schema.ts'
 import { isPrivate } from '../../kit/files/paths.ts'
 import { sh } from '../../kit/shell.ts'
+import { jobVerify, type Leaves, LEAVES } from './jobVerify.ts'
 import { scheduleMistake } from './schedule.ts'
 import { undoWholeFile, wholeFileReader, WHOLE_FILE, type WholeFileState } from '../../kit/files/wholeFile.ts'
 
@@ -33,11 +34,16 @@ export type CronJob = {
   command: string
   /** Variables such as MAILTO, PATH, SHELL. cron expands nothing in their values. */
   environment?: { readonly [name: string]: string }
+  /** What each run leaves, which verify looks for: `{ folder: '/var/backups/shop', hours: 26 }`. */
+  leaves?: Leaves
   /** @default 'present' */
   ensure?: 'present' | 'absent'
 }
 
-export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
+export type CronJobState = WholeFileState & { how?: CronJobHow }
+type CronJobHow = { leaves?: Leaves | undefined }
+
+export const cronJob: ResourceType<CronJob, CronJobState, 'name'> = {
   type: 'cron-job',
   schema: {
     type: 'object',
@@ -72,18 +78,31 @@ export const cronJob: ResourceType<CronJob, WholeFileState, 'name'> = {
           pattern: oneLine.pattern.replace('+$', '*$'),
         },
       },
+      leaves: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['folder', 'hours'],
+        properties: { folder: absolutePath, hours: { type: 'integer', minimum: 1, maximum: 100_000 } },
+      },
       ensure,
     },
   },
   key: ['name'],
   name: (props) => props.name,
   check: checkJob,
-  desired: (props) => ({ content: render(props), mode: '0644', owner: 'root:root' }),
+  desired: (props) => ({
+    content: render(props),
+    mode: '0644',
+    owner: 'root:root',
+    ...(props.leaves === undefined ? {} : { how: { leaves: props.leaves } }),
+  }),
   needs: (_name, { content }) => [refOf('package', 'cron'), refOf('user', userIn(content))],
   claims: (name) => [`path:${pathOf(name)}`],
   state: form.fields<WholeFileState>(WHOLE_FILE),
+  how: form.optional(form.fields<CronJobHow>({ leaves: form.optional(LEAVES) })),
   read: wholeFileReader(pathOf),
   isPrivate: ({ mode }) => isPrivate(mode),
+  verify: jobVerify(pathOf),
   steps: ({ name, after }) => [
     {
       title: `write ${pathOf(name)}`,

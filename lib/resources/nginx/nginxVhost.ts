@@ -19,7 +19,8 @@ import {
   type NginxWork,
 } from './tree.ts'
 import { word } from './syntax.ts'
-import { vhostProperties } from './vhostSchema.ts'
+import { hostName, vhostProperties } from './vhostSchema.ts'
+import { vhostVerify, type VhostWeb, WEB_FORM, webOf } from './vhostVerify.ts'
 import { renderVhost, servesOf, type VhostContent } from './vhostText.ts'
 import { parseSmallFiles, readSmallFiles } from '../../kit/files/smallFiles.ts'
 
@@ -79,6 +80,8 @@ export type NginxVhost = VhostContent & {
   name: string
   /** Linked in sites-enabled. @default true */
   enabled?: boolean
+  /** Names that verify tries where a server name is a regular expression: `['acme.shop.example']`. */
+  sampleNames?: readonly string[]
   /** @default 'present' */
   ensure?: 'present' | 'absent'
 }
@@ -93,6 +96,7 @@ type VhostHow = {
   serves?: string[] | undefined
   /** Certificate and key files. */
   reads?: string[] | undefined
+  web?: VhostWeb | undefined
 }
 
 export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
@@ -109,6 +113,7 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
         description: 'a file name of letters, digits, ".", "-" and "_", such as "shop"',
       },
       enabled: { type: 'boolean' },
+      sampleNames: { type: 'array', items: hostName },
       ensure,
     },
   },
@@ -120,6 +125,7 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     how: {
       serves: props.enabled === false ? [] : servesOf(props),
       reads: props.tls ? [props.tls.certificate, props.tls.key] : [],
+      web: webOf(props),
     },
   }),
   needs: (_name, { how }) => [
@@ -142,6 +148,7 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     form.fields<VhostHow>({
       serves: form.optional(form.list(form.line())),
       reads: form.optional(form.list(form.line())),
+      web: form.optional(WEB_FORM),
     }),
   ),
   read: {
@@ -152,6 +159,7 @@ export const nginxVhost: ResourceType<NginxVhost, NginxVhostState> = {
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
+  verify: vhostVerify,
   steps: (change, context) => [step([change], context)],
   remove: (change, context) => [step([change], context)],
   batch: (changes, context) => [step(changes, context)],

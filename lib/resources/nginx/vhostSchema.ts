@@ -32,6 +32,8 @@ const serverName = match(
   `^(~[^\\u0000-\\u001f\\u007f]+|(\\*\\.)?(${label}\\.)*${label})$`,
   'a host name, such as "shop.example", "*.shop.example", or a regular expression after "~"',
 )
+/** One name, without wildcards. */
+export const hostName = match(`^(${label}\\.)*${label}$`, 'a host name, such as "shop.example"')
 const address = match(
   '^([0-9.]+|\\*|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$|^unix:/[A-Za-z0-9._/-]+$',
   'an address with a port, such as "127.0.0.1:8080"',

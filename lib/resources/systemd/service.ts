@@ -17,6 +17,7 @@ import type {
 } from '../../kit/resourceType.ts'
 import { sh } from '../../kit/shell.ts'
 import { absolutePath, oneLine } from '../../kit/schema.ts'
+import { serviceVerify } from './serviceVerify.ts'
 import { serviceProgram, type ServiceWork } from './serviceProgram.ts'
 import {
   parseServices,
@@ -169,6 +170,7 @@ export const service: ResourceType<Service, ServiceState> = {
   impossible,
   touches: ({ name, after }) => [{ unit: name, ...(after?.running === false ? { stops: true } : {}) }],
   drift: { field: driftOf },
+  verify: serviceVerify,
   consequence,
   steps: (change) => {
     const verbs = verbsOf(change)

@@ -23,6 +23,7 @@ import {
   type UnitFileState,
   type UnitFileWork,
 } from './unitFiles.ts'
+import { timerVerify } from './timerVerify.ts'
 import { renderUnit, unitName, type UnitSection } from './unitText.ts'
 
 /**
@@ -147,6 +148,7 @@ export const timer: ResourceType<Timer, TimerState> = {
     },
   },
   isPrivate: ({ mode }) => isPrivate(mode),
+  verify: timerVerify,
   drift: { field: ({ field }) => ({ active: 'stopped', enabled: 'disabled' })[field] },
   steps: (change) => [replaceUnitFiles([workOf(change)], startAll([change]))],
   remove: (change) => [replaceUnitFiles([workOf(change)])],

@@ -39,6 +39,7 @@ import {
   precededBy,
 } from './match.ts'
 import { FUNCTIONS, RELOAD } from './ruleProgram.ts'
+import { ruleVerify } from './ruleVerify.ts'
 
 /**
  * @example
@@ -203,6 +204,7 @@ export const ufwRule: ResourceType<UfwRule, UfwRuleState, keyof Matching> = {
     isOpen(after) === isOpen(before) || name.startsWith('out ')
       ? []
       : [`${isOpen(after) ? 'opens' : 'closes'} ${name}`],
+  verify: ruleVerify,
   consequence: consequenceOf,
   touches: ({ name, after, fields }) => [
     { packetRule: { name, after: ruleIn(after) ?? null, moves: fields.some(({ field }) => field === 'order') } },
