@@ -23,7 +23,7 @@ const ROOMS: { readonly [room: string]: readonly string[] } = {
 
 /** Rooms within a room, each of which may import those after it, and the vocabulary that lies beside them. */
 const INNER: { readonly [room: string]: readonly string[] } = {
-  engine: ['undo', 'apply', 'verify', 'onHost', 'plan', 'host', 'catalog'],
+  engine: ['undo', 'apply', 'verify', 'logs', 'onHost', 'plan', 'host', 'catalog'],
   render: ['html', 'markdown', 'text', 'view'],
 }
 

@@ -22,7 +22,7 @@ import {
   SHOW_FORMS,
   type ShowFlags,
 } from './options.ts'
-import { addCost, addVerify } from './observing.ts'
+import { addCost, addLogs, addVerify } from './observing.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
@@ -126,6 +126,7 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   addReview(program, context, run, (...lines) => examples(program, ...lines))
   addGraph(program, context, run)
   addVerify(program, context, run)
+  addLogs(program, context, run)
   addCost(program, context, run)
   addTypes(program, context, run)
   addSandbox(program, context, run)

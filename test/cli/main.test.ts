@@ -12,7 +12,7 @@ test('help lists the commands with examples and exits 0', async () => {
   assert.match(stdout, 'Examples:\n  npx tsx site.ts plan\n')
 })
 
-for (const command of ['plan', 'converge', 'graph', 'verify', 'cost', 'sandbox', 'up']) {
+for (const command of ['plan', 'converge', 'graph', 'verify', 'logs', 'cost', 'sandbox', 'up']) {
   test(`${command} --help shows examples`, async () => {
     const { code, stdout } = await runSite([command, '--help'])
     assert.is(code, 0)
