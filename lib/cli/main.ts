@@ -16,18 +16,20 @@ import {
   addMachine,
   type ConvergeFlags,
   examples,
-  type HostFlags,
   type Run,
+  SAFETY,
   several,
   SHOW_FORMS,
   type ShowFlags,
 } from './options.ts'
 import { addCost, addLogs, addVerify } from './observing.ts'
+import { EXIT_HELP, failureName } from './exitNames.ts'
 import { openOutput } from './output.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
 import type { CommandContext } from './commandContext.ts'
+import type { GraphFlags } from './commands/graph.ts'
 import type { PlanFlags } from './commands/hosts.ts'
 import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
@@ -56,6 +58,8 @@ export async function main(site: Site, argv: readonly string[], name: string): P
   } finally {
     process.off('uncaughtException', onCrash)
   }
+  const failure = failureName(code)
+  if (failure !== undefined) context.output.err.write(`exit ${code} (${failure})\n`)
   context.output.flush()
   return code
 }
@@ -110,7 +114,7 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   const program = new Command(name)
     .description('Declares what servers should be, shows what differs, and brings them there.')
     .helpOption('-h, --help', 'show help')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'show help')
     .version(version(), '-V, --version', 'show the version')
     .showHelpAfterError('(see --help)')
     .enablePositionalOptions()
@@ -133,7 +137,9 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   addSecrets(program, context, run)
   addInit(program, context, run)
   addUp(program, context, run)
-  return program.addHelpText('after', examples(program, 'plan', 'converge --host "web-*"', 'converge --sandbox try'))
+  return addGlobals(program)
+    .addHelpText('after', examples(program, 'plan', 'converge --host "web-*"', 'converge --sandbox try'))
+    .addHelpText('afterAll', EXIT_HELP)
 }
 
 /** Repeats the rest of the command line, without its first word and --watch. */
@@ -194,6 +200,7 @@ function addConverge(program: Command, context: CommandContext, run: Run, argv: 
     .command('converge [plan]')
     .description('plan, ask, apply, verify; with a plan file, apply exactly that or nothing')
   addGlobals(addAllow(addMachine(addHosts(command))))
+    .optionsGroup(SAFETY)
     .option('--yes', 'do not ask; unknown host keys and guards stay refused')
     .option('--wait', 'where another run is at work, wait for its end, and plan again then')
     .option('--allow-remove <n>', 'agree to the removal of exactly N resources')
@@ -237,6 +244,7 @@ function addUndo(program: Command, context: CommandContext, run: Run): void {
     .description('take back what a run did, the latest if no number is given: plan, ask, apply, verify')
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
   addGlobals(addAllow(addMachine(command)))
+    .optionsGroup(SAFETY)
     .option('--yes', 'do not ask')
     .addHelpText('after', examples(program, 'undo', 'undo 12 --host web-1', 'undo --yes --sandbox try'))
     .action((number: string | undefined, flags: UndoFlags) =>
@@ -248,13 +256,20 @@ function addGraph(program: Command, context: CommandContext, run: Run): void {
   const command = program
     .command('graph')
     .description('show what is declared, and what needs what; no host is contacted')
-  addGlobals(command)
-    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+  addGlobals(addHosts(command))
     .option('--format <format>', 'tree, or dot for Graphviz', 'tree')
-    .addHelpText('after', examples(program, 'graph', 'graph --format dot | dot -Tsvg > site.svg'))
-    .action((flags: Pick<HostFlags, 'host'> & { format: string }) =>
-      run(async () => (await import('./commands/graph.ts')).graph(context, flags)),
+    .option('--reverse', 'show what needs each resource: what breaks when it does')
+    .addHelpText(
+      'after',
+      examples(
+        program,
+        'graph',
+        'graph --only nginx-vhost',
+        'graph --only package:postgresql --reverse',
+        'graph --format dot | dot -Tsvg > site.svg',
+      ),
     )
+    .action((flags: GraphFlags) => run(async () => (await import('./commands/graph.ts')).graph(context, flags)))
 }
 
 function addTypes(program: Command, context: CommandContext, run: Run): void {

@@ -20,9 +20,13 @@ export type Run = (work: () => Promise<ExitName | number>) => Promise<void>
 export const SHOW_FORMS = ['text', 'markdown', 'md', 'html', 'json'] as const
 export type ShowFlags = { as: (typeof SHOW_FORMS)[number] }
 
+/** Heading of the options that ask, wait or refuse. */
+export const SAFETY = 'Safety:'
+
 /** @param command Gets the options `--json`, `--verbose` and `--no-color`. */
 export function addGlobals(command: Command): Command {
   return command
+    .optionsGroup('Output:')
     .option('--json', 'the last line of stdout is the report')
     .option('--verbose', 'show everything in full length')
     .option('--no-color', 'no colours; NO_COLOR and FORCE_COLOR are heeded too')
@@ -30,6 +34,7 @@ export function addGlobals(command: Command): Command {
 
 export function addHosts(command: Command): Command {
   return command
+    .optionsGroup('Targets:')
     .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
     .addOption(several('--only <what>', 'a ref, type, tag, recipe file or pattern, with what it needs', 'everything'))
 }
@@ -43,6 +48,7 @@ export function several(flags: string, description: string, otherwise: string): 
 
 export function addMachine(command: Command): Command {
   return command
+    .optionsGroup('Targets:')
     .option('--sandbox [name]', 'run against a throw-away host of the same system, booted if need be')
     .option('--at <user@address[:port]>', 'run against any other machine; "local" is this one, without ssh')
     .option('--identity <file>', 'with --at: the private key to log in with')
@@ -52,11 +58,13 @@ export function addMachine(command: Command): Command {
 
 /** @param command Gets `--allow lockout`, which permits a plan that would otherwise be refused. */
 export function addAllow(command: Command): Command {
-  return command.addOption(
-    new Option('--allow <what>', 'lockout: go on though it is certain that nobody could log in afterwards').choices([
-      'lockout',
-    ]),
-  )
+  return command
+    .optionsGroup(SAFETY)
+    .addOption(
+      new Option('--allow <what>', 'lockout: go on though it is certain that nobody could log in afterwards').choices([
+        'lockout',
+      ]),
+    )
 }
 
 export function allowsLockout({ allow }: AllowFlags): { allowLockout: boolean } {

@@ -1,5 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { firstProblem } from '../../lib/dsl/validate.ts'
+import { REPORT_SCHEMA } from '../../lib/render/reportSchema.ts'
 import { reportIn, runSite } from './site/run.ts'
 
 const test = suite('command line')
@@ -89,7 +91,7 @@ test('converge without a terminal and without --yes exits 64 and says why', asyn
 test('a mistake under --json still leaves a report as the last line', async () => {
   const ended = await runSite(['plan', '--json', '--host', 'nobody'])
   assert.is(ended.code, 64)
-  assert.equal(reportIn(ended), { command: 'plan', hosts: [], exit: { code: 64, name: 'usage' } })
+  assert.equal(reportIn(ended), { format: '1.0', command: 'plan', hosts: [], exit: { code: 64, name: 'usage' } })
 })
 
 test('a graph shows what needs what, with recipe lines', async () => {
@@ -100,17 +102,50 @@ test('a graph shows what needs what, with recipe lines', async () => {
     `web-1  debian-12  3 resources
 
 note third  site.ts:18
-├─ note first  site.ts:16
 └─ note second  site.ts:17
    └─ note first  site.ts:16
 `,
   )
 })
 
-test('a graph in DOT has one arrow for each need', async () => {
+test('a graph shows a part with what it needs, or what needs it', async () => {
+  const titles = async (...args: string[]): Promise<string[]> =>
+    (await runSite(['graph', '--host', 'web-1', ...args])).stdout.split('\n').slice(2, -1)
+  assert.equal(await titles('--only', 'note:second'), ['note second  site.ts:17', '└─ note first  site.ts:16'])
+  assert.equal(await titles('--only', 'note:second', '--reverse'), [
+    'note second  site.ts:17',
+    '└─ note third  site.ts:18',
+  ])
+  assert.equal(await titles('--only', 'note:first'), ['1 on their own:', '  note first'])
+})
+
+test('a graph in DOT has a box for each recipe, and no arrow beside a longer way', async () => {
   const { stdout } = await runSite(['graph', '--format', 'dot', '--host', 'web-1'])
   assert.match(stdout, /^digraph "web-1" \{\n/)
-  assert.is(stdout.match(/ -> /g)?.length, 3)
+  assert.match(stdout, /^ {2}subgraph "cluster_site\.ts" \{\n {4}label="site\.ts"\n {4}"note:first" \[/m)
+  assert.is(stdout.match(/ -> /g)?.length, 2)
+})
+
+test('options of a command stand in groups, and every help ends with the exit codes', async () => {
+  const { stdout } = await runSite(['converge', '--help'])
+  const headings = [...stdout.matchAll(/^([A-Z][a-z ]+):$/gm)].map(([, heading]) => heading)
+  assert.equal(headings, ['Targets', 'Safety', 'Output', 'Options', 'Examples', 'Exit codes'])
+  assert.match(stdout, /^ {4}7 {2}applied in part$/m)
+  assert.match((await runSite(['help', 'plan'])).stdout, /^Usage: npx tsx site\.ts plan /)
+  assert.match((await runSite(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
+})
+
+test('--json may stand before the command, and every line says its format', async () => {
+  const ended = await runSite(['--json', 'graph'])
+  assert.is(ended.code, 0, ended.stderr)
+  assert.is(Reflect.get(reportIn(ended), 'format'), '1.0')
+  assert.is(firstProblem(REPORT_SCHEMA, reportIn(ended)), undefined)
+})
+
+test('a failure says the name of its exit code', async () => {
+  const { code, stderr } = await runSite(['plan', '--host', 'web-1', '--at', 'root@127.0.0.1:1'])
+  assert.is(code, 5)
+  assert.match(stderr, /^exit 5 \(unreachable or wrong host key\)\n$/m)
 })
 
 test('a pipe gets no colours, FORCE_COLOR brings them, and NO_COLOR outdoes it', async () => {

@@ -18,6 +18,12 @@ test.before.each(async () => {
 
 const run = (role: string, ...args: string[]): Promise<Ended> => runSiteFile(writeSite(both, role), args)
 const converge = (role: string): Promise<Ended> => run(role, 'converge', '--yes')
+/** Each by itself: plans that are the same are shown once. */
+async function planEach(role: string): Promise<string> {
+  const file = writeSite(both, role)
+  const plans = await Promise.all(Object.keys(both).map((name) => runSiteFile(file, ['plan', '--host', name])))
+  return plans.map(({ stdout }) => stdout).join('\n')
+}
 
 /** Waits until the host says so. */
 const until = (host: typeof twelve, command: string): Promise<string> =>
@@ -73,7 +79,7 @@ test('what goes from the declaration and is gone by hand is released as gone, an
   await converge(`file({ path: '/etc/words-theirs', content: 'theirs\\n' })
 file({ path: '/etc/words-ours', content: 'ours' })`)
   for (const host of [twelve, thirteen]) await sshOk(host, 'rm /etc/words-ours')
-  const { stdout } = await run(`file({ path: '/etc/words-other', content: 'x' })`, 'plan')
+  const stdout = await planEach(`file({ path: '/etc/words-other', content: 'x' })`)
   assert.is(stdout.match(/^ {2}\. file \/etc\/words-ours .* released, gone already$/gm)?.length, 2, stdout)
   assert.is(stdout.match(/words-theirs .* released, left in place: it was there before Keelson$/gm)?.length, 2, stdout)
 })
@@ -117,16 +123,17 @@ command({ name: 'migrates', check: 'false', apply: ':', consequence: 'disruptive
 })
 
 test('a run whose steps have ended is not called running, while its client is awaited', async () => {
-  const role = `command({ name: 'slow', check: 'test -e /etc/words-slow', apply: 'touch /etc/words-begun; sleep 2; touch /etc/words-slow' })`
+  const role = `command({ name: 'slow', check: 'test -e /etc/words-slow', apply: 'touch /etc/words-begun; until test -e /etc/words-go; do sleep 0.1; done; touch /etc/words-slow' })`
   const file = writeSite({ 'web-1': twelve }, role)
   const { child, ended } = startSite(file, ['converge', '--yes'])
   await until(twelve, 'test -e /etc/words-begun')
   child.kill('SIGKILL')
   await ended
   assert.match((await runSiteFile(file, ['runs'])).stdout, / running /)
+  await sshOk(twelve, 'touch /etc/words-go')
   await until(twelve, 'ls /run/keelson/1-*/waiting >/dev/null 2>&1')
   const { stdout } = await runSiteFile(file, ['runs'])
-  assert.match(stdout, / waiting for its client {2}1 applied unverified$/m)
+  assert.match(stdout, / waiting for its client +\S+@.* {2}1 applied, not verified$/m)
   assert.match((await runSiteFile(file, ['runs', '1'])).stdout, 'its steps have ended, and it waits for its client')
   assert.match((await runSiteFile(file, ['converge', '--yes'])).stdout, /web-1 converged/)
 })
@@ -136,12 +143,15 @@ test('a run that was applied in part is called so by its converge and by runs', 
 command({ name: 'fails', check: 'false', apply: 'exit 3' })`
   const { stdout, code } = await converge(fails)
   assert.is(code, EXIT_CODES.partial)
-  assert.is(stdout.match(/ applied in part: 1 changed, 1 failed in /g)?.length, 2)
+  assert.is(
+    stdout.match(/^Planned 2: 1 done, 1 failed\.\nweb-\d applied in part in .* as run 1; see `runs 1`, /gm)?.length,
+    2,
+  )
   const runs = await run(fails, 'runs')
-  assert.is(runs.stdout.match(/ applied in part {2}1 changed, 1 failed$/gm)?.length, 2, runs.stdout)
+  assert.is(runs.stdout.match(/ applied in part +\S+@.* {2}1 changed · 1 failed$/gm)?.length, 2, runs.stdout)
   for (const host of [twelve, thirteen]) await sshOk(host, 'rm -rf /var/lib/keelson')
   await converge(`command({ name: 'fails', check: 'false', apply: 'exit 3' })`)
-  assert.is((await run(fails, 'runs')).stdout.match(/ failed {2}1 failed$/gm)?.length, 2)
+  assert.is((await run(fails, 'runs')).stdout.match(/ failed +\S+@.* {2}1 failed$/gm)?.length, 2)
 })
 
 test('a check that never comes true says which line it is and what it printed', async () => {
@@ -268,7 +278,7 @@ for (const [what, role, byHand, label, words] of DRIFTS) {
     const applied = await converge(role)
     assert.is(applied.code, EXIT_CODES.ok, applied.stdout)
     for (const host of [twelve, thirteen]) await sshOk(host, byHand)
-    const { stdout } = await run(role, 'plan')
+    const stdout = await planEach(role)
     const rows = stdout.split('\n').filter((line) => line.slice(4).startsWith(label))
     const sentence = new RegExp(` ${words.source}$`)
     assert.is(rows.filter((row) => sentence.test(row)).length, 2, stdout)
@@ -290,8 +300,8 @@ user({ name: 'words', groups: ['adm'] })`
   assert.is((await converge(adopted)).code, EXIT_CODES.ok)
   assert.is((await run(adopted, 'plan')).stdout.match(/all in sync/g)?.length, 4)
   for (const host of [twelve, thirteen]) await sshOk(host, 'gpasswd -a words sudo')
-  const gained = await run(adopted, 'plan')
-  assert.is(gained.stdout.match(/^Changed by hand since run 1 .*\n.* put into sudo$/gm)?.length, 2, gained.stdout)
+  const gained = await planEach(adopted)
+  assert.is(gained.match(/^Changed by hand since run 1 .*\n.* put into sudo$/gm)?.length, 2, gained)
   assert.is((await converge(adopted)).code, EXIT_CODES.ok)
   for (const host of [twelve, thirteen])
     assert.equal((await sshOk(host, 'id -nG words')).trim().split(' ').sort(), ['adm', 'disk', 'words'])
@@ -300,7 +310,7 @@ user({ name: 'words', groups: ['adm'] })`
 test('what a person edited and the code changed says both', async () => {
   await converge(`file({ path: '/etc/words-a', content: 'a\\n' })`)
   for (const host of [twelve, thirteen]) await sshOk(host, 'echo theirs > /etc/words-a')
-  const { stdout } = await run(`file({ path: '/etc/words-a', content: 'b\\n' })`, 'plan')
+  const stdout = await planEach(`file({ path: '/etc/words-a', content: 'b\\n' })`)
   assert.is(stdout.match(/ changed in the code and by hand: edited since run 1 \(\d+ s ago\)$/gm)?.length, 2, stdout)
 })
 
@@ -342,7 +352,7 @@ service({ name: 'words-dies.service', running: true, after: program })`,
     const { stdout } = await converge(role)
     for (const line of stdout.split('\n').filter((each) => each.startsWith('  next '))) assert.match(line, next)
     assert.is(stdout.match(/^ {2}next {7}/gm)?.length, 2, stdout)
-    assert.is(stdout.match(/^ {2}step {7}/gm)?.length, 2, stdout)
+    assert.is(stdout.match(/^ {2}(?:step|ran ) {7}/gm)?.length, 2, stdout)
     assert.not.match(stdout, /^ {2}ran /m)
   })
 }
@@ -387,7 +397,7 @@ file({ path: '/etc/words-secret', content: '${line}\\n', mode: '0600' })`
   const { stdout } = await runSiteFile(file, ['undo', '--yes'])
   assert.match(
     stdout,
-    /^ {2}! file \/etc\/ssh\/sshd_config\.d\/99-words\.conf .*guarded: .*; lets root log in with a password$/m,
+    /^ !~ file \/etc\/ssh\/sshd_config\.d\/99-words\.conf .*guarded: .*; lets root log in with a password$/m,
   )
   assert.match(stdout, /^ {6}-PermitRootLogin prohibit-password\n {6}\+PermitRootLogin yes\n {6}\+# by hand$/m)
   assert.not.match(stdout, /[0-9a-f]{64}/)
@@ -397,13 +407,10 @@ file({ path: '/etc/words-secret', content: '${line}\\n', mode: '0600' })`
 })
 
 test('a plan names in words what it opens', async () => {
-  const { stdout } = await run(
-    `ufwRule({ action: 'allow', port: 8443, protocol: 'tcp' })
-sudoers({ name: 'words', user: 'games', commands: ['ALL'], noPassword: true })`,
-    'plan',
-  )
+  const stdout = await planEach(`ufwRule({ action: 'allow', port: 8443, protocol: 'tcp' })
+sudoers({ name: 'words', user: 'games', commands: ['ALL'], noPassword: true })`)
   assert.is(stdout.match(/\+ ufw rule 8443\/tcp .*opens 8443\/tcp$/gm)?.length, 2, stdout)
-  assert.is(stdout.match(/! sudoers words .*lets games use sudo without a password/g)?.length, 2, stdout)
+  assert.is(stdout.match(/!\+ sudoers words .*lets games use sudo without a password/g)?.length, 2, stdout)
 })
 
 test('secrets edit without a terminal starts no editor', async () => {

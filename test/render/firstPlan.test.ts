@@ -46,7 +46,6 @@ const WRITTEN = [
   'user: comment',
   'user: groups',
   'user: home',
-  'user: homeThere',
   'user: shell',
 ]
 const NOW = Date.parse('2026-11-28T17:10:00Z')

@@ -4,6 +4,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { PlanChange } from '../../lib/engine/report.ts'
 import { anyChange, hostile } from './anything.ts'
+import { renderPlans } from '../../lib/render/text/planText.ts'
+import { viewPlan } from '../../lib/render/view/planView.ts'
 import { change, everyKind, paper, planOf, planText } from './fixture.ts'
 
 const test = suite('plan as text')
@@ -81,6 +83,33 @@ test('where runs differ, each change made by hand says after which it came', () 
     '  ~ file /1  no longer declared   edited since run 1 (60 min ago)',
     '  ~ file /2  no longer declared   edited since run 2 (60 min ago)',
   ])
+})
+
+test('the same plan of several hosts is shown once, whenever their last runs ended', () => {
+  const by = (at: string): PlanChange =>
+    change('file:/x', { cause: 'drift', drift: { what: ['edited'], run: '1', at: `2026-11-27T2${at}:00:00.000Z` } })
+  const on = (name: string, ...changes: PlanChange[]) => {
+    const plan = planOf(changes)
+    return viewPlan({ ...plan, host: { ...plan.host, name } })
+  }
+  const views = [on('web-1', by('2')), on('web-2'), on('web-3', by('3'))]
+  assert.is(
+    `\n${renderPlans(views, paper)}`,
+    `
+web-1  95.216.1.123  debian-13  57 resources and 1 no longer declared: 1 planned, 57 in sync
+web-3  95.216.1.123  debian-13  57 resources and 1 no longer declared: 1 planned, 57 in sync
+  the same on 2 hosts
+
+Changed by hand since run 1 (2 h ago), to be set back:
+  ~ file /x  no longer declared   edited
+
+Plan: 1 to change · 57 in sync.
+
+web-2  95.216.1.123  debian-13  57 resources: all in sync
+
+Plan: nothing to do · 57 in sync.
+`,
+  )
 })
 
 test('an empty plan says so in two lines', () => {

@@ -188,7 +188,12 @@ test('the JSON report is one line with the hosts and the exit', () => {
   const line = renderJson('converge', [{ report: reportOf([done]) }], 'ok')
   assert.is(line.split('\n').length, 2)
   const parsed: unknown = JSON.parse(line)
-  assert.equal(parsed, { command: 'converge', hosts: [reportOf([done])], exit: { code: 0, name: 'ok' } })
+  assert.equal(parsed, {
+    format: '1.0',
+    command: 'converge',
+    hosts: [reportOf([done])],
+    exit: { code: 0, name: 'ok' },
+  })
 })
 
 test.run()

@@ -3,7 +3,7 @@
  */
 import { costOf, type MachineCost, type Sum } from '../../dsl/cost.ts'
 import type { ExitName } from '../../engine/report.ts'
-import { cleanJson } from '../../render/clean.ts'
+import { jsonLine } from '../../render/json.ts'
 import { renderCost } from '../../render/text/costText.ts'
 import { viewCost } from '../../render/view/cost.ts'
 import type { CommandContext } from '../commandContext.ts'
@@ -12,16 +12,11 @@ import { selectHosts } from '../select.ts'
 
 export type CostFlags = { host: string[] }
 
-/** Version of the report's form; a later minor one only adds fields. */
-const FORMAT = '1.0'
-
 export async function cost({ site, output, json }: CommandContext, { host }: CostFlags): Promise<ExitName> {
   if (site.bought === undefined) throw new UsageError('there is no inventory', 'make one with keelson init')
   const bought = await site.bought()
   const found = costOf({ ...bought, hosts: selectHosts(bought.hosts, host) })
   const report = {
-    command: 'cost',
-    format: FORMAT,
     currency: 'EUR',
     vat: 'excluded',
     hosts: found.machines.map(machineJson),
@@ -31,9 +26,8 @@ export async function cost({ site, output, json }: CommandContext, { host }: Cos
       machines: machines.map(machineJson),
       ...sumJson(sum),
     })),
-    exit: { code: 0, name: 'ok' },
   }
-  output.out.write(json ? `${cleanJson(report)}\n` : renderCost(viewCost(found), output.out.page))
+  output.out.write(json ? jsonLine('cost', report) : renderCost(viewCost(found), output.out.page))
   return 'ok'
 }
 

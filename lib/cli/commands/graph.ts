@@ -1,31 +1,52 @@
 /**
  * graph: what the recipes declare, and which resources need which. No host is contacted.
  */
-import { order } from '../../engine/catalog/order.ts'
+import type { Catalog, CatalogResource } from '../../engine/catalog/catalog.ts'
+import { partOf, reduced, reversed } from '../../engine/catalog/graph.ts'
+import { order, type Ordered } from '../../engine/catalog/order.ts'
 import type { ExitName } from '../../engine/report.ts'
 import { UsageError } from '../errors.ts'
-import { cleanJson } from '../../render/clean.ts'
+import { askedFor, checkOnly } from '../only.ts'
+import { jsonLine } from '../../render/json.ts'
 import { renderDot, renderTree } from '../../render/text/graph.ts'
 import { hint, selectHosts } from '../select.ts'
 import type { CommandContext } from '../commandContext.ts'
 
-export type GraphFlags = { host: string[]; format: string }
+export type GraphFlags = { host: string[]; only: string[]; format: string; reverse?: true }
 
 const FORMATS = ['tree', 'dot']
 
-export async function graph({ site, output, json }: CommandContext, { host, format }: GraphFlags): Promise<ExitName> {
+export async function graph(
+  { site, output, json }: CommandContext,
+  { host, only, format, reverse }: GraphFlags,
+): Promise<ExitName> {
   if (!FORMATS.includes(format)) {
     throw new UsageError(`--format takes tree or dot, not ${JSON.stringify(format)}${hint(format, FORMATS)}`)
   }
   const catalogs = await Promise.all(selectHosts(site.hosts, host).map(({ name }) => site.evaluate(name)))
+  checkOnly(
+    only,
+    catalogs.flatMap(({ resources }) => resources),
+  )
+  const parts = catalogs.map((catalog) => {
+    const whole = order(catalog.resources)
+    const turned = reverse === true ? reversed(whole) : whole
+    return { catalog, part: only.length === 0 ? turned : partOf(turned, askedFor(only)) }
+  })
   if (json) {
-    output.out.write(`${cleanJson({ command: 'graph', hosts: catalogs, exit: { code: 0, name: 'ok' } })}\n`)
+    const hosts = parts.map(({ catalog, part }) => ({ ...catalog, resources: resourcesOf(catalog, part) }))
+    output.out.write(jsonLine('graph', { hosts }))
     return 'ok'
   }
-  const texts = catalogs.map((catalog) => {
-    const ordered = order(catalog.resources)
-    return format === 'dot' ? renderDot(catalog.host, ordered) : renderTree(catalog.host, ordered, output.out.page)
-  })
+  const texts = parts.map(({ catalog: { host: about }, part }) =>
+    format === 'dot' ? renderDot(about, reduced(part)) : renderTree(about, reduced(part), output.out.page),
+  )
   output.out.write(texts.join('\n'))
   return 'ok'
+}
+
+/** In declaration order. */
+function resourcesOf({ resources }: Catalog, { ordered }: Ordered): CatalogResource[] {
+  const kept = new Set(ordered)
+  return resources.filter((resource) => kept.has(resource))
 }

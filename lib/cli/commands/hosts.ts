@@ -35,6 +35,7 @@ import { applied, planned } from '../../render/view/standing.ts'
 import { checkOnly } from '../only.ts'
 import { selectHosts } from '../select.ts'
 import type { CommandContext } from '../commandContext.ts'
+import type { Sink } from '../output.ts'
 
 export type PlanFlags = HostFlags & MachineFlags & AllowFlags & { detailedExitcode?: boolean; out?: string }
 export type HostWork<Report extends AnyReport = HostReport> = (
@@ -44,16 +45,23 @@ export type HostWork<Report extends AnyReport = HostReport> = (
 
 /** Shows what would change; the hosts are not touched. */
 export async function plan(context: CommandContext, flags: PlanFlags): Promise<ExitName> {
-  const [{ open }, planText] = await Promise.all([import('../../engine/apply/openHost.ts'), loadPlanText()])
+  const [{ open }, planTexts] = await Promise.all([import('../../engine/apply/openHost.ts'), loadPlanTexts()])
   const { out } = context.output
   const made: Made[] = []
+  const isOne = selectHosts(context.site.hosts, flags.host).length === 1
+  const textOf = (plans: readonly Plan[], { page }: Sink): string => {
+    const digests = plans.map(({ host, digest }) =>
+      page.colors.dim(`digest ${isOne ? '' : `${cleanLine(host.name)} `}${digest}\n`),
+    )
+    return `${planTexts(plans, page, 'Nothing was changed.')}${context.verbose ? digests.join('') : ''}`
+  }
   const work: HostWork<PlanReport> = async (run, view) => {
     const host = open(run)
     try {
       const its = await host.plan()
       made.push({ catalog: run.catalog, plan: its })
-      const digest = context.verbose ? out.page.colors.dim(`digest ${its.digest}\n`) : ''
-      if (!context.json) view.print(out, `${planText(its, out.page, 'Nothing was changed.')}${digest}`)
+      // Those of several hosts are shown together, because they may be the same.
+      if (!context.json && isOne) view.print(out, textOf([its], out))
       return { plan: its, report: host.report(its, allowsLockout(flags)) }
     } finally {
       await host.close()
@@ -61,6 +69,8 @@ export async function plan(context: CommandContext, flags: PlanFlags): Promise<E
   }
   const reports = await overHosts(context, flags, work, ({ report }, view) => showProblems(context, report, view))
   const failed = exitOfFleet(reports.map(({ report }) => report))
+  const plans = reports.flatMap(({ plan: its }) => its ?? [])
+  if (!context.json && !isOne && plans.length > 0) out.write(textOf(plans, out))
   if (flags.out !== undefined && made.length > 0) {
     const { savePlans } = await import('../planFile.ts')
     await savePlans(context, flags.out, { made, only: flags.only, reports: reports.map(({ report }) => report) })
@@ -154,8 +164,8 @@ async function confirmPlan({ output, json }: CommandContext, made: Plan, yes: bo
   // When a program reads stdout, the person at the terminal must still see the plan.
   const sink = json ? output.err : output.out
   if (!json || !yes) {
-    const planText = await loadPlanText()
-    sink.write(`${planText(made, sink.page)}\n`)
+    const planTexts = await loadPlanTexts()
+    sink.write(`${planTexts([made], sink.page)}\n`)
   }
   output.flush()
   return yes || askYes(`Apply this to ${await targetText(made)}?`)
@@ -169,12 +179,12 @@ async function targetText({ host: { name, address }, machine }: Plan): Promise<s
 }
 
 /** Loaded on demand: most converges ask nothing, and diffing texts needs a library. */
-async function loadPlanText(): Promise<(plan: Plan, page: Page, sentence?: string) => string> {
-  const [{ viewPlan }, { renderPlan }] = await Promise.all([
+async function loadPlanTexts(): Promise<(plans: readonly Plan[], page: Page, sentence?: string) => string> {
+  const [{ viewPlan }, { renderPlans }] = await Promise.all([
     import('../../render/view/planView.ts'),
     import('../../render/text/planText.ts'),
   ])
-  return (made, page, sentence) => renderPlan(viewPlan(made), page, sentence)
+  return (made, page, sentence) => renderPlans(made.map(viewPlan), page, sentence)
 }
 
 /** Runs a command's work on every requested host. Connects to none before all recipes are evaluated. */

@@ -3,11 +3,11 @@
  * contacted. The token comes from the environment, and goes nowhere but to the API.
  */
 import type { ExitName } from '../../engine/report.ts'
-import { EXIT_CODES } from '../../engine/report.ts'
 import { Stale } from '../../engine/errors.ts'
 import { editComment, findPull, ownLogin, type Pull, readComments, readPull } from '../../forge/github.ts'
 import { isBy, keepComment, keepIssue, type Kept, type Writer } from '../../forge/sticky.ts'
-import { cleanJson, cleanLine } from '../../render/clean.ts'
+import { cleanLine } from '../../render/clean.ts'
+import { jsonLine } from '../../render/json.ts'
 import { type CommentAbout, outdatedComment, renderComment } from '../../render/markdown/comment.ts'
 import { driftMarker, renderDrift, renderInOrder } from '../../render/markdown/driftIssue.ts'
 import { planMarker } from '../../render/markdown/planMarkdown.ts'
@@ -176,7 +176,7 @@ function runUrlOf({ runUrl }: ForgeFlags): string | undefined {
 function tell({ output, json }: CommandContext, command: string, kept: readonly Named[]): ExitName {
   if (json) {
     const results = kept.map(({ what: _what, ...rest }) => rest)
-    output.out.write(`${cleanJson({ command, results, exit: { code: EXIT_CODES.ok, name: 'ok' } })}\n`)
+    output.out.write(jsonLine(command, { results }))
     return 'ok'
   }
   for (const { what, action, url } of kept)

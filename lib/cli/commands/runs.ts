@@ -4,7 +4,7 @@
 import type { InventoryHost } from '../../dsl/inventory.ts'
 import { HostError } from '../../engine/errors.ts'
 import { RUNS_FOLDER } from '../../kit/stateFolders.ts'
-import { EXIT_CODES, type ExitName, type HostProblem } from '../../engine/report.ts'
+import type { ExitName, HostProblem } from '../../engine/report.ts'
 import { parseRecords, READ_RUNS, type StoredRun } from '../../engine/host/storedRun.ts'
 import { describeError, UsageError } from '../errors.ts'
 import { worstOf } from '../../engine/exit.ts'
@@ -12,7 +12,7 @@ import { onEach } from '../fleet.ts'
 import { findMachine, type Machine, type Where } from '../machine.ts'
 import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress } from '../progress.ts'
-import { cleanJson } from '../../render/clean.ts'
+import { jsonLine } from '../../render/json.ts'
 import type { Page } from '../../render/text/page.ts'
 import { renderProblem } from '../../render/text/problemText.ts'
 import { renderRun, renderRuns } from '../../render/text/runsText.ts'
@@ -39,8 +39,7 @@ export async function runs(context: CommandContext, number: string | undefined, 
   const exit = worstOf(failed.map((error) => error.exit))
   for (const { host, error } of known)
     if (error !== undefined) output.err.write(renderProblem(errorProblem(error, host), output.err.page))
-  if (json)
-    output.out.write(`${cleanJson({ command: 'runs', hosts: shown, exit: { code: EXIT_CODES[exit], name: exit } })}\n`)
+  if (json) output.out.write(jsonLine('runs', { hosts: shown }, exit))
   else output.out.write(shown.flatMap((of) => textOf(of, wanted, output.out.page)).join('\n'))
   return exit
 }

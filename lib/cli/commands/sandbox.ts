@@ -7,7 +7,7 @@ import { constants } from 'node:os'
 import type { ExitName } from '../../engine/report.ts'
 import type { SandboxHost } from '../../sandbox/sandbox.ts'
 import { UsageError } from '../errors.ts'
-import { cleanJson } from '../../render/clean.ts'
+import { jsonLine } from '../../render/json.ts'
 import { pad, widest } from '../../render/text/page.ts'
 import { hint } from '../select.ts'
 import type { CommandContext } from '../commandContext.ts'
@@ -26,7 +26,7 @@ export async function sandboxUp(
   // A host that is there keeps its OS.
   const system = asked ?? (await find(name))?.os ?? 'debian-13'
   const host = await up(name, { os: system }, (text) => output.err.write(`${text}\n`))
-  output.out.write(json ? `${cleanJson(host)}\n` : `${host.name}  ${host.address}  ${host.os}\n`)
+  output.out.write(json ? jsonLine('sandbox up', { host }) : `${host.name}  ${host.address}  ${host.os}\n`)
   if (!json) output.err.write(`log in with: sandbox ssh ${host.name}\n`)
   return 'ok'
 }
@@ -35,7 +35,7 @@ export async function sandboxList({ output, json }: CommandContext): Promise<Exi
   const { list } = await import('../../sandbox/sandbox.ts')
   const hosts = await list()
   if (json) {
-    output.out.write(`${cleanJson(hosts)}\n`)
+    output.out.write(jsonLine('sandbox list', { hosts }))
     return 'ok'
   }
   const column = widest(hosts.map(({ name }) => name))

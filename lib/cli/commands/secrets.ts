@@ -5,10 +5,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { type SecretStore, secretStore } from '../../secrets/secretStore.ts'
+import { formatSource } from '../../engine/catalog/catalog.ts'
 import type { ExitName } from '../../engine/report.ts'
+import { groupBy } from '../../kit/groupBy.ts'
+import { secretNames } from '../../kit/value.ts'
 import { askHidden, isInteractive, readStdin } from '../ask.ts'
 import { UsageError } from '../errors.ts'
-import { cleanJson, cleanLine } from '../../render/clean.ts'
+import { cleanLine } from '../../render/clean.ts'
+import { jsonLine } from '../../render/json.ts'
+import { renderSecrets } from '../../render/text/secretsText.ts'
 import type { CommandContext } from '../commandContext.ts'
 
 export async function secretsSet(context: CommandContext, name: string): Promise<ExitName> {
@@ -24,12 +29,35 @@ export async function secretsSet(context: CommandContext, name: string): Promise
   return 'ok'
 }
 
+/** Names with a value, and names that recipes use: which of them has none, and which nobody uses. */
 export async function secretsList(context: CommandContext): Promise<ExitName> {
-  const names = await storeOf(context).list()
-  if (context.json) context.output.out.write(`${cleanJson(names)}\n`)
-  else for (const name of names) context.output.out.write(`${cleanLine(name)}\n`)
-  if (names.length === 0) context.output.err.write('no secrets are stored; secrets set NAME stores one\n')
+  const { output, json, site } = context
+  const store = storeOf(context)
+  const [stored, used] = await Promise.all([store.list(), usesOf(site)])
+  const others = [...used.keys()].filter((name) => !stored.includes(name))
+  const given = (await store.find(others)).values
+  const secrets = [...new Set([...stored, ...used.keys()])].sort().map((name) => ({
+    name,
+    state: stored.includes(name) ? 'stored' : given.has(name) ? 'from the environment' : 'missing',
+    usedAt: used.get(name) ?? [],
+  }))
+  if (json) output.out.write(jsonLine('secrets list', { secrets }))
+  else output.out.write(renderSecrets(secrets, output.out.page))
+  if (secrets.length === 0) output.err.write('no secrets are stored or used; secrets set NAME stores one\n')
   return 'ok'
+}
+
+/** The recipe lines at which each secret is used, on any host. */
+async function usesOf(site: CommandContext['site']): Promise<Map<string, string[]>> {
+  const catalogs = await Promise.all(site.hosts.map(({ name }) => site.evaluate(name)))
+  const uses = catalogs.flatMap(({ resources }) =>
+    resources.flatMap(({ desired, source }) =>
+      secretNames(desired).map((name) => [name, formatSource(source)] as const),
+    ),
+  )
+  return new Map(
+    [...groupBy(uses, ([name]) => name)].map(([name, its]) => [name, [...new Set(its.map(([, place]) => place))]]),
+  )
 }
 
 /** Opens the user's editor on the clear text. */

@@ -27,7 +27,7 @@ import type { PlanBase, PlanFile, SavedPlan } from './planFile.ts'
 type Members<T> = { readonly [K in keyof T]-?: object extends Pick<T, K> ? readonly [JsonSchema] : JsonSchema }
 
 /** The schema of an object; the schemas of optional keys stand in lists. */
-function fields<T extends object>(members: Members<T>): JsonSchema {
+export function fields<T extends object>(members: Members<T>): JsonSchema {
   const all: [string, JsonSchema | readonly [JsonSchema]][] = Object.entries(members)
   return {
     type: 'object',
@@ -40,26 +40,30 @@ function isOptional(member: JsonSchema | readonly [JsonSchema]): member is reado
   return Array.isArray(member)
 }
 
-function list(items: JsonSchema, maxItems = 1000): JsonSchema {
+export function list(items: JsonSchema, maxItems = 1000): JsonSchema {
   return { type: 'array', items, maxItems }
 }
 
 /** An enum of exactly the members of a union. */
-function wordOf<T extends string>(words: { readonly [word in T]: true }): JsonSchema & { of?: T } {
+export function wordOf<T extends string>(words: { readonly [word in T]: true }): JsonSchema & { of?: T } {
   return { enum: Object.keys(words) }
 }
 
-const MOST_CHANGES = 100_000
-const text = { type: 'string', maxLength: 70_000 }
-const word = { type: 'string', maxLength: 300 }
-const flag = { type: 'boolean' }
+export const MOST_CHANGES = 100_000
+export const text = { type: 'string', maxLength: 70_000 }
+export const word = { type: 'string', maxLength: 300 }
+export const flag = { type: 'boolean' }
 const isTrue = { enum: [true] }
-const count = { type: 'integer', minimum: 0, maximum: 2 ** 31 }
+export const count = { type: 'integer', minimum: 0, maximum: 2 ** 31 }
 const sha256 = { type: 'string', pattern: '^[0-9a-f]{64}$' }
-const time = { type: 'string', maxLength: 40, pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?Z$' }
+export const time = {
+  type: 'string',
+  maxLength: 40,
+  pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?Z$',
+}
 const anything = {}
 
-const source = fields<Source>({ file: text, line: count, column: count })
+export const source = fields<Source>({ file: text, line: count, column: count })
 
 const followUp = fields<NonNullable<FieldChange['followUp']>>({
   action: wordOf<FollowUp['action']>({ reload: true, restart: true, run: true }),
@@ -67,7 +71,7 @@ const followUp = fields<NonNullable<FieldChange['followUp']>>({
   unit: [text],
 })
 
-const field = fields<FieldChange>({
+export const field = fields<FieldChange>({
   field: word,
   form: wordOf<FieldChange['form']>({ value: true, text: true, list: true, mode: true, secret: true }),
   before: [anything],
@@ -77,7 +81,7 @@ const field = fields<FieldChange>({
   opaque: [isTrue],
 })
 
-const change = fields<PlanChange>({
+export const change = fields<PlanChange>({
   ref: text,
   label: text,
   kind: wordOf<ChangeKind>({
@@ -104,7 +108,7 @@ const change = fields<PlanChange>({
   locksOut: [isTrue],
 })
 
-const summary = fields<Summary>({
+export const summary = fields<Summary>({
   resources: count,
   create: count,
   change: count,
@@ -116,7 +120,7 @@ const summary = fields<Summary>({
   unchanged: count,
 })
 
-const host = fields<CatalogHost>({
+export const host = fields<CatalogHost>({
   name: word,
   address: word,
   os: wordOf<CatalogHost['os']>({ 'debian-12': true, 'debian-13': true }),
@@ -125,7 +129,7 @@ const host = fields<CatalogHost>({
   memoryMiB: { type: 'number', minimum: 0 },
 })
 
-const undo = fields<Undoing>({
+export const undo = fields<Undoing>({
   run: word,
   stays: list(fields<Staying>({ ref: text, label: text, because: text, rest: [isTrue] }), MOST_CHANGES),
 })

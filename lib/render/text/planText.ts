@@ -4,6 +4,7 @@
  * Marks come from the plan's data and stand where no text of a host or recipe is ever printed, so that no text can pose
  * as a change.
  */
+import { groupBy } from '../../kit/groupBy.ts'
 import { foldCreates, type Guarded, type RecipeRow } from '../view/fold.ts'
 import { MARKS } from '../view/marks.ts'
 import type { ChangeRow, FollowUpRow, GatheredRow, Head, PlanView, Remark, Sign, Since } from '../view/view.ts'
@@ -35,14 +36,41 @@ const REMARKS = {
   lockout: ['lock-out', 'red'],
 } as const satisfies { [kind in Exclude<Remark['kind'], 'first'>]: [word: string, colour: Colour] }
 
-/** @param sentence Ends the last line, such as "Nothing was changed." */
-export function renderPlan(view: PlanView, page: Page, sentence = ''): string {
+/** The plans of several hosts; those that are the same are shown once. */
+export function renderPlans(views: readonly PlanView[], page: Page, sentence = ''): string {
+  const groups = groupBy(views, ({ head: _, rows, ...rest }) => JSON.stringify({ ...rest, rows: rows.map(ageless) }))
+  return [...groups.values()]
+    .map(([first, ...others]) =>
+      renderPlan(
+        first!,
+        page,
+        sentence,
+        others.map(({ head }) => head),
+      ),
+    )
+    .join('\n')
+}
+
+/** The moments at which the last runs ended differ from host to host. */
+function ageless(row: ChangeRow): ChangeRow {
+  const notes = row.notes.map(({ since, ...note }) =>
+    since === undefined ? note : { ...note, since: { run: since.run } },
+  )
+  return { ...row, notes }
+}
+
+/**
+ * @param sentence Ends the last line, such as "Nothing was changed."
+ * @param others Heads of other hosts with the same plan.
+ */
+export function renderPlan(view: PlanView, page: Page, sentence = '', others: readonly Head[] = []): string {
   const { head, rows, gathered, followUps, undo, closing } = view
+  const same = others.length === 0 ? [] : [page.colors.dim(`  the same on ${others.length + 1} hosts`)]
   const drifted = rows.filter(isDrift)
-  const others = rows.filter((row) => !isDrift(row))
+  const intended = rows.filter((row) => !isDrift(row))
   const blocks = [
-    headLines(head, page),
-    [...ownLines(others, page), ...gathered.flatMap((row) => gatheredLines(row, page))],
+    [...[head, ...others].flatMap((one) => headLines(one, page)), ...same],
+    [...ownLines(intended, page), ...gathered.flatMap((row) => gatheredLines(row, page))],
     driftLines(drifted, page),
     followUpLines(followUps, page),
     ...(undo === undefined ? [] : [stayLines(undo.stays, page), paragraph(undo.next, page, 0)]),
