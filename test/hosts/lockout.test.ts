@@ -80,7 +80,7 @@ test('a firewall without a rule for the port in use is refused before anything i
   const before = await changedFiles(host.name, { ignore: ['/var/log'] })
   await assertRefused(deny, 'reach port 22: no rule allows it, and incoming is deny by default')
   const refused = await rejects(convergeHost({ ...runAs('root', deny), confirm: neverAsked }), Refused)
-  assert.match(refused.message, 'nobody could log in any more as you do now: ufw would let nothing from ')
+  assert.match(refused.message, 'this would lock you out: ufw would let nothing from ')
   assert.match(refused.next, '--allow lockout')
   assert.equal(await changedFiles(host.name, { ignore: ['/var/log'] }), before)
 })

@@ -310,7 +310,7 @@ test('--only takes what is forgotten by its ref', async () => {
   const role = `file({ path: '/srv/play/a', content: 'a' }); forget(file, { path: '/srv/play/b' })`
   const ended = await convergeSite(role, '--only', 'file:/srv/play/b')
   assert.is(ended.code, EXIT_CODES.ok, ended.stderr)
-  assert.match(ended.stdout, /^ {2}\. file \/srv\/play\/b +site\.ts:4 +released; left in place, as declared$/m)
+  assert.match(ended.stdout, /^ {2}\. file \/srv\/play\/b +site\.ts:4 +released, left in place, as declared$/m)
   assert.not.match(await ledger(), '/srv/play/b')
   assert.is(await listing(), 'a\nb\n')
 })

@@ -62,8 +62,10 @@ test('one run in full', () => {
   started 2026-11-23 21:55:02 UTC by ada@laptop, commit 3f2c1ab+; no client saw it end
   full log on the host: journalctl -u keelson-12-abcdef
 
-  applied, not verified  change file /etc/motd  (drift)
-  pending                create ufw rule 22/tcp  (intent)
+  + pending  ufw rule 22/tcp
+
+Changed by hand before it, and set back:
+  ~ applied, not verified  file /etc/motd
 `,
   )
 })

@@ -1,9 +1,9 @@
 /**
  * The runs stored on a host as text. Pure.
  */
-import type { RunsView, RunView } from '../view/runs.ts'
+import type { RunChange, RunsView, RunView } from '../view/runs.ts'
 import { fit, isWithin, pad, type Page, paragraph, stateColour, widest } from './page.ts'
-import { remarkLines } from './planText.ts'
+import { markOf, remarkLines } from './planText.ts'
 
 export function renderRuns({ host, rows, warnings }: RunsView, page: Page): string {
   const { colors } = page
@@ -33,16 +33,31 @@ function indented(texts: readonly string[], left: number, page: Page): string[] 
   return texts.flatMap((text) => paragraph(text, page, left)).map((line) => `${' '.repeat(left)}${line}`)
 }
 
-/** One run, with the outcome of each change. */
+/** One run, in the form of a plan, with the outcome of each change. */
 export function renderRun({ title, outcome, remarks, changes }: RunView, page: Page): string {
   const { colors } = page
-  const column = widest(changes.map((change) => change.outcome))
-  return `${[
-    `${colors.bold(title)}  ${colors[stateColour(outcome.state)](outcome.text)}`,
-    ...indented(remarks, 2, page),
-    '',
-    ...changes.map((change) =>
-      fit(`  ${pad(change.outcome, column)}  ${change.kind} ${change.label}  (${change.cause})`, page, 0),
+  const drifted = changes.filter(({ isDrift }) => isDrift)
+  const blocks = [
+    [`${colors.bold(title)}  ${colors[stateColour(outcome.state)](outcome.text)}`, ...indented(remarks, 2, page)],
+    changeLines(
+      changes.filter(({ isDrift }) => !isDrift),
+      page,
     ),
-  ].join('\n')}\n`
+    drifted.length === 0
+      ? []
+      : [colors.magenta('Changed by hand before it, and set back:'), ...changeLines(drifted, page)],
+  ]
+  return `${blocks
+    .filter((block) => block.length > 0)
+    .map((block) => block.join('\n'))
+    .join('\n\n')}\n`
+}
+
+function changeLines(changes: readonly RunChange[], page: Page): string[] {
+  const column = widest(changes.map((change) => change.outcome))
+  return changes.map(({ sign, state, outcome, label, note }) => {
+    const mark = sign === undefined ? '?' : markOf({ sign, kind: sign }, page)
+    const word = page.colors[stateColour(state)](pad(outcome, column))
+    return fit(`  ${mark} ${word}  ${label}${note === '' ? '' : `  ${note}`}`, page, 0)
+  })
 }

@@ -2,10 +2,12 @@
  * The runs stored on a host. Pure.
  */
 import type { RunOutcome, StoredRun } from '../../engine/host/storedRun.ts'
+import type { ChangeKind } from '../../engine/report.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { labelOf } from '../../kit/ref.ts'
 import { cleanLine } from '../clean.ts'
 import { duration } from '../words.ts'
+import { MARKS } from './marks.ts'
 import type { State } from './standing.ts'
 
 /** Plain JSON, all text cleaned. */
@@ -22,7 +24,17 @@ export type RunView = {
   title: string
   outcome: OutcomeView
   remarks: string[]
-  changes: { outcome: string; kind: string; label: string; cause: string }[]
+  changes: RunChange[]
+}
+
+/** `sign` is absent for a word that this version does not know. `isDrift`: it only set back what somebody else did. */
+export type RunChange = {
+  sign?: ChangeKind
+  state: State
+  outcome: string
+  label: string
+  note: string
+  isDrift: boolean
 }
 
 type OutcomeView = { state: State; text: string }
@@ -53,13 +65,39 @@ export function viewRun(host: string, run: StoredRun): RunView {
       `started ${time(run.startedAt)} by ${person(run)}; ${endOf(run)}${run.endedAt === undefined ? '' : `, after ${tookText(run)}`}`,
       `full log on the host: journalctl -u ${cleanLine(run.unit)}`,
     ],
-    changes: run.changes.map(({ ref, kind, cause, outcome }) => ({
-      outcome: wordFor(OUTCOMES, outcome),
-      kind: cleanLine(kind),
-      label: cleanLine(labelOf(ref)),
-      cause: cleanLine(cause),
-    })),
+    changes: run.changes.map(viewRunChange),
   }
+}
+
+function viewRunChange({ ref, kind, cause, outcome }: StoredRun['changes'][number]): RunChange {
+  const isKnown = Object.hasOwn(MARKS, kind)
+  const done = outcome === 'changed' && Object.hasOwn(DONE, kind) ? DONE[kind] : wordFor(OUTCOMES, outcome)
+  return {
+    ...(isKnown ? { sign: kind } : {}),
+    state: stateOfChange(outcome),
+    outcome: done,
+    label: cleanLine(labelOf(ref)),
+    note: [isKnown ? '' : cleanLine(kind), cause === 'both' ? 'changed in the code and by hand' : '']
+      .filter((text) => text !== '')
+      .join('; '),
+    isDrift: cause === 'drift',
+  }
+}
+
+/** What was done, by what was planned. */
+const DONE: { readonly [kind in ChangeKind]: string } = {
+  create: 'created',
+  change: 'changed',
+  remove: 'removed',
+  'follow-up': 'loaded',
+  adopt: 'recorded',
+  forget: 'released',
+  recheck: 'changed',
+}
+
+function stateOfChange(outcome: RunOutcome): State {
+  if (outcome === 'failed') return 'failed'
+  return outcome === 'changed' || outcome === 'recorded' || outcome === 'unchanged' ? 'ok' : 'pending'
 }
 
 const SECONDS = '2026-11-23T21:55:02'.length
