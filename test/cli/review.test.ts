@@ -265,6 +265,7 @@ test('on the command line: JSON on stdout, and never the token', async () => {
   assert.is(ended.stderr, '')
   const report: unknown = JSON.parse(ended.stdout)
   assert.equal(report, {
+    format: '1.0',
     command: 'review post',
     results: [{ host: 'takeclient-1', action: 'created', url: forge.comments[0]!.html_url }],
     exit: { code: 0, name: 'ok' },
