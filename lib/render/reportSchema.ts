@@ -195,6 +195,8 @@ export const REPORT_SCHEMA: JsonSchema = {
     lineOf(['secrets list'], { secrets: list(secret, MOST_CHANGES) }),
     lineOf(['sandbox up'], { host: sandbox }),
     lineOf(['sandbox list'], { hosts: list(sandbox) }),
+    lineOf(['verify', 'logs'], { hosts: list({}, MOST_CHANGES) }),
+    lineOf(['types'], { types: list({}) }),
     lineOf(['cost'], { currency: word, vat: word, hosts: list({}, MOST_CHANGES), phases: list({}), ...money }),
     lineOf(['review post', 'review outdated', 'review issue'], { results: list({}, MOST_CHANGES) }),
     nothing,

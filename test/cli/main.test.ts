@@ -116,7 +116,7 @@ test('a graph shows a part with what it needs, or what needs it', async () => {
     'note second  site.ts:17',
     '└─ note third  site.ts:18',
   ])
-  assert.equal(await titles('--only', 'note:first'), ['1 on their own:', '  note first'])
+  assert.equal(await titles('--only', 'note:first'), ['1 on its own:', '  note first  site.ts:16'])
 })
 
 test('a graph in DOT has a box for each recipe, and no arrow beside a longer way', async () => {

@@ -64,7 +64,7 @@ test('--version is that of package.json', async () => {
 
 test('a site is loaded by the bin, from elsewhere too, and by itself', async () => {
   const folder = siteFolder()
-  const shown = 'web-1  debian-13  1 resource\n\n1 on its own:\n  file /etc/motd\n'
+  const shown = 'web-1  debian-13  1 resource\n\n1 on its own:\n  file /etc/motd  site.ts:5\n'
   assert.is((await keelson(folder, 'graph')).stdout, shown)
   assert.is((await keelson(newFolder(), 'graph', '--site', join(folder, 'site.ts'))).stdout, shown)
   assert.is((await keelson(newFolder(), `--site=${join(folder, 'site.ts')}`, 'graph')).stdout, shown)

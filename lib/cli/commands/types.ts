@@ -7,7 +7,7 @@ import { didYouMean } from '../../dsl/didYouMean.ts'
 import { foreignModule } from '../../dsl/foreignWords.ts'
 import { OWN } from '../../dsl/home.ts'
 import type { ExitName } from '../../engine/report.ts'
-import { cleanJson } from '../../render/clean.ts'
+import { jsonLine } from '../../render/json.ts'
 import { renderType, renderTypes } from '../../render/text/typesText.ts'
 import type { TypeDoc, TypeDocs } from '../../render/view/typeDoc.ts'
 import type { CommandContext } from '../commandContext.ts'
@@ -18,8 +18,7 @@ export async function showTypes({ output, json }: CommandContext, name?: string)
   const docs = readDocs()
   const chosen = name === undefined ? docs.types : [typeNamed(name, docs)]
   if (json) {
-    const report = { command: 'types', ...docs, types: chosen, exit: { code: 0, name: 'ok' } }
-    output.out.write(`${cleanJson(report)}\n`)
+    output.out.write(jsonLine('types', { ...docs, types: chosen }))
     return 'ok'
   }
   const [only] = chosen

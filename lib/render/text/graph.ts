@@ -19,7 +19,7 @@ export function renderTree(host: CatalogHost, graph: Ordered, page: Page): strin
   const needed = new Set([...graph.needsOf.values()].flat())
   const tops = graph.ordered.filter(({ ref }) => !needed.has(ref))
   const roots = tops.filter(({ ref }) => (graph.needsOf.get(ref) ?? []).length > 0)
-  const alone = tops.filter((top) => !roots.includes(top)).map(({ ref }) => cleanLine(labelOf(ref)))
+  const alone = tops.filter((top) => !roots.includes(top)).map((one) => titleOf(one, page))
   const shown = new Set<Ref>()
   const byRef = new Map(graph.ordered.map((resource) => [resource.ref, resource]))
   const branch = (ref: Ref): string[] => {
