@@ -28,6 +28,7 @@ import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
 import type { CommandContext } from './commandContext.ts'
+import type { ExplainFlags } from './commands/explain.ts'
 import type { PlanFlags } from './commands/hosts.ts'
 import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
@@ -124,6 +125,7 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   addRuns(program, context, run)
   addUndo(program, context, run)
   addReview(program, context, run, (...lines) => examples(program, ...lines))
+  addExplain(program, context, run)
   addGraph(program, context, run)
   addVerify(program, context, run)
   addLogs(program, context, run)
@@ -241,6 +243,27 @@ function addUndo(program: Command, context: CommandContext, run: Run): void {
     .addHelpText('after', examples(program, 'undo', 'undo 12 --host web-1', 'undo --yes --sandbox try'))
     .action((number: string | undefined, flags: UndoFlags) =>
       run(async () => (await import('./commands/undo.ts')).undo(context, number, flags)),
+    )
+}
+
+function addExplain(program: Command, context: CommandContext, run: Run): void {
+  const command = program
+    .command('explain <ref>')
+    .description('tell all that is known of one resource: where it is declared, what is there, what is done about it')
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+  addGlobals(addMachine(command))
+    .option('--offline', 'ask no host')
+    .addHelpText(
+      'after',
+      examples(
+        program,
+        'explain file:/etc/motd',
+        'explain recipes/tls.ts:35 --offline',
+        'explain nginx-vhost:api --json',
+      ),
+    )
+    .action((ref: string, flags: ExplainFlags) =>
+      run(async () => (await import('./commands/explain.ts')).explain(context, ref, flags)),
     )
 }
 

@@ -62,7 +62,7 @@ export function checkOnly(words: readonly string[], resources: readonly Asked[])
 }
 
 /** `; did you mean note:first?`: the nearest in spelling, else what contains the word. */
-function similarTo(word: string, resources: readonly Asked[]): string {
+export function similarTo(word: string, resources: readonly Asked[]): string {
   const best = didYouMean(word, [...new Set(resources.flatMap(namesOf))])
   const names = new Set([
     ...resources.flatMap(({ type, tags }) => [type, ...tags]),
@@ -74,7 +74,7 @@ function similarTo(word: string, resources: readonly Asked[]): string {
 }
 
 /** Everything but the refs, of which there may be thousands. */
-function listOf(resources: readonly Asked[]): string {
+export function listOf(resources: readonly Asked[]): string {
   const kinds: [name: string, values: string[]][] = [
     ['types', resources.map(({ type }) => type)],
     ['tags', resources.flatMap(({ tags }) => tags)],

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { type Connection, ConnectionLost } from '../../transport/connection.ts'
 import { staleBy } from '../errors.ts'
 import { differenceOf } from '../plan/difference.ts'
+import { type Explanation, explanationOf } from '../plan/explanation.ts'
 import { type Agreed, isPending, lockoutOf, refusalOf } from '../plan/refusals.ts'
 import type { PlanOptions } from '../plan/scope.ts'
 import { summaryOf } from '../plan/summary.ts'
@@ -19,6 +20,7 @@ import type {
   ReportChange,
   Trips,
 } from '../report.ts'
+import type { Ref } from '../../kit/ref.ts'
 import { Applying, type ApplyOptions, type Line } from './applying.ts'
 import { reportedError } from './failures.ts'
 
@@ -79,6 +81,12 @@ export class OpenHost {
   async plan(): Promise<Plan> {
     this.#planned = await this.#read()
     return this.#planned.plan
+  }
+
+  /** Reads the host, and returns what is known of one resource; undefined when neither recipes nor host know it. */
+  async explain(ref: Ref): Promise<Explanation | undefined> {
+    this.#planned = await this.#read()
+    return explanationOf(this.#options, ref, this.#planned)
   }
 
   /** The report of a plan that is not applied, with the reason why it would be refused. */

@@ -206,7 +206,7 @@ function isBrought({ shown, resource }: Planned, bringer: Planned): boolean {
 
 /** The shell steps of a task's items. */
 export function stepsOf(
-  items: readonly Planned[],
+  items: readonly Pick<Planned, 'type' | 'change'>[],
   { catalog, context: { reveal } }: Pick<Planning, 'catalog' | 'context'>,
 ): Step[] {
   const type = items[0]!.type

@@ -66,7 +66,8 @@ const ALERT_WORDS: { readonly [kind in AlertKind]: string } = {
   reloads: 'Reloads',
 }
 
-const EFFECTS: { readonly [consequence in Consequence]: string } = {
+/** What a change does beyond itself. */
+export const EFFECTS: { readonly [consequence in Consequence]: string } = {
   lockout: 'guarded',
   destructive: 'destroys data',
   disruptive: 'interrupts the service',
