@@ -11,7 +11,15 @@ import { loadSite } from './load.ts'
 
 const NAME = 'keelson'
 /** Commands and options that need no site. */
-const SITELESS: readonly (string | undefined)[] = ['init', 'review', 'sandbox', '--version', '-V', undefined]
+const SITELESS: readonly (string | undefined)[] = [
+  'init',
+  'review',
+  'sandbox',
+  'completion',
+  '--version',
+  '-V',
+  undefined,
+]
 
 /**
  * @param given Arguments without node and the file.
@@ -20,7 +28,13 @@ const SITELESS: readonly (string | undefined)[] = ['init', 'review', 'sandbox', 
 export async function start(given: readonly string[]): Promise<number> {
   const { file = '', argv } = siteIn(given)
   const path = resolve(file)
-  const { main, refuse } = await import('./main.ts')
+  const { main, printCandidates, refuse } = await import('./main.ts')
+  if (argv[0] === 'complete') {
+    const before = siteIn(argv.slice(2, -1))
+    const asked = before.file === undefined ? argv.slice(2) : [...before.argv, ...argv.slice(2).slice(-1)]
+    const its = resolve(before.file ?? '')
+    return printCandidates(asked, noSite(its), () => loadSite(its))
+  }
   if (SITELESS.includes(argv[0]) || asksForHelp(argv)) return main(noSite(path), argv, NAME)
   try {
     if (file === '') throw new UsageError('--site takes a file', 'say which, such as --site servers/site.ts')

@@ -3,7 +3,7 @@
  *
  * Each command's code is loaded when it is called, so that `--help` loads only this file.
  */
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { version } from '../dsl/home.ts'
 import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
@@ -23,7 +23,9 @@ import {
   type ShowFlags,
 } from './options.ts'
 import { addCost, addLogs, addVerify } from './observing.ts'
+import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from './completionScripts.ts'
 import { openOutput } from './output.ts'
+import { cleanLine } from '../render/clean.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
@@ -59,6 +61,27 @@ export async function main(site: Site, argv: readonly string[], name: string): P
   }
   context.output.flush()
   return code
+}
+
+/**
+ * Prints what a shell may complete, as the scripts of completionScripts.ts read it. Whatever goes wrong is no candidate.
+ *
+ * @param words The words after the program; the last is the one to complete.
+ */
+export async function printCandidates(
+  words: readonly string[],
+  site: Site,
+  load: () => Promise<Site>,
+): Promise<number> {
+  const { complete } = await import('./complete.ts')
+  const context = contextFor(site, ['--no-color'])
+  const program = programFor('keelson', context, () => Promise.resolve(), [])
+  const nothing = { files: false, candidates: [] }
+  const { files, candidates } = await complete(words, program, load).catch(() => nothing)
+  const lines = candidates.map(({ value, about = '' }) => (about === '' ? value : `${value}\t${cleanLine(about)}`))
+  context.output.out.write(`${[files ? 'files' : 'words', ...lines].join('\n')}\n`)
+  context.output.flush()
+  return EXIT_CODES.ok
 }
 
 /** Says why a command line cannot be run at all. @returns The exit code. */
@@ -133,6 +156,7 @@ function programFor(name: string, context: CommandContext, run: Run, argv: reado
   addTypes(program, context, run)
   addSandbox(program, context, run)
   addSecrets(program, context, run)
+  addCompletion(program, context, run)
   addInit(program, context, run)
   addUp(program, context, run)
   return program.addHelpText('after', examples(program, 'plan', 'converge --host "web-*"', 'converge --sandbox try'))
@@ -331,6 +355,23 @@ function addSecrets(program: Command, context: CommandContext, run: Run): void {
   addGlobals(secrets.command('edit').description('change the stored values in your editor (VISUAL, EDITOR)')).action(
     () => run(async () => (await load()).secretsEdit(context)),
   )
+}
+
+function addCompletion(program: Command, { output }: CommandContext, run: Run): void {
+  program
+    .command('completion')
+    .description('print the completion script of a shell; it asks no host')
+    .addArgument(new Argument('<shell>').choices(COMPLETION_SHELLS))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  eval "$(keelson completion bash)"        # in ~/.bashrc\n  source <(keelson completion zsh)         # in ~/.zshrc\n  keelson completion fish > ~/.config/fish/completions/keelson.fish\n',
+    )
+    .action((shell: (typeof COMPLETION_SHELLS)[number]) =>
+      run(async () => {
+        output.out.write(COMPLETION_SCRIPTS[shell])
+        return 'ok'
+      }),
+    )
 }
 
 function addInit(program: Command, context: CommandContext, run: Run): void {

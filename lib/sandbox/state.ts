@@ -15,9 +15,13 @@ export type State = {
   id: string
 }
 
+export function stateDir(): string {
+  return process.env['KEELSON_SANDBOX_DIR'] || '/var/lib/keelson-sandbox'
+}
+
 /** Opens, and makes if need be, the state directory: `KEELSON_SANDBOX_DIR`, else /var/lib/keelson-sandbox. */
 export async function openState(): Promise<State> {
-  const wanted = process.env['KEELSON_SANDBOX_DIR'] || '/var/lib/keelson-sandbox'
+  const wanted = stateDir()
   await mkdir(wanted, { recursive: true, mode: 0o755 })
   const dir = await realpath(wanted)
   // A comma or colon in the path would split overlayfs's mount options.

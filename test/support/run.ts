@@ -113,6 +113,8 @@ const BESIDES = new Map([
   ['age', 'age'],
   ['curl', 'curl'],
   ['dash', 'dash'],
+  ['fish', 'fish'],
+  ['zsh', 'zsh'],
 ])
 
 const args = process.argv.slice(2)

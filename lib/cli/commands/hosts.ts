@@ -21,6 +21,7 @@ import {
 } from '../options.ts'
 import { expectedFor, flagsFor } from '../planScope.ts'
 import type { Made } from '../planFile.ts'
+import { noteRun } from '../knownRuns.ts'
 import { openProgress, type ProgressView } from '../progress.ts'
 import { type Reported, renderJson } from '../../render/json.ts'
 import { cleanLine } from '../../render/clean.ts'
@@ -209,6 +210,7 @@ export async function overHosts<Report extends AnyReport>(
   const ended = (reported: Reported<Report | Lost>): void => {
     // The engine reports `done` only when a run reaches its end.
     show({ host: reported.report.host, event: 'done' })
+    noteRun(site.file, reported.report.host, where, latestRun(reported))
     tell(reported, view)
   }
   try {
@@ -226,6 +228,11 @@ export async function overHosts<Report extends AnyReport>(
     view.close()
     interrupts.stop()
   }
+}
+
+/** The latest run of a host, as far as its plan or its report tells. */
+function latestRun({ report, plan: made }: Reported<AnyReport>): number {
+  return 'run' in report ? Number(report.run) : (made?.ledgerSerial ?? 0)
 }
 
 function showProblems({ output: { err } }: CommandContext, report: AnyReport, view: ProgressView): void {

@@ -11,6 +11,7 @@ import { worstOf } from '../../engine/exit.ts'
 import { onEach } from '../fleet.ts'
 import { findMachine, type Machine, type Where } from '../machine.ts'
 import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
+import { noteRun } from '../knownRuns.ts'
 import { openProgress } from '../progress.ts'
 import { cleanJson } from '../../render/clean.ts'
 import type { Page } from '../../render/text/page.ts'
@@ -84,6 +85,7 @@ async function runsOf(
       async work(host) {
         const { connect, standIn } = await findMachine(site, host, where, view.note)
         const { runs: its, damaged } = await readRuns(connect)
+        noteRun(site.file, host.name, where, Math.max(0, ...its.map(({ run }) => Number(run))))
         const name = standIn === undefined ? {} : { standIn: standIn.name }
         return { ...aboutOf(host), ...name, runs: its, ...(damaged.length === 0 ? {} : { damaged }) }
       },
