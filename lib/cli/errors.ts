@@ -1,9 +1,8 @@
 /**
  * Converts whatever was thrown to a problem that can be shown, and an exit code.
  */
-import { formatSource } from '../engine/catalog/catalog.ts'
 import { exitOfError, KeelsonError, Stale, wordsOf } from '../engine/errors.ts'
-import { type Diagnostic, RecipeError } from '../engine/catalog/evaluate.ts'
+import { type Diagnostic, placeOf, RecipeError } from '../engine/catalog/evaluate.ts'
 import type { HostProblem } from '../engine/report.ts'
 import { isMistake } from '../render/view/problem.ts'
 
@@ -48,8 +47,10 @@ export function describeError(error: unknown, verbose = false): HostProblem {
 
 /** The first mistake becomes the message, the others follow below it. */
 function describeMistakes({ name, diagnostics: [first, ...others] }: RecipeError): HostProblem {
-  const sentence = ({ source, message }: Diagnostic): string =>
-    source === undefined ? message : `${formatSource(source)}: ${message}`
+  const sentence = (one: Diagnostic): string => {
+    const place = placeOf(one)
+    return place === undefined ? one.message : `${place}: ${one.message}`
+  }
   const message = first === undefined ? name : sentence(first)
   const why = others.map(sentence).join('\n')
   return { name, message, said: '', ...(why === '' ? {} : { why }), next: first?.next ?? '', exit: 'error' }

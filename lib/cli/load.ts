@@ -13,6 +13,9 @@ import { sourceIn } from '../dsl/source.ts'
 import { UsageError } from './errors.ts'
 import type { Program } from './site.ts'
 
+/** Characters of a line that is shown. */
+const LONGEST_LINE = 300
+
 /**
  * @param file Absolute path.
  * @throws {UsageError} When the file does not exist or is not a site.
@@ -112,21 +115,34 @@ async function exportsOf(specifier: string, importer: string): Promise<string[]>
 }
 
 function badSyntax(error: Error): Found | undefined {
-  // esbuild: `Transform failed with 1 error:\n/site.ts:4:22: ERROR: Expected "}" but found "content"`
+  // esbuild: `Transform failed with 1 error:\n/site.ts:4:22: ERROR: Expected "}" but found "content"`, columns from 0.
   const [, file, line, column, said] = /^(\/.+):(\d+):(\d+): ERROR: (.+)$/m.exec(error.message) ?? []
   if (file !== undefined && said !== undefined) {
-    return { message: said, source: { file, line: Number(line), column: Number(column) }, next: 'correct the line' }
+    const source = { file, line: Number(line), column: Number(column) + 1 }
+    return { message: said, source, ...excerptOf(source), next: 'correct the line' }
   }
   const source = error.name === 'SyntaxError' ? topOf(error) : undefined
   if (source === undefined) return undefined
   const isUnsupported = Reflect.get(error, 'code') === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
   const next = isUnsupported ? 'write it in plain TypeScript, or run the site with npx tsx' : 'correct the line'
-  return { message: error.message, source, next }
+  return { message: error.message, source, ...excerptOf(source), next }
+}
+
+/** The line, and below it a mark that also stands right where there are tabs. */
+function excerptOf({ file, line, column }: Source): { excerpt: string[] } {
+  const text = existsSync(file) ? readFileSync(file, 'utf8').split('\n')[line - 1] : undefined
+  if (text === undefined || text.length > LONGEST_LINE) return { excerpt: [] }
+  const number = String(line)
+  const before = text.slice(0, column - 1).replaceAll(/[^\t]/g, ' ')
+  return { excerpt: [`${number} | ${text.trimEnd()}`, `${' '.repeat(number.length)} | ${before}^`] }
 }
 
 /** The `file:///a/site.ts:4` or `/a/site.ts:4` with which Node begins the stack of an error that it cannot compile. */
 function topOf({ stack = '' }: Error): Source | undefined {
-  const [, where, line] = /^((?:file:\/\/)?\/.+):(\d+)$/m.exec(stack.split('\n', 1)[0] ?? '') ?? []
+  const [place = '', , mark = ''] = stack.split('\n', 3)
+  const [, where, line] = /^((?:file:\/\/)?\/.+):(\d+)$/m.exec(place) ?? []
   if (where === undefined) return undefined
-  return { file: where.startsWith('file:') ? fileURLToPath(where) : where, line: Number(line), column: 1 }
+  // Below the line, carets are where the mistake is.
+  const column = /^\s*\^+\s*$/.test(mark) ? mark.indexOf('^') + 1 : 1
+  return { file: where.startsWith('file:') ? fileURLToPath(where) : where, line: Number(line), column }
 }

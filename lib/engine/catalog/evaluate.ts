@@ -32,7 +32,20 @@ export type Declaration = {
   mistakes: string[]
 }
 
-export type Diagnostic = { message: string; source?: Source; also?: Source[]; next?: string }
+export type Diagnostic = {
+  message: string
+  source?: Source
+  also?: Source[]
+  next?: string
+  /** The line itself and a mark below the column, where a file cannot be read as code. */
+  excerpt?: string[]
+}
+
+/** `file:line`, and the column where that matters. */
+export function placeOf({ source, excerpt }: Diagnostic): string | undefined {
+  if (source === undefined) return undefined
+  return excerpt === undefined ? formatSource(source) : `${formatSource(source)}:${source.column}`
+}
 
 /** All mistakes in recipes of one evaluation. No host was touched. */
 export class RecipeError extends Error {
@@ -46,9 +59,11 @@ export class RecipeError extends Error {
 }
 
 /** `file:line: message`, then on lines of their own the other places and the remedy. */
-export function formatDiagnostic({ message, source, also = [], next }: Diagnostic): string {
+export function formatDiagnostic(diagnostic: Diagnostic): string {
+  const { message, also = [], next } = diagnostic
+  const place = placeOf(diagnostic)
   return [
-    `${source === undefined ? '' : `${formatSource(source)}: `}${message}`,
+    `${place === undefined ? '' : `${place}: `}${message}`,
     ...(also.length === 0 ? [] : [`  also at   ${also.map(formatSource).join(', ')}`]),
     ...(next === undefined ? [] : [`  next      ${next}`]),
   ].join('\n')

@@ -6,7 +6,12 @@ import { fieldLines } from './fields.ts'
 import type { Page } from './page.ts'
 import { markOf } from './planText.ts'
 
-export function renderDifference({ host, about, gone, added, moved }: DifferenceView, page: Page): string {
+/** @param since Names the earlier plan. */
+export function renderDifference(
+  { host, about, gone, added, moved }: DifferenceView,
+  page: Page,
+  since = 'Since that plan',
+): string {
   const lines = [
     ...about,
     ...gone.map((row) => `no longer to be made: ${markOf(row, page)} ${row.label}`),
@@ -16,7 +21,7 @@ export function renderDifference({ host, about, gone, added, moved }: Difference
       ...indented(fieldLines({ kind: 'change', fields, loads: [] }, page)),
     ]),
   ]
-  return `${[`Since that plan, on ${page.colors.bold(host)}:`, ...lines.map((line) => `  ${line}`)].join('\n')}\n\n`
+  return `${[`${since}, on ${page.colors.bold(host)}:`, ...lines.map((line) => `  ${line}`)].join('\n')}\n\n`
 }
 
 function indented(lines: readonly string[]): string[] {

@@ -2,7 +2,7 @@
  * What went wrong, in one shape: where and what, which step ran, what the host said in its own words, what to do. Pure.
  */
 import { formatSource } from '../../engine/catalog/catalog.ts'
-import type { Diagnostic } from '../../engine/catalog/evaluate.ts'
+import { type Diagnostic, placeOf } from '../../engine/catalog/evaluate.ts'
 import type { AnyReport, HostProblem } from '../../engine/report.ts'
 import { groupBy } from '../../kit/groupBy.ts'
 import { cleanLine, cleanText } from '../clean.ts'
@@ -111,10 +111,13 @@ export function errorProblem({ name, message, said, why = '', next }: HostProble
 }
 
 /** A mistake in a recipe. */
-export function recipeProblem({ message, source, also = [], next }: Diagnostic): Problem {
+export function recipeProblem(diagnostic: Diagnostic): Problem {
+  const { message, also = [], excerpt, next } = diagnostic
+  const where = placeOf(diagnostic)
   return viewProblem({
-    ...(source === undefined ? {} : { where: formatSource(source) }),
+    ...(where === undefined ? {} : { where }),
     what: message,
+    line: excerpt?.join('\n'),
     ...(also.length === 0 ? {} : { why: `also at ${also.map(formatSource).join(', ')}` }),
     next,
   })
