@@ -64,6 +64,41 @@ function once<T>(ask: (about: string) => Promise<T>): (about: string) => Promise
   }
 }
 
+/**
+ * Asks for one of several keys, without Enter.
+ *
+ * @param withdrawn Ends the question.
+ * @returns Undefined when the question was withdrawn, or the input has ended.
+ */
+export async function askKey<T>(
+  question: string,
+  keys: ReadonlyMap<string, T>,
+  withdrawn: AbortSignal,
+): Promise<T | undefined> {
+  const { stdin, stderr } = process
+  stderr.write(cleanLine(question))
+  stdin.setRawMode(true)
+  stdin.resume()
+  try {
+    return await new Promise<T | undefined>((resolve) => {
+      withdrawn.addEventListener('abort', () => resolve(undefined))
+      stdin.once('end', () => resolve(undefined))
+      stdin.on('data', (chunk: Buffer) => {
+        for (const key of chunk.toString().toLowerCase()) {
+          // In this mode the terminal makes no signal of Ctrl-C.
+          if (key === '\u0003') process.kill(process.pid, 'SIGINT')
+          else if (keys.has(key)) resolve(keys.get(key))
+        }
+      })
+    })
+  } finally {
+    stdin.removeAllListeners('data')
+    stdin.setRawMode(false)
+    stdin.pause()
+    stderr.write('\n')
+  }
+}
+
 async function askLine(prompt: string, output: Writable): Promise<string> {
   const lines = createInterface({ input: process.stdin, output, terminal: true })
   try {

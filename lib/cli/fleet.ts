@@ -91,7 +91,7 @@ export function hostOptions(
   site: Site,
   only: readonly string[],
   progress: HostOptions['progress'],
-  signal: AbortSignal | undefined,
+  { signal, stop }: Pick<HostOptions, 'signal' | 'stop'> = {},
 ): HostOptions {
   return {
     ...ready,
@@ -101,6 +101,7 @@ export function hostOptions(
     who: () => whoIsAtWork(dirname(site.file)),
     ...(only.length === 0 ? {} : { only: askedFor(only) }),
     ...(signal === undefined ? {} : { signal }),
+    ...(stop === undefined ? {} : { stop }),
   }
 }
 

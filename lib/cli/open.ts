@@ -17,13 +17,15 @@ export type OpenOptions = {
   progress?: (progress: Progress) => void
   /** Ends the work in progress, once what was begun on the host is safe. */
   signal?: AbortSignal
+  /** Ends a run after the step in progress; `apply` then reports what was not reached. */
+  stop?: AbortSignal
 }
 
 /** @throws {RecipeError | UsageError} */
 export async function openOf(
   site: Site,
   name: string,
-  { sandbox, only = [], progress = () => {}, signal }: OpenOptions = {},
+  { sandbox, only = [], progress = () => {}, signal, stop }: OpenOptions = {},
 ): Promise<OpenHost> {
   // It throws for an unknown name.
   const catalog = await site.evaluate(name)
@@ -32,5 +34,10 @@ export async function openOf(
   const where: Where =
     sandbox === undefined ? { kind: 'own' } : { kind: 'sandbox', ...(sandbox === true ? {} : { name: sandbox }) }
   const ready = await prepare(site, { chosen, catalog }, where, () => {})
-  return open(hostOptions(ready, site, only, progress, signal))
+  return open(
+    hostOptions(ready, site, only, progress, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(stop === undefined ? {} : { stop }),
+    }),
+  )
 }

@@ -20,6 +20,7 @@ export type ProgressView = {
 }
 
 const REDRAW_MS = 200
+const STOPPING = 'the host stops after this step, whatever becomes of this terminal'
 
 type Live = { since: number; doing: string; steps: number; done: number; stepSince: number }
 
@@ -51,6 +52,8 @@ function plainLine(progress: Progress): string | undefined {
       return `reconnecting, attempt ${progress.attempt}: ${cleanLine(progress.because)}`
     case 'waiting':
       return `waiting: ${cleanLine(progress.because)}`
+    case 'stopping':
+      return STOPPING
     case 'proving':
       return 'checking that a new login works'
     default:
@@ -101,6 +104,9 @@ class LiveView implements ProgressView {
         break
       case 'proving':
         live.doing = 'checking that a new login works'
+        break
+      case 'stopping':
+        this.print(this.#sink, `${cleanLine(host)}: ${STOPPING}\n`)
         break
       case 'verifying':
         live.doing = 'verifying'

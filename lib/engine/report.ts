@@ -280,5 +280,7 @@ export type HostProgress =
   | { event: 'waiting'; because: string }
   /** A new login has to succeed before a change that may lock the operator out becomes permanent. */
   | { event: 'proving' }
+  /** The host knows that it has to stop after the step in progress, whatever becomes of this client. */
+  | { event: 'stopping' }
   | { event: 'verifying' }
   | { event: 'done' }

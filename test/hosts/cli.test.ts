@@ -125,7 +125,7 @@ test('an interrupt exits 130, names the unit, and what was handed over is finish
     interruptAt: 'ok note first',
   })
   assert.is(code, EXIT_CODES.interrupted)
-  const [, unit] = /finished on the host, by (keelson-\S+)$/m.exec(stderr) ?? []
+  const [, unit] = /the run continues on the host \((keelson-\S+)\) and will finish there$/m.exec(stderr) ?? []
   assert.ok(unit, stderr)
   assert.is(await sshOk(host, `systemctl is-active ${unit}; cat /etc/notes/second`), 'active\ntwo\n')
   await sshOk(host, 'touch /run/go-on; timeout 20 sh -c "until grep -qx wait /etc/notes/second; do sleep 0.1; done"')

@@ -3,6 +3,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 
 export const PROMPT = 'READY>'
 const LIMIT_MS = 20_000
@@ -13,6 +14,10 @@ export type Typist = {
   type: (keys: string) => void
   /** Resolves as soon as the condition holds; it is looked at whenever the terminal shows something. */
   until: (condition: () => boolean) => Promise<void>
+  /** Exit code of the command line. */
+  ended: Promise<number | null>
+  /** Kills the command line, as a crash would. */
+  kill: () => Promise<void>
   close: () => Promise<void>
 }
 
@@ -22,10 +27,11 @@ export async function openTypist(
   env: { readonly [name: string]: string } = {},
   prompt = PROMPT,
 ): Promise<Typist> {
-  const child = spawn('script', ['--quiet', '--flush', '--command', command, '/dev/null'], {
+  const child = spawn('script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], {
     env: { ...process.env, TERM: 'xterm', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
+  const ended = once(child, 'close').then(() => child.exitCode)
   let text = ''
   const waiting = new Set<() => void>()
   child.stdout.on('data', (chunk: Buffer) => {
@@ -52,9 +58,20 @@ export async function openTypist(
     seen: () => text,
     type: (keys) => void child.stdin.write(keys),
     until,
+    ended,
+    async kill() {
+      for (const pid of childrenOf(child.pid)) process.kill(pid, 'SIGKILL')
+      await ended
+    },
     async close() {
       child.stdin.end('\u0003exit\r')
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
+      await ended
     },
   }
+}
+
+/** The processes that a process has started. */
+function childrenOf(pid: number | undefined): number[] {
+  const ids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return ids.split(' ').filter(Boolean).map(Number)
 }

@@ -20,6 +20,7 @@ import { catchInterrupts } from '../interrupt.ts'
 import { askedFor, listOf, similarTo } from '../only.ts'
 import { type HostFlags, type MachineFlags, parseCount, whereFrom } from '../options.ts'
 import { openProgress } from '../progress.ts'
+import { terminalOf } from './hosts.ts'
 import { selectHosts } from '../select.ts'
 
 export type ExplainFlags = Pick<HostFlags, 'host' | 'forks'> & MachineFlags & { offline?: true }
@@ -85,14 +86,7 @@ async function explainedOn(
 ): Promise<Explained[]> {
   const where = whereFrom(flags, selectHosts(site.hosts, flags.host).length)
   const view = openProgress(output.err)
-  const interrupts = catchInterrupts(
-    (text) => view.print(output.err, text),
-    (text) => {
-      view.close()
-      output.err.write(text)
-      output.flush()
-    },
-  )
+  const interrupts = catchInterrupts(terminalOf(output, view))
   const offline = async (one: Asked, error?: HostProblem): Promise<Explained> =>
     explainedBy(dirname(site.file), one, explanationOf({ catalog: one.catalog, types }, one.ref), error)
   try {
@@ -103,7 +97,7 @@ async function explainedOn(
         try {
           const prepared = await prepare(site, one, where, view.note)
           output.hide(prepared.secrets.values())
-          const host = open(hostOptions(prepared, site, [], view.show, interrupts.signal))
+          const host = open(hostOptions(prepared, site, [], view.show, interrupts))
           try {
             return await explainedBy(dirname(site.file), { ...one, ...prepared }, await host.explain(one.ref))
           } finally {
@@ -117,7 +111,7 @@ async function explainedOn(
     })
   } finally {
     view.close()
-    interrupts.stop()
+    interrupts.end()
   }
 }
 

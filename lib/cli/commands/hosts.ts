@@ -3,12 +3,12 @@
  */
 import type { HostOptions } from '../../engine/apply/openHost.ts'
 import type { AnyReport, ExitName, HostReport, Plan, PlanReport, Progress } from '../../engine/report.ts'
-import { askYes, isInteractive } from '../ask.ts'
+import { askKey, askYes, isInteractive } from '../ask.ts'
 import { UsageError } from '../errors.ts'
 import { Stale } from '../../engine/errors.ts'
 import { exitOfFleet } from '../../engine/exit.ts'
 import { type Evaluated, hostOptions, type Lost, lostReport, oneAtATime, onEach, prepare } from '../fleet.ts'
-import { catchInterrupts } from '../interrupt.ts'
+import { catchInterrupts, type Choice } from '../interrupt.ts'
 import {
   type AllowFlags,
   allowsLockout,
@@ -178,6 +178,30 @@ async function loadPlanText(): Promise<(plan: Plan, page: Page, sentence?: strin
   return (made, page, sentence) => renderPlan(viewPlan(made), page, sentence)
 }
 
+/** What Ctrl-C may do to the terminal. */
+export function terminalOf(
+  { err, flush }: CommandContext['output'],
+  view: ProgressView,
+): Parameters<typeof catchInterrupts>[0] {
+  return {
+    say: (text) => view.print(err, text),
+    leave: (text) => {
+      view.close()
+      err.write(text)
+      flush()
+    },
+    ...(isInteractive()
+      ? { choose: (question, withdrawn) => view.aside(() => askKey(question, CHOICES, withdrawn)) }
+      : {}),
+  }
+}
+
+const CHOICES: ReadonlyMap<string, Choice> = new Map([
+  ['d', 'detach'],
+  ['s', 'stop'],
+  ['c', 'continue'],
+])
+
 /** Runs a command's work on every requested host. Connects to none before all recipes are evaluated. */
 export async function overHosts<Report extends AnyReport>(
   context: CommandContext,
@@ -195,14 +219,7 @@ export async function overHosts<Report extends AnyReport>(
     hosts.flatMap(({ catalog: { resources, forgotten = [] } }) => [...resources, ...forgotten]),
   )
   const view = openProgress(output.err)
-  const interrupts = catchInterrupts(
-    (text) => view.print(output.err, text),
-    (text) => {
-      view.close()
-      output.err.write(text)
-      output.flush()
-    },
-  )
+  const interrupts = catchInterrupts(terminalOf(output, view))
   const show = (progress: Progress): void => {
     interrupts.watch(progress)
     view.show(progress)
@@ -218,15 +235,16 @@ export async function overHosts<Report extends AnyReport>(
       forks,
       tell: ended,
       async work(host) {
+        interrupts.stop.throwIfAborted()
         const prepared = await prepare(site, host, where, view.note)
         output.hide(prepared.secrets.values())
-        return work(hostOptions(prepared, site, flags.only, show, interrupts.signal), view)
+        return work(hostOptions(prepared, site, flags.only, show, interrupts), view)
       },
       failed: ({ chosen: its }, error, tookMs) => ({ report: lostReport(its, error, tookMs, verbose) }),
     })
   } finally {
     view.close()
-    interrupts.stop()
+    interrupts.end()
   }
 }
 

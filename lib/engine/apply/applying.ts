@@ -19,7 +19,7 @@ import { againSections, replan, type HostPlan } from '../plan/planHost.ts'
 import type { HostProblem, HostProgress } from '../report.ts'
 import { markOf } from '../../kit/stateFolders.ts'
 import { explainFailures } from './explain.ts'
-import { reportedError, TAKEN_BACK } from './failures.ts'
+import { reportedError, stoppedProblem, TAKEN_BACK, UNREACHED } from './failures.ts'
 import { CLOCK_S, hasReverted, keepOf, prove } from './loginGuard.ts'
 import { Proof } from './loginProof.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -48,7 +48,10 @@ export type ApplyOptions = {
   who: () => Promise<Who>
   /** Seconds that a client has to log in again after a change that may lock it out. @default 30 */
   clockS?: number
+  /** Ends this client; what was handed over goes on. */
   signal?: AbortSignal
+  /** Ends the run after the step in progress. */
+  stop?: AbortSignal
 }
 
 /** The parts of the session that a run uses. */
@@ -114,9 +117,11 @@ export class Applying {
   async toEnd(): Promise<HostProblem | undefined> {
     const steps = this.#first.items.filter(({ change }) => change !== undefined).length
     this.#line.progress({ event: 'applying', run: this.number, unit: this.#run.unit, steps })
+    const { stop } = this.#options
+    const onStop = (): void => void this.#stop()
+    stop?.addEventListener('abort', onStop)
     try {
-      await this.#stages()
-      return undefined
+      return await this.#stages()
     } catch (error) {
       // What could not be read has failed before anything was applied.
       const hasBegun = [...this.#applied.values()].some((events) => events.hasBegun)
@@ -127,10 +132,18 @@ export class Applying {
       await (isTakenBack ? this.#finish() : this.#run.dismiss()).catch(() => undefined)
       if (ends) throw error
       return reportedError(error)
+    } finally {
+      stop?.removeEventListener('abort', onStop)
     }
   }
 
-  async #stages(): Promise<void> {
+  async #stop(): Promise<void> {
+    const isTold = await this.#run.stop().catch(() => false)
+    if (isTold) this.#line.progress({ event: 'stopping' })
+  }
+
+  /** @returns Set when the run was stopped before its end. */
+  async #stages(): Promise<HostProblem | undefined> {
     const { verdict } = this
     let hostPlan = this.#first
     while (hostPlan.stage.tasks.length > 0) {
@@ -140,6 +153,10 @@ export class Applying {
       const planning = { ...hostPlan.planning, readings, settled: verdict.settled, ledger }
       const items = verdict.next(planItems(planning))
       if (!items.some(({ change }) => change !== undefined)) break
+      if (this.#options.stop?.aborted === true) {
+        verdict.stop(items)
+        break
+      }
       const before = hostPlan
       hostPlan = await this.#run.persist((connection) =>
         replan(connection, before, this.#planOptions, { planning, items, ledgerDigest }),
@@ -151,6 +168,14 @@ export class Applying {
       explainFailures(connection, verdict.items, this.#outcomes, this.#planOptions),
     )
     await this.#finish()
+    return this.#stopped
+  }
+
+  get #stopped(): HostProblem | undefined {
+    const outcomes = this.verdict.changes.map((change) => this.verdict.outcome(change))
+    const left = outcomes.filter(({ failure }) => failure === UNREACHED).length
+    const wasApplied = outcomes.some(({ outcome }) => outcome === 'changed')
+    return left === 0 ? undefined : stoppedProblem(left, outcomes.length, wasApplied)
   }
 
   async #finish(): Promise<void> {

@@ -51,6 +51,17 @@ function triedText({ title, command }: TriedStep): Pick<Failure, 'step' | 'ran'>
   return { step: title, ...(command === undefined ? {} : { ran: command }) }
 }
 
+/** The operator has stopped the run. @param left Changes that were not reached. */
+export function stoppedProblem(left: number, all: number, wasApplied: boolean): HostProblem {
+  return {
+    name: 'Stopped',
+    message: `stopped, as asked: ${left} of ${all} changes were not reached`,
+    said: '',
+    next: 'converge again: it goes on from what is there now',
+    exit: wasApplied ? 'partial' : 'interrupted',
+  }
+}
+
 /** The run, or all of its host, ended within a step. */
 export function cutFailure(step: TriedStep): Failure {
   return {

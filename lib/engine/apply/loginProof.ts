@@ -18,7 +18,7 @@ export class Proof {
   }
 
   follow({ event, task }: TaskEvent): void {
-    if (['ok', 'failed', 'stale', 'skipped'].includes(event)) this.#open.delete(task)
+    if (['ok', 'failed', 'stale', 'skipped', 'stopped'].includes(event)) this.#open.delete(task)
     if (this.#open.size === 0) void this.outcome()
   }
 

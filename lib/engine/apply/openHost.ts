@@ -114,6 +114,7 @@ export class OpenHost {
     if (!isPending(planned.plan)) return this.untouched(planned.plan, 'unchanged')
     const refused = refusalOf(planned.plan, agreed)
     if (refused !== undefined) throw refused
+    this.#options.stop?.throwIfAborted()
     this.#planned = undefined
     const applying = new Applying(planned, await this.#options.who(), this.#line(), this.#options, this.#planOptions)
     this.#run = applying.number

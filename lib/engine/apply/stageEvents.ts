@@ -58,6 +58,9 @@ export class StageEvents {
       case 'skipped':
         outcomes.skipped(refs, refsOf(this.tasks[event.because]!))
         return tell('skipped')
+      case 'stopped':
+        // It has no outcome: the end of the run decides.
+        return
       case 'waits':
         return progress({ event: 'waiting', because: `${about.label}: ${event.because}` })
       case 'undone': {

@@ -125,6 +125,12 @@ export class Verdict {
       if (isLeft(ref)) this.outcomes.failed([ref], stillDiffers(difference))
   }
 
+  /** The operator ends the run before these items, which the last reading has left to apply. */
+  stop(items: readonly Planned[]): void {
+    this.#failDiffering(() => true)
+    for (const { shown } of items) if (!this.outcomes.has(shown.ref)) this.outcomes.unreached(shown.ref)
+  }
+
   /** The run ends before everything was applied. */
   giveUp(): void {
     this.#failDiffering(() => true)

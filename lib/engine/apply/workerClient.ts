@@ -23,7 +23,7 @@ import {
   WHOLE,
 } from '../onHost/runText.ts'
 import type { RunFile } from '../host/runRecord.ts'
-import { PATIENCE_S, unitOf, workerProgram } from '../onHost/worker.ts'
+import { PATIENCE_S, stopText, unitOf, workerProgram } from '../onHost/worker.ts'
 
 /** Milliseconds between attempts to reconnect; the worker waits longer than their sum. */
 const RETRY_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000, 30_000]
@@ -50,6 +50,7 @@ export class WorkerClient {
   #stage = 0
   /** Number of event lines of the run received so far. */
   #seen = 0
+  #stop: 'no' | 'wanted' | 'told' = 'no'
 
   constructor(options: RunOptions) {
     this.#options = options
@@ -87,7 +88,9 @@ export class WorkerClient {
       events.restart()
       const follow = events.ended ? OVER : followText(id, this.#stage, this.#seen + events.count + 1)
       const begin = events.count === 0 && !start.isOver() ? start : undefined
-      const program = `${begin?.text ?? ''}${follow}${tail}`
+      // A stop that the previous connection may not have delivered.
+      const stop = this.#stop === 'wanted' ? stopText(id, this.#seen + events.count > 0) : ''
+      const program = `${stop}${begin?.text ?? ''}${follow}${tail}`
       const result = await this.#follow(connection, program, begin?.input, events).catch(async (error) => {
         if (!(error instanceof TooMuchOutput && events.over))
           throw await explained(error, connection, sections, this.#options.readMs)
@@ -100,6 +103,24 @@ export class WorkerClient {
     this.#seen += events.count
     this.#judge(events)
     return answers ?? parseFrames(events.rest(), stderr, mark, names)
+  }
+
+  /**
+   * Makes the run begin no further task. The host knows it when this resolves to true; otherwise it is told with the next
+   * connection.
+   */
+  async stop(): Promise<boolean> {
+    this.#stop = 'wanted'
+    // Nothing was sent yet; the caller does not begin.
+    if (this.#stage === 0) return false
+    try {
+      const connection = await this.#options.connection()
+      const { exit } = await connection.run(stopText(this.#options.id, this.#seen > 0), { timeoutMs: 10_000 })
+      if (exit === 0) this.#stop = 'told'
+    } catch (error) {
+      if (!(error instanceof ConnectionLost || error instanceof Unreachable || error instanceof TimedOut)) throw error
+    }
+    return this.#stop === 'told'
   }
 
   /** The steps have no time limit here; the reading after the last of them has. */

@@ -18,6 +18,8 @@ export type TaskEvent =
   | { event: 'failed'; task: number; exit: number; said: string }
   | { event: 'stale'; task: number }
   | { event: 'skipped'; task: number; because: number }
+  /** The run was told to stop before this task. */
+  | { event: 'stopped'; task: number }
   /** A step waits for a lock on the host. */
   | { event: 'waits'; task: number; because: string }
   /** Task `task` of this stage reverted what task `undone` had changed. */
@@ -137,6 +139,9 @@ export class Events {
       case 'stale':
         this.#onEvent({ event: 'stale', task })
         break
+      case 'stopped':
+        this.#onEvent({ event: 'stopped', task })
+        break
       case 'skipped':
         if (!isBelow(this.#steps.length, second)) throw notUnderstood(line)
         this.#onEvent({ event: 'skipped', task, because: Number(second) })
@@ -163,6 +168,7 @@ const OF_TASKS: ReadonlySet<string> = new Set([
   'ok',
   'failed',
   'stale',
+  'stopped',
   'skipped',
   'waits',
   'undone',

@@ -144,7 +144,7 @@ export class RunRecord {
     const changes = this.#changes(outcomes)
     const outcome = changes.some((change) => change.outcome === 'unfinished')
       ? 'unfinished'
-      : changes.some((change) => change.outcome === 'failed')
+      : changes.some(({ outcome: one }) => one === 'failed' || one === 'skipped')
         ? 'failed'
         : 'ok'
     return this.#file({ endedAt: new Date().toISOString(), outcome, changes })

@@ -6,9 +6,11 @@
  *
  * Events, one per line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `unguarded BASE64` · `start T` ·
  * `step T S` · `ok T` · `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` ·
- * `undone T STAGE/TASK` ·
+ * `undone T STAGE/TASK` · `stopped T` ·
  * `waits T BASE64` · `end STAGE`. T counts tasks of the stage from 0. A task reports in its file `undone` that it has
  * undone another. A line that ends in `~` was cut off by a full disk; the worker writes it again.
+ *
+ * Once the file of `stopText` is there, no further task begins: each is `stopped`.
  *
  * Ages are measured by /proc/uptime, so that setting the clock during a run has no effect.
  */
@@ -29,6 +31,21 @@ export const STALE = 86
 
 export function unitOf(id: string): string {
   return `keelson-${id}`
+}
+
+/** Tells the run that it has to stop: beside its folder, which may still be arriving. */
+function stopFile(id: string): string {
+  return `${RUN_ROOT}/${id}.stop`
+}
+
+/**
+ * Makes a run begin no further task, whatever becomes of its client.
+ *
+ * @param hasBegun The run is known to have begun; one that has ended since is left alone.
+ */
+export function stopText(id: string, hasBegun: boolean): string {
+  return `mkdir -p -m 0700 ${RUN_ROOT} && ${hasBegun ? `{ [ ! -d ${RUN_ROOT}/${id} ] || : > ${stopFile(id)}; }` : `: > ${stopFile(id)}`}
+`
 }
 
 /** The worker's own program. `who` is one line of JSON that tells a second client who holds the lock. */
@@ -63,9 +80,10 @@ if ! flock -n 9 && ! take_over; then
 fi
 printf '%s\\n' ${quote(who)} > ${RUN_ROOT}/owner
 # A run that is turned away leaves its events to its client, which may not have come to read them yet.
-trap '${FORGET_PROVED}; rm -rf ${RUN_ROOT}/owner; [ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}' EXIT
+trap '${FORGET_PROVED}; rm -rf ${RUN_ROOT}/owner ${stopFile(id)}; [ -e turned-away ] || rm -rf ${RUN_ROOT}/${id}' EXIT
 ${SETTLE}
 # What runs that were killed left behind.
+find ${RUN_ROOT} -maxdepth 1 -name '*.stop' ! -path ${stopFile(id)} -delete
 exec 8< ${RUN_ROOT}
 flock 8
 for left in $(find ${RUN_ROOT} -mindepth 1 -maxdepth 1 -type d ! -name loaded ! -name ${quote(id)} -printf '%f '); do
@@ -144,6 +162,11 @@ perform() {
 task() {
   t=$1 beside=$2
   shift 2
+  if [ -e ${stopFile(id)} ]; then
+    eval "task_$t=stopped"
+    ev stopped "$t"
+    return 0
+  fi
   for need; do
     outcome_of "$need"
     if [ "$was" != ok ]; then
