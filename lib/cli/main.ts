@@ -3,7 +3,7 @@
  *
  * Each command's code is loaded when it is called, so that `--help` loads only this file.
  */
-import { Argument, Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { version } from '../dsl/home.ts'
 import type { Site } from '../dsl/site.ts'
 import { RecipeError } from '../engine/catalog/evaluate.ts'
@@ -16,21 +16,18 @@ import {
   addMachine,
   type ConvergeFlags,
   examples,
-  type HostFlags,
   type Run,
   several,
   SHOW_FORMS,
   type ShowFlags,
 } from './options.ts'
-import { addCost, addLogs, addVerify } from './observing.ts'
-import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from './completionScripts.ts'
+import { addCompletion, addCost, addExplain, addGraph, addLogs, addVerify } from './observing.ts'
 import { openOutput } from './output.ts'
 import { cleanLine } from '../render/clean.ts'
 import { renderJson } from '../render/json.ts'
 import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
 import type { CommandContext } from './commandContext.ts'
-import type { ExplainFlags } from './commands/explain.ts'
 import type { PlanFlags } from './commands/hosts.ts'
 import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
@@ -270,40 +267,6 @@ function addUndo(program: Command, context: CommandContext, run: Run): void {
     )
 }
 
-function addExplain(program: Command, context: CommandContext, run: Run): void {
-  const command = program
-    .command('explain <ref>')
-    .description('tell all that is known of one resource: where it is declared, what is there, what is done about it')
-    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
-  addGlobals(addMachine(command))
-    .option('--offline', 'ask no host')
-    .addHelpText(
-      'after',
-      examples(
-        program,
-        'explain file:/etc/motd',
-        'explain recipes/tls.ts:35 --offline',
-        'explain nginx-vhost:api --json',
-      ),
-    )
-    .action((ref: string, flags: ExplainFlags) =>
-      run(async () => (await import('./commands/explain.ts')).explain(context, ref, flags)),
-    )
-}
-
-function addGraph(program: Command, context: CommandContext, run: Run): void {
-  const command = program
-    .command('graph')
-    .description('show what is declared, and what needs what; no host is contacted')
-  addGlobals(command)
-    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
-    .option('--format <format>', 'tree, or dot for Graphviz', 'tree')
-    .addHelpText('after', examples(program, 'graph', 'graph --format dot | dot -Tsvg > site.svg'))
-    .action((flags: Pick<HostFlags, 'host'> & { format: string }) =>
-      run(async () => (await import('./commands/graph.ts')).graph(context, flags)),
-    )
-}
-
 function addTypes(program: Command, context: CommandContext, run: Run): void {
   const command = program
     .command('types [name]')
@@ -355,23 +318,6 @@ function addSecrets(program: Command, context: CommandContext, run: Run): void {
   addGlobals(secrets.command('edit').description('change the stored values in your editor (VISUAL, EDITOR)')).action(
     () => run(async () => (await load()).secretsEdit(context)),
   )
-}
-
-function addCompletion(program: Command, { output }: CommandContext, run: Run): void {
-  program
-    .command('completion')
-    .description('print the completion script of a shell; it asks no host')
-    .addArgument(new Argument('<shell>').choices(COMPLETION_SHELLS))
-    .addHelpText(
-      'after',
-      '\nExamples:\n  eval "$(keelson completion bash)"        # in ~/.bashrc\n  source <(keelson completion zsh)         # in ~/.zshrc\n  keelson completion fish > ~/.config/fish/completions/keelson.fish\n',
-    )
-    .action((shell: (typeof COMPLETION_SHELLS)[number]) =>
-      run(async () => {
-        output.out.write(COMPLETION_SCRIPTS[shell])
-        return 'ok'
-      }),
-    )
 }
 
 function addInit(program: Command, context: CommandContext, run: Run): void {

@@ -1,12 +1,14 @@
 /**
  * Commands that show what there is and change nothing.
  */
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import type { CommandContext } from './commandContext.ts'
 import type { CostFlags } from './commands/cost.ts'
+import type { ExplainFlags } from './commands/explain.ts'
+import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from './completionScripts.ts'
 import type { LogsFlags } from './commands/logs.ts'
 import type { VerifyFlags } from './commands/verify.ts'
-import { addGlobals, addMachine, examples, type Run, several } from './options.ts'
+import { addGlobals, addMachine, examples, type HostFlags, type Run, several } from './options.ts'
 
 export function addCost(program: Command, context: CommandContext, run: Run): void {
   const command = program.command('cost').description('what the machines cost a month; no host is contacted')
@@ -42,5 +44,56 @@ export function addLogs(program: Command, context: CommandContext, run: Run): vo
     .addHelpText('after', examples(program, 'logs api nginx --since 30m', 'logs -f --level warning', 'logs --json'))
     .action((services: string[], flags: LogsFlags) =>
       run(async () => (await import('./commands/logs.ts')).logs(context, services, flags)),
+    )
+}
+
+export function addExplain(program: Command, context: CommandContext, run: Run): void {
+  const command = program
+    .command('explain <ref>')
+    .description('tell all that is known of one resource: where it is declared, what is there, what is done about it')
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+  addGlobals(addMachine(command))
+    .option('--offline', 'ask no host')
+    .addHelpText(
+      'after',
+      examples(
+        program,
+        'explain file:/etc/motd',
+        'explain recipes/tls.ts:35 --offline',
+        'explain nginx-vhost:api --json',
+      ),
+    )
+    .action((ref: string, flags: ExplainFlags) =>
+      run(async () => (await import('./commands/explain.ts')).explain(context, ref, flags)),
+    )
+}
+
+export function addGraph(program: Command, context: CommandContext, run: Run): void {
+  const command = program
+    .command('graph')
+    .description('show what is declared, and what needs what; no host is contacted')
+  addGlobals(command)
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+    .option('--format <format>', 'tree, or dot for Graphviz', 'tree')
+    .addHelpText('after', examples(program, 'graph', 'graph --format dot | dot -Tsvg > site.svg'))
+    .action((flags: Pick<HostFlags, 'host'> & { format: string }) =>
+      run(async () => (await import('./commands/graph.ts')).graph(context, flags)),
+    )
+}
+
+export function addCompletion(program: Command, { output }: CommandContext, run: Run): void {
+  program
+    .command('completion')
+    .description('print the completion script of a shell; it asks no host')
+    .addArgument(new Argument('<shell>').choices(COMPLETION_SHELLS))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  eval "$(keelson completion bash)"        # in ~/.bashrc\n  source <(keelson completion zsh)         # in ~/.zshrc\n  keelson completion fish > ~/.config/fish/completions/keelson.fish\n',
+    )
+    .action((shell: (typeof COMPLETION_SHELLS)[number]) =>
+      run(async () => {
+        output.out.write(COMPLETION_SCRIPTS[shell])
+        return 'ok'
+      }),
     )
 }
