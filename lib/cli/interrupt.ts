@@ -66,7 +66,8 @@ export function catchInterrupts({ say, leave, choose }: Terminal): Interrupts {
     stop: runs.signal,
     watch: (progress) => {
       if (progress.event === 'applying') running.set(progress.host, progress.unit)
-      if (progress.event === 'done' || progress.event === 'waiting') running.delete(progress.host)
+      const isOver = progress.event === 'done' || (progress.event === 'waiting' && progress.step !== true)
+      if (isOver) running.delete(progress.host)
       if (running.size === 0) question?.abort()
     },
     end: () => {

@@ -276,8 +276,11 @@ export type HostProgress =
   | { event: 'applying'; run: string; unit: string; steps: number }
   | { event: 'step'; ref: Ref; label: string; title: string; state: 'started' | 'ok' | 'failed' | 'skipped' }
   | { event: 'reconnecting'; because: string; attempt: number }
-  /** Waits for the run that holds the lock, after which everything starts over; or a step waits for a lock on the host. */
-  | { event: 'waiting'; because: string }
+  /**
+   * Waits for the run that holds the lock, after which everything starts over; with `step`, a step of this run waits
+   * for a lock on the host.
+   */
+  | { event: 'waiting'; because: string; step?: true }
   /** A new login has to succeed before a change that may lock the operator out becomes permanent. */
   | { event: 'proving' }
   /** The host knows that it has to stop after the step in progress, whatever becomes of this client. */

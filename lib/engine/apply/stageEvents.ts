@@ -62,7 +62,7 @@ export class StageEvents {
         // It has no outcome: the end of the run decides.
         return
       case 'waits':
-        return progress({ event: 'waiting', because: `${about.label}: ${event.because}` })
+        return progress({ event: 'waiting', because: `${about.label}: ${event.because}`, step: true })
       case 'undone': {
         const undone = this.#run.applied(event.undone)
         if (undone !== undefined) outcomes.failed(refsOf(undone), undoneFailure(about.label))
