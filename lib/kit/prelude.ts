@@ -18,6 +18,8 @@ export function payload(name: string): ShellText {
 
 /**
  * - `fail MESSAGE…` ends the step with the message as its last output.
+ * - `tell waits|does TEXT…` tells the client what the step waits for, or how far it is. At most about once a second: a
+ *   client takes a limited number of these.
  * - `await_locks SECONDS PATH…` waits until no process holds an fcntl(2) lock on any of these files, and meanwhile
  *   tells the client which process holds one. After SECONDS it fails and names the holder. It does not change the files.
  * - `in_time COMMAND…` runs a program that checks configuration, for at most one minute, and reports a timeout (exit
@@ -65,14 +67,14 @@ await_locks() {
   for al_path; do
     while al_holder=$(lock_holder "$al_path") && [ -n "$al_holder" ]; do
       [ "$al_left" -gt 0 ] || fail "$al_holder has had $al_path locked for more than $al_seconds s; see what it does, and end it if it hangs - the lock file itself is to stay"
-      [ "$al_told" = "$al_holder $al_path" ] || say_waits "for $al_holder, which has $al_path locked"
+      [ "$al_told" = "$al_holder $al_path" ] || tell waits "for $al_holder, which has $al_path locked"
       al_told="$al_holder $al_path" al_left=$((al_left - 1))
       sleep 1
     done
   done
 }
-say_waits() {
-  sw_task=\${P%/*}
-  printf 'waits %s %s\\n' "\${sw_task##*/}" "$(printf %s "$*" | base64 -w0)" >> "\${P%/*/*/*}/events" || echo '~' >> "\${P%/*/*/*}/events" || :
+tell() {
+  tell_task=\${P%/*}
+  printf 'tells %s %s\\n' "\${tell_task##*/}" "$(printf %.300s "$*" | base64 -w0)" >> "\${P%/*/*/*}/events" || echo '~' >> "\${P%/*/*/*}/events" || :
 }
 `

@@ -3,10 +3,12 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { convergeHost } from '../../lib/engine/apply/converge.ts'
+import type { Progress } from '../../lib/engine/report.ts'
 import { resource } from '../../lib/dsl/declare.ts'
 import { aptPackage as aptPackageType } from '../../lib/resources/apt/aptPackage.ts'
 import { file as fileType } from '../../lib/resources/files/file.ts'
-import { changeOf, convergeAsPlanned, convergeOn, planOn } from '../support/converge.ts'
+import { changeOf, convergeAsPlanned, convergeOn, planOn, runOn } from '../support/converge.ts'
 import { freshHost, ssh, sshOk } from '../support/host.ts'
 
 const aptPackage = resource(aptPackageType)
@@ -39,6 +41,25 @@ for (const host of hosts) {
     assert.is(await status('hello tree cron'), 'install installed\ninstall installed\nhold installed\n')
     const log = await sshOk(host, "grep -c '^Commandline: apt-get .* install hello tree$' /var/log/apt/history.log")
     assert.is(log, '1\n')
+  })
+
+  on('while apt runs, its own progress is told', async () => {
+    await sshOk(host, 'apt-get -q -y purge hello; apt-get clean')
+    const told: string[] = []
+    const progress = (event: Progress): void => {
+      if (event.event === 'step' && event.state === 'started') told.push(event.title)
+    }
+    const declare = (): void => {
+      aptPackage({ name: 'hello' })
+    }
+    const confirm = () => Promise.resolve(true)
+    const report = await convergeHost({ ...runOn(host, declare, SCOPED), confirm, progress })
+    assert.is(changeOf(report, 'package:hello').outcome, 'changed')
+    assert.is(told[0], 'install hello')
+    assert.ok(
+      told.some((title) => /^\d+ % {2}(fetching .*, \d+\.\d MB|.*hello.*|Running dpkg)$/.test(title)),
+      told.join('\n'),
+    )
   })
 
   on('a name nobody knows is refused with the words of apt, and nothing that matches it is installed', async () => {

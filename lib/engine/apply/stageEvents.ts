@@ -63,6 +63,8 @@ export class StageEvents {
         return
       case 'waits':
         return progress({ event: 'waiting', because: `${about.label}: ${event.because}`, step: true })
+      case 'does':
+        return tell('started', event.what)
       case 'undone': {
         const undone = this.#run.applied(event.undone)
         if (undone !== undefined) outcomes.failed(refsOf(undone), undoneFailure(about.label))

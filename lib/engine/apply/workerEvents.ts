@@ -22,6 +22,8 @@ export type TaskEvent =
   | { event: 'stopped'; task: number }
   /** A step waits for a lock on the host. */
   | { event: 'waits'; task: number; because: string }
+  /** How far a step is, in its own words. */
+  | { event: 'does'; task: number; what: string }
   /** Task `task` of this stage reverted what task `undone` had changed. */
   | { event: 'undone'; task: number; undone: TaskPlace }
 
@@ -146,8 +148,8 @@ export class Events {
         if (!isBelow(this.#steps.length, second)) throw notUnderstood(line)
         this.#onEvent({ event: 'skipped', task, because: Number(second) })
         break
-      case 'waits':
-        this.#onEvent({ event: 'waits', task, because: Buffer.from(second ?? '', 'base64').toString() })
+      case 'tells':
+        this.#tells(task, Buffer.from(second ?? '', 'base64').toString())
         break
       case 'undone': {
         const [stage, other] = (second ?? '').split('/').map(Number)
@@ -157,6 +159,12 @@ export class Events {
       default:
         throw notUnderstood(line)
     }
+  }
+
+  #tells(task: number, text: string): void {
+    const [, word, rest = ''] = /^(waits|does) ([^]*)$/.exec(text) ?? []
+    if (word === 'waits') this.#onEvent({ event: 'waits', task, because: rest })
+    else if (word === 'does') this.#onEvent({ event: 'does', task, what: rest })
   }
 }
 
@@ -170,7 +178,7 @@ const OF_TASKS: ReadonlySet<string> = new Set([
   'stale',
   'stopped',
   'skipped',
-  'waits',
+  'tells',
   'undone',
 ])
 

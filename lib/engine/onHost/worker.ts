@@ -7,7 +7,7 @@
  * Events, one per line: `locked WHO` · `moved ledger` · `unrecorded BASE64` · `unguarded BASE64` · `start T` ·
  * `step T S` · `ok T` · `failed T EXIT` · `stale T` · `skipped T BECAUSE_OF_T` · `said T BASE64` ·
  * `undone T STAGE/TASK` · `stopped T` ·
- * `waits T BASE64` · `end STAGE`. T counts tasks of the stage from 0. A task reports in its file `undone` that it has
+ * `tells T BASE64` (`waits …` or `does …`, from a step) · `end STAGE`. T counts tasks of the stage from 0. A task reports in its file `undone` that it has
  * undone another. A line that ends in `~` was cut off by a full disk; the worker writes it again.
  *
  * Once the file of `stopText` is there, no further task begins: each is `stopped`.

@@ -76,13 +76,50 @@ function aptWord({ name, after }: Change<AptPackageState>): string {
 }
 
 /**
+ * `progress` tells how far apt is, from the lines of its APT::Status-Fd (README.progress-reporting of apt): the package,
+ * what is done with it, and per cent; while it fetches, the bytes that have come.
+ *
+ *     pmstatus:nginx:57.1429:Unpacking nginx (amd64)
+ *     dlstatus:3:3.0381:Retrieving file 3 of 18 (9s remaining)
+ */
+export const PROGRESS = `fetched() {
+  sum=0
+  for size in $(find /var/cache/apt/archives -name '*.deb' -cnewer "$P/fetching" -printf '%s ' 2>/dev/null); do sum=$((sum + size)); done
+  echo "$((sum / 1000000)).$((sum / 100000 % 10)) MB"
+}
+progress() {
+  : > "$P/fetching"
+  last=
+  while IFS= read -r line; do
+    case $line in pmstatus:*:* | dlstatus:*:*:*) ;; *) continue ;; esac
+    read -r now rest < /proc/uptime
+    [ "\${now%%.*}" != "$last" ] || continue
+    last=\${now%%.*}
+    words=\${line#*status:*:}
+    # The name of a package may have its architecture after a colon.
+    while case \${words%%:*} in *[!0-9.]*) : ;; *) false ;; esac && [ "$words" != "\${words#*:}" ]; do words=\${words#*:}; done
+    percent=\${words%%:*} words=\${words#*:}
+    case $line in dlstatus:*) words="fetching \${words#Retrieving }, $(fetched)" ;; esac
+    tell does "\${percent%%.*} %  $words"
+  done
+}
+`
+
+/**
  * `unlocked` waits until no other process uses apt or dpkg; `patiently COMMAND…` waits again for one that started in
  * between, where DPkg::Lock::Timeout has no effect: `apt-get update` and dpkg itself. Needrestart must not restart
  * services by itself, and nobody can answer a question about configuration files. A simulation precedes each
  * transaction: if apt would remove or change more than requested, which is not in the plan, the transaction is not run.
  */
 const APT = `export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1
-apt() { apt-get -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }
+${PROGRESS}apt() {
+  rm -f "$P/code"
+  {
+    { apt-get -q -y -o APT::Status-Fd=3 -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" 3>&1 >&4 4>&-; echo "$?" > "$P/code"; } |
+      { progress || :; cat > /dev/null; }
+  } 4>&1
+  return "$(cat "$P/code")"
+}
 unlocked() { await_locks 600 /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; }
 patiently() {
   tries=0

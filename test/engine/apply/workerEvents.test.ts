@@ -42,8 +42,18 @@ test('a host tells only of the tasks and steps that it was given', () => {
     )
 })
 
+test('what a step tells is text, of a wait or of how far it is; other words of it are ignored', () => {
+  const line = (text: string): string => `tells 1 ${Buffer.from(text).toString('base64')}\n`
+  const { events } = told(`${line('waits for apt')}${line('does 3 %\n\u001b[2J')}${line('sings')}stopped 0\nover\n`, 7)
+  assert.equal(events, [
+    { event: 'waits', task: 1, because: 'for apt' },
+    { event: 'does', task: 1, what: '3 %\n\u001b[2J' },
+    { event: 'stopped', task: 0 },
+  ])
+})
+
 test('a stage that tells of its steps for ever is given up', () => {
-  for (const line of ['start 0', 'step 0 0', '~', 'gone'])
+  for (const line of ['start 0', 'step 0 0', 'tells 0 ZG9lcyA=', '~', 'gone'])
     assert.throws(
       () => told(`${line}\n`.repeat(20_000), 4096),
       (error: unknown) => error instanceof HostError,
