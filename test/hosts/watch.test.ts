@@ -58,7 +58,7 @@ test('each save shows what differs from the plan before, with the time', async (
     assert.match(broken, /\nsite\.ts:4:\d+: Unexpected "="\n {2}line /)
     assert.not.match(broken, /esbuild|\n {4}at /)
     const mended = await save(`// a line above\n${text.replace("'/etc/one'", "'/etc/two'")}`)
-    assert.match(mended, '\none  as before  Plan: 1 create.\n')
+    assert.match(mended, '\none  as before  Plan: 1 to create.\n')
     // oxlint-disable-next-line no-control-regex -- control characters are what it is about
     assert.not.match(more + broken + mended, /[\x07\x1b]/)
   } finally {
