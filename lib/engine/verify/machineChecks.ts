@@ -41,7 +41,9 @@ df -P -i -x devtmpfs -x squashfs -x iso9660 -x efivarfs 2>/dev/null
 :`,
   parse({ stdout }) {
     const [space = '', inodes = ''] = stdout.split('\0')
-    return [...fillings(space, 'space'), ...fillings(inodes, 'inodes')]
+    const found = [...fillings(space, 'space'), ...fillings(inodes, 'inodes')]
+    if (found.length === 0) throw new Error('df names no file system')
+    return found
   },
 }
 
@@ -155,17 +157,22 @@ ls /boot/vmlinuz-* 2>/dev/null | sed 's,^/boot/vmlinuz-,,' | sort -V | tail -n 1
 const UPDATES: MachineCheck = {
   check: 'updates',
   means: 'no security update is pending (a warning), by package lists that are not old',
-  text: `timeout 8 apt-get -s -q -o Debug::NoLocking=1 -o Dir::Log::Planner= -o Dir::Log::Solver= -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= dist-upgrade 2>/dev/null |
-  sed -n 's/^Inst \\([^ ]*\\) .*Debian-Security:.*/\\1/p' | head -n 500
+  text: `k_upgrade=$(timeout 8 apt-get -s -q -o Debug::NoLocking=1 -o Dir::Log::Planner= -o Dir::Log::Solver= -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= dist-upgrade 2>/dev/null)
+k_exit=$?
+printf '%s\\n' "$k_upgrade" | sed -n 's/^Inst \\([^ ]*\\) .*Debian-Security:.*/\\1/p' | head -n 500
 printf '\\0'
 date +%s
-find /var/lib/apt/lists -maxdepth 1 -name '*Release' -printf '%T@\\n' 2>/dev/null | sort -n | tail -n 1`,
+find /var/lib/apt/lists -maxdepth 1 -name '*Release' -printf '%T@\\n' 2>/dev/null | sort -n | tail -n 1
+printf '\\0%s' "$k_exit"`,
   parse({ stdout }) {
-    const [pending = '', times = ''] = stdout.split('\0')
+    const [pending = '', times = '', exit = ''] = stdout.split('\0')
     const [now, listed] = lines(times).map(Number)
     const about = { check: 'updates', about: 'security updates' }
     if (listed === undefined || now === undefined)
       return [{ ...about, state: 'unchecked', said: 'apt has no package lists here' }]
+    // Of a simulation that was cut off, nothing is known.
+    if (exit !== '0')
+      return [{ ...about, state: 'unchecked', said: `apt could not tell within 8 s (exit ${short(exit)})` }]
     const age = now - listed
     if (age > OLDEST_LISTS_S)
       return [

@@ -51,9 +51,14 @@ export async function tryOutside(
   return { findings: findings.flat(), served }
 }
 
-/** One attempt for each way, judged together. */
+/**
+ * One attempt for each way, judged together. One after the other: the names are tried at the same time, and an
+ * application should not meet all of it at once.
+ */
 async function over(ways: readonly Way[], words: Words, attempt: (way: Way) => Promise<Tried>): Promise<Finding> {
-  return together(words, await Promise.all(ways.map(attempt)))
+  const tried: Tried[] = []
+  for (const way of ways) tried.push(await attempt(way))
+  return together(words, tried)
 }
 
 /** Pure. A family that this machine cannot reach is left out, and never counts as passed. */
@@ -130,11 +135,15 @@ function refuses(
 
 function isClosed({ port }: Extract<Probe, { probe: 'closed' }>, ways: readonly Way[]): Promise<Finding> {
   const next = 'look at ufw status for a rule that lets others in, and converge'
-  return over(ways, { check: 'closed port', about: `${port}/tcp`, next }, async ({ family, address }) => {
-    const became = await knock(address, port)
-    if (became === 'noRoute') return { family, said: '', isNoRoute: true }
-    return { family, said: became, ...(became === 'open' ? { problem: 'anyone can connect' } : {}) }
-  })
+  const words = { check: 'closed port', about: `${port}/tcp`, next }
+  // A dropped packet is waited for in vain: over both families at the same time.
+  return Promise.all(ways.map((way) => knocked(way, port))).then((tried) => together(words, tried))
+}
+
+async function knocked({ family, address }: Way, port: number): Promise<Tried> {
+  const became = await knock(address, port)
+  if (became === 'noRoute') return { family, said: '', isNoRoute: true }
+  return { family, said: became, ...(became === 'open' ? { problem: 'anyone can connect' } : {}) }
 }
 
 function outcome({ family }: Way, { isNoRoute }: Asked, what: string, problem: string | undefined): Tried {

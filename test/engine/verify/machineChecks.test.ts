@@ -36,6 +36,7 @@ test('a file system counts once, by space and by inodes, and those of the kernel
     ['/', '/mnt/a b', '/, inodes', '/mnt/a b, inodes'],
   )
   assert.match(findings[0]!.next ?? '', 'du -xh /')
+  assert.throws(() => find('disk', '\0'), 'df names no file system')
 })
 
 test('memory and swap are wrong when little is left', () => {
@@ -75,14 +76,19 @@ test('a reboot is due for a package that asks for one, or a newer kernel', () =>
 
 test('security updates are pending by lists that are not old', () => {
   const now = 1_800_000_000
-  const of = (pending: string, age: number) => find('updates', `${pending}\0${now}\n${now - age}.25\n`)[0]!
+  const of = (pending: string, age: number, exit = 0) =>
+    find('updates', `${pending}\0${now}\n${now - age}.25\n\0${exit}`)[0]!
   assert.is(of('', 3600).state, 'ok')
   assert.equal(
     [of('openssl\nlibssl3\n', 3600).state, of('openssl\nlibssl3\n', 3600).said],
     ['warning', '2 pending: openssl, libssl3'],
   )
   assert.match(of('', 9 * 86_400).said, 'the package lists are 9 days old')
-  assert.is(find('updates', `\0${now}\n`)[0]!.state, 'unchecked')
+  assert.is(find('updates', `\0${now}\n\x000`)[0]!.state, 'unchecked')
+  assert.equal(
+    [of('', 3600, 124).state, of('', 3600, 124).said],
+    ['unchecked', 'apt could not tell within 8 s (exit 124)'],
+  )
 })
 
 /** As ss of Debian 13 prints it, with a listener of each kind. */
