@@ -102,8 +102,10 @@ export class Following {
     const stop = new AbortController()
     const both = AbortSignal.any([signal, stop.signal])
     this.#access.again()
+    // What still arrives of a connection that is given up would come again over the next one.
+    let isOpen = true
     const run = (text: string, each: (line: string) => void): Promise<RunResult> =>
-      connection.run(text, { onStdout: splitter(each), signal: both })
+      connection.run(text, { onStdout: splitter((line) => (isOpen ? each(line) : undefined)), signal: both })
     const runs = [
       ...(wanted.journal ? [run(followJournalText(wanted, this.#mark), (line) => this.#onJournal(line))] : []),
       ...(wanted.access ? [run(followAccessText(wanted), (line) => this.#onAccess(line))] : []),
@@ -116,6 +118,7 @@ export class Following {
           next: 'look at journalctl there',
         })
     } finally {
+      isOpen = false
       stop.abort()
       await Promise.allSettled(runs)
     }
