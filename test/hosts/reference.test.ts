@@ -1,5 +1,6 @@
 /**
- * Every example of the reference, declared together on one host: it converges, and then nothing is left to do.
+ * Every example of the reference that a throw-away host can have, declared together on one host: it converges, and then
+ * nothing is left to do.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import type { TypeDocs } from '../../lib/render/view/typeDoc.ts'
 import { convergeAsPlanned } from '../support/converge.ts'
-import { EXAMPLE_SECRETS, writeExamples } from '../support/examples.ts'
+import { convergeable, EXAMPLE_SECRETS, writeExamples } from '../support/examples.ts'
 import { connectToLab, labUp } from '../../lib/sandbox/lab.ts'
 import { freshHost, sshOk, uniqueName } from '../support/host.ts'
 
@@ -21,7 +22,7 @@ DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends \\
 const { types }: TypeDocs = JSON.parse(readFileSync('lib/types.json', 'utf8'))
 const folder = mkdtempSync(join(tmpdir(), 'keelson-examples-'))
 process.once('exit', () => rmSync(folder, { recursive: true }))
-const declare = await writeExamples(folder, types)
+const declare = await writeExamples(folder, convergeable(types))
 const lab = await labUp(uniqueName(), { believesAll: true })
 
 for (const os of ['debian-12', 'debian-13'] as const) {

@@ -27,11 +27,27 @@ export const EXAMPLE_SECRETS = {
 
 const FILES = { 'hello.sh': '#!/bin/sh\nexec echo hello\n' }
 
+/** Examples that no throw-away host can have, by what they name. */
+const ELSEWHERE: readonly [names: RegExp, because: string][] = [
+  [/example\.org/, 'nothing can be fetched from there'],
+  [/trixie-backports/, 'one release has it'],
+  [/UUID=/, 'there is no such device'],
+  [/kernelModule\((?!.*now: false)/s, 'a container loads no module'],
+  [/swapFile\((?!.*now: false)/s, 'a container turns on no swap'],
+]
+
+/** Those that a host can have. */
+export function convergeable(types: readonly Examples[]): Examples[] {
+  return types.map(({ key, examples }) => ({
+    key,
+    examples: examples.filter((example) => !ELSEWHERE.some(([names]) => names.test(example))),
+  }))
+}
+
+type Examples = Pick<TypeDoc, 'key' | 'examples'>
+
 /** @param folder Gets the module, and the files that examples name. */
-export async function writeExamples(
-  folder: string,
-  types: readonly Pick<TypeDoc, 'key' | 'examples'>[],
-): Promise<() => void> {
+export async function writeExamples(folder: string, types: readonly Examples[]): Promise<() => void> {
   // Of what there is one of on a host, the last example is the fullest.
   const chosen = types.flatMap(({ key, examples }) => (key.length === 0 ? examples.slice(-1) : examples))
   const texts = chosen.map((example) => `{\n${example}\n}`)
