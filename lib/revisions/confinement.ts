@@ -27,8 +27,9 @@ type Command = { program: string; args: string[]; options: SpawnOptions }
 
 export const MOST_HEAP_MIB = 768
 /** Kilobytes of data of each process, heap and buffers together. */
-const MOST_DATA = 3 * 2 ** 20
-const MOST_SECONDS = 60
+const MOST_DATA = 2 * 2 ** 20
+/** Seconds of the processor's time. */
+export const MOST_SECONDS = 30
 /** A process that has neither file nor child to write. */
 const LIMITS = `ulimit -c 0; ulimit -d ${MOST_DATA} || :; ulimit -t ${MOST_SECONDS} || :`
 const TRY_MS = 10_000

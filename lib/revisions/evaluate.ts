@@ -11,13 +11,16 @@ import { isBuilt, ROOT } from '../dsl/home.ts'
 import type { Catalog } from '../engine/catalog/catalog.ts'
 import { type Diagnostic, RecipeError } from '../engine/catalog/evaluate.ts'
 import { type Answer, MOST_BYTES, parseAnswer } from './answer.ts'
-import { confined, type Confinement, MOST_HEAP_MIB } from './confinement.ts'
+import { confined, type Confinement, MOST_HEAP_MIB, MOST_SECONDS } from './confinement.ts'
 import { RevisionError } from './errors.ts'
 import { ANSWER_FD, EVALUATE } from './protocol.ts'
 import type { Tree } from './trees.ts'
 
 type Limits = { ms: number; bytes: number }
-const LIMITS: Limits = { ms: 30_000, bytes: MOST_BYTES }
+/** For what waits: a busy machine may take long, and what computes is ended by the processor's time. */
+const LIMITS: Limits = { ms: 120_000, bytes: MOST_BYTES }
+/** By these the kernel ends what has used up its time. */
+const TIME_IS_UP = ['SIGKILL', 'SIGXCPU']
 /** How long a process may take to end after its answer, and its answer after it. */
 const END_MS = 1000
 
@@ -116,8 +119,9 @@ function end({ pid }: ChildProcess): void {
 
 function answerIn({ name }: Asked, { over, text, exit }: Result, { ms, bytes }: Limits): Answer {
   const of = name === '' ? 'the work tree' : name
-  if (over === 'late')
-    throw new RevisionError(`the recipes of ${of} were not evaluated within ${ms / 1000} s`, {
+  const isUsedUp = over === 'ended' && text === '' && TIME_IS_UP.includes(exit)
+  if (over === 'late' || isUsedUp)
+    throw new RevisionError(`the recipes of ${of} were not evaluated within ${isUsedUp ? MOST_SECONDS : ms / 1000} s`, {
       next: 'a recipe is a plain function: look for a loop without an end, or for something that is waited for',
     })
   if (over === 'large')
