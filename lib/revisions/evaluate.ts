@@ -19,8 +19,6 @@ import type { Tree } from './trees.ts'
 type Limits = { ms: number; bytes: number }
 /** For what waits: a busy machine may take long, and what computes is ended by the processor's time. */
 const LIMITS: Limits = { ms: 120_000, bytes: MOST_BYTES }
-/** By these the kernel ends what has used up its time. */
-const TIME_IS_UP = ['SIGKILL', 'SIGXCPU']
 /** How long a process may take to end after its answer, and its answer after it. */
 const END_MS = 1000
 
@@ -119,16 +117,15 @@ function end({ pid }: ChildProcess): void {
 
 function answerIn({ name }: Asked, { over, text, exit }: Result, { ms, bytes }: Limits): Answer {
   const of = name === '' ? 'the work tree' : name
-  const isUsedUp = over === 'ended' && text === '' && TIME_IS_UP.includes(exit)
-  if (over === 'late' || isUsedUp)
-    throw new RevisionError(`the recipes of ${of} were not evaluated within ${isUsedUp ? MOST_SECONDS : ms / 1000} s`, {
+  if (over === 'late')
+    throw new RevisionError(`the recipes of ${of} were not evaluated within ${ms / 1000} s`, {
       next: 'a recipe is a plain function: look for a loop without an end, or for something that is waited for',
     })
   if (over === 'large')
     throw new RevisionError(`the catalog of ${of} is larger than ${bytes / 2 ** 20} MiB`, { next: '' })
   if (text === '')
     throw new RevisionError(`the process that evaluated the recipes of ${of} ended before it had a catalog (${exit})`, {
-      next: `a recipe must not end its process; more than ${MOST_HEAP_MIB} MiB of memory end it as well`,
+      next: `a recipe must not end its process; ${MOST_HEAP_MIB} MiB of memory and ${MOST_SECONDS} s of the processor's time are its limits`,
     })
   try {
     return parseAnswer(text)
