@@ -208,7 +208,7 @@ export function attacksOn({ folder, foreign, agent, port }: Scene): Map<string, 
     forged(
       `{ catalogs: [{ host: ${HOST}, resources: [${resourceText("{ needs: ['file:/y'] }")}, ${resourceText("{ ref: 'file:/y', name: '/y', needs: ['file:/x'] }")}] }] }`,
     ),
-    /needs file/,
+    /dependency cycle/,
   )
   for (const [what, text] of [
     ['no JSON', "'{'"],
