@@ -140,7 +140,7 @@ export const mount: ResourceType<Mount, MountState, 'path'> = {
           after.fsType === ''
             ? changeFstab({ path: name }, null)
             : changeFstab({ path: name }, { path: name, type: after.fsType, ...after }),
-          ...(after.mounted === 'no' ? [] : [sh`at ${name} fail mount_it`]),
+          ...(after.mounted === 'no' ? [] : [sh`at ${name} fail mount_it ${after.source}`]),
         ].join('\n'),
       },
     ]
@@ -234,6 +234,8 @@ mount_it() {
   is_mounted && return
   [ -z "$(ls -A -- "$here/$name")" ] || fail "$path is not empty, and what is in it would be hidden: move that away first"
   mount -- "$here/$name" || fail "$path cannot be mounted; above is what mount said. /etc/fstab has it"
+  # With nofail, mount(8) says nothing of a source that is not there.
+  is_mounted || fail "$path cannot be mounted: there is no $1. /etc/fstab has it"
 }
 unmount() {
   of_root

@@ -54,7 +54,7 @@ export type SshKeyState = {
 type SshKeyHow = { comment: string }
 
 const KINDS = { ed25519: 'ssh-ed25519', ecdsa: 'ecdsa-sha2-nistp256', rsa: 'ssh-rsa' } as const
-const KEY = /^(ssh-ed25519|ecdsa-sha2-nistp256|ssh-rsa) ([A-Za-z0-9+/]{20,4000}={0,2})( |$)/
+const KEY = /^(ssh-ed25519|ecdsa-sha2-nistp256|ssh-rsa) ([A-Za-z0-9+/]{20,4000}={0,2})(\s|$)/
 
 export const sshKey: ResourceType<SshKey, SshKeyState, 'path'> = {
   type: 'ssh-key',
@@ -162,15 +162,13 @@ function setUp(path: string, { type, publicKey, how }: SshKeyState, owner: strin
   const bits = type === 'rsa' ? ['-b', '4096'] : []
   return `command -v ssh-keygen > /dev/null || fail 'there is no ssh-keygen on this host; declare the package openssh-client first'
 rm -f -- "$P"/pair "$P"/pair.pub
-${sh`if read_file ${path} "$P"/pair; then is_new=no; elif [ $? != "$NOTHING" ]; then exit 1; else`}
-  is_new=yes
+${sh`if read_file ${path} "$P"/pair; then chmod 0600 "$P"/pair; elif [ $? != "$NOTHING" ]; then exit 1; else`}
   ${sh`ssh-keygen -q -t ${type} ${bits} -N '' -C ${how?.comment ?? ''} -f "$P"/pair`}
 fi
 ${sh`ssh-keygen -y -P '' -f "$P"/pair > "$P"/pair.pub || fail ${`what stands at ${path} is no private key without a passphrase; move it away, or declare another path`}`}
-read -r kind key comment < "$P"/pair.pub
+read -r kind key _ < "$P"/pair.pub
 ${sh`[ "$kind" = ${kind} ] || fail "${path} has a key pair of the type $kind; declare that type, or declare it absent first"`}
 ${publicKey === undefined ? '' : sh`[ "$kind $key" = ${publicKey} ] || fail ${`${path} has another key pair than the declared one`}": $kind $key"`}
 ${sh`replace_file ${path} ${owner} ${group} 0600 "$P"/pair
-replace_file ${`${path}.pub`} ${owner} ${group} 0644 "$P"/pair.pub`}
-: "$is_new" "$comment"`
+replace_file ${`${path}.pub`} ${owner} ${group} 0644 "$P"/pair.pub`}`
 }
