@@ -175,7 +175,7 @@ test('on the command line a plan is written, shown, refused with what moved, and
   assert.match(planned.stdout, `Written to ${path}`)
   const shown = await run('plan', 'show', path)
   assert.match(shown.stdout, '--only file')
-  assert.match(shown.stdout, 'PARTIAL plan: 1 change')
+  assert.match(shown.stdout, 'PARTIAL plan: 1 to change')
   assert.match(shown.stdout, '-one\n')
 
   await sshOk(hosts[1], 'echo 0ne > /srv/cli')
