@@ -26,7 +26,9 @@ function shownIn(page: string): Shown[] {
 /** The words that name the command: `plan show` of `plan show plan.json`. */
 function commandOf(words: readonly string[]): string {
   const [first = '', second = ''] = words
-  return ['review', 'sandbox', 'secrets'].includes(first) || `${first} ${second}` === 'plan show' ? `${first} ${second}` : first
+  return ['review', 'sandbox', 'secrets'].includes(first) || `${first} ${second}` === 'plan show'
+    ? `${first} ${second}`
+    : first
 }
 
 test('every command that a page shows is one, and knows its options', async () => {
