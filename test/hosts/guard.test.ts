@@ -104,12 +104,12 @@ test('a clock that a run left which was killed is stopped by the next one, whose
     [['failed', 'the run ended while this was applied; it may be done in part']],
   )
   assert.is(await sshOk(host, 'ls /var/lib/keelson/guard/armed'), '/var/lib/keelson/guard/armed\n')
-  assert.match((await planOn(host, declare, SCOPED)).warnings.join('\n'), 'takes itself back')
+  assert.match((await planOn(host, declare, SCOPED)).warnings.join('\n'), 'auto-reverts within seconds')
   const report = await convergeOn(host, declare, SCOPED)
   assert.is(report.error, undefined)
   await assertNoClock(host)
   assert.equal(
-    (await planOn(host, declare, SCOPED)).warnings.filter((warning) => warning.includes('takes itself back')),
+    (await planOn(host, declare, SCOPED)).warnings.filter((warning) => warning.includes('auto-reverts within seconds')),
     [],
   )
   assert.match(await sshOk(host, 'ufw status verbose'), 'reject (incoming)')
@@ -117,11 +117,15 @@ test('a clock that a run left which was killed is stopped by the next one, whose
 
 test('a rule that shuts the operator out is taken back, and the plan has it again', async () => {
   const deny = (): void => void ufwRule({ ...SSH, action: 'deny' })
+  // The same file, and not one with the same bytes: what is put in its place would be loaded again.
+  const untouched = (): Promise<string> => sshOk(host, 'stat -c %i /etc/passwd /etc/ssh/sshd_config /etc/pam.d')
+  const before = await untouched()
   const report = await assertTakenBack(host, deny)
   assert.equal(
     report.changes.map(({ ref, outcome }) => [ref, outcome]),
     [['ufw-rule:22/tcp', 'failed']],
   )
+  assert.is(await untouched(), before)
   assert.equal(
     (await planOn(host, deny, SCOPED)).changes.map(({ ref, consequence }) => [ref, consequence]),
     [['ufw-rule:22/tcp', 'lockout']],
