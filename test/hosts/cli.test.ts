@@ -50,7 +50,7 @@ test('a change that fails is told with what the host said, and exits 7 when othe
   assert.is(code, EXIT_CODES.partial)
   assert.match(stdout, /^site\.ts:\d+: note second on web-1: apply failed\n {2}step {7}write second\n {2}exit {7}3\n/m)
   assert.match(stdout, '  host said  no ink left\n')
-  assert.match(stdout, '1 resource on web-1 skipped: note third')
+  assert.match(stdout, '  waiting    1 for it: note third\n')
   assert.match(
     stdout,
     /^Planned 3: 1 done, 1 failed, 1 skipped\.\nanother machine \(stands in for web-1\) applied in part in .* as run \d+; see `runs \d+`, /m,
