@@ -87,8 +87,9 @@ timeout 30 sh -c 'until journalctl --sync && [ "$(journalctl -q -u one -u two -u
     const asked = (): number[] => numbers(found, /a\.example\/1(\d{5}) /).map(Number)
     for (const cut of upTo(10)) {
       // A connection of its own for each cut, over which something has come.
+      await until(() => proxy.connections() >= cut)
       const before = talked().length
-      await until(() => proxy.connections() >= cut && talked().length > before + 5)
+      await until(() => talked().length > before + 5)
       proxy.cut('reset')
     }
     await sshOk(host, "touch /run/hush; timeout 30 sh -c 'while systemctl -q is-active talk; do sleep 0.1; done'")

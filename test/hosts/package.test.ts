@@ -26,7 +26,7 @@ test('what the host has is told apart from what the site says, with the line of 
   await sshOk(host, 'echo changed > /etc/motd')
   const { code, stdout } = await node(folder, BIN, 'plan', '--sandbox', host.name, '--detailed-exitcode')
   assert.is(code, 2)
-  assert.match(stdout, /^ {2}~ file \/etc\/motd +site\.ts:10 +drift/m)
+  assert.match(stdout, /^ {2}~ file \/etc\/motd +site\.ts:10 +edited/m)
 })
 
 test.run()
