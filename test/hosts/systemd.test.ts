@@ -115,31 +115,6 @@ for (const os of ['debian-12', 'debian-13'] as const) {
     assert.equal((await planOn(host, declare)).changes, [])
   })
 
-  test(`${os}: what comes to need a restart while a run goes on is not met by the planned reload`, async () => {
-    const declare = (state: string): (() => void) =>
-      world({}, () => {
-        const made = unit({
-          name: 'both.service',
-          service: { ExecStart: '/bin/sleep 1000000', ExecReload: '/bin/true' },
-        })
-        const conf = file({ path: '/etc/both.conf', content: `${state}\n` })
-        const byHand = command({
-          name: 'by hand',
-          check: `grep -qx ${state} /etc/both.key`,
-          apply: `echo ${state} > /etc/both.key`,
-        })
-        const watched = { reloadOn: [conf], restartOn: ['/etc/both.key'] }
-        service({ name: 'both', running: true, settleMs: 0, ...watched, after: [made, byHand] })
-      })
-    await convergeOn(host, declare('1'))
-    await convergeOn(host, declare('1'))
-    const before = await sshOk(host, 'systemctl show -p InvocationID --value both')
-    const report = await convergeOn(host, declare('2'))
-    assert.match(changeOf(report, 'service:both.service').failure?.said ?? '', 'it needs a restart by now')
-    await convergeOn(host, declare('2'))
-    assert.is.not(await sshOk(host, 'systemctl show -p InvocationID --value both'), before)
-  })
-
   test(`${os}: a service that dies after a second has failed, in its own words`, async () => {
     const dies = world({}, () => {
       unit({
