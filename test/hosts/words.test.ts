@@ -171,9 +171,8 @@ const b = command({ name: 'second', check: 'false', apply: ':', after: a })
 const c = file({ path: '/etc/words-third', content: 'x', after: b })
 const d = aptPackage({ name: 'words-none', after: c })
 file({ path: '/etc/words-fifth', content: 'x', after: d })`)
-  const sentences = [...stdout.matchAll(/^ {2}why {8}(not tried.*)$/gm)].map(([, sentence]) => sentence)
-  assert.equal([...new Set(sentences)], ['not tried, because command first failed'], stdout)
-  assert.match(stdout, /^4 resources on web-1 skipped: command second, file \/etc\/words-third, /m)
+  const waiting = [...stdout.matchAll(/^ {2}waiting {4}4 for it: command second, file \/etc\/words-third, /gm)]
+  assert.is(waiting.length, 2, stdout)
 })
 
 test('a host is only said to have spoken when it was asked', async () => {
@@ -353,7 +352,6 @@ service({ name: 'words-dies.service', running: true, after: program })`,
     for (const line of stdout.split('\n').filter((each) => each.startsWith('  next '))) assert.match(line, next)
     assert.is(stdout.match(/^ {2}next {7}/gm)?.length, 2, stdout)
     assert.is(stdout.match(/^ {2}(?:step|ran ) {7}/gm)?.length, 2, stdout)
-    assert.not.match(stdout, /^ {2}ran /m)
   })
 }
 
