@@ -1,6 +1,7 @@
 /** What types promise, and how they judge what a host says of it. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { certificate } from '../../lib/resources/certbot/certificate.ts'
 import { cronJob } from '../../lib/resources/cron/cronJob.ts'
 import { nginxVhost, type NginxVhost } from '../../lib/resources/nginx/nginxVhost.ts'
 import { type Service, service } from '../../lib/resources/systemd/service.ts'
@@ -188,6 +189,12 @@ test('a rule that denies a port to everybody promises that it is closed', () => 
   assert.equal(of({ action: 'allow', port: 22 }), [])
   const allowed = ufwRule.desired({ action: 'allow', port: 22 })!
   assert.equal(ufwRule.verify!.ports!('r', allowed), [22])
+})
+
+test('a certificate promises its days, whether a vhost serves it or not', () => {
+  const state = certificate.desired({ name: 'mail', names: ['mail.example'], challenge: { webroot: '/var/www/html' } })!
+  const path = '/etc/letsencrypt/live/mail/fullchain.pem'
+  assert.equal(certificate.verify!.outside!('mail', state), [{ probe: 'certificate', path }])
 })
 
 test.run()

@@ -134,6 +134,7 @@ export const certificate: ResourceType<Certificate, CertificateState, 'name'> = 
         entries.map(({ name }) => name),
       ),
   },
+  verify: { outside: (name) => [{ probe: 'certificate', path: `${LIVE}/${name}/fullchain.pem` }] },
   steps: (change) => [issue(change)],
   remove: ({ name }) => [
     {
