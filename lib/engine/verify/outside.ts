@@ -87,10 +87,17 @@ function redirects({ name, port }: Extract<Probe, { probe: 'redirect' }>, ways: 
     const asked = await ask({ address: way.address, port, name, tls: false }, ['/'])
     const [answer] = asked.answers
     const leads = answer !== undefined && [301, 302, 307, 308].includes(answer.status)
-    const isRight = leads && answer.location.startsWith(`https://${name}`)
+    const isRight = leads && isHttpsOf(answer.location, name)
     const said = answer === undefined ? failed(asked) : `${answer.status}${leads ? ` to ${answer.location}` : ''}`
     return outcome(way, asked, said, isRight ? undefined : answer ? `${said} in place of a redirect to https` : said)
   })
+}
+
+/** By its parts: `https://shop.example.evil.example/` begins as the address of shop.example does. */
+function isHttpsOf(location: string, name: string): boolean {
+  if (!URL.canParse(location)) return false
+  const { protocol, hostname } = new URL(location)
+  return protocol === 'https:' && hostname === name
 }
 
 function answers({ name, port }: Extract<Probe, { probe: 'http' }>, ways: readonly Way[]): Promise<Finding> {

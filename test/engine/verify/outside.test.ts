@@ -41,12 +41,17 @@ async function only(probe: Probe): Promise<Finding> {
 
 test('a redirect to https of the same name passes, one elsewhere and an answer do not', async () => {
   const port = await answering(({ headers }, response) => {
-    const to = headers.host === 'good.example' ? 'https://good.example/' : 'https://evil.example/'
-    response.writeHead(headers.host === 'plain.example' ? 200 : 301, { location: to }).end()
+    const leads: { [host: string]: string } = {
+      'good.example': 'https://good.example/',
+      'longer.example': 'https://longer.example.evil.example/',
+    }
+    const location = leads[headers.host ?? ''] ?? 'https://evil.example/'
+    response.writeHead(headers.host === 'plain.example' ? 200 : 301, { location }).end()
   })
   const of = (name: string) => only({ probe: 'redirect', name, port })
   assert.is((await of('good.example')).state, 'ok')
   assert.match((await of('bad.example')).said, '301 to https://evil.example/ in place of a redirect to https over IPv4')
+  assert.match((await of('longer.example')).said, '301 to https://longer.example.evil.example/ in place of a redirect')
   assert.match((await of('plain.example')).said, '200 in place of a redirect to https')
 })
 
