@@ -22,7 +22,8 @@ import {
   SHOW_FORMS,
   type ShowFlags,
 } from './options.ts'
-import { addCompletion, addCost, addExplain, addGraph, addLogs, addVerify } from './observing.ts'
+import { addCompletion, addCost, addExplain, addGraph, addLogs, addRuns, addTypes, addVerify } from './observing.ts'
+import { addInit, addSandbox, addSecrets, addUp } from './workshop.ts'
 import { EXIT_HELP, failureName } from './exitNames.ts'
 import { openOutput } from './output.ts'
 import { cleanLine } from '../render/clean.ts'
@@ -31,7 +32,6 @@ import { renderProblem } from '../render/text/problemText.ts'
 import { errorProblem, recipeProblem, viewProblem } from '../render/view/problem.ts'
 import type { CommandContext } from './commandContext.ts'
 import type { PlanFlags } from './commands/hosts.ts'
-import type { RunsFlags } from './commands/runs.ts'
 import type { UndoFlags } from './commands/undo.ts'
 import { addReview } from './reviewOptions.ts'
 
@@ -265,18 +265,6 @@ function addConverge(program: Command, context: CommandContext, run: Run, argv: 
     )
 }
 
-function addRuns(program: Command, context: CommandContext, run: Run): void {
-  const command = program
-    .command('runs [number]')
-    .description('what was done to the hosts, by whom and how it came out; a number shows one run')
-    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
-  addGlobals(addMachine(command))
-    .addHelpText('after', examples(program, 'runs', 'runs 12', 'runs --sandbox --json'))
-    .action((number: string | undefined, flags: RunsFlags) =>
-      run(async () => (await import('./commands/runs.ts')).runs(context, number, flags)),
-    )
-}
-
 function addUndo(program: Command, context: CommandContext, run: Run): void {
   const command = program
     .command('undo [number]')
@@ -289,73 +277,4 @@ function addUndo(program: Command, context: CommandContext, run: Run): void {
     .action((number: string | undefined, flags: UndoFlags) =>
       run(async () => (await import('./commands/undo.ts')).undo(context, number, flags)),
     )
-}
-
-function addTypes(program: Command, context: CommandContext, run: Run): void {
-  const command = program
-    .command('types [name]')
-    .description('what a recipe can declare; a name shows the props of one type, with examples')
-  addGlobals(command)
-    .addHelpText('after', examples(program, 'types', 'types file', 'types nginxVhost --json'))
-    .action((name: string | undefined) =>
-      run(async () => (await import('./commands/types.ts')).showTypes(context, name)),
-    )
-}
-
-function addSandbox(program: Command, context: CommandContext, run: Run): void {
-  const load = () => import('./commands/sandbox.ts')
-  const sandbox = program
-    .command('sandbox')
-    .description('throw-away hosts on this machine')
-    .addHelpText(
-      'after',
-      examples(program, 'sandbox up try', 'sandbox ssh try -- systemctl --failed', 'sandbox down --all'),
-    )
-  addGlobals(sandbox.command('up <name>').description('boot a fresh host, or name the one that is there'))
-    .option('--os <system>', 'debian-12 or debian-13; without it that of the host, or debian-13 for a new one')
-    .action((name: string, flags: { os?: string }) => run(async () => (await load()).sandboxUp(context, name, flags)))
-  addGlobals(sandbox.command('list').description('all hosts')).action(() =>
-    run(async () => (await load()).sandboxList(context)),
-  )
-  addGlobals(sandbox.command('ssh <name> [command...]').description('log in, or run a command there'))
-    .passThroughOptions()
-    .action((name: string, command: string[]) => run(async () => (await load()).sandboxSsh(name, command)))
-  addGlobals(sandbox.command('down [name]').description('delete a sandbox host'))
-    .option('--all', 'all of them, and whatever crashed clients left')
-    .action((name: string | undefined, flags: { all?: boolean }) =>
-      run(async () => (await load()).sandboxDown(context, name, flags)),
-    )
-}
-
-function addSecrets(program: Command, context: CommandContext, run: Run): void {
-  const load = () => import('./commands/secrets.ts')
-  const secrets = program
-    .command('secrets')
-    .description('values that recipes name, encrypted with age in the repository')
-    .addHelpText('after', examples(program, 'secrets set postgres-takeclient', 'secrets list', 'secrets edit'))
-  addGlobals(secrets.command('set <name>').description('store a value; it is asked for, or read from standard input'))
-    .addHelpText('after', examples(program, 'secrets set postgres-takeclient', 'secrets set api-key < key.txt'))
-    .action((name: string) => run(async () => (await load()).secretsSet(context, name)))
-  addGlobals(secrets.command('list').description('names of the stored values')).action(() =>
-    run(async () => (await load()).secretsList(context)),
-  )
-  addGlobals(secrets.command('edit').description('change the stored values in your editor (VISUAL, EDITOR)')).action(
-    () => run(async () => (await load()).secretsEdit(context)),
-  )
-}
-
-function addInit(program: Command, context: CommandContext, run: Run): void {
-  addGlobals(program.command('init').description('write a small site into this folder, to start from'))
-    .addHelpText('after', examples(program, 'init'))
-    .action(() => run(async () => (await import('./commands/init.ts')).init(context)))
-}
-
-function addUp(program: Command, context: CommandContext, run: Run): void {
-  addGlobals(
-    program
-      .command('up', { hidden: true })
-      .description('boot a throw-away host, converge the first host on it, and try it'),
-  )
-    .addHelpText('after', examples(program, 'up'))
-    .action(() => run(async () => (await import('./up.ts')).up(context)))
 }

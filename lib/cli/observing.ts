@@ -7,6 +7,7 @@ import type { CostFlags } from './commands/cost.ts'
 import type { ExplainFlags } from './commands/explain.ts'
 import type { GraphFlags } from './commands/graph.ts'
 import type { LogsFlags } from './commands/logs.ts'
+import type { RunsFlags } from './commands/runs.ts'
 import type { VerifyFlags } from './commands/verify.ts'
 import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from './completionScripts.ts'
 import { addGlobals, addHosts, addMachine, examples, type Run, several } from './options.ts'
@@ -103,5 +104,28 @@ export function addCompletion(program: Command, { output }: CommandContext, run:
         output.out.write(COMPLETION_SCRIPTS[shell])
         return 'ok'
       }),
+    )
+}
+
+export function addRuns(program: Command, context: CommandContext, run: Run): void {
+  const command = program
+    .command('runs [number]')
+    .description('what was done to the hosts, by whom and how it came out; a number shows one run')
+    .addOption(several('--host <name>', 'a host, or a pattern', 'all hosts'))
+  addGlobals(addMachine(command))
+    .addHelpText('after', examples(program, 'runs', 'runs 12', 'runs --sandbox --json'))
+    .action((number: string | undefined, flags: RunsFlags) =>
+      run(async () => (await import('./commands/runs.ts')).runs(context, number, flags)),
+    )
+}
+
+export function addTypes(program: Command, context: CommandContext, run: Run): void {
+  const command = program
+    .command('types [name]')
+    .description('what a recipe can declare; a name shows the props of one type, with examples')
+  addGlobals(command)
+    .addHelpText('after', examples(program, 'types', 'types file', 'types nginxVhost --json'))
+    .action((name: string | undefined) =>
+      run(async () => (await import('./commands/types.ts')).showTypes(context, name)),
     )
 }
