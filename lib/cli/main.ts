@@ -23,7 +23,7 @@ import {
   type ShowFlags,
 } from './options.ts'
 import { addCompletion, addCost, addExplain, addGraph, addLogs, addRuns, addTypes, addVerify } from './observing.ts'
-import { addInit, addSandbox, addSecrets, addUp } from './workshop.ts'
+import { addInit, addSandbox, addSecrets, addUp } from './localCommands.ts'
 import { EXIT_HELP, failureName } from './exitNames.ts'
 import { openOutput } from './output.ts'
 import { cleanLine } from '../render/clean.ts'
